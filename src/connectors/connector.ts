@@ -1,0 +1,72 @@
+import type { MessageFields } from '../message/fields.ts';
+
+/**
+ * What a connector is told of one message. `key` goes to the provider as idempotency key or client
+ * reference: the message id, or `<id>.<n>` for the n-th replay of a message that had failed.
+ */
+export interface OutgoingMessage {
+  id: string;
+  key: string;
+  /** 1 for the first try. */
+  attempt: number;
+  fields: MessageFields;
+}
+
+/** Why an attempt did not end in `sent`, as users and operators read it. */
+export interface SendError {
+  /** One of the codes of `message/error-codes.ts`, or the provider's own, in snake_case. */
+  code: string;
+  /** One line, at most 500 characters, without secrets. */
+  detail: string;
+}
+
+/**
+ * What a provider made of a message. An answer is a value, never a thrown error:
+ * - `sent`: it took the message;
+ * - `rejected`: it refused for good, another try cannot help;
+ * - `retry`: it certainly did not take the message (the send never began, or 429/503 refused it);
+ * - `uncertain`: the send began and nobody knows how it ended (timeout, reset, other 5xx, missing result).
+ */
+export type Answer =
+  | { kind: 'sent'; providerRef?: string }
+  | { kind: 'rejected'; error: SendError }
+  | { kind: 'retry'; error: SendError; retryAfterMs?: number }
+  | { kind: 'uncertain'; error: SendError };
+
+/** A route's connection to its provider: made once per route version, used for many sends, closed in the end. */
+export interface Sender {
+  /** Messages that one request may carry; 1 for a provider that takes them singly. */
+  readonly batchMax: number;
+  /**
+   * Hands 1 to `batchMax` messages over in one request and answers for each, in order. Never rejects:
+   * a fault becomes an answer. Aborting `signal` before the request's first byte leaves yields `retry`,
+   * after it `uncertain`.
+   */
+  send(messages: readonly OutgoingMessage[], signal: AbortSignal): Promise<Answer[]>;
+  /** Closes sockets once requests in flight have ended. May be called twice. */
+  close(): Promise<void>;
+}
+
+/** A problem in a route's options: `pointer` is a JSON pointer into them. */
+export interface OptionProblem {
+  pointer: string;
+  code: string;
+  detail: string;
+}
+
+export interface SenderSettings {
+  /** The route's options, already accepted by `check`. */
+  options: Record<string, unknown>;
+  /** Requests at once: the most connections that the sender may open. */
+  concurrency: number;
+}
+
+/** One provider protocol. Configuration time (`check`) is apart from send time (`open`). */
+export interface Connector {
+  readonly name: string;
+  /** What to do with uncertain sends when the route does not say. */
+  readonly onUncertainDefault: 'resend' | 'hold';
+  /** Every problem of a route's options; empty when they can be obeyed to the letter. */
+  check(options: Record<string, unknown>): OptionProblem[];
+  open(settings: SenderSettings): Sender;
+}

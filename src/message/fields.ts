@@ -1,0 +1,29 @@
+/**
+ * The fields of one message as a sender writes them, after the batch's defaults were filled in.
+ * `to` is always there; what else a route needs is the connector's business.
+ */
+export interface MessageFields {
+  to: string;
+  from?: string;
+  body?: string;
+  html?: string;
+  subject?: string;
+  payload?: unknown;
+  headers?: Record<string, string>;
+  ref?: string;
+  tags?: string[];
+  metadata?: Record<string, unknown>;
+}
+
+/** What a batch may set for all its lines; a line's own field wins. */
+export type MessageDefaults = Omit<MessageFields, 'to' | 'ref'>;
+
+export type Channel = 'sms' | 'email' | 'webhook';
+export type Priority = 'interactive' | 'bulk';
+
+/** Stored numbers: never renumber. Interactive sorts before bulk. */
+export const priorityNumber = { interactive: 0, bulk: 1 } as const;
+
+export function priorityName(number: number): Priority {
+  return number === priorityNumber.interactive ? 'interactive' : 'bulk';
+}

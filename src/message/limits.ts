@@ -1,0 +1,22 @@
+/** Bounds that more than one folder relies on. A limit of one folder lives there. */
+export const limits = {
+  /** Messages in one chunk: the offset in a message id has 10 bits. */
+  chunkMessagesMax: 1_000,
+  /** Bytes of records in one slot. */
+  slotBytesMax: 1_048_576,
+  /** Bytes of one line, one CSV record or one array element. */
+  lineBytesMax: 65_536,
+  /** Nesting of objects and arrays in a message. */
+  nestingMax: 32,
+  /** Logical shards; the shard in a message id has 10 bits. */
+  shards: 1_024,
+  /**
+   * Lines whose slots share one shard and one transaction. Slots never cross a multiple of it, so that a
+   * line belongs to the same shard however an upload is cut.
+   */
+  runLines: 16_000,
+  /** Chunks of fewer messages are looked up by hashed rows instead of a Bloom filter. */
+  filterMessagesMin: 64,
+  /** Rejections that an upload's answer lists; all of them can be read back. */
+  errorsListedMax: 100,
+} as const;

@@ -1,0 +1,149 @@
+import pg from 'pg';
+import { type Fault, faultOf } from './fault.ts';
+
+/** One SQL statement: `name` makes it a prepared statement, once per connection. */
+export interface Statement {
+  name: string;
+  text: string;
+}
+
+export interface Queryable {
+  query<Row extends pg.QueryResultRow = Record<string, unknown>>(
+    statement: Statement,
+    values?: readonly unknown[],
+  ): Promise<{ rows: Row[]; rowCount: number }>;
+}
+
+export interface DatabaseSettings {
+  url: string;
+  /** Connections at most. */
+  poolSize: number;
+  /** Shown in pg_stat_activity as `millrace <name>`. */
+  name: string;
+  /**
+   * In a transaction the server ends a statement after this long; the client gives up 5 s later, in or
+   * outside a transaction, and drops the connection.
+   */
+  statementTimeoutMs?: number;
+  /** Off for a PgBouncer before 1.21, which forgets prepared statements between transactions. */
+  namedStatements?: boolean;
+  /** Called when an idle connection breaks; the pool replaces it. */
+  onIdleError?: (fault: Fault) => void;
+}
+
+export interface Database extends Queryable {
+  /** Runs `work` in one READ COMMITTED transaction. Any error rolls back and is thrown as a DatabaseError. */
+  transaction<Result>(work: (transaction: Queryable) => Promise<Result>): Promise<Result>;
+  close(): Promise<void>;
+}
+
+/** An error of the database, classified: see `fault.ts`. */
+export class DatabaseError extends Error {
+  readonly fault: Fault;
+  constructor(fault: Fault, cause: unknown) {
+    super(fault.message, { cause });
+    this.name = 'DatabaseError';
+    this.fault = fault;
+  }
+}
+
+const connectTimeoutMs = 5_000;
+const statementTimeoutDefaultMs = 10_000;
+const clientExtraMs = 5_000;
+
+export function openDatabase(settings: DatabaseSettings): Database {
+  const statementTimeoutMs = settings.statementTimeoutMs ?? statementTimeoutDefaultMs;
+  const named = settings.namedStatements ?? true;
+  const pool = new pg.Pool({
+    connectionString: settings.url,
+    max: settings.poolSize,
+    application_name: `millrace ${settings.name}`,
+    connectionTimeoutMillis: connectTimeoutMs,
+    query_timeout: statementTimeoutMs + clientExtraMs,
+    keepAlive: true,
+  });
+  pool.on('error', (error) => settings.onIdleError?.(faultOf(error)));
+  // One round trip, and no session state: a setting of the session would be lost behind PgBouncer.
+  const begin = `BEGIN; SET LOCAL statement_timeout = ${statementTimeoutMs}`;
+
+  async function connect(): Promise<pg.PoolClient> {
+    try {
+      return await pool.connect();
+    } catch (error) {
+      throw new DatabaseError(faultOf(error), error);
+    }
+  }
+
+  async function run<Row extends pg.QueryResultRow>(
+    client: pg.PoolClient,
+    statement: Statement,
+    values: readonly unknown[],
+  ): Promise<{ rows: Row[]; rowCount: number }> {
+    const query = named
+      ? { name: statement.name, text: statement.text, values: values as unknown[] }
+      : { text: statement.text, values: values as unknown[] };
+    const result = await client.query<Row>(query);
+    return { rows: result.rows, rowCount: result.rowCount ?? 0 };
+  }
+
+  return {
+    async query<Row extends pg.QueryResultRow>(statement: Statement, values: readonly unknown[] = []) {
+      const client = await connect();
+      try {
+        const result = await run<Row>(client, statement, values);
+        client.release();
+        return result;
+      } catch (error) {
+        const fault = faultOf(error);
+        client.release(fault.connectionLost);
+        throw new DatabaseError(fault, error);
+      }
+    },
+
+    async transaction(work) {
+      const client = await connect();
+      let committing = false;
+      try {
+        await client.query(begin);
+        const result = await work({ query: (statement, values = []) => run(client, statement, values) });
+        committing = true;
+        await client.query('COMMIT');
+        client.release();
+        return result;
+      } catch (error) {
+        if (error instanceof DatabaseError) throw await abandon(client, error);
+        const known = isDatabaseFault(error);
+        if (!known) {
+          await abandon(client, null);
+          throw error;
+        }
+        const fault = faultOf(error);
+        const ambiguous = committing && fault.connectionLost;
+        throw await abandon(client, new DatabaseError({ ...fault, ambiguous }, error));
+      }
+    },
+
+    async close() {
+      await pool.end();
+    },
+  };
+}
+
+/** Rolls back and gives the connection back, or drops it when that fails or the connection is lost. */
+async function abandon<E extends DatabaseError | null>(client: pg.PoolClient, error: E): Promise<E> {
+  if (error?.fault.connectionLost) {
+    client.release(true);
+    return error;
+  }
+  try {
+    await client.query('ROLLBACK');
+    client.release();
+  } catch {
+    client.release(true);
+  }
+  return error;
+}
+
+function isDatabaseFault(error: unknown): boolean {
+  return error instanceof pg.DatabaseError || faultOf(error).kind !== 'unknown';
+}

@@ -1,0 +1,123 @@
+import { type Bitmap, eachOffset, inBitmap, rankInBitmap } from './bitmap.ts';
+import { type State, type StateNumber, stateName, stateNumber } from './state.ts';
+
+/** One row of `outcome`: what became of some messages of a chunk at once. */
+export interface OutcomeRow {
+  at: Date;
+  /** When a retry is due; null for every other state. */
+  dueAt: Date | null;
+  state: StateNumber;
+  attempt: number;
+  /** Null for all messages of the chunk. */
+  offsets: Bitmap | null;
+  errorCode: string | null;
+  /** One for each message in order of offset, or a single one that stands for all. */
+  details: (string | null)[] | null;
+  /** One for each message in order of offset. */
+  providerRefs: (string | null)[] | null;
+}
+
+/**
+ * The present of each message of a chunk. Arrays are indexed by offset. Typed arrays and row numbers instead
+ * of an object for each message: the fold allocates nothing per message, and what is rare (an
+ * error, a reference) is looked up only where it is asked for.
+ */
+export interface FoldedOutcomes {
+  rows: readonly OutcomeRow[];
+  /** `queued` where nothing is recorded. */
+  state: Uint8Array;
+  /** Attempts so far. */
+  attempt: Uint16Array;
+  /** The row that decided the state, or -1. */
+  row: Int32Array;
+  /** The last row that names provider references and holds the message, or -1. */
+  refRow: Int32Array;
+}
+
+export interface MessageError {
+  code: string;
+  detail: string | null;
+}
+
+export interface TimelineEntry {
+  at: Date;
+  state: State;
+  attempt?: number;
+  error?: MessageError;
+}
+
+/** Folds the outcomes of a chunk of `count` messages. `rows` are in order of `seq`: the last word stands. */
+export function foldOutcomes(count: number, rows: readonly OutcomeRow[]): FoldedOutcomes {
+  const folded: FoldedOutcomes = {
+    rows,
+    state: new Uint8Array(count),
+    attempt: new Uint16Array(count),
+    row: new Int32Array(count).fill(-1),
+    refRow: new Int32Array(count).fill(-1),
+  };
+  rows.forEach((row, index) => {
+    foldRow(folded, row, index);
+  });
+  return folded;
+}
+
+/** What went wrong with a message, as far as its present state is due to it. */
+export function errorAt(folded: FoldedOutcomes, offset: number): MessageError | undefined {
+  const row = folded.rows[folded.row[offset] ?? -1];
+  return row && errorIn(row, offset);
+}
+
+/** The provider's own id of a message; a later outcome without one leaves it as it was. */
+export function providerRefAt(folded: FoldedOutcomes, offset: number): string | undefined {
+  const row = folded.rows[folded.refRow[offset] ?? -1];
+  return row?.providerRefs?.[rankInBitmap(row.offsets, offset)] ?? undefined;
+}
+
+/** When the retry of a message is due; undefined unless it is waiting for one. */
+export function dueAtOf(folded: FoldedOutcomes, offset: number): Date | undefined {
+  if (folded.state[offset] !== stateNumber.retrying) return undefined;
+  return folded.rows[folded.row[offset] ?? -1]?.dueAt ?? undefined;
+}
+
+/** Everything recorded of one message, oldest first. */
+export function timelineOf(rows: readonly OutcomeRow[], offset: number): TimelineEntry[] {
+  return rows
+    .filter((row) => inBitmap(row.offsets, offset))
+    .map((row) => {
+      const error = errorIn(row, offset);
+      return {
+        at: row.at,
+        state: stateName(row.state),
+        ...(row.attempt > 0 && { attempt: row.attempt }),
+        ...(error && { error }),
+      };
+    });
+}
+
+function foldRow(folded: FoldedOutcomes, row: OutcomeRow, index: number): void {
+  const { state, attempt, row: decided, refRow } = folded;
+  const refs = row.providerRefs;
+  if (row.offsets === null) {
+    state.fill(row.state);
+    attempt.fill(row.attempt);
+    decided.fill(index);
+  } else {
+    eachOffset(row.offsets, state.length, (offset) => {
+      state[offset] = row.state;
+      attempt[offset] = row.attempt;
+      decided[offset] = index;
+    });
+  }
+  if (refs === null) return;
+  let rank = 0;
+  eachOffset(row.offsets, state.length, (offset) => {
+    if (refs[rank++] != null) refRow[offset] = index;
+  });
+}
+
+function errorIn(row: OutcomeRow, offset: number): MessageError | undefined {
+  if (row.errorCode === null) return undefined;
+  const { details } = row;
+  const detail = details?.length === 1 ? details[0] : details?.[rankInBitmap(row.offsets, offset)];
+  return { code: row.errorCode, detail: detail ?? null };
+}

@@ -220,7 +220,7 @@ CREATE TABLE worker (
 
 -- Answers to writes that carried an Idempotency-Key, kept for a day and dropped with their partition. The
 -- row commits before the work and names the ids reserved for it; `upload` and `first_line` are those of an
--- upload, so that sending it again goes on where it began.
+-- upload, so that sending it again goes on where it began. `body_hash` of a streamed body is known at its end.
 CREATE TABLE idempotency (
   created_at timestamptz NOT NULL,
   locked_until timestamptz NOT NULL,
@@ -231,7 +231,8 @@ CREATE TABLE idempotency (
   upload integer,
   first_line bigint,
   key text NOT NULL,
-  request_hash bytea,
+  request_hash bytea NOT NULL,
+  body_hash bytea,
   ids uuid[] NOT NULL,
   answer bytea,
   PRIMARY KEY (shard, account_id, key, created_on)

@@ -79,9 +79,8 @@ export async function dropExpiredPartitions(
   for (const { table, key } of partitionedTables) {
     const keptDays = key === 'date' ? idempotencyDays : settings.retentionDays;
     const expired = names
-      .filter((name) => name.startsWith(`${table}_p`))
       .map((name) => ({ name, day: dayOfPartition(name) }))
-      .filter(({ day }) => Number.isFinite(day) && day < today - keptDays * dayMs)
+      .filter(({ name, day }) => name === partitionName(table, day) && day < today - keptDays * dayMs)
       .sort((a, b) => a.day - b.day);
     for (const { name, day } of expired) {
       const done = await underLockTimeout(database, async (transaction) => {
@@ -177,6 +176,7 @@ function dayOfPartition(name: string): number {
 }
 
 function isoDate(ms: number): string {
+  if (!Number.isFinite(ms)) return '';
   return new Date(ms).toISOString().slice(0, 10);
 }
 

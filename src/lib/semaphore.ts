@@ -1,0 +1,35 @@
+/** Lets at most `permits` pieces of work run at once; the others wait in order. */
+export interface Semaphore {
+  /** Resolves to a function that gives the permit back; calling it again does nothing. */
+  acquire(): Promise<() => void>;
+  readonly free: number;
+}
+
+export function createSemaphore(permits: number): Semaphore {
+  const waiting: Array<() => void> = [];
+  let free = permits;
+
+  function release(): () => void {
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      const next = waiting.shift();
+      if (next) next();
+      else free++;
+    };
+  }
+
+  return {
+    acquire() {
+      if (free > 0) {
+        free--;
+        return Promise.resolve(release());
+      }
+      return new Promise((resolve) => waiting.push(() => resolve(release())));
+    },
+    get free() {
+      return free;
+    },
+  };
+}

@@ -1,0 +1,129 @@
+import type { Account } from '../../message/account.ts';
+import type { Queryable } from '../database.ts';
+
+/** Named, because a prepared `*` fails when a migration adds a column. */
+const columns = 'id, name, weight, default_routes, created_at, deleted_at';
+
+export interface AccountFields {
+  name: string;
+  weight: number;
+  defaultRoutes: Account['defaultRoutes'];
+}
+
+/** Null when a live account has the name already. */
+export async function insertAccount(database: Queryable, fields: AccountFields): Promise<Account | null> {
+  const { rows } = await database.query<AccountRow>(
+    {
+      name: 'insert_account',
+      text: `INSERT INTO account (name, weight, default_routes) VALUES ($1, $2, $3)
+        ON CONFLICT (name) WHERE deleted_at IS NULL DO NOTHING
+        RETURNING ${columns}`,
+    },
+    [fields.name, fields.weight, JSON.stringify(fields.defaultRoutes)],
+  );
+  return rows[0] ? accountOf(rows[0]) : null;
+}
+
+/** The live account of that id. */
+export async function findAccount(database: Queryable, id: number): Promise<Account | null> {
+  const { rows } = await database.query<AccountRow>(
+    { name: 'find_account', text: `SELECT ${columns} FROM account WHERE id = $1 AND deleted_at IS NULL` },
+    [id],
+  );
+  return rows[0] ? accountOf(rows[0]) : null;
+}
+
+/** Live accounts behind `after`, by id. */
+export async function listAccounts(
+  database: Queryable,
+  page: { after: number; limit: number },
+): Promise<Account[]> {
+  const { rows } = await database.query<AccountRow>(
+    {
+      name: 'list_accounts',
+      text: `SELECT ${columns} FROM account WHERE id > $1 AND deleted_at IS NULL ORDER BY id LIMIT $2`,
+    },
+    [page.after, page.limit],
+  );
+  return rows.map(accountOf);
+}
+
+export async function isAccountNameTaken(
+  database: Queryable,
+  name: string,
+  exceptId: number,
+): Promise<boolean> {
+  const { rowCount } = await database.query(
+    {
+      name: 'account_name_taken',
+      text: 'SELECT 1 FROM account WHERE name = $1 AND id <> $2 AND deleted_at IS NULL',
+    },
+    [name, exceptId],
+  );
+  return rowCount > 0;
+}
+
+export async function updateAccount(
+  database: Queryable,
+  id: number,
+  fields: AccountFields,
+): Promise<Account | null> {
+  const { rows } = await database.query<AccountRow>(
+    {
+      name: 'update_account',
+      text: `UPDATE account SET name = $2, weight = $3, default_routes = $4
+        WHERE id = $1 AND deleted_at IS NULL RETURNING ${columns}`,
+    },
+    [id, fields.name, fields.weight, JSON.stringify(fields.defaultRoutes)],
+  );
+  return rows[0] ? accountOf(rows[0]) : null;
+}
+
+/** Marks the account as deleted and revokes its keys; false when it is no live account. */
+export async function deleteAccount(database: Queryable, id: number): Promise<boolean> {
+  const { rowCount } = await database.query(
+    {
+      name: 'delete_account',
+      text: 'UPDATE account SET deleted_at = now() WHERE id = $1 AND deleted_at IS NULL',
+    },
+    [id],
+  );
+  if (rowCount === 0) return false;
+  await database.query(
+    {
+      name: 'revoke_account_keys',
+      text: 'UPDATE api_key SET revoked_at = now() WHERE account_id = $1 AND revoked_at IS NULL',
+    },
+    [id],
+  );
+  return true;
+}
+
+/** Every account, the deleted ones too: messages outlive them. */
+export async function readAllAccounts(database: Queryable): Promise<Account[]> {
+  const { rows } = await database.query<AccountRow>({
+    name: 'read_all_accounts',
+    text: `SELECT ${columns} FROM account`,
+  });
+  return rows.map(accountOf);
+}
+
+interface AccountRow extends Record<string, unknown> {
+  id: number;
+  name: string;
+  weight: number;
+  default_routes: Account['defaultRoutes'];
+  created_at: Date;
+  deleted_at: Date | null;
+}
+
+function accountOf(row: AccountRow): Account {
+  return {
+    id: row.id,
+    name: row.name,
+    weight: row.weight,
+    defaultRoutes: row.default_routes,
+    createdAt: row.created_at,
+    deleted: row.deleted_at !== null,
+  };
+}

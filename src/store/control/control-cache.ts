@@ -1,0 +1,157 @@
+import { type Clock, systemClock } from '../../lib/clock.ts';
+import type { Account } from '../../message/account.ts';
+import type { ApiKey } from '../../message/api-key.ts';
+import type { Route } from '../../message/route.ts';
+import type { Queryable } from '../database.ts';
+import { readAllAccounts } from './accounts.ts';
+import { readLiveKeys } from './keys.ts';
+import { readAllRoutes } from './routes.ts';
+
+/**
+ * Accounts, keys and routes in memory. A change made elsewhere is seen within `pollMs` and the time of one
+ * read; one made by this process at once, by `refresh()`. While the database is away the last known state
+ * stands: reads of it go on, and nothing can be written anyway.
+ */
+export interface ControlCache {
+  /** Also deleted accounts, marked as such. */
+  accountById(id: number): Account | undefined;
+  /** `hash`: SHA-256 of the key in hex. Revoked and expired keys are not found. */
+  keyByHash(hash: string): ApiKey | undefined;
+  /** Live routes only. */
+  routeByName(name: string): Route | undefined;
+  /** Also deleted routes, marked as such. */
+  routeById(id: number): Route | undefined;
+  routes(): Iterable<Route>;
+  /** Calls `listener` after each reload; the answer ends that. */
+  onChange(listener: () => void): () => void;
+  /** Reads everything again; resolves when what was committed before the call is visible here. */
+  refresh(): Promise<void>;
+  /** Compares versions, and reloads when they differ. */
+  runOnce(): Promise<void>;
+  /** The first load, then polling. Rejects when the first load fails. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface ControlCacheSettings {
+  database: Queryable;
+  pollMs?: number;
+  clock?: Clock;
+  /** A poll failed; the next one comes all the same. */
+  onError?: (error: unknown) => void;
+}
+
+/** Revocation must take effect within a second everywhere (docs: design, section 5). */
+const pollDefaultMs = 500;
+
+export function createControlCache(settings: ControlCacheSettings): ControlCache {
+  const { database, pollMs = pollDefaultMs, clock = systemClock } = settings;
+  const listeners = new Set<() => void>();
+  const ending = new AbortController();
+  let image: Image = emptyImage;
+  let reading: Promise<void> | undefined;
+  let next: Promise<void> | undefined;
+  let polling: Promise<void> | undefined;
+
+  async function reload(): Promise<void> {
+    const fresh = await readImage(database);
+    image = fresh;
+    for (const listener of listeners) listener();
+  }
+
+  /** At most one read runs and one waits: whoever comes during a read shares the one that begins after it. */
+  function refresh(): Promise<void> {
+    if (!reading) {
+      reading = reload().finally(() => {
+        reading = undefined;
+      });
+      return reading;
+    }
+    next ??= reading
+      .catch(() => {})
+      .then(() => {
+        next = undefined;
+        return refresh();
+      });
+    return next;
+  }
+
+  async function runOnce(): Promise<void> {
+    if ((await readVersion(database)) !== image.version) await refresh();
+  }
+
+  async function poll(): Promise<void> {
+    while (!ending.signal.aborted) {
+      try {
+        await clock.sleep(pollMs, ending.signal);
+        await runOnce();
+      } catch (error) {
+        if (!ending.signal.aborted) settings.onError?.(error);
+      }
+    }
+  }
+
+  return {
+    accountById: (id) => image.accounts.get(id),
+    keyByHash(hash) {
+      const key = image.keys.get(hash);
+      return key?.expiresAt && key.expiresAt.getTime() <= clock.nowMs() ? undefined : key;
+    },
+    routeByName: (name) => image.routesByName.get(name),
+    routeById: (id) => image.routes.get(id),
+    routes: () => image.routes.values(),
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    refresh,
+    runOnce,
+    async start() {
+      await refresh();
+      polling ??= poll();
+    },
+    async stop() {
+      ending.abort();
+      await Promise.allSettled([polling, reading, next]);
+    },
+  };
+}
+
+interface Image {
+  version: string;
+  accounts: Map<number, Account>;
+  keys: Map<string, ApiKey>;
+  routes: Map<number, Route>;
+  routesByName: Map<string, Route>;
+}
+
+const emptyImage: Image = {
+  version: '',
+  accounts: new Map(),
+  keys: new Map(),
+  routes: new Map(),
+  routesByName: new Map(),
+};
+
+/** The version is read first: a change that commits meanwhile makes the next poll differ. */
+async function readImage(database: Queryable): Promise<Image> {
+  const version = await readVersion(database);
+  const accounts = await readAllAccounts(database);
+  const keys = await readLiveKeys(database);
+  const routes = await readAllRoutes(database);
+  return {
+    version,
+    accounts: new Map(accounts.map((account) => [account.id, account])),
+    keys: new Map(keys.map(({ hash, key }) => [hash, key])),
+    routes: new Map(routes.map((route) => [route.id, route])),
+    routesByName: new Map(routes.filter(({ deleted }) => !deleted).map((route) => [route.name, route])),
+  };
+}
+
+async function readVersion(database: Queryable): Promise<string> {
+  const { rows } = await database.query<{ version: string }>({
+    name: 'control_version',
+    text: 'SELECT version FROM control_version',
+  });
+  return rows[0]?.version ?? '';
+}

@@ -1,0 +1,62 @@
+import type { Queryable } from '../database.ts';
+
+export interface ShardEpoch {
+  shard: number;
+  epoch: number;
+}
+
+const freeStatement = {
+  name: 'read_free_shards',
+  text: 'SELECT shard, epoch FROM shard_owner WHERE worker IS NULL OR worker = ANY($1::uuid[])',
+};
+
+/** Shards without an owner, or whose owner is one of the removed workers. */
+export async function readFreeShards(database: Queryable, removedWorkers: string[]): Promise<ShardEpoch[]> {
+  const { rows } = await database.query<{ shard: number; epoch: string }>(freeStatement, [removedWorkers]);
+  return rows.map((row) => ({ shard: row.shard, epoch: Number(row.epoch) }));
+}
+
+const claimStatement = {
+  name: 'claim_shards',
+  // The epoch alone says that nothing changed: a free shard stays free until a claim raises it.
+  // array_position instead of a join, which Citus does not route.
+  text: `UPDATE shard_owner SET worker = $1, epoch = epoch + 1
+    WHERE shard = ANY($2::smallint[]) AND epoch = ($3::bigint[])[array_position($2::smallint[], shard)]
+    RETURNING shard, epoch`,
+};
+
+/** Claims those of the free shards that nobody claimed first; the answer holds their new epochs. */
+export async function claimShards(
+  database: Queryable,
+  claim: { workerId: string; free: ShardEpoch[] },
+): Promise<ShardEpoch[]> {
+  const { rows } = await database.query<{ shard: number; epoch: string }>(claimStatement, [
+    claim.workerId,
+    claim.free.map((free) => free.shard),
+    claim.free.map((free) => free.epoch),
+  ]);
+  return rows.map((row) => ({ shard: row.shard, epoch: Number(row.epoch) }));
+}
+
+const releaseStatement = {
+  name: 'release_shards',
+  text: 'UPDATE shard_owner SET worker = NULL WHERE shard = ANY($1::smallint[]) AND worker = $2',
+};
+
+export async function releaseShards(
+  database: Queryable,
+  release: { workerId: string; shards: number[] },
+): Promise<void> {
+  await database.query(releaseStatement, [release.shards, release.workerId]);
+}
+
+const ownedStatement = {
+  name: 'read_owned_shards',
+  text: 'SELECT shard, epoch FROM shard_owner WHERE worker = $1',
+};
+
+/** What a worker owns: after a claim whose answer was lost, that claim's shards too. */
+export async function readOwnedShards(database: Queryable, workerId: string): Promise<ShardEpoch[]> {
+  const { rows } = await database.query<{ shard: number; epoch: string }>(ownedStatement, [workerId]);
+  return rows.map((row) => ({ shard: row.shard, epoch: Number(row.epoch) }));
+}

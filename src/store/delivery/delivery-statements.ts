@@ -1,0 +1,43 @@
+import type { Database } from '../database.ts';
+import { beatWorker } from './beat-worker.ts';
+import { claimShards, readFreeShards, readOwnedShards, releaseShards } from './claim-shards.ts';
+import { finishBatch, readFinishedBatches } from './finish-batches.ts';
+import { loadBatchDefaults, loadChunks, loadOutcomes } from './load-chunks.ts';
+import { readOwners } from './read-owners.ts';
+import { readPendingAfter, readPendingOfLane, readRecentPending } from './read-pending.ts';
+import { readReleasedBatches } from './read-released-batches.ts';
+import { recordOutcomes } from './record-outcomes.ts';
+import { registerWorker } from './register-worker.ts';
+import { removeSilentWorker, removeWorker } from './remove-worker.ts';
+
+/** Every statement of delivery, bound to one database. Delivery declares for itself which of them it sees. */
+export function deliveryStatements(database: Database) {
+  return {
+    registerWorker: bind(database, registerWorker),
+    beatWorker: bind(database, beatWorker),
+    removeWorker: bind(database, removeWorker),
+    removeSilentWorker: bind(database, removeSilentWorker),
+    readOwners: () => readOwners(database),
+    readFreeShards: bind(database, readFreeShards),
+    claimShards: bind(database, claimShards),
+    releaseShards: bind(database, releaseShards),
+    readOwnedShards: bind(database, readOwnedShards),
+    readRecentPending: bind(database, readRecentPending),
+    readPendingAfter: bind(database, readPendingAfter),
+    readPendingOfLane: bind(database, readPendingOfLane),
+    readReleasedBatches: bind(database, readReleasedBatches),
+    loadChunks: bind(database, loadChunks),
+    loadOutcomes: bind(database, loadOutcomes),
+    loadBatchDefaults: bind(database, loadBatchDefaults),
+    recordOutcomes: bind(database, recordOutcomes),
+    readFinishedBatches: bind(database, readFinishedBatches),
+    finishBatch: bind(database, finishBatch),
+  };
+}
+
+function bind<Argument, Result>(
+  database: Database,
+  statement: (database: Database, argument: Argument) => Promise<Result>,
+): (argument: Argument) => Promise<Result> {
+  return (argument) => statement(database, argument);
+}

@@ -1,0 +1,83 @@
+import type { Queryable } from '../database.ts';
+
+/** The key of an unfinished chunk. */
+export interface PendingRow {
+  chunkId: string;
+  shard: number;
+  accountId: number;
+  routeId: number;
+  priority: number;
+  count: number;
+  batch: string | null;
+  /** Offsets still to do, null for all. */
+  remaining: Uint8Array | null;
+  /** From now, by the database's clock; negative when overdue, Infinity when it waits to be released. */
+  dueInMs: number;
+}
+
+const columns = `chunk_id AS "chunkId", shard, account_id AS "accountId", route_id AS "routeId", priority, count,
+  batch, remaining, ((extract(epoch FROM due_at) - extract(epoch FROM now())) * 1000)::float8 AS "dueInMs"`;
+
+const recentStatement = {
+  name: 'read_recent_pending',
+  // The lowest id of a moment, made here so that only the database's clock counts.
+  text: `SELECT ${columns} FROM pending
+    WHERE shard = ANY($1::smallint[])
+      AND chunk_id >= (lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint - $2::bigint), 12, '0')
+        || '00000000000000000000')::uuid
+    ORDER BY chunk_id, shard LIMIT $3`,
+};
+
+const afterStatement = {
+  name: 'read_pending_after',
+  text: `SELECT ${columns} FROM pending
+    WHERE shard = ANY($1::smallint[]) AND (chunk_id, shard) > ($2::uuid, $3::smallint)
+    ORDER BY chunk_id, shard LIMIT $4`,
+};
+
+const laneStatement = {
+  name: 'read_pending_of_lane',
+  text: `SELECT ${columns} FROM pending
+    WHERE shard = ANY($1::smallint[]) AND account_id = $2 AND route_id = $3 AND priority = $4
+      AND (chunk_id, shard) > ($5::uuid, $6::smallint)
+    ORDER BY chunk_id, shard LIMIT $7`,
+};
+
+export interface PendingKey {
+  chunkId: string;
+  shard: number;
+}
+
+/** Keys whose ids are at most `ageMs` old. */
+export async function readRecentPending(
+  database: Queryable,
+  read: { shards: number[]; ageMs: number; limit: number },
+): Promise<PendingRow[]> {
+  const { shards, ageMs, limit } = read;
+  return (await database.query<PendingRow & Record<string, unknown>>(recentStatement, [shards, ageMs, limit]))
+    .rows;
+}
+
+/** A page of all keys, in order of (chunk id, shard). */
+export async function readPendingAfter(
+  database: Queryable,
+  read: { shards: number[]; after: PendingKey; limit: number },
+): Promise<PendingRow[]> {
+  const values = [read.shards, read.after.chunkId, read.after.shard, read.limit];
+  return (await database.query<PendingRow & Record<string, unknown>>(afterStatement, values)).rows;
+}
+
+/** A page of one lane's keys. There is no index for it: the rows of other lanes are read and passed over. */
+export async function readPendingOfLane(
+  database: Queryable,
+  read: {
+    shards: number[];
+    lane: { accountId: number; routeId: number; priority: number };
+    after: PendingKey;
+    limit: number;
+  },
+): Promise<PendingRow[]> {
+  const { shards, lane, after, limit } = read;
+  const values = [shards, lane.accountId, lane.routeId, lane.priority, after.chunkId, after.shard, limit];
+  return (await database.query<PendingRow & Record<string, unknown>>(laneStatement, values)).rows;
+}

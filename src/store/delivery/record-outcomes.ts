@@ -1,0 +1,175 @@
+import type { StateNumber } from '../../message/state.ts';
+import type { Database, Queryable, Statement } from '../database.ts';
+
+/** One row of `outcome`. `seq` is the owner's epoch times 2^32 plus a counter, as text. */
+export interface OutcomeInsert {
+  chunkId: string;
+  seq: string;
+  batch: string | null;
+  state: StateNumber;
+  attempt: number;
+  count: number;
+  offsets: Uint8Array | null;
+  errorCode: string | null;
+  details: (string | null)[] | null;
+  providerRefs: (string | null)[] | null;
+  /** How long ago it happened, and when a retry is due, by this machine's monotonic clock. */
+  agoMs: number;
+  dueInMs: number | null;
+}
+
+export interface ProgressDelta {
+  batch: string;
+  state: StateNumber;
+  delta: number;
+}
+
+export interface PendingUpdate {
+  chunkId: string;
+  remaining: Uint8Array;
+  dueInMs: number;
+}
+
+/** What one owner has to say of one shard. Recorded whole or not at all, and once however often it is tried. */
+export interface OutcomeFlush {
+  shard: number;
+  epoch: number;
+  outcomes: OutcomeInsert[];
+  progress: ProgressDelta[];
+  /** Chunks that are done. */
+  finished: string[];
+  /** Chunks of which all that remains waits. */
+  waiting: PendingUpdate[];
+}
+
+const fenceStatement = {
+  name: 'fence',
+  text: 'SELECT 1 FROM shard_owner WHERE shard = $1 AND epoch = $2 FOR SHARE',
+};
+
+const deletePendingStatement = {
+  name: 'delete_pending',
+  text: 'DELETE FROM pending WHERE shard = $1 AND chunk_id = ANY($2::uuid[])',
+};
+
+/**
+ * Records outcomes behind the fence: `false` means that another worker owns the shard by now, and nothing
+ * was written. A flush that is repeated after an ambiguous COMMIT finds its own rows, and counts nothing again.
+ */
+export async function recordOutcomes(database: Database, flush: OutcomeFlush): Promise<boolean> {
+  return await database.transaction(async (transaction) => {
+    const fence = await transaction.query(fenceStatement, [flush.shard, flush.epoch]);
+    if (fence.rowCount === 0) return false;
+    if (flush.outcomes.length > 0) {
+      const inserted = await insertOutcomes(transaction, flush);
+      if (inserted === 0) return true;
+    }
+    await raiseProgress(transaction, flush);
+    if (flush.finished.length > 0) {
+      await transaction.query(deletePendingStatement, [flush.shard, flush.finished]);
+    }
+    await updatePending(transaction, flush);
+    return true;
+  });
+}
+
+async function insertOutcomes(transaction: Queryable, flush: OutcomeFlush): Promise<number> {
+  let inserted = 0;
+  for (const rows of slices(flush.outcomes)) {
+    const values: unknown[] = [flush.shard];
+    for (const row of rows) {
+      values.push(
+        row.chunkId,
+        row.seq,
+        row.batch,
+        row.state,
+        row.attempt,
+        row.count,
+        row.offsets,
+        row.errorCode,
+        row.details,
+        row.providerRefs,
+        row.agoMs,
+        row.dueInMs,
+      );
+    }
+    inserted += (await transaction.query(insertStatement(rows.length), values)).rowCount;
+    // The rows of a flush are there together or not at all.
+    if (inserted === 0) return 0;
+  }
+  return inserted;
+}
+
+async function raiseProgress(transaction: Queryable, flush: OutcomeFlush): Promise<void> {
+  for (const deltas of slices(flush.progress)) {
+    const values: unknown[] = [flush.shard];
+    for (const { batch, state, delta } of deltas) values.push(batch, state, delta);
+    await transaction.query(progressStatement(deltas.length), values);
+  }
+}
+
+async function updatePending(transaction: Queryable, flush: OutcomeFlush): Promise<void> {
+  for (const chunks of slices(flush.waiting)) {
+    const values: unknown[] = [flush.shard];
+    for (const { chunkId, remaining, dueInMs } of chunks) values.push(chunkId, remaining, dueInMs);
+    await transaction.query(waitStatement(chunks.length), values);
+  }
+}
+
+/** Rows of one statement at most; each number of rows is a prepared statement of its own. */
+const rowsMax = 32;
+
+function* slices<Row>(rows: readonly Row[]): Generator<readonly Row[]> {
+  // Whole statements, then powers of two: few distinct statements for every number of rows.
+  let start = 0;
+  while (start < rows.length) {
+    const left = rows.length - start;
+    const size = left >= rowsMax ? rowsMax : 2 ** Math.floor(Math.log2(left));
+    yield start === 0 && size === rows.length ? rows : rows.slice(start, start + size);
+    start += size;
+  }
+}
+
+const insertStatement = byRows((rows) => ({
+  name: `insert_outcomes_${rows}`,
+  text: `INSERT INTO outcome (shard, chunk_id, seq, batch, state, attempt, count, offsets, error_code, details,
+      provider_refs, at, due_at)
+    VALUES ${tuples(rows, 12, (p) => {
+      const at = `now() - ${p(11)}::float8 * interval '1 millisecond'`;
+      const dueAt = `now() + ${p(12)}::float8 * interval '1 millisecond'`;
+      return `($1::smallint, ${p(1)}::uuid, ${p(2)}::bigint, ${p(3)}::uuid, ${p(4)}::smallint, ${p(5)}::smallint,
+        ${p(6)}::smallint, ${p(7)}::bytea, ${p(8)}::text, ${p(9)}::text[], ${p(10)}::text[], ${at}, ${dueAt})`;
+    })}
+    ON CONFLICT DO NOTHING`,
+}));
+
+const progressStatement = byRows((rows) => ({
+  name: `delivery_progress_${rows}`,
+  text: `INSERT INTO batch_progress (shard, batch, state, count)
+    VALUES ${tuples(rows, 3, (p) => `($1::smallint, ${p(1)}::uuid, ${p(2)}::smallint, ${p(3)}::bigint)`)}
+    ON CONFLICT (shard, batch, state) DO UPDATE SET count = batch_progress.count + excluded.count`,
+}));
+
+const waitStatement = byRows((rows) => ({
+  name: `wait_pending_${rows}`,
+  text: `UPDATE pending SET remaining = waiting.remaining,
+      due_at = now() + waiting.due_in_ms * interval '1 millisecond'
+    FROM (VALUES ${tuples(rows, 3, (p) => `(${p(1)}::uuid, ${p(2)}::bytea, ${p(3)}::float8)`)})
+      AS waiting (chunk_id, remaining, due_in_ms)
+    WHERE pending.shard = $1 AND pending.chunk_id = waiting.chunk_id`,
+}));
+
+/** Tuples of a VALUES list whose parameters begin at $2; `p(n)` is the n-th parameter of a tuple. */
+function tuples(rows: number, width: number, tuple: (p: (n: number) => string) => string): string {
+  const texts: string[] = [];
+  for (let row = 0; row < rows; row++) texts.push(tuple((n) => `$${1 + row * width + n}`));
+  return texts.join(', ');
+}
+
+function byRows(make: (rows: number) => Statement): (rows: number) => Statement {
+  const made: (Statement | undefined)[] = [];
+  return (rows) => {
+    made[rows] ??= make(rows);
+    return made[rows];
+  };
+}

@@ -1,0 +1,187 @@
+import type { Database, Queryable } from '../database.ts';
+
+export interface IdempotencyKey {
+  /** The shard of hash(account, key). */
+  shard: number;
+  accountId: number;
+  key: string;
+}
+
+export interface Reservation {
+  ids: string[];
+  upload?: number;
+  firstLine?: number;
+}
+
+export interface StoredAnswer {
+  status: number;
+  answer: Buffer;
+}
+
+export type ReserveResult =
+  /** Nobody used the key: the reservation is committed, the work may begin. */
+  | { kind: 'new'; reservation: Reservation }
+  /** The first try ended without an answer: do the same work with the same ids. */
+  | { kind: 'resume'; reservation: Reservation }
+  | { kind: 'running' }
+  /** `bodyHash` is that of a streamed body, to be compared with the one sent now. */
+  | { kind: 'done'; bodyHash: Buffer | null; stored: StoredAnswer }
+  | { kind: 'other_request' };
+
+/** The lock of a try that died is free after this long; a long upload renews its own. */
+const lockSeconds = 30;
+
+/**
+ * Reserves a key. `requestHash` covers method, path and query, and the body unless it is still streaming in.
+ * Tries with one key come one after another, also at midnight, when the partition changes.
+ */
+export async function reserveKey(
+  database: Database,
+  { key, requestHash, reservation }: { key: IdempotencyKey; requestHash: Buffer; reservation: Reservation },
+): Promise<ReserveResult> {
+  return await database.transaction(async (transaction) => {
+    await transaction.query(
+      {
+        name: 'lock_idempotency_key',
+        text: 'SELECT pg_advisory_xact_lock(hashtextextended($2::text, $1::integer))',
+      },
+      [key.accountId, key.key],
+    );
+    const present = await readKey(transaction, key);
+    if (!present) {
+      await insertKey(transaction, { key, requestHash, reservation });
+      return { kind: 'new', reservation };
+    }
+    if (!requestHash.equals(present.requestHash)) return { kind: 'other_request' };
+    if (present.stored) return { kind: 'done', bodyHash: present.bodyHash, stored: present.stored };
+    if (present.locked) return { kind: 'running' };
+    await renewKey(transaction, key);
+    return { kind: 'resume', reservation: present.reservation };
+  });
+}
+
+/** Keeps the first answer, and with it the hash of a body that was streamed in. */
+export async function finishKey(
+  database: Queryable,
+  { key, bodyHash, stored }: { key: IdempotencyKey; bodyHash?: Buffer; stored: StoredAnswer },
+): Promise<void> {
+  await database.query(
+    {
+      name: 'finish_idempotency_key',
+      text: `UPDATE idempotency SET status = $4, answer = $5, body_hash = $6
+        WHERE shard = $1 AND account_id = $2 AND key = $3 AND created_at > now() - interval '24 hours'`,
+    },
+    [key.shard, key.accountId, key.key, stored.status, stored.answer, bodyHash ?? null],
+  );
+}
+
+/** Forgets a key whose request was refused before anything was done for it. */
+export async function dropKey(database: Queryable, key: IdempotencyKey): Promise<void> {
+  await database.query(
+    {
+      name: 'drop_idempotency_key',
+      text: `DELETE FROM idempotency
+        WHERE shard = $1 AND account_id = $2 AND key = $3 AND status IS NULL
+          AND created_at > now() - interval '24 hours'`,
+    },
+    [key.shard, key.accountId, key.key],
+  );
+}
+
+/** Lets the next try begin at once, after one that failed. */
+export async function releaseKey(database: Queryable, key: IdempotencyKey): Promise<void> {
+  await database.query(
+    {
+      name: 'release_idempotency_key',
+      text: `UPDATE idempotency SET locked_until = now()
+        WHERE shard = $1 AND account_id = $2 AND key = $3 AND created_at > now() - interval '24 hours'`,
+    },
+    [key.shard, key.accountId, key.key],
+  );
+}
+
+/** Tells that the try still runs; `upload` is the number of the upload that it began. */
+export async function renewKey(database: Queryable, key: IdempotencyKey, upload?: number): Promise<void> {
+  await database.query(
+    {
+      name: 'renew_idempotency_key',
+      text: `UPDATE idempotency
+        SET locked_until = now() + $5 * interval '1 second', upload = coalesce($4, upload)
+        WHERE shard = $1 AND account_id = $2 AND key = $3 AND created_at > now() - interval '24 hours'`,
+    },
+    [key.shard, key.accountId, key.key, upload ?? null, lockSeconds],
+  );
+}
+
+interface PresentKey {
+  requestHash: Buffer;
+  bodyHash: Buffer | null;
+  locked: boolean;
+  stored?: StoredAnswer;
+  reservation: Reservation;
+}
+
+async function readKey(transaction: Queryable, key: IdempotencyKey): Promise<PresentKey | undefined> {
+  const { rows } = await transaction.query<{
+    request_hash: Buffer;
+    body_hash: Buffer | null;
+    locked: boolean;
+    status: number | null;
+    answer: Buffer | null;
+    ids: string[];
+    upload: number | null;
+    first_line: string | null;
+  }>(
+    {
+      name: 'read_idempotency_key',
+      text: `SELECT request_hash, body_hash, locked_until > now() AS locked, status, answer, ids::text[], upload, first_line
+        FROM idempotency
+        WHERE shard = $1 AND account_id = $2 AND key = $3
+          AND created_on >= (now() AT TIME ZONE 'UTC')::date - 1 AND created_at > now() - interval '24 hours'
+        ORDER BY created_at DESC LIMIT 1`,
+    },
+    [key.shard, key.accountId, key.key],
+  );
+  const row = rows[0];
+  if (!row) return undefined;
+  return {
+    requestHash: row.request_hash,
+    bodyHash: row.body_hash,
+    locked: row.locked,
+    ...(row.status !== null && row.answer !== null && { stored: { status: row.status, answer: row.answer } }),
+    reservation: {
+      ids: row.ids,
+      ...(row.upload !== null && { upload: row.upload }),
+      ...(row.first_line !== null && { firstLine: Number(row.first_line) }),
+    },
+  };
+}
+
+async function insertKey(
+  transaction: Queryable,
+  { key, requestHash, reservation }: { key: IdempotencyKey; requestHash: Buffer; reservation: Reservation },
+): Promise<void> {
+  await transaction.query(
+    {
+      name: 'insert_idempotency_key',
+      text: `INSERT INTO idempotency
+          (shard, account_id, key, request_hash, ids, upload, first_line, created_at, created_on, locked_until)
+        VALUES ($1, $2, $3, $4, $5::uuid[], $6, $7, now(), (now() AT TIME ZONE 'UTC')::date,
+          now() + $8 * interval '1 second')
+        ON CONFLICT (shard, account_id, key, created_on) DO UPDATE SET
+          request_hash = excluded.request_hash, ids = excluded.ids, upload = excluded.upload,
+          first_line = excluded.first_line, created_at = excluded.created_at,
+          locked_until = excluded.locked_until, status = NULL, answer = NULL, body_hash = NULL`,
+    },
+    [
+      key.shard,
+      key.accountId,
+      key.key,
+      requestHash,
+      reservation.ids,
+      reservation.upload ?? null,
+      reservation.firstLine ?? null,
+      lockSeconds,
+    ],
+  );
+}

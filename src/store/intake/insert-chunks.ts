@@ -1,0 +1,119 @@
+import type { Queryable } from '../database.ts';
+import { multiRow } from '../multi-row.ts';
+
+export interface ChunkRow {
+  id: string;
+  accountId: number;
+  routeId: number;
+  priority: number;
+  count: number;
+  codec: number;
+  payload: Uint8Array;
+  firstLine?: number;
+  /** When its delivery may begin, null for at once, `infinity` until its batch is closed. */
+  dueAt: Date | 'infinity' | null;
+  /** How its messages are found by recipient and reference: by filters, or by one hash a key. */
+  lookup: { toBits: Uint8Array; refBits?: Uint8Array } | { hashes: bigint[] };
+}
+
+/**
+ * Inserts chunks of one shard with what finds and delivers them. A chunk that is already there is left as
+ * it is: its writer's answer was lost. Answers the ids that are new.
+ */
+export async function insertChunks(
+  transaction: Queryable,
+  { shard, batch, chunks }: { shard: number; batch: string | null; chunks: ChunkRow[] },
+): Promise<Set<string>> {
+  const { rows } = await transaction.query<{ id: string }>(
+    {
+      name: `insert_chunks_${chunks.length}`,
+      text: `INSERT INTO chunk
+          (shard, id, account_id, batch, route_id, priority, first_line, count, codec, payload)
+        VALUES ${multiRow(chunks.length, 10)}
+        ON CONFLICT DO NOTHING
+        RETURNING id`,
+    },
+    chunks.flatMap((chunk) => [
+      shard,
+      chunk.id,
+      chunk.accountId,
+      batch,
+      chunk.routeId,
+      chunk.priority,
+      chunk.firstLine ?? null,
+      chunk.count,
+      chunk.codec,
+      chunk.payload,
+    ]),
+  );
+  const inserted = new Set(rows.map(({ id }) => id));
+  const fresh = chunks.filter(({ id }) => inserted.has(id));
+  if (fresh.length === 0) return inserted;
+  await insertPending(transaction, { shard, batch, chunks: fresh });
+  await insertFilters(transaction, shard, fresh);
+  await insertKeys(transaction, shard, fresh);
+  return inserted;
+}
+
+async function insertPending(
+  transaction: Queryable,
+  { shard, batch, chunks }: { shard: number; batch: string | null; chunks: ChunkRow[] },
+): Promise<void> {
+  await transaction.query(
+    {
+      name: `insert_pending_${chunks.length}`,
+      text: `INSERT INTO pending (chunk_id, shard, account_id, route_id, priority, batch, count, due_at)
+        VALUES ${pendingRows(chunks.length)}`,
+    },
+    chunks.flatMap((chunk) => [
+      chunk.id,
+      shard,
+      chunk.accountId,
+      chunk.routeId,
+      chunk.priority,
+      batch,
+      chunk.count,
+      chunk.dueAt,
+    ]),
+  );
+}
+
+/** What has no due time is due at the database's now, whatever the clock here says. */
+function pendingRows(rows: number): string {
+  return multiRow(rows, 8).replace(/,(\$\d+)\)/g, ',coalesce($1::timestamptz, now()))');
+}
+
+async function insertFilters(transaction: Queryable, shard: number, chunks: ChunkRow[]): Promise<void> {
+  const values = chunks.flatMap(({ id, accountId, lookup }) =>
+    'toBits' in lookup ? [[accountId, shard, id, lookup.toBits, lookup.refBits ?? null]] : [],
+  );
+  if (values.length === 0) return;
+  await transaction.query(
+    {
+      name: `insert_filters_${values.length}`,
+      text: `INSERT INTO chunk_filter (account_id, shard, chunk_id, to_bits, ref_bits)
+        VALUES ${multiRow(values.length, 5)}`,
+    },
+    values.flat(),
+  );
+}
+
+/** PostgreSQL takes at most 65,535 parameters in a statement. */
+const keysPerStatement = 1_000;
+
+async function insertKeys(transaction: Queryable, shard: number, chunks: ChunkRow[]): Promise<void> {
+  const values = chunks.flatMap(({ id, accountId, lookup }) =>
+    'hashes' in lookup ? [...new Set(lookup.hashes)].map((hash) => [accountId, hash, shard, id]) : [],
+  );
+  for (let from = 0; from < values.length; from += keysPerStatement) {
+    const some = values.slice(from, from + keysPerStatement);
+    await transaction.query(
+      {
+        // Few of the possible counts are worth a prepared statement.
+        name: some.length <= 16 ? `insert_keys_${some.length}` : '',
+        text: `INSERT INTO message_key (account_id, hash, shard, chunk_id) VALUES ${multiRow(some.length, 4)}`,
+      },
+      some.flat(),
+    );
+  }
+}

@@ -1,0 +1,143 @@
+import type { Database, Queryable } from '../database.ts';
+import { multiRow } from '../multi-row.ts';
+import { type ChunkRow, insertChunks } from './insert-chunks.ts';
+
+/** A slot as it is stored: its extent, its chunk when it has valid messages, its rejections when it has any. */
+export interface SlotRow {
+  firstLine: number;
+  lines: number;
+  accepted: number;
+  rejected: number;
+  chunk?: ChunkRow;
+  /** Codec and compressed NDJSON of `{line, code, detail}`. */
+  rejections?: { codec: number; payload: Uint8Array };
+}
+
+export interface SlotsOfRun {
+  batch: string;
+  shard: number;
+  /** This upload's number: see `batch_fence`. */
+  upload: number;
+  slots: SlotRow[];
+}
+
+/** Pseudo-states in `batch_progress`. */
+export const acceptedCounter = 100;
+export const rejectedCounter = 101;
+
+export type StoreResult =
+  | { kind: 'stored' }
+  /** A newer upload has written to this shard. */
+  | { kind: 'superseded' }
+  /** Lines of these slots became durable by an older upload whose commit came late, in other extents. */
+  | { kind: 'overlap' };
+
+/**
+ * Stores slots of one run in one transaction on one shard. Repeating it after an ambiguous COMMIT finds
+ * its own slots and changes nothing.
+ */
+export async function storeSlots(database: Database, run: SlotsOfRun): Promise<StoreResult> {
+  return await database.transaction(async (transaction) => {
+    if (!(await raiseFence(transaction, run))) return { kind: 'superseded' };
+    const present = await presentSlots(transaction, run);
+    if (present === 'same') return { kind: 'stored' };
+    if (present === 'other') return { kind: 'overlap' };
+    const chunks = run.slots.flatMap(({ chunk }) => (chunk ? [chunk] : []));
+    if (chunks.length > 0) await insertChunks(transaction, { shard: run.shard, batch: run.batch, chunks });
+    await insertSlots(transaction, run);
+    await insertRejections(transaction, run);
+    await raiseProgress(transaction, run);
+    return { kind: 'stored' };
+  });
+}
+
+/** Waits for a commit under way of an older upload on this shard, so that its slots can be seen afterwards. */
+async function raiseFence(transaction: Queryable, { batch, shard, upload }: SlotsOfRun): Promise<boolean> {
+  const { rowCount } = await transaction.query(
+    {
+      name: 'raise_batch_fence',
+      text: `INSERT INTO batch_fence (shard, batch, upload) VALUES ($1, $2, $3)
+        ON CONFLICT (shard, batch) DO UPDATE SET upload = excluded.upload
+        WHERE batch_fence.upload <= excluded.upload`,
+    },
+    [shard, batch, upload],
+  );
+  return rowCount === 1;
+}
+
+async function presentSlots(
+  transaction: Queryable,
+  { batch, shard, slots }: SlotsOfRun,
+): Promise<'none' | 'same' | 'other'> {
+  const first = slots[0]!.firstLine;
+  const last = slots.at(-1)!;
+  const { rows } = await transaction.query<{ first_line: string; lines: number; chunk_id: string | null }>(
+    {
+      name: 'present_slots',
+      text: `SELECT first_line, lines, chunk_id FROM batch_slot
+        WHERE shard = $1 AND batch = $2 AND first_line + lines > $3 AND first_line < $4`,
+    },
+    [shard, batch, first, last.firstLine + last.lines],
+  );
+  if (rows.length === 0) return 'none';
+  const mine = new Map(slots.map((slot) => [slot.firstLine, slot]));
+  const same =
+    rows.length === slots.length &&
+    rows.every((row) => {
+      const slot = mine.get(Number(row.first_line));
+      return slot?.lines === row.lines && (slot.chunk?.id ?? null) === row.chunk_id;
+    });
+  return same ? 'same' : 'other';
+}
+
+async function insertSlots(transaction: Queryable, { batch, shard, slots }: SlotsOfRun): Promise<void> {
+  await transaction.query(
+    {
+      name: `insert_slots_${slots.length}`,
+      text: `INSERT INTO batch_slot (shard, batch, first_line, lines, accepted, rejected, chunk_id)
+        VALUES ${multiRow(slots.length, 7)}`,
+    },
+    slots.flatMap((slot) => [
+      shard,
+      batch,
+      slot.firstLine,
+      slot.lines,
+      slot.accepted,
+      slot.rejected,
+      slot.chunk?.id ?? null,
+    ]),
+  );
+}
+
+async function insertRejections(transaction: Queryable, { batch, shard, slots }: SlotsOfRun): Promise<void> {
+  const values = slots.flatMap(({ firstLine, rejected, rejections }) =>
+    rejections ? [[shard, batch, firstLine, rejected, rejections.codec, rejections.payload]] : [],
+  );
+  if (values.length === 0) return;
+  await transaction.query(
+    {
+      name: `insert_rejections_${values.length}`,
+      text: `INSERT INTO rejection (shard, batch, first_line, count, codec, payload)
+        VALUES ${multiRow(values.length, 6)}`,
+    },
+    values.flat(),
+  );
+}
+
+async function raiseProgress(transaction: Queryable, { batch, shard, slots }: SlotsOfRun): Promise<void> {
+  const accepted = slots.reduce((sum, slot) => sum + slot.accepted, 0);
+  const rejected = slots.reduce((sum, slot) => sum + slot.rejected, 0);
+  const values = [
+    ...(accepted > 0 ? [[shard, batch, acceptedCounter, accepted]] : []),
+    ...(rejected > 0 ? [[shard, batch, rejectedCounter, rejected]] : []),
+  ];
+  if (values.length === 0) return;
+  await transaction.query(
+    {
+      name: `raise_progress_${values.length}`,
+      text: `INSERT INTO batch_progress (shard, batch, state, count) VALUES ${multiRow(values.length, 4)}
+        ON CONFLICT (shard, batch, state) DO UPDATE SET count = batch_progress.count + excluded.count`,
+    },
+    values.flat(),
+  );
+}

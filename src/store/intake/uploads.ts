@@ -1,0 +1,122 @@
+import { shardOf } from '../../message/id.ts';
+import type { Queryable } from '../database.ts';
+
+/** Lines `firstLine` to `firstLine + lines - 1` of a batch. */
+export interface Extent {
+  firstLine: number;
+  lines: number;
+}
+
+export interface BegunUpload {
+  /** Rises with each upload to the batch; fences the older ones. */
+  upload: number;
+  routeId: number;
+  priority: number;
+  startOn: 'now' | 'close';
+  /** The first line that is not durable. */
+  nextLine: number;
+  /** Durable extents behind `nextLine`, in order: left by an upload that broke with commits under way. */
+  durable: Extent[];
+}
+
+export type BeginResult =
+  | { kind: 'begun'; upload: BegunUpload }
+  | { kind: 'closed' }
+  | { kind: 'missing' }
+  /** The batch had another upload since the one that the caller goes on with. */
+  | { kind: 'superseded' };
+
+/**
+ * Starts an upload and ends every older one: their commits find a higher number. `after` makes it go on
+ * with that upload only, for a keyed upload sent again.
+ */
+export async function beginUpload(
+  database: Queryable,
+  { batch, accountId, after }: { batch: string; accountId: number; after?: number },
+): Promise<BeginResult> {
+  const { rows } = await database.query<{
+    upload: number;
+    route_id: number;
+    priority: number;
+    start_on: 'now' | 'close';
+    next_line: string;
+  }>(
+    {
+      name: 'begin_upload',
+      text: `UPDATE batch SET upload = upload + 1, uploading = true
+        WHERE shard = $1 AND id = $2 AND account_id = $3 AND closed_at IS NULL
+          AND ($4::integer IS NULL OR upload = $4)
+        RETURNING upload, route_id, priority, start_on, next_line`,
+    },
+    [shardOf(batch), batch, accountId, after ?? null],
+  );
+  const row = rows[0];
+  if (!row) return await whyNot(database, batch, accountId);
+  const { nextLine, durable } = await readDurable(database, batch, Number(row.next_line));
+  return {
+    kind: 'begun',
+    upload: {
+      upload: row.upload,
+      routeId: row.route_id,
+      priority: row.priority,
+      startOn: row.start_on,
+      nextLine,
+      durable,
+    },
+  };
+}
+
+/** Where the unbroken run of durable slots ends, reading on from a checkpoint, and what lies behind it. */
+export async function readDurable(
+  database: Queryable,
+  batch: string,
+  checkpoint: number,
+): Promise<{ nextLine: number; durable: Extent[] }> {
+  const { rows } = await database.query<{ first_line: string; lines: number }>(
+    {
+      name: 'read_durable',
+      text: 'SELECT first_line, lines FROM batch_slot WHERE batch = $1 AND first_line >= $2 ORDER BY first_line',
+    },
+    [batch, checkpoint],
+  );
+  let nextLine = checkpoint;
+  const durable: Extent[] = [];
+  for (const row of rows) {
+    const firstLine = Number(row.first_line);
+    if (firstLine <= nextLine) nextLine = Math.max(nextLine, firstLine + row.lines);
+    else durable.push({ firstLine, lines: row.lines });
+  }
+  return { nextLine, durable };
+}
+
+/**
+ * Moves the checkpoint on and tells whether this upload is still the newest of an open batch.
+ * `ended` also marks the batch as having no upload under way.
+ */
+export async function checkpointUpload(
+  database: Queryable,
+  { batch, upload, nextLine, ended }: { batch: string; upload: number; nextLine: number; ended: boolean },
+): Promise<boolean> {
+  const { rowCount } = await database.query(
+    {
+      name: 'checkpoint_upload',
+      text: `UPDATE batch SET next_line = greatest(next_line, $4), uploading = NOT $5::boolean
+        WHERE shard = $1 AND id = $2 AND upload = $3 AND closed_at IS NULL`,
+    },
+    [shardOf(batch), batch, upload, nextLine, ended],
+  );
+  return rowCount === 1;
+}
+
+async function whyNot(database: Queryable, batch: string, accountId: number): Promise<BeginResult> {
+  const { rows } = await database.query<{ closed: boolean }>(
+    {
+      name: 'batch_is_closed',
+      text: `SELECT closed_at IS NOT NULL AS closed FROM batch
+        WHERE shard = $1 AND id = $2 AND account_id = $3`,
+    },
+    [shardOf(batch), batch, accountId],
+  );
+  if (!rows[0]) return { kind: 'missing' };
+  return rows[0].closed ? { kind: 'closed' } : { kind: 'superseded' };
+}

@@ -1,0 +1,82 @@
+import type { MessageDefaults } from '../../message/fields.ts';
+import { type State, stateNumber, states } from '../../message/state.ts';
+
+/** Lines of a batch by what became of them; the states sum up to `accepted`. */
+export type BatchCounts = Record<'accepted' | 'rejected' | State, number>;
+
+export interface BatchRow {
+  id: string;
+  accountId: number;
+  routeId: number;
+  priority: number;
+  startOn: 'now' | 'close';
+  defaults: MessageDefaults;
+  createdAt: Date;
+  closedAt: Date | null;
+  doneAt: Date | null;
+  counts: BatchCounts;
+}
+
+/** `batch_progress.state` of accepted lines and of rejected ones. */
+export const progressState = { accepted: 100, rejected: 101 } as const;
+
+export const batchColumns =
+  'b.id, b.account_id, b.route_id, b.priority, b.start_on, b.defaults, b.created_at, b.closed_at, b.done_at, b.counts';
+
+/** What `batchColumns` selects. */
+export interface BatchColumns {
+  [column: string]: unknown;
+  id: string;
+  account_id: number;
+  route_id: number;
+  priority: number;
+  start_on: 'now' | 'close';
+  defaults: MessageDefaults;
+  created_at: Date;
+  closed_at: Date | null;
+  done_at: Date | null;
+  /** Folded when the batch was done; its counters may be gone since. */
+  counts: Record<string, number> | null;
+}
+
+/** `progress` are the batch's counters by the number of their state, as JSON gives them. */
+export function batchRow(row: BatchColumns, progress: Record<string, number> | null): BatchRow {
+  return {
+    id: row.id,
+    accountId: row.account_id,
+    routeId: row.route_id,
+    priority: row.priority,
+    startOn: row.start_on,
+    defaults: row.defaults,
+    createdAt: row.created_at,
+    closedAt: row.closed_at,
+    doneAt: row.done_at,
+    counts: row.done_at && row.counts ? foldedCounts(row.counts) : countsOf(progress ?? {}),
+  };
+}
+
+/** What is accepted and in no counter is queued. */
+export function countsOf(progress: Record<string, number>): BatchCounts {
+  const counts = emptyCounts();
+  counts.accepted = Number(progress[progressState.accepted] ?? 0);
+  counts.rejected = Number(progress[progressState.rejected] ?? 0);
+  counts.queued = counts.accepted;
+  for (const state of states) {
+    if (state === 'queued') continue;
+    counts[state] = Number(progress[stateNumber[state]] ?? 0);
+    counts.queued -= counts[state];
+  }
+  return counts;
+}
+
+function foldedCounts(folded: Record<string, number>): BatchCounts {
+  const counts = emptyCounts();
+  for (const name of Object.keys(counts) as (keyof BatchCounts)[]) counts[name] = Number(folded[name] ?? 0);
+  return counts;
+}
+
+function emptyCounts(): BatchCounts {
+  const counts = { accepted: 0, rejected: 0 } as BatchCounts;
+  for (const state of states) counts[state] = 0;
+  return counts;
+}

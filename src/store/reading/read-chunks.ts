@@ -1,0 +1,44 @@
+import { shardOf } from '../../message/id.ts';
+import type { Queryable } from '../database.ts';
+
+/** A chunk as it lies in the database; `payload` is still compressed. */
+export interface StoredChunk {
+  id: string;
+  batch: string | null;
+  routeId: number;
+  count: number;
+  codec: number;
+  payload: Buffer;
+}
+
+/**
+ * Chunks by their ids, each found by its own key: joined to a list rather than `= ANY` on both columns,
+ * which an index scan would take for every pair of a shard and an id.
+ */
+const readChunksStatement = {
+  name: 'read_chunks',
+  text: `
+    SELECT c.id, c.batch, c.route_id, c.count, c.codec, c.payload
+      FROM unnest($1::smallint[], $2::uuid[]) AS key (shard, id)
+      JOIN chunk c ON c.shard = key.shard AND c.id = key.id
+     WHERE c.account_id = $3 AND c.id >= $4 AND c.id <= $5
+     ORDER BY c.id`,
+};
+
+/** Those of the chunks that the account has, in order of id. `ids` must be in that order too. */
+export async function readChunks(
+  database: Queryable,
+  key: { accountId: number; ids: readonly string[] },
+): Promise<StoredChunk[]> {
+  const { accountId, ids } = key;
+  if (ids.length === 0) return [];
+  const { rows } = await database.query<{
+    id: string;
+    batch: string | null;
+    route_id: number;
+    count: number;
+    codec: number;
+    payload: Buffer;
+  }>(readChunksStatement, [ids.map(shardOf), ids, accountId, ids[0], ids.at(-1)]);
+  return rows.map(({ route_id, ...row }) => ({ ...row, routeId: route_id }));
+}

@@ -1,0 +1,62 @@
+import { bloomBits, bloomLengths, bloomPositions } from '../../message/bloom.ts';
+import type { Queryable } from '../database.ts';
+
+export interface ChunkSearch {
+  accountId: number;
+  kind: 'to' | 'ref';
+  /** Of the value as it is looked up. */
+  hash: bigint;
+  /** Chunks with an id from here on, and before `to`. */
+  from: string;
+  to: string;
+  limit: number;
+}
+
+/**
+ * Chunks whose filter may hold a hash, newest first. The positions come as one flat list, `bloomBits` for
+ * each length. CASE, because get_bit fails past the end of a filter and AND promises no order.
+ * The index is read backwards, so that a search ends where its page is full.
+ */
+const searchFilters = {
+  to: { name: 'search_to_filters', text: filterSearch('to_bits') },
+  ref: { name: 'search_ref_filters', text: filterSearch('ref_bits') },
+};
+
+function filterSearch(column: string): string {
+  const cases = bloomLengths.map((length, index) => {
+    const bits = Array.from(
+      { length: bloomBits },
+      (_, round) => `get_bit(${column}, $${5 + index * bloomBits + round}) = 1`,
+    );
+    return `WHEN ${length} THEN ${bits.join(' AND ')}`;
+  });
+  // The longest filter is the flood's: it is met first.
+  return `
+    SELECT chunk_id AS id FROM chunk_filter
+     WHERE account_id = $1 AND chunk_id >= $2 AND chunk_id < $3
+       AND CASE octet_length(${column}) ${cases.reverse().join('\n ')} ELSE false END
+     ORDER BY chunk_id DESC LIMIT $4`;
+}
+
+const searchKeysStatement = {
+  name: 'search_message_keys',
+  text: `
+    SELECT chunk_id AS id FROM message_key
+     WHERE account_id = $1 AND hash = $2 AND chunk_id >= $3 AND chunk_id < $4
+     ORDER BY chunk_id DESC LIMIT $5`,
+};
+
+/**
+ * The newest `limit` chunks that may hold a value, newest first: large ones by their filters, small ones by
+ * their hashed keys.
+ */
+export async function searchChunks(database: Queryable, search: ChunkSearch): Promise<string[]> {
+  const { accountId, kind, hash, from, to, limit } = search;
+  const positions = bloomLengths.flatMap((length) => bloomPositions(hash, length));
+  const found = await Promise.all([
+    database.query<{ id: string }>(searchFilters[kind], [accountId, from, to, limit, ...positions]),
+    database.query<{ id: string }>(searchKeysStatement, [accountId, hash, from, to, limit]),
+  ]);
+  const ids = found.flatMap(({ rows }) => rows.map(({ id }) => id));
+  return ids.sort().reverse().slice(0, limit);
+}

@@ -1,0 +1,37 @@
+import { allows, type Scope } from '../message/api-key.ts';
+import { ProblemError } from '../message/error-codes.ts';
+import type { ControlCache } from '../store/control/control-cache.ts';
+import type { Caller } from './context.ts';
+import { hashKey } from './keys.ts';
+
+/** Longer than any key; hashing a header of kilobytes for a stranger is not worth it. */
+const keyLengthMax = 512;
+
+/**
+ * Who holds the key of an `Authorization: Bearer` header.
+ * @throws ProblemError `unauthorized`, in the same words for an unknown, a revoked and an expired key, and
+ * `forbidden` when the key lacks the scope.
+ */
+export function authenticate(
+  control: ControlCache,
+  request: { authorization: string | undefined; scope: Scope },
+): Caller {
+  const key = bearerKey(request.authorization);
+  if (key === null) {
+    throw new ProblemError('unauthorized', 'send the API key as "Authorization: Bearer KEY"');
+  }
+  const known = control.keyByHash(hashKey(key).toString('hex'));
+  const account = known && control.accountById(known.accountId);
+  if (!known || !account || account.deleted) {
+    throw new ProblemError('unauthorized', 'the API key is not known, has expired, or was revoked');
+  }
+  if (!allows(known.scopes, request.scope)) {
+    throw new ProblemError('forbidden', `this needs a key with the scope "${request.scope}"`);
+  }
+  return { accountId: known.accountId, keyId: known.id, scopes: known.scopes };
+}
+
+function bearerKey(header: string | undefined): string | null {
+  const match = header && header.length <= keyLengthMax ? /^Bearer +([\x21-\x7e]+) *$/i.exec(header) : null;
+  return match?.[1] ?? null;
+}

@@ -1,0 +1,57 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { FastifyInstance, RawServerDefault } from 'fastify';
+import type { Connector } from '../connectors/connector.ts';
+import type { ApiKey, Scope } from '../message/api-key.ts';
+import type { ErrorCode } from '../message/error-codes.ts';
+import type { Logger } from '../observe/log.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import type { ControlCache } from '../store/control/control-cache.ts';
+import type { Database } from '../store/database.ts';
+import type { Lifecycle } from './lifecycle.ts';
+
+/** Everything that endpoints work with. Each endpoint is a function of the app and this. */
+export interface ApiContext {
+  database: Database;
+  control: ControlCache;
+  connectors: ReadonlyMap<string, Connector>;
+  lifecycle: Lifecycle;
+  log: Logger;
+  metrics: Metrics;
+  /** PEM; without it the server speaks plain HTTP. */
+  tls?: { cert: string; key: string };
+}
+
+export type ApiInstance = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  Logger,
+  TypeBoxTypeProvider
+>;
+
+/** Registers one endpoint. */
+export type Endpoint = (app: ApiInstance, context: ApiContext) => void;
+
+/** Who makes a request. Handlers see the things of `accountId` and of nobody else. */
+export interface Caller {
+  accountId: number;
+  keyId: ApiKey['id'];
+  scopes: readonly Scope[];
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set for every endpoint that has a scope. */
+    caller: Caller;
+  }
+
+  interface FastifyContextConfig {
+    /** What the key must be allowed to do, or `none` for an endpoint that takes no key. Every endpoint says it. */
+    scope?: Scope | 'none';
+    /** The codes that this endpoint answers beside those that all do: for the documentation. */
+    errors?: readonly ErrorCode[];
+    /** The bodies of an endpoint that reads its own: media type → what is in it. For the documentation. */
+    bodies?: Readonly<Record<string, string>>;
+  }
+}

@@ -1,0 +1,130 @@
+import { createHash } from 'node:crypto';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { errorCodes, ProblemError } from '../message/error-codes.ts';
+import { limits } from '../message/limits.ts';
+import {
+  dropKey,
+  finishKey,
+  type IdempotencyKey,
+  type Reservation,
+  releaseKey,
+  renewKey,
+  reserveKey,
+} from '../store/intake/idempotency.ts';
+import type { ApiContext } from './context.ts';
+
+/** An answer as it is kept and sent again. */
+export interface Answer {
+  status: number;
+  body: unknown;
+}
+
+export interface IdempotentWork {
+  /** What the work needs to be the same when it is done again: ids that do not exist yet. */
+  reserve: () => Reservation;
+  /** The body when it was read whole; a streamed body gives `bodyHash` with its answer instead. */
+  body?: Buffer;
+  /** Does the work. `again` is true when an earlier try may have done a part of it. */
+  work: (at: KeyedTry) => Promise<Answer & { bodyHash?: Buffer }>;
+  /**
+   * Reads a streamed body that was sent again after its answer, to compare it.
+   * Absent for bodies that were read whole.
+   */
+  hashBody?: () => Promise<Buffer>;
+  /** A refusal may leave work behind that a next try goes on with: the key stays. */
+  keepsPart?: boolean;
+}
+
+export interface KeyedTry {
+  reservation: Reservation;
+  again: boolean;
+  keyed: boolean;
+  /** Keeps the key locked while the work takes long, and notes the upload that it began. */
+  renew: (upload?: number) => Promise<void>;
+}
+
+const keyLengthMax = 255;
+const retryAfterSeconds = 1;
+
+/**
+ * Does a write once for each `Idempotency-Key`: the same key and request give the first answer again for
+ * 24 hours. Without the header it simply does the write.
+ * After draft-ietf-httpapi-idempotency-key-header-07.
+ */
+export async function idempotently(
+  context: ApiContext,
+  at: { request: FastifyRequest; reply: FastifyReply },
+  { reserve, body, work, hashBody, keepsPart = false }: IdempotentWork,
+): Promise<FastifyReply> {
+  const { request, reply } = at;
+  const key = keyOf(request);
+  if (!key) {
+    const answer = await work({ reservation: reserve(), again: false, keyed: false, renew: async () => {} });
+    return send(reply, { status: answer.status, text: JSON.stringify(answer.body) });
+  }
+  const { database } = context;
+  const requestHash = hashRequest(request, body);
+  const result = await reserveKey(database, { key, requestHash, reservation: reserve() });
+  if (result.kind === 'other_request') throw keyReused();
+  if (result.kind === 'running') {
+    throw new ProblemError('idempotency_in_progress', 'Ask again in a moment.', { retryAfterSeconds });
+  }
+  if (result.kind === 'done') {
+    if (result.bodyHash && hashBody && !result.bodyHash.equals(await hashBody())) throw keyReused();
+    reply.header('idempotent-replayed', 'true');
+    return send(reply, { status: result.stored.status, text: result.stored.answer.toString() });
+  }
+  try {
+    const answer = await work({
+      reservation: result.reservation,
+      again: result.kind === 'resume',
+      keyed: true,
+      renew: (upload) => renewKey(database, key, upload),
+    });
+    const text = JSON.stringify(answer.body);
+    await finishKey(database, {
+      key,
+      stored: { status: answer.status, answer: Buffer.from(text) },
+      ...(answer.bodyHash && { bodyHash: answer.bodyHash }),
+    });
+    return send(reply, { status: answer.status, text });
+  } catch (error) {
+    const refused = error instanceof ProblemError && errorCodes[error.code].status < 500 && !keepsPart;
+    // When the database is away the lock runs out by itself.
+    await (refused ? dropKey(database, key) : releaseKey(database, key)).catch(() => {});
+    throw error;
+  }
+}
+
+function keyOf(request: FastifyRequest): IdempotencyKey | null {
+  const header = request.headers['idempotency-key'];
+  if (header === undefined) return null;
+  const key = Array.isArray(header) ? header.join(',') : header;
+  if (!/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(key) || key.length > keyLengthMax) {
+    throw new ProblemError(
+      'invalid_request',
+      `Idempotency-Key must be 1 to ${keyLengthMax} printable ASCII characters.`,
+    );
+  }
+  const { accountId } = request.caller;
+  const hash = createHash('sha256').update(`${accountId}:${key}`).digest();
+  return { shard: hash.readUInt16BE(0) % limits.shards, accountId, key };
+}
+
+/** Method and URL, and the body where it was read whole. */
+function hashRequest(request: FastifyRequest, body: Buffer | undefined): Buffer {
+  const hash = createHash('sha256').update(`${request.method} ${request.url}\n`);
+  if (body) hash.update(body);
+  return hash.digest();
+}
+
+function keyReused(): ProblemError {
+  return new ProblemError(
+    'idempotency_key_reused',
+    'This Idempotency-Key belongs to another request. Use a new key for a new request.',
+  );
+}
+
+function send(reply: FastifyReply, { status, text }: { status: number; text: string }): FastifyReply {
+  return reply.code(status).header('content-type', 'application/json; charset=utf-8').send(text);
+}

@@ -1,0 +1,128 @@
+import { readFileSync } from 'node:fs';
+import swagger from '@fastify/swagger';
+import type { FastifyContextConfig, FastifySchema } from 'fastify';
+import { type ErrorCode, errorCodes } from '../message/error-codes.ts';
+import type { ApiInstance } from './context.ts';
+import { problemContentType } from './problem.ts';
+
+/** Codes that any endpoint with a key may answer. */
+const commonCodes: readonly ErrorCode[] = [
+  'unauthorized',
+  'forbidden',
+  'unavailable',
+  'stopping',
+  'internal',
+];
+
+/** Serves /openapi.json, made of the same schemas that validate and serialise. */
+export function documentEndpoints(app: ApiInstance): void {
+  void app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Millrace',
+        description: 'Bulk message delivery. Errors are problem documents (RFC 9457).',
+        version: packageVersion(),
+      },
+      components: {
+        securitySchemes: { key: { type: 'http', scheme: 'bearer', description: 'an API key' } },
+        schemas: { Problem: problemSchema as never },
+      },
+    },
+    transform: ({ schema, url, route }) => ({
+      schema: describe(schema as FastifySchema, route.config ?? {}) as never,
+      url,
+    }),
+  });
+  void app.register((scope, _options, registered) => {
+    scope.get(
+      '/openapi.json',
+      { config: { scope: 'none' }, schema: { summary: 'This description', tags: ['server'] } },
+      async (_request, reply) =>
+        reply.header('content-type', 'application/json').send(Buffer.from(JSON.stringify(app.swagger()))),
+    );
+    registered();
+  });
+}
+
+/** Adds what the configuration of an endpoint says: its scope, its errors, the bodies that it reads itself. */
+function describe(schema: FastifySchema = {}, config: FastifyContextConfig): Record<string, unknown> {
+  const { scope, errors = [], bodies } = config;
+  const open = scope === 'none' || scope === undefined;
+  const codes = new Set<ErrorCode>([...(open ? [] : commonCodes), ...errors]);
+  if (schema.body || schema.querystring) codes.add('validation_failed');
+  if (schema.body) for (const code of bodyCodes) codes.add(code);
+  return {
+    ...schema,
+    description: [schema.description, open ? '' : `Needs the scope \`${scope}\`.`]
+      .filter(Boolean)
+      .join('\n\n'),
+    security: open ? [] : [{ key: [] }],
+    ...(bodies && { body: bodiesSchema(bodies), consumes: Object.keys(bodies) }),
+    response: { ...(schema.response as object), ...problemResponses(codes) },
+  };
+}
+
+const bodyCodes: readonly ErrorCode[] = [
+  'invalid_json',
+  'payload_too_large',
+  'request_timeout',
+  'unsupported_media_type',
+];
+
+function problemResponses(codes: ReadonlySet<ErrorCode>): Record<number, unknown> {
+  const byStatus = new Map<number, ErrorCode[]>();
+  for (const code of codes) {
+    const { status } = errorCodes[code];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  return Object.fromEntries(
+    [...byStatus].map(([status, list]) => [
+      status,
+      {
+        description: list.map((code) => `\`${code}\`: ${errorCodes[code].title}`).join('\n\n'),
+        content: { [problemContentType]: { schema: { $ref: '#/components/schemas/Problem' } } },
+      },
+    ]),
+  );
+}
+
+function bodiesSchema(bodies: Readonly<Record<string, string>>): unknown {
+  return {
+    type: 'string',
+    description: Object.entries(bodies)
+      .map(([mediaType, text]) => `\`${mediaType}\`: ${text}`)
+      .join('\n\n'),
+  };
+}
+
+const problemSchema = {
+  type: 'object',
+  required: ['type', 'title', 'status', 'code', 'detail'],
+  properties: {
+    type: { type: 'string' },
+    title: { type: 'string' },
+    status: { type: 'integer' },
+    code: { type: 'string', enum: Object.keys(errorCodes) },
+    detail: { type: 'string' },
+    errors: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['code', 'detail'],
+        properties: {
+          pointer: { type: 'string', description: 'JSON pointer into the body' },
+          line: { type: 'integer' },
+          index: { type: 'integer' },
+          code: { type: 'string' },
+          detail: { type: 'string' },
+        },
+      },
+    },
+  },
+};
+
+function packageVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}

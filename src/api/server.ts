@@ -1,0 +1,207 @@
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import fastify, { type FastifyReply, type FastifyRequest, LogController } from 'fastify';
+import type { Scope } from '../message/api-key.ts';
+import { ProblemError } from '../message/error-codes.ts';
+import { DatabaseError } from '../store/database.ts';
+import { authenticate } from './authenticate.ts';
+import { readJsonBodies, withStreamBodies } from './body.ts';
+import type { ApiContext, ApiInstance } from './context.ts';
+import { createMethodTable, type MethodTable } from './method-table.ts';
+import { documentEndpoints } from './openapi.ts';
+import { logProblem, problemContentType, problemOf, problemText, sendProblem } from './problem.ts';
+import { endpoints, streamEndpoints } from './routes.ts';
+import { validatorCompiler } from './validation.ts';
+
+/** Of the request line and the headers together; Node answers 431 above it. */
+const headerBytesMax = 16_384;
+/** A client that trickles its headers holds a connection no longer than this. */
+const headersTimeoutMs = 15_000;
+/** A connection on which nothing moves, in either direction, is given up. */
+const socketIdleTimeoutMs = 300_000;
+/** Longer than the idle time of common load balancers (60 s), so that they close first. */
+const keepAliveTimeoutMs = 72_000;
+/** Each costs a file descriptor and some kilobytes. */
+const connectionsMax = 10_000;
+/** Of one decoded part of a path: names end at 64 characters, ids at 36. */
+const pathPartLengthMax = 300;
+/** The time that a refused upload gets to notice the answer before its connection is cut. */
+const lingerMs = 5_000;
+
+/** The HTTP API, ready to listen. */
+export function buildServer(context: ApiContext): ApiInstance {
+  const app = createInstance(context);
+  const methods = createMethodTable();
+  app.server.maxConnections = connectionsMax;
+
+  app.setValidatorCompiler(validatorCompiler);
+  app.setErrorHandler((error, request, reply) => {
+    const problem = problemOf(error);
+    if (error instanceof DatabaseError) context.metrics.databaseFault(error.fault.kind);
+    logProblem(request, error, problem);
+    return sendProblem(reply, problem);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const problem = unmatched(methods, request, reply);
+    const isQuestion = request.method === 'OPTIONS' && problem.code === 'method_not_allowed';
+    return isQuestion ? reply.code(204).send() : sendProblem(reply, problem);
+  });
+  readJsonBodies(app);
+
+  app.decorateRequest('caller');
+  app.addHook('onRoute', (route) => {
+    if (!route.config?.scope) throw new Error(`${String(route.method)} ${route.url} names no scope`);
+    methods.add(route.method, route.url);
+  });
+  app.addHook('onRequest', (request, reply, done) => done(refusal({ context, methods, request, reply })));
+  app.addHook('onResponse', (request, reply, done) => {
+    answered(context, app, request, reply);
+    done();
+  });
+
+  documentEndpoints(app);
+  void app.register((scope, _options, done) => {
+    for (const endpoint of endpoints) endpoint(scope as unknown as ApiInstance, context);
+    done();
+  });
+  withStreamBodies(app, (scope) => {
+    for (const endpoint of streamEndpoints) endpoint(scope, context);
+  });
+  return app;
+}
+
+/**
+ * Refuses new requests, lets those in flight end, and cuts what is left at the deadline.
+ * May be called twice.
+ */
+export async function stopServer(
+  app: ApiInstance,
+  settings: { context: ApiContext; deadlineMs: number },
+): Promise<void> {
+  settings.context.lifecycle.beginStop();
+  const timer = setTimeout(() => app.server.closeAllConnections(), settings.deadlineMs);
+  try {
+    await app.close();
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function createInstance(context: ApiContext): ApiInstance {
+  const idPrefix = randomBytes(6).toString('base64url');
+  let requests = 0;
+  const http = { maxHeaderSize: headerBytesMax, headersTimeout: headersTimeoutMs };
+  const app = fastify({
+    ...(context.tls ? { https: { ...http, ...context.tls } } : { http }),
+    loggerInstance: context.log,
+    logController: new LogController({ disableRequestLogging: true }),
+    // A child logger for each request is a cost for nothing: what is logged names its request.
+    childLoggerFactory: (logger) => logger,
+    genReqId: () => `${idPrefix}-${(++requests).toString(36)}`,
+    connectionTimeout: socketIdleTimeoutMs,
+    keepAliveTimeout: keepAliveTimeoutMs,
+    // Uploads take hours: what bounds a request is its headers' time, its body's reader, the idle socket.
+    requestTimeout: 0,
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: pathPartLengthMax },
+    frameworkErrors: (error, _request, reply) => void sendProblem(reply, problemOf(error)),
+    clientErrorHandler: answerUnreadable,
+  });
+  return app as unknown as ApiInstance;
+}
+
+/** Before anything is read of the body: is the server there, does the endpoint exist, who asks? */
+function refusal(at: {
+  context: ApiContext;
+  methods: MethodTable;
+  request: FastifyRequest;
+  reply: FastifyReply;
+}): ProblemError | undefined {
+  const { context, methods, request, reply } = at;
+  const { scope } = request.routeOptions.config;
+  reply.header('request-id', request.id).header('x-content-type-options', 'nosniff');
+  reply.header('cache-control', 'no-store');
+  if (context.lifecycle.stopping) {
+    reply.header('connection', 'close');
+    if (scope !== 'none') {
+      return new ProblemError('stopping', 'send this to another server, or again', { retryAfterSeconds: 1 });
+    }
+  }
+  const malformed = malformedUrl(request.raw.url ?? '');
+  if (malformed) return malformed;
+  // OPTIONS of a path that exists is no error: the handler for unmatched requests answers it.
+  if (request.is404) return request.method === 'OPTIONS' ? undefined : unmatched(methods, request, reply);
+  if (scope === 'none') return undefined;
+  return identify({ context, request, scope: scope! });
+}
+
+function identify(at: {
+  context: ApiContext;
+  request: FastifyRequest;
+  scope: Scope;
+}): ProblemError | undefined {
+  try {
+    const { authorization } = at.request.headers;
+    at.request.caller = authenticate(at.context.control, { authorization, scope: at.scope });
+    return undefined;
+  } catch (error) {
+    return problemOf(error);
+  }
+}
+
+/** PostgreSQL texts hold no U+0000, and a wrong encoding would silently mean another text. */
+function malformedUrl(url: string): ProblemError | undefined {
+  if (!url.includes('%')) return undefined;
+  try {
+    if (!decodeURIComponent(url).includes('\0')) return undefined;
+  } catch {
+    // Told below.
+  }
+  return new ProblemError('invalid_request', 'the URL is not valid percent-encoded UTF-8, or holds U+0000');
+}
+
+function unmatched(methods: MethodTable, request: FastifyRequest, reply: FastifyReply): ProblemError {
+  const allowed = methods.allowedAt(request.url);
+  if (allowed.length === 0) return new ProblemError('not_found', 'there is nothing at this path');
+  reply.header('allow', allowed.join(', '));
+  return new ProblemError('method_not_allowed', `this path takes ${allowed.join(', ')}`);
+}
+
+function answered(context: ApiContext, app: ApiInstance, request: FastifyRequest, reply: FastifyReply): void {
+  const { statusCode: status, elapsedTime: elapsedMs } = reply;
+  const route = request.routeOptions.url ?? 'unmatched';
+  const method = request.is404 ? 'any' : request.method;
+  context.metrics.requestAnswered({ method, route, status, seconds: elapsedMs / 1_000 });
+  context.log.debug({ requestId: request.id, method: request.method, route, status, elapsedMs }, 'request');
+
+  const { raw } = request;
+  if (!raw.complete) {
+    // Node reads and drops the rest of a body. Cutting at once would lose the answer on its way.
+    setTimeout(() => raw.complete || raw.destroy(), lingerMs).unref();
+  }
+  if (context.lifecycle.stopping) setImmediate(() => app.server.closeIdleConnections());
+}
+
+/** What Node could not parse as HTTP never becomes a request: answered on the socket itself. */
+function answerUnreadable(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [status, code, detail] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? ([
+          '431 Request Header Fields Too Large',
+          'headers_too_large',
+          'URL and headers are too long',
+        ] as const)
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? (['408 Request Timeout', 'request_timeout', 'the headers did not arrive in time'] as const)
+        : (['400 Bad Request', 'invalid_request', 'this is not HTTP'] as const);
+  const body = problemText(new ProblemError(code, detail));
+  socket.end(
+    `HTTP/1.1 ${status}\r\ncontent-type: ${problemContentType}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
+      `connection: close\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,130 @@
+import type { FastifySchemaCompiler } from 'fastify';
+import type { Static, TSchema } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { Settings } from 'typebox/system';
+import { type ErrorItem, ProblemError } from '../message/error-codes.ts';
+
+/** Problems looked for in one value. */
+const errorsMax = 100;
+const codeByKeyword: Record<string, string> = { additionalProperties: 'unknown_field', required: 'required' };
+
+/**
+ * Fastify's validator: bodies are taken as they are, the texts of a query become numbers and booleans where
+ * the schema says so and the text is exactly one.
+ */
+export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
+  const check = compileCheck(schema);
+  const where = httpPart === 'querystring' ? 'query' : (httpPart ?? 'body');
+  return (value: unknown) => {
+    const read = httpPart === 'body' ? value : readTexts(schema, value);
+    const errors = check(read);
+    return errors.length === 0 ? { value: read } : { error: invalid(where, errors) };
+  };
+};
+
+/** For a handler that reads its own body: answers the value, or throws what the other endpoints would. */
+export function compileBody<Schema extends TSchema>(schema: Schema): (value: unknown) => Static<Schema> {
+  const check = compileCheck(schema);
+  return (value) => {
+    const errors = check(value);
+    if (errors.length > 0) throw invalid('body', errors);
+    return value as Static<Schema>;
+  };
+}
+
+export function invalid(where: string, errors: ErrorItem[]): ProblemError {
+  const first = errors[0];
+  const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
+  const place = first?.pointer ? ` ${first.pointer}` : '';
+  return new ProblemError('validation_failed', `${where}${place}: ${first?.detail}${more}`, { errors });
+}
+
+interface SchemaError {
+  keyword: string;
+  instancePath: string;
+  params: object;
+  message: string;
+}
+
+function compileCheck(schema: TSchema): (value: unknown) => ErrorItem[] {
+  Settings.Set({ maxErrors: errorsMax });
+  const compiled = Compile(schema);
+  return (value) => (compiled.Check(value) ? [] : itemsOf(compiled.Errors(value) as SchemaError[]));
+}
+
+/** One item for each fault: the compiler reports an unknown field and a missed choice several times over. */
+function itemsOf(errors: SchemaError[]): ErrorItem[] {
+  const items = new Map<string, ErrorItem>();
+  for (const error of errors) {
+    for (const item of itemsOfOne(error)) items.set(`${item.pointer} ${item.code} ${item.detail}`, item);
+  }
+  return mergeChoices([...items.values()]);
+}
+
+function itemsOfOne(error: SchemaError): ErrorItem[] {
+  const { keyword, instancePath } = error;
+  const params = error.params as Record<string, unknown>;
+  const names = params.additionalProperties ?? params.requiredProperties;
+  if ((keyword === 'additionalProperties' || keyword === 'required') && Array.isArray(names)) {
+    const detail = keyword === 'required' ? 'is required' : 'there is no such field';
+    return names.map((name) => ({
+      pointer: `${instancePath}/${escapePointer(String(name))}`,
+      code: codeByKeyword[keyword]!,
+      detail,
+    }));
+  }
+  // `false` as a schema is how the compiler says a second time that a property is unknown; `anyOf` sums up.
+  if (keyword === 'boolean' || keyword === 'anyOf') return [];
+  if (keyword === 'const') {
+    return [
+      {
+        pointer: instancePath,
+        code: 'invalid_value',
+        detail: `must be ${JSON.stringify(params.allowedValue)}`,
+      },
+    ];
+  }
+  return [
+    {
+      pointer: instancePath,
+      code: keyword === 'type' ? 'wrong_type' : 'invalid_value',
+      detail: error.message,
+    },
+  ];
+}
+
+/** `must be "x"` and `must be "y"` at one place become `must be "x" or "y"`. */
+function mergeChoices(items: ErrorItem[]): ErrorItem[] {
+  const merged: ErrorItem[] = [];
+  for (const item of items) {
+    const last = merged.at(-1);
+    const isChoice = /^must be "/.test(item.detail);
+    if (isChoice && last?.pointer === item.pointer && /^must be "/.test(last!.detail)) {
+      last!.detail += ` or ${item.detail.slice('must be '.length)}`;
+    } else merged.push({ ...item });
+  }
+  return merged;
+}
+
+function escapePointer(name: string): string {
+  return name.replaceAll('~', '~0').replaceAll('/', '~1');
+}
+
+function readTexts(schema: TSchema, value: unknown): unknown {
+  const { properties } = schema as { properties?: Record<string, { type?: string }> };
+  if (!properties || typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, text]) => [
+      name,
+      typeof text === 'string' && Object.hasOwn(properties, name)
+        ? readText(properties[name]!.type, text)
+        : text,
+    ]),
+  );
+}
+
+function readText(type: string | undefined, text: string): unknown {
+  if (type === 'integer' && /^-?(0|[1-9]\d{0,15})$/.test(text)) return Number(text);
+  if (type === 'boolean' && (text === 'true' || text === 'false')) return text === 'true';
+  return text;
+}

@@ -1,0 +1,17 @@
+import type { Channel } from './fields.ts';
+
+/** The built-in account of the administrator key. It is made by the first migration and cannot be deleted. */
+export const defaultAccountId = 1;
+
+/** A customer of the installation. */
+export interface Account {
+  id: number;
+  name: string;
+  /** The account's share where capacity is divided, 1 to 1,000. */
+  weight: number;
+  /** Names of the routes that messages without a route take. */
+  defaultRoutes: Partial<Record<Channel, string>>;
+  createdAt: Date;
+  /** A deleted account has no keys; what it had sent is still delivered. */
+  deleted: boolean;
+}

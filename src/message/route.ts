@@ -1,0 +1,57 @@
+import type { Channel } from './fields.ts';
+
+/** When a message is tried again, and when Millrace gives up on it. */
+export interface RetryPolicy {
+  /** Attempts at most, the first included. */
+  attemptsMax: number;
+  /** The first wait is up to this long; it doubles with each attempt (full jitter). */
+  backoffMinMs: number;
+  /** No wait is longer, unless the provider's Retry-After asks for it. */
+  backoffMaxMs: number;
+  /** Counted from the message's creation: after it nothing is tried any more. */
+  expireAfterMs: number;
+}
+
+/**
+ * What a route gets that does not say: an outage of a few hours ends well (50 attempts, most of them a
+ * quarter of an hour or half of it apart), one of a day is given up.
+ */
+export const retryDefaults: RetryPolicy = {
+  attemptsMax: 50,
+  backoffMinMs: 1_000,
+  backoffMaxMs: 900_000,
+  expireAfterMs: 86_400_000,
+};
+
+export const concurrencyDefault = 64;
+
+export type OnUncertain = 'resend' | 'hold';
+
+/** A named way out: connector, endpoint, credentials, pace, what to do with uncertain sends. */
+export interface Route {
+  id: number;
+  name: string;
+  connector: string;
+  /** Fixes what `to` may be; without it, what the connector takes. */
+  channel?: Channel;
+  /** The connector's own options, credentials among them. */
+  options: Record<string, unknown>;
+  ratePerSecond?: number;
+  /** Requests at once. */
+  concurrency: number;
+  retry: RetryPolicy;
+  onUncertain: OnUncertain;
+  /** The accounts that may send through it; absent for all. */
+  accounts?: readonly number[];
+  paused: boolean;
+  /** Raised by each change: a sender made for another version is out of date. */
+  version: number;
+  createdAt: Date;
+  updatedAt: Date;
+  /** A deleted route takes no new messages, and still delivers those that it has. */
+  deleted: boolean;
+}
+
+export function mayUseRoute(route: Route, accountId: number): boolean {
+  return !route.deleted && (route.accounts === undefined || route.accounts.includes(accountId));
+}

@@ -1,0 +1,21 @@
+import { type Logger, pino } from 'pino';
+
+export type { Logger } from 'pino';
+
+export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
+
+/**
+ * JSON lines on stdout. Call sites log named fields, never a request's headers, a body, or a route's
+ * options; the redaction is the second line of defence, for a field that carries a secret by accident.
+ */
+export function createLog(settings: { level: LogLevel; name?: string }): Logger {
+  return pino({
+    level: settings.level,
+    base: { pid: process.pid, ...(settings.name && { name: settings.name }) },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    redact: { paths: secretPaths, censor: '(secret)' },
+  });
+}
+
+const secretNames = ['authorization', 'password', 'key', 'apiKey', 'adminKey', 'headers', 'options', 'url'];
+const secretPaths = secretNames.flatMap((name) => [name, `*.${name}`]);

@@ -1,0 +1,126 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { State } from '../message/state.ts';
+
+/**
+ * The figures at /metrics: one function per event of the business. Labels come from closed sets (route
+ * templates, status codes, states, answer kinds) or are capped, so that no sender can grow the page.
+ */
+export interface Metrics {
+  readonly contentType: string;
+  render(): Promise<string>;
+  /** `route` is the template of the path, such as `/v1/batches/:id`, never the path itself. */
+  requestAnswered(event: { method: string; route: string; status: number; seconds: number }): void;
+  messagesAccepted(event: { priority: 'interactive' | 'bulk'; count: number }): void;
+  linesRejected(count: number): void;
+  uploadBytesRead(count: number): void;
+  /** One intake transaction became durable. */
+  slotsCommitted(event: { slots: number; seconds: number }): void;
+  /** One request to a provider was answered, for `messages` messages. */
+  attemptAnswered(event: { route: string; answer: AnswerKind; messages: number; seconds: number }): void;
+  outcomesRecorded(event: { state: State; count: number }): void;
+  /** Present values: chunks waiting, chunks in memory, sends in flight, shards owned. */
+  deliveryState(state: DeliveryState): void;
+  databaseFault(kind: string): void;
+}
+
+export type AnswerKind = 'sent' | 'rejected' | 'retry' | 'uncertain';
+
+export interface DeliveryState {
+  pendingChunks: number;
+  loadedChunks: number;
+  sendsInFlight: number;
+  ownedShards: number;
+}
+
+/** Routes beyond these share the label `other`. */
+const routeLabelsMax = 200;
+/** From a cached read to a slow upload. */
+const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120];
+
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+
+  const requests = new Histogram({
+    name: 'millrace_http_request_seconds',
+    help: 'Time from the end of a request head to the end of its answer',
+    labelNames: ['method', 'route', 'status'] as const,
+    buckets: durationBuckets,
+    registers,
+  });
+  const accepted = counter('millrace_messages_accepted_total', 'Messages made durable', ['priority']);
+  const rejected = counter('millrace_lines_rejected_total', 'Lines refused for their syntax or shape', []);
+  const uploaded = counter('millrace_upload_bytes_total', 'Bytes of uploads read, decompressed', []);
+  const slots = counter('millrace_slots_committed_total', 'Slots made durable', []);
+  const commits = new Histogram({
+    name: 'millrace_intake_commit_seconds',
+    help: 'Time of one intake transaction',
+    buckets: durationBuckets,
+    registers,
+  });
+  const attempts = new Histogram({
+    name: 'millrace_attempt_seconds',
+    help: 'Time of one request to a provider',
+    labelNames: ['route', 'answer'] as const,
+    buckets: durationBuckets,
+    registers,
+  });
+  const attempted = counter(
+    'millrace_messages_attempted_total',
+    'Messages handed to a provider, by its answer',
+    ['route', 'answer'],
+  );
+  const outcomes = counter('millrace_outcomes_total', 'Outcomes recorded, by state', ['state']);
+  const faults = counter('millrace_database_faults_total', 'Errors of the database, by kind', ['kind']);
+  const pending = gauge('millrace_pending_chunks', 'Unfinished chunks that this process owns');
+  const loaded = gauge('millrace_loaded_chunks', 'Chunks whose payload is in memory');
+  const inFlight = gauge('millrace_sends_in_flight', 'Requests to providers that are not answered yet');
+  const shards = gauge('millrace_owned_shards', 'Shards that this process owns');
+  const routeLabels = new Set<string>();
+
+  function counter<Label extends string>(name: string, help: string, labelNames: Label[]): Counter<Label> {
+    return new Counter({ name, help, labelNames, registers });
+  }
+
+  function gauge(name: string, help: string): Gauge {
+    return new Gauge({ name, help, registers });
+  }
+
+  function routeLabel(route: string): string {
+    if (routeLabels.has(route)) return route;
+    if (routeLabels.size >= routeLabelsMax) return 'other';
+    routeLabels.add(route);
+    return route;
+  }
+
+  return {
+    contentType: registry.contentType,
+    render: () => registry.metrics(),
+    requestAnswered({ method, route, status, seconds }) {
+      requests.observe({ method, route, status }, seconds);
+    },
+    messagesAccepted({ priority, count }) {
+      accepted.inc({ priority }, count);
+    },
+    linesRejected: (count) => rejected.inc(count),
+    uploadBytesRead: (count) => uploaded.inc(count),
+    slotsCommitted(event) {
+      slots.inc(event.slots);
+      commits.observe(event.seconds);
+    },
+    attemptAnswered({ route, answer, messages, seconds }) {
+      const labels = { route: routeLabel(route), answer };
+      attempts.observe(labels, seconds);
+      attempted.inc(labels, messages);
+    },
+    outcomesRecorded: ({ state, count }) => outcomes.inc({ state }, count),
+    deliveryState(state) {
+      pending.set(state.pendingChunks);
+      loaded.set(state.loadedChunks);
+      inFlight.set(state.sendsInFlight);
+      shards.set(state.ownedShards);
+    },
+    databaseFault: (kind) => faults.inc({ kind }),
+  };
+}

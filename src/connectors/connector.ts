@@ -14,7 +14,7 @@ export interface OutgoingMessage {
 
 /** Why an attempt did not end in `sent`, as users and operators read it. */
 export interface SendError {
-  /** One of the codes of `message/error-codes.ts`, or the provider's own, in snake_case. */
+  /** One of the codes of `send-errors.ts`, or the provider's own, in snake_case. */
   code: string;
   /** One line, at most 500 characters, without secrets. */
   detail: string;

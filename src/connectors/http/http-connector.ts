@@ -1,0 +1,46 @@
+import type { Connector, Sender, SenderSettings } from '../connector.ts';
+import { batchExchange } from './batch-exchange.ts';
+import { compileTemplate, defaultBody } from './body-template.ts';
+import type { HttpOptions } from './http-options.ts';
+import { checkHttpOptions, timeoutMsDefault } from './http-options.ts';
+import { HttpSender } from './http-sender.ts';
+import { singleExchange } from './single-exchange.ts';
+
+/**
+ * Posts messages as JSON to a provider's URL, one or many at a time. Redirects are not followed: they would
+ * lead a POST, and its credentials, to where no administrator sent it.
+ */
+export const httpConnector: Connector = {
+  name: 'http',
+  onUncertainDefault: 'resend',
+  check: checkHttpOptions,
+  open: openHttpSender,
+};
+
+function openHttpSender({ options, concurrency }: SenderSettings): Sender {
+  const problem = checkHttpOptions(options)[0];
+  if (problem !== undefined) throw new TypeError(`http options: ${problem.pointer} ${problem.detail}`);
+  const { url, headers, bodyTemplate, batch, timeoutMs, allowPrivate } = options as unknown as HttpOptions;
+  const messageBody = bodyTemplate === undefined ? defaultBody : compileTemplate(bodyTemplate);
+  const fixedHeaders = requestHeaders(headers ?? {});
+  return new HttpSender({
+    url: new URL(url),
+    exchange:
+      batch === undefined
+        ? singleExchange(fixedHeaders, messageBody)
+        : batchExchange({ batchMax: batch.max, headers: fixedHeaders, messageBody }),
+    concurrency,
+    timeoutMs: timeoutMs ?? timeoutMsDefault,
+    allowPrivate: allowPrivate ?? false,
+  });
+}
+
+/** Names and values in turn, as undici takes them with the least work. */
+function requestHeaders(custom: Record<string, string>): string[] {
+  const headers = new Map([
+    ['content-type', 'application/json'],
+    ['user-agent', 'millrace'],
+  ]);
+  for (const [name, value] of Object.entries(custom)) headers.set(name.toLowerCase(), value);
+  return [...headers].flat();
+}

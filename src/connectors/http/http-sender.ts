@@ -1,0 +1,193 @@
+import { performance } from 'node:perf_hooks';
+import { Fifo } from '../../lib/fifo.ts';
+import type { Answer, OutgoingMessage, SendError, Sender } from '../connector.ts';
+import type { SendErrorCode } from '../send-errors.ts';
+import { sendError } from '../send-errors.ts';
+import { connectProvider } from './connect-provider.ts';
+import type { Reply } from './request-slot.ts';
+import { RequestSlot } from './request-slot.ts';
+import { SignalWatch } from './signal-watch.ts';
+
+/** How messages become a request and its reply their answers: singly or as a batch. */
+export interface Exchange {
+  readonly batchMax: number;
+  readonly responseBytesMax: number;
+  headers(messages: readonly OutgoingMessage[]): string[];
+  body(messages: readonly OutgoingMessage[]): string;
+  answers(messages: readonly OutgoingMessage[], reply: Reply): Answer[];
+}
+
+export interface HttpSenderSettings {
+  url: URL;
+  exchange: Exchange;
+  concurrency: number;
+  timeoutMs: number;
+  allowPrivate: boolean;
+}
+
+/** A connection attempt gets this much of the request's time at most. */
+const connectTimeoutMsMax = 10_000;
+
+/** Sends that may wait for a connection, for each connection there is. */
+const waitingPerConnectionMax = 16;
+
+/** Deadlines are looked at this often: a tenth of the timeout, within these bounds. */
+const sweepMs = { min: 5, max: 250 } as const;
+
+interface Request {
+  readonly messages: readonly OutgoingMessage[];
+  readonly signal: AbortSignal;
+  readonly resolve: (answers: Answer[]) => void;
+  readonly startedMs: number;
+}
+
+/** What a cancelled request is told, by how far it had come. */
+interface CancelCodes {
+  queued: SendErrorCode;
+  connecting: SendErrorCode;
+  begun: SendErrorCode;
+}
+
+/** One request over HTTP/1.1 for each `send`, on at most `concurrency` kept-alive connections. */
+export class HttpSender implements Sender {
+  readonly batchMax: number;
+  readonly #settings: HttpSenderSettings;
+  readonly #slots: RequestSlot[] = [];
+  /** Last in, first out: the warmest connection is used, surplus ones fall idle and close. */
+  readonly #idle: RequestSlot[] = [];
+  readonly #running = new Map<RequestSlot, Request>();
+  readonly #waiting = new Fifo<Request>();
+  readonly #signals = new SignalWatch(() => this.#cancelAborted());
+  #sweeper: NodeJS.Timeout | undefined;
+  #closed: Promise<void> | undefined;
+  #drained: (() => void) | undefined;
+
+  constructor(settings: HttpSenderSettings) {
+    const { url, exchange, concurrency, timeoutMs, allowPrivate } = settings;
+    this.#settings = settings;
+    this.batchMax = exchange.batchMax;
+    const connectTimeoutMs = Math.min(timeoutMs, connectTimeoutMsMax);
+    const slotSettings = {
+      origin: url.origin,
+      path: url.pathname + url.search,
+      connect: connectProvider({ allowPrivate, connectTimeoutMs }),
+      responseBytesMax: exchange.responseBytesMax,
+      onReply: (slot: RequestSlot, reply: Reply) => this.#onReply(slot, reply),
+      onFree: (slot: RequestSlot) => this.#onFree(slot),
+    };
+    // A slot opens its connection with its first request.
+    for (let n = 0; n < concurrency; n++) this.#slots.push(new RequestSlot(slotSettings));
+    this.#idle.push(...this.#slots);
+  }
+
+  send(messages: readonly OutgoingMessage[], signal: AbortSignal): Promise<Answer[]> {
+    const refusal = this.#refusal(signal);
+    if (refusal !== undefined) return Promise.resolve(this.#unsent(messages, refusal));
+    return new Promise((resolve) => {
+      const request = { messages, signal, resolve, startedMs: performance.now() };
+      this.#signals.add(signal);
+      this.#sweeper ??= setTimeout(() => this.#sweep(), this.#sweepEveryMs());
+      const slot = this.#idle.pop();
+      if (slot === undefined) this.#waiting.push(request);
+      else this.#start(slot, request);
+    });
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#drain().then(async () => {
+      clearTimeout(this.#sweeper);
+      this.#signals.close();
+      await Promise.all(this.#slots.map((slot) => slot.close()));
+    });
+    return this.#closed;
+  }
+
+  #refusal(signal: AbortSignal): SendError | undefined {
+    if (this.#closed !== undefined) return sendError('sender_closed');
+    if (signal.aborted) return sendError('aborted');
+    const waitingMax = this.#settings.concurrency * waitingPerConnectionMax;
+    return this.#waiting.length >= waitingMax ? sendError('sender_busy') : undefined;
+  }
+
+  #unsent(messages: readonly OutgoingMessage[], error: SendError): Answer[] {
+    return this.#settings.exchange.answers(messages, { kind: 'unsent', error });
+  }
+
+  #start(slot: RequestSlot, request: Request): void {
+    const { exchange } = this.#settings;
+    this.#running.set(slot, request);
+    let headers: string[];
+    let body: string;
+    try {
+      headers = exchange.headers(request.messages);
+      body = exchange.body(request.messages);
+    } catch (fault) {
+      this.#onReply(slot, { kind: 'unsent', error: sendError('request_invalid', (fault as Error).message) });
+      this.#onFree(slot);
+      return;
+    }
+    slot.start(headers, body);
+  }
+
+  #onReply(slot: RequestSlot, reply: Reply): void {
+    const request = this.#running.get(slot);
+    if (request === undefined) return;
+    this.#running.delete(slot);
+    this.#settle(request, this.#settings.exchange.answers(request.messages, reply));
+  }
+
+  #onFree(slot: RequestSlot): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#idle.push(slot);
+    else this.#start(slot, next);
+  }
+
+  #settle(request: Request, answers: Answer[]): void {
+    this.#signals.remove(request.signal);
+    request.resolve(answers);
+    if (this.#drained !== undefined && this.#running.size === 0 && this.#waiting.length === 0)
+      this.#drained();
+  }
+
+  #drain(): Promise<void> {
+    if (this.#running.size === 0 && this.#waiting.length === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#drained = resolve;
+    });
+  }
+
+  #cancelAborted(): void {
+    this.#cancelWhere((request) => request.signal.aborted, {
+      queued: 'aborted',
+      connecting: 'aborted',
+      begun: 'aborted',
+    });
+  }
+
+  /** One timer for all requests: a timer each would cost more than the rest of the bookkeeping. */
+  #sweep(): void {
+    const expiredMs = performance.now() - this.#settings.timeoutMs;
+    this.#cancelWhere((request) => request.startedMs <= expiredMs, {
+      queued: 'sender_busy',
+      connecting: 'connect_timeout',
+      begun: 'provider_timeout',
+    });
+    const busy = this.#running.size > 0 || this.#waiting.length > 0;
+    this.#sweeper = busy ? setTimeout(() => this.#sweep(), this.#sweepEveryMs()) : undefined;
+  }
+
+  #sweepEveryMs(): number {
+    return Math.min(Math.max(this.#settings.timeoutMs / 10, sweepMs.min), sweepMs.max);
+  }
+
+  #cancelWhere(matches: (request: Request) => boolean, codes: CancelCodes): void {
+    for (let left = this.#waiting.length; left > 0; left--) {
+      const request = this.#waiting.shift()!;
+      if (matches(request)) this.#settle(request, this.#unsent(request.messages, sendError(codes.queued)));
+      else this.#waiting.push(request);
+    }
+    for (const [slot, request] of [...this.#running]) {
+      if (matches(request)) slot.cancel(sendError(slot.begun ? codes.begun : codes.connecting));
+    }
+  }
+}

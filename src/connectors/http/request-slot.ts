@@ -1,0 +1,173 @@
+import type { buildConnector, Dispatcher } from 'undici';
+import { Client } from 'undici';
+import type { SendError } from '../connector.ts';
+import { sendError } from '../send-errors.ts';
+import { lostError, unsentError } from './fault-error.ts';
+
+/**
+ * What came of one request:
+ * - `unsent`: not a byte of it left, so the provider cannot know it;
+ * - `lost`: it began to leave, and no answer began;
+ * - `cut`: a status came, its body did not come in full;
+ * - `answered`: the whole answer.
+ */
+export type Reply =
+  | { kind: 'unsent'; error: SendError }
+  | { kind: 'lost'; error: SendError }
+  | { kind: 'cut'; status: number; headers: Buffer[]; body: Buffer; error: SendError }
+  | { kind: 'answered'; status: number; headers: Buffer[]; body: Buffer };
+
+export interface SlotSettings {
+  origin: string;
+  path: string;
+  connect: buildConnector.connector;
+  /** Bytes of an answer's body that are read before the rest is refused. */
+  responseBytesMax: number;
+  /** Called exactly once for each `start`. */
+  onReply(slot: RequestSlot, reply: Reply): void;
+  /** Called when the slot can `start` again, after `onReply`. */
+  onFree(slot: RequestSlot): void;
+}
+
+/**
+ * One connection with at most one request on it, and its own undici handler, so that a request costs no
+ * closure and no search for an idle connection.
+ *
+ * The life of a request: `waiting` for the connection, `begun` when undici is about to write, `answering`
+ * when a status came; then `idle`. A request that is given up while it waits cannot be taken back from
+ * undici: the slot is `abandoned` until undici comes to write it, and is stopped there.
+ *
+ * undici's callback handlers (`onConnect`, `onHeaders`, …) are marked deprecated for undici 8; the handlers that replace
+ * them parse every response header, which costs a tenth of the throughput.
+ */
+export class RequestSlot implements Dispatcher.DispatchHandler {
+  readonly #settings: SlotSettings;
+  readonly #client: Client;
+  #state: 'idle' | 'waiting' | 'begun' | 'answering' | 'abandoned' = 'idle';
+  #abort: ((fault: Error) => void) | undefined;
+  #cancelError: SendError | undefined;
+  #status = 0;
+  #headers: Buffer[] = noHeaders;
+  #body: Buffer = noBody;
+  #bodyParts: Buffer[] | undefined;
+  #bodyBytes = 0;
+
+  constructor(settings: SlotSettings) {
+    this.#settings = settings;
+    this.#client = new Client(settings.origin, {
+      connect: settings.connect,
+      pipelining: 1,
+      // The sender keeps one deadline for the whole request; undici's only watch for silence.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+  }
+
+  start(headers: string[], body: string): void {
+    this.#state = 'waiting';
+    this.#abort = undefined;
+    this.#cancelError = undefined;
+    this.#status = 0;
+    this.#headers = noHeaders;
+    this.#body = noBody;
+    this.#bodyParts = undefined;
+    this.#bodyBytes = 0;
+    // `blocking: false` spares undici a pass over its queue; it matters to pipelining only.
+    this.#client.dispatch(
+      { path: this.#settings.path, method: 'POST', headers, body, blocking: false },
+      this,
+    );
+  }
+
+  /** Whether the request in the slot may have begun to leave. */
+  get begun(): boolean {
+    return this.#state === 'begun' || this.#state === 'answering';
+  }
+
+  /** Gives the request up. `onReply` is called before this returns, unless the reply was there already. */
+  cancel(error: SendError): void {
+    if (this.#state === 'waiting') {
+      this.#state = 'abandoned';
+      this.#settings.onReply(this, { kind: 'unsent', error });
+    } else if (this.#state === 'begun' || this.#state === 'answering') {
+      this.#cancelError = error;
+      this.#abort?.(new Error(error.code));
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#client.close();
+  }
+
+  /** The moment before undici writes. Stopped here, a request has not left. */
+  onConnect(abort: (fault?: Error) => void): void {
+    if (this.#state !== 'waiting') {
+      // Abandoned; or undici means to send the same POST again, which only the delivery may decide.
+      abort(new Error('not to be sent'));
+      return;
+    }
+    this.#state = 'begun';
+    this.#abort = abort;
+  }
+
+  onHeaders(status: number, headers: Buffer[]): boolean {
+    // 1xx announce the answer, they are none.
+    if (status < 200) return true;
+    this.#state = 'answering';
+    this.#status = status;
+    this.#headers = headers;
+    return true;
+  }
+
+  onData(chunk: Buffer): boolean {
+    this.#bodyBytes += chunk.length;
+    if (this.#bodyBytes > this.#settings.responseBytesMax) {
+      this.cancel(sendError('response_too_large'));
+      return false;
+    }
+    if (this.#bodyBytes === chunk.length) this.#body = chunk;
+    else if (this.#bodyParts === undefined) this.#bodyParts = [this.#body, chunk];
+    else this.#bodyParts.push(chunk);
+    return true;
+  }
+
+  onComplete(): void {
+    this.#finish({ kind: 'answered', status: this.#status, headers: this.#headers, body: this.#readBody() });
+  }
+
+  onError(fault: Error): void {
+    const error = this.#cancelError ?? lostError(fault);
+    switch (this.#state) {
+      case 'abandoned':
+        this.#free();
+        break;
+      case 'waiting':
+        this.#finish({ kind: 'unsent', error: unsentError(fault) });
+        break;
+      case 'begun':
+        this.#finish({ kind: 'lost', error });
+        break;
+      case 'answering': {
+        const body = this.#readBody();
+        this.#finish({ kind: 'cut', status: this.#status, headers: this.#headers, body, error });
+      }
+    }
+  }
+
+  #readBody(): Buffer {
+    return this.#bodyParts === undefined ? this.#body : Buffer.concat(this.#bodyParts);
+  }
+
+  #finish(reply: Reply): void {
+    this.#settings.onReply(this, reply);
+    this.#free();
+  }
+
+  #free(): void {
+    this.#state = 'idle';
+    this.#settings.onFree(this);
+  }
+}
+
+const noBody = Buffer.alloc(0);
+const noHeaders: Buffer[] = [];

@@ -1,0 +1,26 @@
+import type { Answer } from '../connector.ts';
+import type { MessageBody } from './body-template.ts';
+import type { Exchange } from './http-sender.ts';
+import { providerRef } from './provider-ref.ts';
+import { isTaken, jsonObject, refusalAnswer } from './reply-answer.ts';
+import type { Reply } from './request-slot.ts';
+
+/** An answer to one message is an id and little else; of a larger one the status still counts. */
+const responseBytesMax = 16 * 1024;
+
+/** One message a request. The status decides as soon as it is there, whatever becomes of the body. */
+export function singleExchange(headers: readonly string[], messageBody: MessageBody): Exchange {
+  return {
+    batchMax: 1,
+    responseBytesMax,
+    headers: ([message]) => [...headers, 'idempotency-key', message!.key],
+    body: ([message]) => JSON.stringify(messageBody(message!)),
+    answers: (_, reply) => [answer(reply)],
+  };
+}
+
+function answer(reply: Reply): Answer {
+  if (!isTaken(reply)) return refusalAnswer(reply);
+  const ref = reply.kind === 'answered' ? providerRef(jsonObject(reply.body)?.id) : undefined;
+  return ref === undefined ? { kind: 'sent' } : { kind: 'sent', providerRef: ref };
+}

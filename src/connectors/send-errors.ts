@@ -1,0 +1,50 @@
+import type { SendError } from './connector.ts';
+
+/**
+ * The codes that connectors give to attempts that did not end in `sent`, with the sentence users read.
+ * A provider's own code takes the place of `provider_rejected` where it sends one.
+ */
+export const sendErrors = {
+  address_not_allowed:
+    'The provider resolves to a private or reserved address, which the route does not allow',
+  dns_failure: 'The name of the provider could not be resolved',
+  connection_refused: 'The provider refused the connection',
+  connection_failed: 'No connection to the provider could be made',
+  connect_timeout: 'The provider did not take the connection in time',
+  tls_failure: 'No trusted TLS connection to the provider could be made',
+  aborted: 'The attempt was stopped here',
+  sender_busy: 'Too many requests were waiting for a connection to the provider',
+  sender_closed: 'The route was being closed',
+  request_invalid: 'The request could not be formed',
+  rate_limited: 'The provider asks for a slower pace',
+  provider_unavailable: 'The provider takes nothing at the moment',
+  provider_timeout: 'The provider did not answer in time',
+  provider_error: 'The provider failed, and may or may not have taken the message',
+  connection_lost: 'The connection broke before the provider had answered',
+  response_malformed: 'The answer of the provider could not be read',
+  response_too_large: 'The answer of the provider was larger than any answer should be',
+  result_missing: 'The provider took the batch, but said nothing of this message',
+  redirect_refused: 'The provider answered with a redirect, and redirects are not followed',
+  provider_rejected: 'The provider refused the message',
+} as const;
+
+export type SendErrorCode = keyof typeof sendErrors;
+
+/** Characters of a detail, so that a provider's page of HTML does not end up in every outcome. */
+const detailLengthMax = 500;
+
+/** `cause` narrows the sentence down: a system error code, a status line, the provider's own words. */
+export function sendError(code: SendErrorCode, cause?: string): SendError {
+  const sentence = sendErrors[code];
+  return { code, detail: cause ? oneLine(`${sentence} (${cause})`, detailLengthMax) : sentence };
+}
+
+/** `text` without control characters and runs of white space, cut to `lengthMax` characters. */
+export function oneLine(text: string, lengthMax: number): string {
+  const flat = text
+    .slice(0, lengthMax * 2)
+    .replace(/[\s\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
+    .trim();
+  if (flat.length <= lengthMax) return flat;
+  return `${flat.slice(0, lengthMax - 1).replace(/[\uD800-\uDBFF]$/, '')}…`;
+}

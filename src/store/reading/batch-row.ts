@@ -14,6 +14,8 @@ export interface BatchRow {
   createdAt: Date;
   closedAt: Date | null;
   doneAt: Date | null;
+  /** The first line that is not durable yet. */
+  nextLine: number;
   counts: BatchCounts;
 }
 
@@ -21,7 +23,7 @@ export interface BatchRow {
 export const progressState = { accepted: 100, rejected: 101 } as const;
 
 export const batchColumns =
-  'b.id, b.account_id, b.route_id, b.priority, b.start_on, b.defaults, b.created_at, b.closed_at, b.done_at, b.counts';
+  'b.id, b.account_id, b.route_id, b.priority, b.start_on, b.defaults, b.next_line, b.created_at, b.closed_at, b.done_at, b.counts';
 
 /** What `batchColumns` selects. */
 export interface BatchColumns {
@@ -32,6 +34,8 @@ export interface BatchColumns {
   priority: number;
   start_on: 'now' | 'close';
   defaults: MessageDefaults;
+  /** A checkpoint: the slots behind it say the rest. */
+  next_line: string;
   created_at: Date;
   closed_at: Date | null;
   done_at: Date | null;
@@ -39,8 +43,21 @@ export interface BatchColumns {
   counts: Record<string, number> | null;
 }
 
+/** The slots of a batch from its checkpoint on. */
+export interface SlotExtent {
+  first_slot: string | null;
+  /** The end of the unbroken run of slots that begins at `first_slot`. */
+  reached: string | null;
+}
+
+/** Of slots ordered by line in `slot (first_line, ends, reached)`, `reached` being the end of those before. */
+export const slotRunEnd = 'coalesce(min(reached) FILTER (WHERE first_line > reached), max(ends))';
+
 /** `progress` are the batch's counters by the number of their state, as JSON gives them. */
-export function batchRow(row: BatchColumns, progress: Record<string, number> | null): BatchRow {
+export function batchRow(
+  row: BatchColumns,
+  more: { progress: Record<string, number> | null | undefined; slots: SlotExtent | undefined },
+): BatchRow {
   return {
     id: row.id,
     accountId: row.account_id,
@@ -51,8 +68,14 @@ export function batchRow(row: BatchColumns, progress: Record<string, number> | n
     createdAt: row.created_at,
     closedAt: row.closed_at,
     doneAt: row.done_at,
-    counts: row.done_at && row.counts ? foldedCounts(row.counts) : countsOf(progress ?? {}),
+    nextLine: nextLineOf(Number(row.next_line), more.slots),
+    counts: row.done_at && row.counts ? foldedCounts(row.counts) : countsOf(more.progress ?? {}),
   };
+}
+
+/** The slots count only when they begin where the checkpoint ends. */
+function nextLineOf(checkpoint: number, slots: SlotExtent | undefined): number {
+  return Number(slots?.first_slot) === checkpoint ? Number(slots?.reached) : checkpoint;
 }
 
 /** What is accepted and in no counter is queued. */

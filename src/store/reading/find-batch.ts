@@ -1,11 +1,13 @@
 import { shardOf } from '../../message/id.ts';
 import type { Queryable } from '../database.ts';
-import { type BatchColumns, type BatchRow, batchColumns, batchRow } from './batch-row.ts';
-
-export interface FoundBatch extends BatchRow {
-  /** The first line that is not durable yet. */
-  nextLine: number;
-}
+import {
+  type BatchColumns,
+  type BatchRow,
+  batchColumns,
+  batchRow,
+  type SlotExtent,
+  slotRunEnd,
+} from './batch-row.ts';
 
 /**
  * One batch of an account with its counters and the end of its unbroken run of slots, in one statement and
@@ -25,33 +27,21 @@ const findBatchStatement = {
     ), counter AS (
       SELECT state, sum(count) AS total FROM batch_progress WHERE batch = $2 GROUP BY state
     )
-    SELECT ${batchColumns}, b.next_line AS checkpoint,
+    SELECT ${batchColumns},
            (SELECT min(first_line) FROM slot) AS first_slot,
-           -- Lines up to the first gap between slots; without a gap, up to the last slot's end.
-           (SELECT coalesce(min(reached) FILTER (WHERE first_line > reached), max(ends)) FROM slot) AS reached,
+           (SELECT ${slotRunEnd} FROM slot) AS reached,
            (SELECT json_object_agg(state, total) FROM counter) AS progress
       FROM batch b
      WHERE b.shard = $1 AND b.id = $2 AND b.account_id = $3`,
 };
 
-type Row = BatchColumns & {
-  checkpoint: string;
-  first_slot: string | null;
-  reached: string | null;
-  progress: Record<string, number> | null;
-};
+type Row = BatchColumns & SlotExtent & { progress: Record<string, number> | null };
 
 export async function findBatch(
   database: Queryable,
   key: { accountId: number; id: string },
-): Promise<FoundBatch | undefined> {
+): Promise<BatchRow | undefined> {
   const { rows } = await database.query<Row>(findBatchStatement, [shardOf(key.id), key.id, key.accountId]);
   const row = rows[0];
-  return row && { ...batchRow(row, row.progress), nextLine: nextLineOf(row) };
-}
-
-/** The slots count only when they begin where the checkpoint ends. */
-function nextLineOf(row: Row): number {
-  const checkpoint = Number(row.checkpoint);
-  return Number(row.first_slot) === checkpoint ? Number(row.reached) : checkpoint;
+  return row && batchRow(row, { progress: row.progress, slots: row });
 }

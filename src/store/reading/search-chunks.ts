@@ -46,17 +46,26 @@ const searchKeysStatement = {
      ORDER BY chunk_id DESC LIMIT $5`,
 };
 
+export interface ChunkCandidate {
+  id: string;
+  /** It has a filter, and so many messages; else it has a few. */
+  large: boolean;
+}
+
 /**
  * The newest `limit` chunks that may hold a value, newest first: large ones by their filters, small ones by
  * their hashed keys.
  */
-export async function searchChunks(database: Queryable, search: ChunkSearch): Promise<string[]> {
+export async function searchChunks(database: Queryable, search: ChunkSearch): Promise<ChunkCandidate[]> {
   const { accountId, kind, hash, from, to, limit } = search;
   const positions = bloomLengths.flatMap((length) => bloomPositions(hash, length));
-  const found = await Promise.all([
+  const [large, small] = await Promise.all([
     database.query<{ id: string }>(searchFilters[kind], [accountId, from, to, limit, ...positions]),
     database.query<{ id: string }>(searchKeysStatement, [accountId, hash, from, to, limit]),
   ]);
-  const ids = found.flatMap(({ rows }) => rows.map(({ id }) => id));
-  return ids.sort().reverse().slice(0, limit);
+  const found = [
+    ...large.rows.map(({ id }) => ({ id, large: true })),
+    ...small.rows.map(({ id }) => ({ id, large: false })),
+  ];
+  return found.sort((a, b) => (a.id < b.id ? 1 : -1)).slice(0, limit);
 }

@@ -1,0 +1,50 @@
+import { byWeight } from '../../lib/by-weight.ts';
+import { decodeChunk, frameLine, splitFrame } from '../../message/chunk-codec.ts';
+import type { Queryable } from '../../store/database.ts';
+import { readChunks, type StoredChunk } from '../../store/reading/read-chunks.ts';
+
+/** What a message has in common with the others of its chunk. */
+export type ChunkHead = Pick<StoredChunk, 'id' | 'batch' | 'routeId' | 'count'>;
+
+/** A message as it was sent in: `line` is one JSON object. */
+export interface FoundMessage {
+  chunk: ChunkHead;
+  offset: number;
+  line: string;
+}
+
+/** Some messages of a chunk. */
+export interface ChunkPick {
+  id: string;
+  /** Messages in the chunk. */
+  count: number;
+  offsets: number[];
+}
+
+/** Messages in chunks that are held in memory at once: some 300 kB compressed, at most 8 MiB. */
+const messagesAtOnceMax = 8_000;
+/** Of up to so many messages each is cut out by itself, of more the whole frame is split. */
+const cutSinglyMax = 8;
+
+/** Reads the lines of some messages of an account, in the order of `picks`, which are in order of id. */
+export async function readLines(
+  database: Queryable,
+  { accountId, picks }: { accountId: number; picks: readonly ChunkPick[] },
+): Promise<FoundMessage[]> {
+  const found: FoundMessage[] = [];
+  for (const some of byWeight(picks, { weight: ({ count }) => count, max: messagesAtOnceMax })) {
+    const chunks = await readChunks(database, { accountId, ids: some.map(({ id }) => id) });
+    const byId = new Map(chunks.map((chunk) => [chunk.id, chunk]));
+    for (const { id, offsets } of some) {
+      const chunk = byId.get(id);
+      if (chunk) found.push(...cutLines(chunk, offsets));
+    }
+  }
+  return found;
+}
+
+function cutLines({ payload, codec, ...chunk }: StoredChunk, offsets: number[]): FoundMessage[] {
+  const frame = decodeChunk(codec, payload);
+  const lines = offsets.length > cutSinglyMax ? splitFrame(frame) : undefined;
+  return offsets.map((offset) => ({ chunk, offset, line: lines?.[offset] ?? frameLine(frame, offset) }));
+}

@@ -1,0 +1,41 @@
+import { foldOutcomes, type OutcomeRow } from '../../message/fold-outcomes.ts';
+import { type ChunkView, type MessageView, viewMessage } from '../../message/message-view.ts';
+import type { ControlCache } from '../../store/control/control-cache.ts';
+import type { Queryable } from '../../store/database.ts';
+import { findBatchDefaults } from '../../store/reading/find-batch-defaults.ts';
+import { readOutcomes } from '../../store/reading/read-outcomes.ts';
+import { routeName } from '../routes/batch-fields.ts';
+import type { FoundMessage } from './read-lines.ts';
+
+export interface ShowSettings {
+  database: Queryable;
+  control: ControlCache;
+  accountId: number;
+  /** Outcomes that were read before, by chunk. */
+  outcomes?: ReadonlyMap<string, readonly OutcomeRow[]>;
+}
+
+/** Messages as their account is shown them: what was sent in, the batch's defaults, what became of them. */
+export async function showMessages(
+  found: readonly FoundMessage[],
+  settings: ShowSettings,
+): Promise<MessageView[]> {
+  const { database, control, accountId } = settings;
+  const chunks = new Map(found.map(({ chunk }) => [chunk.id, chunk]));
+  const batches = new Set(found.flatMap(({ chunk }) => chunk.batch ?? []));
+  const [outcomes, defaults] = await Promise.all([
+    settings.outcomes ?? readOutcomes(database, [...chunks.keys()].sort()),
+    findBatchDefaults(database, { accountId, ids: [...batches] }),
+  ]);
+  const views = new Map<string, ChunkView>();
+  for (const { id, batch, routeId, count } of chunks.values()) {
+    views.set(id, {
+      id,
+      batch,
+      route: routeName(control, routeId),
+      defaults: (batch !== null && defaults.get(batch)) || {},
+      folded: foldOutcomes(count, outcomes.get(id) ?? []),
+    });
+  }
+  return found.map(({ chunk, offset, line }) => viewMessage(views.get(chunk.id)!, offset, line));
+}

@@ -1,0 +1,73 @@
+import { Type } from 'typebox';
+import { ProblemError } from '../../message/error-codes.ts';
+import { priorityName } from '../../message/fields.ts';
+import { isId } from '../../message/id.ts';
+import { states } from '../../message/state.ts';
+import type { ControlCache } from '../../store/control/control-cache.ts';
+import type { BatchCounts, BatchRow } from '../../store/reading/batch-row.ts';
+import { findBatch } from '../../store/reading/find-batch.ts';
+import type { ApiContext } from '../context.ts';
+
+const Time = Type.String({ format: 'date-time' });
+const Count = Type.Integer({ minimum: 0 });
+
+export const BatchId = Type.Object({ id: Type.String() });
+
+export const BatchAnswer = Type.Object({
+  id: Type.String(),
+  state: Type.Union(
+    [
+      Type.Literal('open'),
+      Type.Literal('delivering'),
+      Type.Literal('paused'),
+      Type.Literal('canceled'),
+      Type.Literal('done'),
+    ],
+    { description: 'open until it is closed, done when every accepted message is in a final state' },
+  ),
+  route: Type.String(),
+  priority: Type.Union([Type.Literal('interactive'), Type.Literal('bulk')]),
+  start: Type.Union([Type.Literal('now'), Type.Literal('close')]),
+  nextLine: Type.Integer({ description: 'the first line that is not durable yet' }),
+  counts: Type.Object(Object.fromEntries(['accepted', 'rejected', ...states].map((name) => [name, Count])), {
+    description: 'the states from queued to uncertain sum up to accepted',
+  }),
+  createdAt: Time,
+  closedAt: Type.Union([Time, Type.Null()]),
+  doneAt: Type.Union([Time, Type.Null()]),
+});
+
+/** A batch as its account is shown it. */
+export function showBatch(batch: BatchRow, control: ControlCache) {
+  const open = batch.closedAt === null;
+  return {
+    id: batch.id,
+    state: batch.doneAt ? ('done' as const) : open ? ('open' as const) : ('delivering' as const),
+    route: routeName(control, batch.routeId),
+    priority: priorityName(batch.priority),
+    start: batch.startOn,
+    nextLine: batch.nextLine,
+    counts: batch.counts,
+    createdAt: batch.createdAt.toISOString(),
+    closedAt: batch.closedAt?.toISOString() ?? null,
+    doneAt: batch.doneAt?.toISOString() ?? null,
+  };
+}
+
+/**
+ * One batch of an account.
+ * @throws ProblemError `not_found`, also for another account's batch and for what cannot be an id.
+ */
+export async function readBatch(
+  context: ApiContext,
+  key: { accountId: number; id: string },
+): Promise<BatchRow> {
+  const batch = isId(key.id) ? await findBatch(context.database, key) : undefined;
+  if (!batch) throw new ProblemError('not_found', 'there is no such batch');
+  return batch;
+}
+
+/** Routes are never erased, only marked as deleted; one that this process has not heard of yet has no name. */
+export function routeName(control: ControlCache, routeId: number): string {
+  return control.routeById(routeId)?.name ?? '';
+}

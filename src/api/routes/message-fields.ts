@@ -1,0 +1,60 @@
+import { Type } from 'typebox';
+import { ProblemError } from '../../message/error-codes.ts';
+import { type State, states } from '../../message/state.ts';
+import { invalid } from '../validation.ts';
+
+const Time = Type.String({ format: 'date-time' });
+const NullableText = Type.Union([Type.String(), Type.Null()]);
+
+export const StateName = Type.Unsafe<State>(Type.Union(states.map((state) => Type.Literal(state))));
+
+const MessageError = Type.Object({ code: Type.String(), detail: NullableText });
+
+const messageMembers = {
+  id: Type.String(),
+  batchId: Type.Union([Type.String(), Type.Null()], { description: 'null of a message sent singly' }),
+  route: Type.String(),
+  to: Type.String(),
+  from: NullableText,
+  body: NullableText,
+  ref: NullableText,
+  metadata: Type.Record(Type.String(), Type.Unknown()),
+  tags: Type.Array(Type.String()),
+  subject: Type.Optional(Type.String()),
+  html: Type.Optional(Type.String()),
+  payload: Type.Optional(Type.Unknown()),
+  headers: Type.Optional(Type.Record(Type.String(), Type.String())),
+  state: StateName,
+  attempts: Type.Integer({ minimum: 0 }),
+  providerRef: Type.Optional(Type.String({ description: "the provider's own id" })),
+  error: Type.Optional(MessageError),
+  createdAt: Time,
+};
+
+/** A message in a list. */
+export const MessageAnswer = Type.Object(messageMembers);
+
+/** A message by itself. */
+export const MessageWithTimeline = Type.Object({
+  ...messageMembers,
+  timeline: Type.Array(
+    Type.Object({
+      at: Time,
+      state: StateName,
+      attempt: Type.Optional(Type.Integer()),
+      error: Type.Optional(MessageError),
+    }),
+  ),
+});
+
+export function noSuchMessage(): ProblemError {
+  return new ProblemError('not_found', 'there is no such message');
+}
+
+export function badCursor(what: string): ProblemError {
+  return badQuery('after', `must be ${what}, as \`next\` of the page before gave it`);
+}
+
+export function badQuery(name: string, detail: string): ProblemError {
+  return invalid('query', [{ pointer: `/${name}`, code: 'invalid_value', detail }]);
+}

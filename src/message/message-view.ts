@@ -1,0 +1,76 @@
+import type { MessageDefaults, MessageFields } from './fields.ts';
+import { errorAt, type FoldedOutcomes, type MessageError, providerRefAt } from './fold-outcomes.ts';
+import { messageIdAt, unixMsOf } from './id.ts';
+import { type State, stateName } from './state.ts';
+
+/** A message as users are shown it, in the order of its members. */
+export interface MessageView {
+  id: string;
+  batchId: string | null;
+  route: string;
+  to: string;
+  from: string | null;
+  body: string | null;
+  ref: string | null;
+  metadata: Record<string, unknown>;
+  tags: string[];
+  /** These four only where they are set. */
+  subject?: string;
+  html?: string;
+  payload?: unknown;
+  headers?: Record<string, string>;
+  state: State;
+  attempts: number;
+  providerRef?: string;
+  error?: MessageError;
+  createdAt: string;
+}
+
+/** What the messages of a chunk have in common. */
+export interface ChunkView {
+  id: string;
+  batch: string | null;
+  /** The name of its route. */
+  route: string;
+  /** What lines leave unsaid; a line's own field wins. */
+  defaults: MessageDefaults;
+  folded: FoldedOutcomes;
+}
+
+/** `line` is the message as its sender wrote it, one JSON object. */
+export function viewMessage(chunk: ChunkView, offset: number, line: string): MessageView {
+  const own = JSON.parse(line) as MessageFields;
+  const { defaults, folded } = chunk;
+  const subject = own.subject ?? defaults.subject;
+  const html = own.html ?? defaults.html;
+  // A payload may be null: the line's own then hides the batch's.
+  const payload = own.payload === undefined ? defaults.payload : own.payload;
+  const headers = own.headers ?? defaults.headers;
+  const providerRef = providerRefAt(folded, offset);
+  const error = errorAt(folded, offset);
+  return {
+    id: messageIdAt(chunk.id, offset),
+    batchId: chunk.batch,
+    route: chunk.route,
+    to: own.to,
+    from: own.from ?? defaults.from ?? null,
+    body: own.body ?? defaults.body ?? null,
+    ref: own.ref ?? null,
+    metadata: own.metadata ?? defaults.metadata ?? {},
+    tags: own.tags ?? defaults.tags ?? [],
+    ...(subject !== undefined && { subject }),
+    ...(html !== undefined && { html }),
+    ...(payload !== undefined && { payload }),
+    ...(headers !== undefined && { headers }),
+    state: stateName(folded.state[offset]!),
+    attempts: folded.attempt[offset]!,
+    ...(providerRef !== undefined && { providerRef }),
+    ...(error !== undefined && { error }),
+    createdAt: createdAtOf(chunk.id),
+  };
+}
+
+/** When a message was accepted: its id says it. */
+export function createdAtOf(id: string): string {
+  return new Date(unixMsOf(id)).toISOString();
+}

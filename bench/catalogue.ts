@@ -1,0 +1,27 @@
+import type { Figure } from './figure.ts';
+import { accept } from './figures/accept.ts';
+import { acceptPeers } from './figures/accept-peers.ts';
+import { deliverBatch } from './figures/deliver-batch.ts';
+import { deliverPeers } from './figures/deliver-peers.ts';
+import { deliverSingle } from './figures/deliver-single.ts';
+import { keyKinds } from './figures/keys.ts';
+import { memory } from './figures/memory.ts';
+import { ordinaryDay } from './figures/ordinary-day.ts';
+import { reads } from './figures/reads.ts';
+import { search } from './figures/search.ts';
+import { storage } from './figures/storage.ts';
+
+/** In the order of issue 1's table. */
+export const figures: readonly Figure[] = [
+  accept,
+  acceptPeers,
+  deliverSingle,
+  deliverPeers,
+  deliverBatch,
+  storage,
+  ordinaryDay,
+  memory,
+  reads,
+  search,
+  keyKinds,
+];

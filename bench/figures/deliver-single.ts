@@ -1,0 +1,92 @@
+import { type Data, makeData } from '../data.ts';
+import { type Figure, type FigureContext, ratios, sized } from '../figure.ts';
+import { startMillrace } from '../millrace.ts';
+import { startNginx } from '../nginx.ts';
+import { floodRoute, putSingleRoute } from '../routes.ts';
+import { rankBareLoops, runBareLoop } from '../run-bare-loop.ts';
+
+const drainTimeoutMs = 600_000;
+
+export const deliverSingle: Figure = {
+  name: 'deliver-single',
+  title: 'Delivery, one message per POST, against a bare undici loop of the same POSTs to the same nginx',
+  needs: ['nginx'],
+  async run(context) {
+    const data = await makeData({
+      dir: context.dataDir,
+      count: sized(context, { full: 200_000, short: 5_000 }),
+    });
+    const trial = sized(context, { full: 30_000, short: 1_000 });
+    const nginx = await startNginx(context.dir);
+    try {
+      const ranked = await rankBareLoops({ url: nginx.url, ndjson: data.ndjson, count: trial });
+      const best = ranked[0]!;
+      for (const { settings, perSecond } of ranked) {
+        context.say(
+          `bare loop, ${settings.api}, ${settings.connections} connections: ${Math.round(perSecond)}/s`,
+        );
+      }
+      const bare: number[] = [];
+      const millrace: number[] = [];
+      for (let run = 0; run < context.runs; run++) {
+        const task = { url: nginx.url, ndjson: data.ndjson, count: data.count, ...best.settings };
+        const sides = [
+          async () => bare.push(await runBareLoop(task)),
+          async () =>
+            millrace.push(
+              await deliverSingly({ context, data, url: nginx.url, concurrency: best.settings.connections }),
+            ),
+        ];
+        for (const side of run % 2 === 0 ? sides : sides.reverse()) await side();
+        context.say(
+          `run ${run + 1}: bare loop ${Math.round(bare[run]!)}/s, Millrace ${Math.round(millrace[run]!)}/s`,
+        );
+      }
+      return {
+        measurements: [
+          {
+            name: 'Millrace / bare loop',
+            unit: '',
+            values: ratios(millrace, bare),
+            target: { reach: 0.8, aim: 0.9, better: 'higher' },
+          },
+          { name: 'Millrace', unit: 'messages/s', values: millrace },
+          { name: 'bare undici loop', unit: 'POSTs/s', values: bare },
+        ],
+        notes: [
+          `${data.count} messages; outcomes durable at the end; both sides warmed up by a tenth as many.`,
+          `The best of eight bare loops: ${best.settings.api}, ${best.settings.connections} connections; Millrace's route has the same concurrency.`,
+        ],
+      };
+    } finally {
+      await nginx.stop();
+    }
+  },
+};
+
+/** Messages a second from the closing of a waiting batch to the last recorded outcome. */
+export async function deliverSingly(options: {
+  context: FigureContext;
+  data: Data;
+  url: string;
+  concurrency: number;
+}): Promise<number> {
+  const { context, data, url, concurrency } = options;
+  const warmUp = await makeData({ dir: context.dataDir, count: Math.ceil(data.count / 10) });
+  const database = await context.server.create('bench_millrace');
+  const millrace = await startMillrace({ databaseUrl: database.url, dir: context.dir });
+  try {
+    await putSingleRoute(millrace, { url, concurrency });
+    const first = await millrace.uploadOneShot({ route: floodRoute, file: warmUp.ndjson, start: 'now' });
+    await millrace.waitSent(first.id, drainTimeoutMs);
+    const batch = await millrace.uploadOpen(floodRoute, data.ndjson);
+    await context.server.checkpoint();
+    const startedMs = performance.now();
+    await millrace.closeBatch(batch.id);
+    const { counts } = await millrace.waitSent(batch.id, drainTimeoutMs);
+    return (counts.sent / (performance.now() - startedMs)) * 1_000;
+  } finally {
+    await millrace.stop();
+    await database.drop();
+  }
+}

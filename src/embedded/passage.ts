@@ -1,0 +1,55 @@
+import { chmod, chown, mkdir, realpath, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Account } from './account.ts';
+import { EmbeddedError } from './embedded-error.ts';
+import { runProgram } from './run-program.ts';
+
+const probeTimeoutMs = 10_000;
+
+/**
+ * Makes the data directory, closed to others, and sees to it that the server's account can pass through it.
+ * Our own directory is opened to the account's group for passage only (mode 0710); those above it are the
+ * owner's to open, so a closed one is an error that says what to do.
+ */
+export async function openPassage(dataDir: string, account: Account | undefined): Promise<void> {
+  await makeDirectory(dataDir);
+  if (!account || (await canEnter(dataDir, account))) return;
+  const closed = await firstClosed(await realpath(dataDir), account);
+  if (closed === (await realpath(dataDir))) {
+    const { mode, uid } = await stat(dataDir);
+    await chown(dataDir, uid, account.gid);
+    await chmod(dataDir, (mode & 0o777) | 0o010);
+    if (await canEnter(dataDir, account)) return;
+  }
+  throw new EmbeddedError(
+    'data_unreachable',
+    `PostgreSQL does not run as root, and the user "${account.name}" that it runs as cannot enter ${closed}. ` +
+      `Choose a data directory outside of it (--data /var/lib/millrace), open it for passage (chmod o+x ${closed}), ` +
+      'or run Millrace as an ordinary user.',
+  );
+}
+
+/** Parents made on the way are open for passage, whatever the umask: nothing but the data directory is in them. */
+async function makeDirectory(dataDir: string): Promise<void> {
+  const first = await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  if (!first) return;
+  for (let path = dirname(dataDir); path.length >= first.length; path = dirname(path))
+    await chmod(path, 0o755);
+}
+
+async function firstClosed(path: string, account: Account): Promise<string> {
+  const above = dirname(path);
+  if (above === path || (await canEnter(above, account))) return path;
+  return firstClosed(above, account);
+}
+
+/** Asked by trying: mode bits do not tell of access lists, mount options or security modules. */
+async function canEnter(path: string, account: Account): Promise<boolean> {
+  const { status } = await runProgram({
+    file: '/bin/sh',
+    args: ['-c', 'cd -- "$1"', 'sh', path],
+    account,
+    timeoutMs: probeTimeoutMs,
+  });
+  return status === 0;
+}

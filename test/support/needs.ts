@@ -1,0 +1,44 @@
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { test } from 'vitest';
+import packages from './debian-packages.json' with { type: 'json' };
+
+export type Program = keyof typeof packages;
+
+const everywhere = '/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin:/opt/homebrew/bin';
+
+/**
+ * `test`, for a test that runs programs which not every machine has:
+ *
+ *     needs('psql')('a row copied by psql is found', async () => { … });
+ *
+ * Where one is absent the test is skipped under a name that says which Debian package has it; with
+ * MILLRACE_TEST_ALL=1 it fails instead.
+ */
+export function needs(...programs: readonly Program[]): (name: string, body: () => Promise<void>) => void {
+  const absent = programs.filter((program) => !findProgram(program));
+  if (absent.length === 0) return (name, body) => test(name, body);
+  const missing = absent.map((program) => `${program} (Debian package ${packages[program]})`).join(', ');
+  if (process.env.MILLRACE_TEST_ALL !== '1') {
+    return (name, body) => test.skip(`${name} [needs ${missing}]`, body);
+  }
+  return (name) =>
+    test(name, () => {
+      throw new Error(`needs ${missing}, and MILLRACE_TEST_ALL=1 lets no test be skipped`);
+    });
+}
+
+/** Where a program is, also when an ordinary user's PATH leaves the directories of system programs out. */
+export function findProgram(program: Program): string | undefined {
+  const directories = `${process.env.PATH ?? ''}${delimiter}${everywhere}`.split(delimiter).filter(Boolean);
+  return directories.map((directory) => join(directory, program)).find(isExecutable);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

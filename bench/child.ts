@@ -6,11 +6,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 const readyPollMs = 25;
 const outputCharsMax = 16_384;
 
-/** Every process that the bench has running. What is left when the bench itself ends is killed, by its own pid. */
+/** Every process that the bench has running. */
 const running = new Set<ChildProcess>();
-process.once('exit', () => {
+
+/** Kills, each by its own pid, what is still running: for a bench that is broken off. */
+export function killChildren(): void {
   for (const child of running) child.kill('SIGKILL');
-});
+}
 
 export interface Server {
   pid: number;

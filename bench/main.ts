@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { figures } from './catalogue.ts';
+import { killChildren } from './child.ts';
 import { connectServer } from './database.ts';
 import type { Figure, FigureContext } from './figure.ts';
 import { describeMachine, type FigureReport, type Report, renderFigure, renderMarkdown } from './report.ts';
@@ -23,7 +24,8 @@ names: ${figures.map(({ name }) => name).join(', ')}
 
 const resultsDir = fileURLToPath(new URL('./results/', import.meta.url));
 
-process.exitCode = await main(process.argv.slice(2));
+// A figure that was broken off may still be waiting for something: it is not waited for.
+process.exit(await main(process.argv.slice(2)));
 
 async function main(argv: string[]): Promise<number> {
   let options: Options;
@@ -104,37 +106,49 @@ async function measure(options: Options, say: (line: string) => void): Promise<R
   const dir = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
   const postgres = await startPostgres(options.database, dir);
   try {
-    const server = await connectServer(postgres.url);
-    const { short, runs, messages } = options;
-    const context = {
-      short,
-      runs,
-      messages,
-      dir,
-      dataDir: join(tmpdir(), 'millrace-bench-data'),
-      server,
-      say,
-    };
-    const machine = describeMachine(server.version);
-    const report: Report = {
-      at: new Date().toISOString(),
-      short,
-      runs,
-      messages,
-      machine,
-      figures: [],
-      failures: [],
-    };
-    for (const figure of options.figures) {
-      say(`\n${figure.name}: ${figure.title}`);
-      await measureOne({ figure, context, report });
-    }
-    await server.close();
-    return report;
+    return await Promise.race([measureAll({ options, dir, url: postgres.url, say }), interrupted()]);
   } finally {
+    killChildren();
     await postgres.stop();
     rmSync(dir, { recursive: true, force: true });
   }
+}
+
+async function measureAll(given: {
+  options: Options;
+  dir: string;
+  url: string;
+  say: (line: string) => void;
+}): Promise<Report> {
+  const { options, dir, url, say } = given;
+  const { short, runs, messages } = options;
+  const server = await connectServer(url);
+  const context = { short, runs, messages, dir, dataDir: join(tmpdir(), 'millrace-bench-data'), server, say };
+  const machine = describeMachine(server.version);
+  const report: Report = {
+    at: new Date().toISOString(),
+    short,
+    runs,
+    messages,
+    machine,
+    figures: [],
+    failures: [],
+  };
+  for (const figure of options.figures) {
+    say(`\n${figure.name}: ${figure.title}`);
+    await measureOne({ figure, context, report });
+  }
+  await server.close();
+  return report;
+}
+
+/** Rejects at the first Ctrl-C or SIGTERM, so that servers are stopped and files removed all the same. */
+function interrupted(): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(signal, () => reject(new Error(`broken off by ${signal}`)));
+    }
+  });
 }
 
 /** A figure that fails is reported as such; the others still count. */

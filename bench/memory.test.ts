@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, it } from 'vitest';
-import { sampleMemory } from '../../bench/memory.ts';
+import { sampleMemory } from './memory.ts';
 
 const megabyte = 1 << 20;
 

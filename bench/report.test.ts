@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Measurement } from '../../bench/figure.ts';
-import { renderFigure, verdict } from '../../bench/report.ts';
-import { percentile, spread } from '../../bench/statistics.ts';
+import type { Measurement } from './figure.ts';
+import { renderFigure, verdict } from './report.ts';
+import { percentile, spread } from './statistics.ts';
 
 describe('the verdict on a measurement', () => {
   const ratio = (values: number[], target?: Measurement['target']): Measurement =>

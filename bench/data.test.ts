@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { generate, lineBytes, makeData, readMessages } from '../../bench/data.ts';
+import { generate, lineBytes, makeData, readMessages } from './data.ts';
 
 describe('generated messages', () => {
   let dir: string;

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { Type } from 'typebox';
 import { ProblemError } from '../../message/error-codes.ts';
 import { priorityName } from '../../message/fields.ts';
@@ -36,6 +37,9 @@ export const BatchAnswer = Type.Object({
   closedAt: Type.Union([Time, Type.Null()]),
   doneAt: Type.Union([Time, Type.Null()]),
 });
+
+/** The body of an answer that is a stream of lines. */
+export const StreamAnswer = Type.Unsafe<Readable>(Type.String());
 
 /** A batch as its account is shown it. */
 export function showBatch(batch: BatchRow, control: ControlCache) {

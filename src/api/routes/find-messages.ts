@@ -2,10 +2,11 @@ import { type Static, Type } from 'typebox';
 import { systemClock } from '../../lib/clock.ts';
 import { isId } from '../../message/id.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
-import { Page, pageLimit, pageQuery } from '../page.ts';
+import { badCursor, Page, pageLimit, pageQuery } from '../page.ts';
+import { parseTime } from '../parse-time.ts';
 import { type MessageSearch, searchMessages } from '../reading/search-messages.ts';
 import { showMessages } from '../reading/show-messages.ts';
-import { badCursor, badQuery, MessageAnswer } from './message-fields.ts';
+import { badQuery, MessageAnswer } from './message-fields.ts';
 
 const Query = Type.Object(
   {
@@ -45,7 +46,7 @@ export function findMessages(app: ApiInstance, context: ApiContext): void {
 function readQuery(query: Static<typeof Query>): Omit<MessageSearch, 'accountId'> {
   const { to, ref, after, since, until } = query;
   if ((to === undefined) === (ref === undefined)) throw badQuery('to', 'give either `to` or `ref`');
-  if (after !== undefined && !isId(after)) throw badCursor('the id of a message');
+  if (after !== undefined && !isId(after)) throw badCursor();
   return {
     // No recipient holds a space, so a space is a plus that was not encoded.
     ...(to !== undefined
@@ -58,13 +59,10 @@ function readQuery(query: Static<typeof Query>): Omit<MessageSearch, 'accountId'
   };
 }
 
-const timePattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/i;
-
 /** Here too a plus, of a time zone, may arrive as a space. */
 function readTime(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  const time = text.replace(' ', '+');
-  const ms = timePattern.test(time) ? Date.parse(time) : Number.NaN;
-  if (Number.isNaN(ms)) throw badQuery(name, 'must be a time such as 2026-01-02T03:04:05Z');
-  return ms;
+  const time = parseTime(text.replace(' ', '+'));
+  if (!time) throw badQuery(name, 'must be a time such as 2026-01-02T03:04:05Z');
+  return time.getTime();
 }

@@ -2,12 +2,12 @@ import { Type } from 'typebox';
 import { isId } from '../../message/id.ts';
 import { stateNumber } from '../../message/state.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
-import { Page, pageLimit, pageQuery } from '../page.ts';
+import { badCursor, Page, pageLimit, pageQuery } from '../page.ts';
 import { pickByState, pickMessages } from '../reading/pick-messages.ts';
 import { readLines } from '../reading/read-lines.ts';
 import { showMessages } from '../reading/show-messages.ts';
 import { BatchId, readBatch } from './batch-fields.ts';
-import { badCursor, MessageAnswer, StateName } from './message-fields.ts';
+import { MessageAnswer, StateName } from './message-fields.ts';
 
 export function listBatchMessages(app: ApiInstance, context: ApiContext): void {
   app.get(
@@ -32,7 +32,7 @@ export function listBatchMessages(app: ApiInstance, context: ApiContext): void {
         const { state, after } = request.query;
         const { database, control } = context;
         const { id: batch, counts } = await readBatch(context, { accountId, id: request.params.id });
-        if (after !== undefined && !isId(after)) throw badCursor('the id of a message');
+        if (after !== undefined && !isId(after)) throw badCursor();
         if (state !== undefined && counts[state] === 0) return { data: [], next: null };
         const page = { batch, after, limit: pageLimit(request.query) };
         const { picks, next, outcomes } =

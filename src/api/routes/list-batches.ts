@@ -2,9 +2,8 @@ import { Type } from 'typebox';
 import { isId } from '../../message/id.ts';
 import { listBatches as list } from '../../store/reading/list-batches.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
-import { Page, pageLimit, pageOf, pageQuery } from '../page.ts';
+import { badCursor, Page, pageLimit, pageOf, pageQuery } from '../page.ts';
 import { BatchAnswer, showBatch } from './batch-fields.ts';
-import { badCursor } from './message-fields.ts';
 
 export function listBatches(app: ApiInstance, context: ApiContext): void {
   app.get(
@@ -22,7 +21,7 @@ export function listBatches(app: ApiInstance, context: ApiContext): void {
       app.sharedReads.run(request, async () => {
         const { accountId } = request.caller;
         const { after } = request.query;
-        if (after !== undefined && !isId(after)) throw badCursor('the id of a batch');
+        if (after !== undefined && !isId(after)) throw badCursor();
         const limit = pageLimit(request.query);
         const batches = await list(context.database, {
           accountId,

@@ -51,10 +51,6 @@ export function noSuchMessage(): ProblemError {
   return new ProblemError('not_found', 'there is no such message');
 }
 
-export function badCursor(what: string): ProblemError {
-  return badQuery('after', `must be ${what}, as \`next\` of the page before gave it`);
-}
-
 export function badQuery(name: string, detail: string): ProblemError {
   return invalid('query', [{ pointer: `/${name}`, code: 'invalid_value', detail }]);
 }

@@ -1,0 +1,74 @@
+import { Readable } from 'node:stream';
+import { Type } from 'typebox';
+import { isId } from '../../message/id.ts';
+import type { ApiContext, ApiInstance } from '../context.ts';
+import { badCursor } from '../page.ts';
+import { exportBytes, exportParts } from '../reading/export-stream.ts';
+import { primed } from '../reading/primed.ts';
+import { renderInSlices } from '../reading/render-in-slices.ts';
+import { streamProblem } from '../reading/stream-problem.ts';
+import { BatchId, readBatch, routeName, StreamAnswer } from './batch-fields.ts';
+
+const mediaTypes = { ndjson: 'application/x-ndjson', csv: 'text/csv; charset=utf-8' } as const;
+
+export function exportBatch(app: ApiInstance, context: ApiContext): void {
+  app.get(
+    '/v1/batches/:id/export',
+    {
+      config: { scope: 'read', errors: ['not_found'] },
+      exposeHeadRoute: false,
+      schema: {
+        summary: 'All messages of a batch, as a stream',
+        description:
+          'In order of id, each as it is when its turn comes. The last line is ' +
+          '`{"trailer": {"count", "sha256"}}`, of the messages and the bytes before it in this answer, or ' +
+          '`{"error": …}`; without either the stream was cut. In CSV that line begins with `# `. ' +
+          'An export that was cut goes on with `after`, the id of the last whole line.',
+        tags: ['batches'],
+        params: BatchId,
+        querystring: Type.Object(
+          {
+            format: Type.Optional(Type.Union([Type.Literal('ndjson'), Type.Literal('csv')])),
+            after: Type.Optional(Type.String({ description: 'the id of a message' })),
+          },
+          { additionalProperties: false },
+        ),
+        response: {
+          200: {
+            description: 'a line for each message, and the trailer',
+            content: {
+              'application/x-ndjson': { schema: StreamAnswer },
+              'text/csv': { schema: StreamAnswer },
+            },
+          },
+        },
+      },
+    },
+    async (request, reply) => {
+      const { accountId } = request.caller;
+      const { format = 'ndjson', after } = request.query;
+      if (after !== undefined && !isId(after)) throw badCursor();
+      const { id: batch, defaults } = await readBatch(context, { accountId, id: request.params.id });
+      const parts = await primed(
+        exportParts({
+          database: context.database,
+          accountId,
+          batch,
+          defaults,
+          routeName: (routeId) => routeName(context.control, routeId),
+          format,
+          after,
+          render: renderInSlices,
+          signal: context.lifecycle.signal,
+        }),
+      );
+      const bytes = exportBytes(parts, {
+        format,
+        withHeader: after === undefined,
+        problemText: (error) => streamProblem(request, error),
+      });
+      // A stream of bytes, not of objects: it holds one part at a time for a reader that is slow.
+      return reply.type(mediaTypes[format]).send(Readable.from(bytes, { objectMode: false }));
+    },
+  );
+}

@@ -1,0 +1,96 @@
+import { decodeChunk, splitFrame } from './chunk-codec.ts';
+import type { MessageDefaults } from './fields.ts';
+import { foldOutcomes, type OutcomeRow } from './fold-outcomes.ts';
+import { type MessageView, viewMessage } from './message-view.ts';
+
+export type ExportFormat = 'ndjson' | 'csv';
+
+/** Everything of a chunk that an export shows. */
+export interface ChunkToRender {
+  format: ExportFormat;
+  id: string;
+  batch: string | null;
+  route: string;
+  defaults: MessageDefaults;
+  count: number;
+  codec: number;
+  payload: Uint8Array;
+  /** In order of `seq`. */
+  outcomes: OutcomeRow[];
+  /** The first offset to show: a resumed export begins inside a chunk. */
+  fromOffset: number;
+}
+
+export const csvColumns = [
+  'id',
+  'batchId',
+  'route',
+  'to',
+  'from',
+  'subject',
+  'body',
+  'html',
+  'payload',
+  'headers',
+  'ref',
+  'metadata',
+  'tags',
+  'state',
+  'attempts',
+  'providerRef',
+  'errorCode',
+  'errorDetail',
+  'createdAt',
+] as const;
+
+export const csvHeader = `${csvColumns.join(',')}\r\n`;
+
+/** The messages of a chunk as an export shows them, one line each: JSON, or CSV as RFC 4180 has it. */
+export function renderChunk(chunk: ChunkToRender): Uint8Array<ArrayBuffer> {
+  const lines = splitFrame(decodeChunk(chunk.codec, chunk.payload));
+  if (lines.length !== chunk.count) {
+    throw new Error(`chunk ${chunk.id} holds ${lines.length} messages instead of ${chunk.count}`);
+  }
+  const view = { ...chunk, folded: foldOutcomes(chunk.count, chunk.outcomes) };
+  let text = '';
+  for (let offset = chunk.fromOffset; offset < lines.length; offset++) {
+    const message = viewMessage(view, offset, lines[offset]!);
+    text += chunk.format === 'csv' ? csvLine(message) : `${JSON.stringify(message)}\n`;
+  }
+  return Uint8Array.from(Buffer.from(text));
+}
+
+/** Tags are joined by `|`; objects are JSON; what is absent is an empty cell. */
+function csvLine(message: MessageView): string {
+  const cells = [
+    message.id,
+    message.batchId,
+    message.route,
+    message.to,
+    message.from,
+    message.subject,
+    message.body,
+    message.html,
+    jsonCell(message.payload),
+    jsonCell(message.headers),
+    message.ref,
+    Object.keys(message.metadata).length === 0 ? '' : jsonCell(message.metadata),
+    message.tags.join('|'),
+    message.state,
+    String(message.attempts),
+    message.providerRef,
+    message.error?.code,
+    message.error?.detail,
+    message.createdAt,
+  ];
+  return `${cells.map(quoteCell).join(',')}\r\n`;
+}
+
+function jsonCell(value: unknown): string {
+  return value === undefined ? '' : JSON.stringify(value);
+}
+
+function quoteCell(cell: string | null | undefined): string {
+  if (cell === null || cell === undefined) return '';
+  return /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
+}

@@ -1,0 +1,152 @@
+import { Command } from 'commander';
+import type { Batch } from '../../client/client.ts';
+import type { CommandContext } from '../command-context.ts';
+import { collect, oneOf, type ServerOptions, wholeNumber, withExamples, withServer } from '../flags.ts';
+import { formatFields, formatTable } from '../format.ts';
+import { printResult } from '../output.ts';
+import { connect } from '../server-access.ts';
+import { batchExportCommand } from './batch-export.ts';
+import { batchWatchCommand } from './batch-watch.ts';
+
+export function batchCommand(context: CommandContext): Command {
+  const command = new Command('batch').description('look at batches and steer them');
+  command.addCommand(listCommand(context));
+  command.addCommand(showCommand(context));
+  command.addCommand(batchWatchCommand(context));
+  command.addCommand(batchExportCommand(context));
+  command.addCommand(rejectionsCommand(context));
+  command.addCommand(actionCommand(context, 'close', 'take no further lines'));
+  command.addCommand(actionCommand(context, 'pause', 'stop delivering for now'));
+  command.addCommand(actionCommand(context, 'resume', 'go on delivering'));
+  command.addCommand(actionCommand(context, 'cancel', 'deliver nothing more'));
+  command.addCommand(replayCommand(context));
+  command.addCommand(resolveCommand(context));
+  return withExamples(command, 'batch list', 'batch watch ID', 'batch export ID -o outcomes.ndjson');
+}
+
+interface ListFlags extends ServerOptions {
+  limit: number;
+  after?: string;
+}
+
+function listCommand(context: CommandContext): Command {
+  const command = withServer(new Command('list'))
+    .description('the newest batches')
+    .option('--limit <n>', 'batches to show', wholeNumber(1, 200), 20)
+    .option('--after <id>', 'go on behind this one: the "next" of the page before')
+    .action(async (flags: ListFlags) => {
+      const { limit, after } = flags;
+      const page = await connect(context, flags).batches.page({
+        limit,
+        ...(after === undefined ? {} : { after }),
+      });
+      printResult(context, page, {
+        json: flags.json,
+        render: ({ data, next }) => describeBatches(data) + (next === null ? '' : `\nmore: --after ${next}`),
+      });
+    });
+  return withExamples(command, 'batch list', 'batch list --limit 100 --json');
+}
+
+function showCommand(context: CommandContext): Command {
+  const command = withServer(new Command('show'))
+    .description('one batch: its state and how many messages are in which state')
+    .argument('<id>')
+    .action(async (id: string, flags: ServerOptions) => {
+      const batch = await connect(context, flags).batches.get(id);
+      printResult(context, batch, { json: flags.json, render: describeBatch });
+    });
+  return withExamples(command, 'batch show 0190c6f0-7b3a-7c11-9b0d-2f5a6c7d8000');
+}
+
+function rejectionsCommand(context: CommandContext): Command {
+  const command = withServer(new Command('rejections'))
+    .description('every line that was not taken, and why, as NDJSON')
+    .argument('<id>')
+    .action(async (id: string, flags: ServerOptions) => {
+      for await (const rejection of connect(context, flags).batches.rejections(id)) {
+        const text = `${JSON.stringify(rejection)}\n`;
+        if (!context.terminal.out.write(text)) await drained(context.terminal.out);
+      }
+    });
+  return withExamples(command, 'batch rejections ID > rejected.ndjson');
+}
+
+function drained(stream: NodeJS.WritableStream): Promise<void> {
+  return new Promise((resolve) => stream.once('drain', resolve));
+}
+
+function actionCommand(context: CommandContext, action: string, description: string): Command {
+  const command = withServer(new Command(action))
+    .description(description)
+    .argument('<id>')
+    .action(async (id: string, flags: ServerOptions) => {
+      const batch = await connect(context, flags).batches.act(id, action);
+      printResult(context, batch, { json: flags.json, render: describeBatch });
+    });
+  return withExamples(command, `batch ${action} ID`);
+}
+
+interface ReplayFlags extends ServerOptions {
+  state: string[];
+  errorCode?: string;
+}
+
+function replayCommand(context: CommandContext): Command {
+  const command = withServer(new Command('replay'))
+    .description('try messages again that ended badly')
+    .argument('<id>')
+    .requiredOption('--state <states>', 'failed, expired, canceled, uncertain; several with commas', collect)
+    .option('--error-code <code>', 'only those that failed with this code')
+    .action(async (id: string, { state: states, errorCode, ...flags }: ReplayFlags) => {
+      const filter = { states, ...(errorCode === undefined ? {} : { errorCode }) };
+      const batch = await connect(context, flags).batches.act(id, 'replay', filter);
+      printResult(context, batch, { json: flags.json, render: describeBatch });
+    });
+  return withExamples(command, 'batch replay ID --state failed --error-code timeout');
+}
+
+function resolveCommand(context: CommandContext): Command {
+  const command = withServer(new Command('resolve'))
+    .description('settle the uncertain messages of a batch')
+    .argument('<id>')
+    .requiredOption('--as <state>', 'sent or failed', oneOf('sent', 'failed'))
+    .action(async (id: string, flags: ServerOptions & { as: 'sent' | 'failed' }) => {
+      const batch = await connect(context, flags).batches.act(id, 'resolve', { as: flags.as });
+      printResult(context, batch, { json: flags.json, render: describeBatch });
+    });
+  return withExamples(command, 'batch resolve ID --as sent');
+}
+
+function describeBatches(batches: Batch[]): string {
+  if (batches.length === 0) return 'no batches';
+  return formatTable(
+    ['ID', 'STATE', 'ROUTE', 'ACCEPTED', 'SENT', 'FAILED', 'CREATED'],
+    batches.map(({ id, state, route, counts, createdAt }) => [
+      id,
+      state,
+      route,
+      counts.accepted,
+      counts.sent + counts.delivered,
+      counts.failed,
+      createdAt,
+    ]),
+  );
+}
+
+function describeBatch(batch: Batch): string {
+  const { accepted, rejected, ...states } = batch.counts;
+  return formatFields([
+    ['id', batch.id],
+    ['state', batch.state],
+    ['route', batch.route],
+    ['created', batch.createdAt],
+    ['closed', batch.closedAt],
+    ['done', batch.doneAt],
+    ['accepted', accepted],
+    ['rejected', rejected],
+    ...Object.entries(states)
+      .filter(([, count]) => count > 0)
+      .map(([state, count]) => [`  ${state}`, count] as const),
+  ]);
+}

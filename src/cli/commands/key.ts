@@ -1,0 +1,112 @@
+import { Command } from 'commander';
+import type { Key } from '../../client/client.ts';
+import { allOf } from '../all-of.ts';
+import type { CommandContext } from '../command-context.ts';
+import { Failure } from '../failure.ts';
+import { collect, type ServerOptions, withExamples, withServer } from '../flags.ts';
+import { formatTable } from '../format.ts';
+import { printNote, printResult } from '../output.ts';
+import { connect } from '../server-access.ts';
+
+export function keyCommand(context: CommandContext): Command {
+  const command = new Command('key').description('API keys');
+  command.addCommand(listCommand(context));
+  command.addCommand(createCommand(context));
+  command.addCommand(revokeCommand(context));
+  command.addCommand(rotateCommand(context));
+  return withExamples(command, 'key list', 'key create --account ID --scope send,read');
+}
+
+function listCommand(context: CommandContext): Command {
+  const command = withServer(new Command('list'))
+    .description('keys, without their secret part')
+    .option('--account <id>', 'only of this account')
+    .action(async (flags: ServerOptions & { account?: string }) => {
+      const query = flags.account === undefined ? {} : { accountId: flags.account };
+      const keys = await allOf(connect(context, flags).keys.all(query));
+      printResult(context, { data: keys }, { json: flags.json, render: ({ data }) => describeKeys(data) });
+    });
+  return withExamples(command, 'key list --account ID');
+}
+
+interface CreateFlags extends ServerOptions {
+  account?: string;
+  scope?: string[];
+  expires?: string;
+  test?: boolean;
+}
+
+function createCommand(context: CommandContext): Command {
+  const command = withServer(new Command('create'))
+    .description('make a key; it is shown this once')
+    .option('--account <id>', 'account that it acts for (default: your own)')
+    .option(
+      '--scope <scopes>',
+      'send, read, manage, admin; several with commas (default: send,read)',
+      collect,
+    )
+    .option('--expires <time>', 'RFC 3339 time after which it stops working')
+    .option('--test', 'a test key: what it sends is simulated')
+    .action((flags: CreateFlags) => create(context, flags));
+  return withExamples(
+    command,
+    'key create --account ID --scope send,read',
+    'key create --scope admin --expires 2027-01-01T00:00:00Z',
+  );
+}
+
+async function create(context: CommandContext, flags: CreateFlags): Promise<void> {
+  const { account, scope = ['send', 'read'], expires, test } = flags;
+  const key = await connect(context, flags).keys.create({
+    scopes: scope,
+    ...(account === undefined ? {} : { accountId: account }),
+    ...(expires === undefined ? {} : { expiresAt: expires }),
+    ...(test === undefined ? {} : { test }),
+  });
+  printNewKey(context, key, flags);
+}
+
+function revokeCommand(context: CommandContext): Command {
+  const command = withServer(new Command('revoke'))
+    .description('make a key stop working')
+    .argument('<id>')
+    .action(async (id: string, flags: ServerOptions) => {
+      await connect(context, flags).keys.revoke(id);
+      printResult(context, { revoked: id }, { json: flags.json, render: () => `key ${id} is revoked` });
+    });
+  return withExamples(command, 'key revoke ID');
+}
+
+function rotateCommand(context: CommandContext): Command {
+  const command = withServer(new Command('rotate'))
+    .description('make a new secret for a key; it is shown this once')
+    .argument('<id>')
+    .action(async (id: string, flags: ServerOptions) => {
+      printNewKey(context, await connect(context, flags).keys.rotate(id), flags);
+    });
+  return withExamples(command, 'key rotate ID');
+}
+
+/** The key alone goes to standard output, so that a script can catch it. */
+function printNewKey(context: CommandContext, key: Key, flags: ServerOptions): void {
+  if (key.key === undefined) {
+    throw new Failure(`key ${key.id} was made, but the answer that showed it was lost on the way`, {
+      hint: `Make a new secret for it: millrace key rotate ${key.id}`,
+    });
+  }
+  if (!flags.json) printNote(context, `key ${key.id}; it is not shown again:`);
+  printResult(context, key, { json: flags.json, render: (made) => made.key ?? '' });
+}
+
+function describeKeys(keys: Key[]): string {
+  return formatTable(
+    ['ID', 'ACCOUNT', 'SCOPES', 'EXPIRES', ''],
+    keys.map(({ id, accountId, scopes, expiresAt, test, revokedAt }) => [
+      id,
+      accountId ?? '',
+      (scopes ?? []).join(','),
+      expiresAt ? String(expiresAt) : 'never',
+      [test ? 'test' : '', revokedAt ? 'revoked' : ''].filter(Boolean).join(' '),
+    ]),
+  );
+}

@@ -1,0 +1,186 @@
+import { readFile } from 'node:fs/promises';
+import { Command, InvalidArgumentError } from 'commander';
+import type { Route } from '../../client/client.ts';
+import { allOf } from '../all-of.ts';
+import type { CommandContext } from '../command-context.ts';
+import { Failure, usageFailure } from '../failure.ts';
+import {
+  collect,
+  decimalNumber,
+  oneOf,
+  type ServerOptions,
+  wholeNumber,
+  withExamples,
+  withServer,
+} from '../flags.ts';
+import { formatTable } from '../format.ts';
+import { printResult } from '../output.ts';
+import { connect } from '../server-access.ts';
+
+export function routeCommand(context: CommandContext): Command {
+  const command = new Command('route').description('the ways out: where messages go and how fast');
+  command.addCommand(listCommand(context));
+  command.addCommand(
+    nameCommand(context, 'show', 'one route with all its options', (client, name) => client.get(name)),
+  );
+  command.addCommand(setCommand(context));
+  command.addCommand(
+    nameCommand(context, 'delete', 'remove a route', async (client, name) => {
+      await client.delete(name);
+      return { deleted: name };
+    }),
+  );
+  command.addCommand(
+    nameCommand(context, 'pause', 'send nothing through it for now', (client, name) =>
+      client.act(name, 'pause'),
+    ),
+  );
+  command.addCommand(
+    nameCommand(context, 'resume', 'send through it again', (client, name) => client.act(name, 'resume')),
+  );
+  command.addCommand(
+    nameCommand(context, 'test', 'try its provider without a message', (client, name) =>
+      client.act(name, 'test'),
+    ),
+  );
+  return withExamples(
+    command,
+    'route list',
+    'route set sms --connector http --url https://api.example.com/sms',
+  );
+}
+
+function listCommand(context: CommandContext): Command {
+  const command = withServer(new Command('list'))
+    .description('all routes')
+    .action(async (flags: ServerOptions) => {
+      const routes = await allOf(connect(context, flags).routes.all());
+      printResult(
+        context,
+        { data: routes },
+        { json: flags.json, render: ({ data }) => describeRoutes(data) },
+      );
+    });
+  return withExamples(command, 'route list', 'route list --json');
+}
+
+type RouteCalls = ReturnType<typeof connect>['routes'];
+
+function nameCommand(
+  context: CommandContext,
+  name: string,
+  description: string,
+  act: (routes: RouteCalls, name: string) => Promise<unknown>,
+): Command {
+  const command = withServer(new Command(name))
+    .description(description)
+    .argument('<name>')
+    .action(async (route: string, flags: ServerOptions) => {
+      const result = await act(connect(context, flags).routes, route);
+      printResult(context, result, { json: flags.json, render: (value) => JSON.stringify(value, null, 2) });
+    });
+  return withExamples(command, `route ${name} sms`);
+}
+
+interface SetFlags extends ServerOptions {
+  file?: string;
+  connector?: string;
+  endpoint?: string;
+  header?: Record<string, string>;
+  channel?: string;
+  batchMax?: number;
+  timeoutMs?: number;
+  allowPrivate?: boolean;
+  rate?: number;
+  concurrency?: number;
+  onUncertain?: string;
+  accounts?: string[];
+}
+
+function setCommand(context: CommandContext): Command {
+  const command = withServer(new Command('set'))
+    .description('create a route or replace it')
+    .argument('<name>')
+    .option('--file <file>', 'JSON of the whole route; the options below win over it')
+    .option('--connector <name>', 'protocol of the provider: http')
+    .option('--endpoint <url>', 'URL of the provider (the route’s "url")')
+    .option('--header <name: value>', 'header of every request; may be given several times', collectHeader)
+    .option(
+      '--channel <channel>',
+      'sms, email or webhook: what recipients may be',
+      oneOf('sms', 'email', 'webhook'),
+    )
+    .option('--batch-max <n>', 'messages in one request; without it one by one', wholeNumber(1, 1_000))
+    .option('--timeout-ms <ms>', 'longest wait for an answer', wholeNumber(1))
+    .option('--allow-private', 'let the URL lead to a private or loopback address')
+    .option('--rate <n>', 'messages a second at most', decimalNumber(0.001, 1_000_000))
+    .option('--concurrency <n>', 'requests at once', wholeNumber(1, 10_000))
+    .option(
+      '--on-uncertain <policy>',
+      'resend or hold what may or may not have been sent',
+      oneOf('resend', 'hold'),
+    )
+    .option('--accounts <ids>', 'only these accounts may use it; several with commas', collect)
+    .action((name: string, flags: SetFlags) => set(context, name, flags));
+  return withExamples(
+    command,
+    'route set sms --connector http --endpoint https://api.example.com/sms --header "Authorization: Bearer …" --rate 100',
+    'route set test --connector http --endpoint http://127.0.0.1:9900/ --allow-private --batch-max 500',
+    'route set sms --file sms-route.json',
+  );
+}
+
+async function set(context: CommandContext, name: string, flags: SetFlags): Promise<void> {
+  const given = {
+    connector: flags.connector,
+    url: flags.endpoint,
+    headers: flags.header,
+    channel: flags.channel,
+    batch: flags.batchMax === undefined ? undefined : { max: flags.batchMax },
+    timeoutMs: flags.timeoutMs,
+    allowPrivate: flags.allowPrivate,
+    ratePerSecond: flags.rate,
+    concurrency: flags.concurrency,
+    onUncertain: flags.onUncertain,
+    accounts: flags.accounts,
+  };
+  const options = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const route = { ...(flags.file === undefined ? {} : await readRouteFile(flags.file)), ...options };
+  if (!('connector' in route)) throw usageFailure('a route needs --connector, or --file with one');
+  const result = await connect(context, flags).routes.set(name, route);
+  printResult(context, result, { json: flags.json, render: () => `route ${name} is set` });
+}
+
+async function readRouteFile(path: string): Promise<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(await readFile(path, 'utf8'));
+    if (typeof value === 'object' && value !== null && !Array.isArray(value))
+      return value as Record<string, unknown>;
+  } catch (error) {
+    throw new Failure(`${path} cannot be read as JSON: ${(error as Error).message}`);
+  }
+  throw new Failure(`${path} must hold a JSON object`);
+}
+
+function collectHeader(text: string, before: Record<string, string> = {}): Record<string, string> {
+  const colon = text.indexOf(':');
+  if (colon < 1) throw new InvalidArgumentError('It must look like "Name: value".');
+  return { ...before, [text.slice(0, colon).trim()]: text.slice(colon + 1).trim() };
+}
+
+function describeRoutes(routes: Route[]): string {
+  if (routes.length === 0) return 'no routes; make one with: millrace route set';
+  const rows = routes.map((route) => [
+    route.name,
+    route.connector,
+    textOf(route.channel),
+    textOf(route.url),
+    textOf(route.ratePerSecond),
+    route.paused === true || route.pausedAt ? 'paused' : '',
+  ]);
+  return formatTable(['NAME', 'CONNECTOR', 'CHANNEL', 'URL', 'RATE/S', ''], rows);
+}
+
+function textOf(value: unknown): string {
+  return value === undefined || value === null ? '' : String(value);
+}

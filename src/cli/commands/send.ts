@@ -1,0 +1,107 @@
+import { Command } from 'commander';
+import type { NewMessage } from '../../client/client.ts';
+import type { CommandContext } from '../command-context.ts';
+import { Failure, usageFailure } from '../failure.ts';
+import { oneOf, type ServerOptions, withExamples, withServer } from '../flags.ts';
+import { formatTable } from '../format.ts';
+import { printResult } from '../output.ts';
+import { describeSendFile, sendFile } from '../send-file.ts';
+import { connect } from '../server-access.ts';
+
+interface SendFlags extends ServerOptions {
+  route?: string;
+  from?: string;
+  body?: string;
+  subject?: string;
+  to?: string;
+  ref?: string;
+  template?: string;
+  priority?: 'interactive' | 'bulk';
+  format?: 'ndjson' | 'csv';
+  again?: boolean;
+}
+
+export function sendCommand(context: CommandContext): Command {
+  const command = withServer(new Command('send'))
+    .description('send a file of messages, or one message')
+    .argument('[file]', 'NDJSON or CSV, optionally gzip; one message a line')
+    .option('--route <name>', 'route to send through (needed for a file)')
+    .option('--from <sender>', 'sender of every line that names none')
+    .option('--body <text>', 'body of every line that has none')
+    .option('--subject <text>', 'subject of every line that has none')
+    .option('--template <name>', 'template (not available yet)')
+    .option('--priority <priority>', 'interactive or bulk', oneOf('interactive', 'bulk'))
+    .option('--format <format>', 'ndjson or csv, when neither name nor content tells', oneOf('ndjson', 'csv'))
+    .option('--again', 'send the file once more although it was sent before')
+    .option('--to <recipient>', 'send one message to this recipient')
+    .option('--ref <text>', 'your reference of the one message')
+    .action((file: string | undefined, flags: SendFlags) => send(context, file, flags));
+  withExamples(
+    command,
+    'send customers.ndjson.gz --route sms',
+    'send customers.csv --route sms --from Acme --body "Your parcel is on its way"',
+    'send --to +31612345678 --body "Your code is 482911" --route sms',
+  );
+  return command.addHelpText(
+    'after',
+    `
+A broken connection is resumed by itself. Run again, the same file to the same route with the same defaults goes on
+where it stopped, or is found to be sent already (for the 24 hours that the server keeps the key); --again sends it anew.`,
+  );
+}
+
+async function send(context: CommandContext, file: string | undefined, flags: SendFlags): Promise<void> {
+  if (flags.template !== undefined)
+    throw new Failure('--template is not available yet (not_available)', { exitStatus: 2 });
+  if (file !== undefined && flags.to !== undefined) throw usageFailure('give a file or --to, not both');
+  if (file !== undefined) return await sendWholeFile(context, file, flags);
+  if (flags.to === undefined)
+    throw usageFailure(
+      'there is nothing to send',
+      'Give a file, or --to and --body. See: millrace send --help',
+    );
+  await sendOne(context, { ...flags, to: flags.to });
+}
+
+async function sendWholeFile(context: CommandContext, path: string, flags: SendFlags): Promise<void> {
+  const { route, from, body, subject, priority, ref } = flags;
+  if (route === undefined)
+    throw usageFailure('a file needs --route NAME', 'millrace route list shows the routes');
+  if (ref !== undefined) throw usageFailure('--ref is for one message; in a file, each line has its own');
+  const batch = {
+    route,
+    ...(from === undefined ? {} : { from }),
+    ...(body === undefined ? {} : { body }),
+    ...(subject === undefined ? {} : { subject }),
+    ...(priority === undefined ? {} : { priority }),
+  };
+  const client = connect(context, flags);
+  const result = await sendFile(context, {
+    client,
+    path,
+    batch,
+    format: flags.format,
+    again: flags.again ?? false,
+    quiet: flags.json ?? false,
+  });
+  printResult(context, result, { json: flags.json, render: describeSendFile });
+  if (result.accepted === 0 && !result.alreadySent) throw new Failure(`no line of ${path} was accepted`);
+}
+
+async function sendOne(context: CommandContext, flags: SendFlags & { to: string }): Promise<void> {
+  if (flags.again || flags.format !== undefined) throw usageFailure('--again and --format are for files');
+  const { to, from, body, subject, ref, route, priority } = flags;
+  const fields = { to, from, body, subject, ref, route, priority };
+  const message = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+  const answer = await connect(context, flags).messages.send(message as unknown as NewMessage);
+  printResult(context, answer, {
+    json: flags.json,
+    render: ({ messages }) =>
+      formatTable(
+        ['ID', 'TO', 'STATE'],
+        messages.map((each) => [each.id, each.to, each.state]),
+      ),
+  });
+  const [error] = answer.errors;
+  if (error !== undefined) throw new Failure(`${error.detail} (${error.code})`);
+}

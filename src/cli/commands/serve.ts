@@ -1,0 +1,75 @@
+import { Command } from 'commander';
+import { flagOf, type OptionName, optionNames, optionOf, shownValue } from '../../config/options.ts';
+import { type Config, resolveConfig } from '../../config/resolve-config.ts';
+import type { CommandContext } from '../command-context.ts';
+import { Failure } from '../failure.ts';
+import { withExamples, withJson } from '../flags.ts';
+import { aborted, stopWithParent } from '../stop-signal.ts';
+
+/** Messages in flight get their answer, outcomes are flushed, leases given back; then the process ends anyhow. */
+const stopMaxMs = 30_000;
+
+export function serveCommand(context: CommandContext): Command {
+  const command = withServeOptions(new Command('serve').description('run the server'));
+  withJson(command)
+    .option('--stop-with-parent', 'stop when the process that started this one ends (needs its IPC channel)')
+    .action((flags: ServeFlags) => serve(context, flags));
+  return withExamples(
+    command,
+    'serve',
+    'serve --port 9000 --database postgres://millrace:secret@db.internal/millrace',
+    'serve --config /etc/millrace.json --host 0.0.0.0',
+  );
+}
+
+type ServeFlags = Partial<Record<OptionName | 'config', string>> & {
+  json?: boolean;
+  stopWithParent?: boolean;
+};
+
+/** The server's options, for every command that reads the same configuration. */
+export function withServeOptions(command: Command): Command {
+  for (const name of optionNames) {
+    const option = optionOf(name);
+    if (option.withoutFlag) continue;
+    const byDefault = option.default === undefined ? '' : ` (default: ${shownValue(name, option.default)})`;
+    command.option(`--${flagOf(name)} ${option.placeholder}`, `${option.doc}${byDefault}`);
+  }
+  return command.option('--config <file>', 'JSON file of options; environment and flags win over it');
+}
+
+export function configOf(context: CommandContext, flags: ServeFlags): Config {
+  const { json: _json, stopWithParent: _stopWithParent, ...options } = flags;
+  return resolveConfig({ flags: options, env: context.environment });
+}
+
+async function serve(context: CommandContext, flags: ServeFlags): Promise<void> {
+  const config = configOf(context, flags);
+  const signal = flags.stopWithParent ? stopWithParent(context.signal) : context.signal;
+  // Loaded here, so that the commands of a client do not wait for a server to be read from disk.
+  const { runServer } = await import('../../app.ts');
+  const server = await runServer(config);
+  const { out } = context.terminal;
+  out.write(
+    flags.json
+      ? `${JSON.stringify({ url: server.url, pid: process.pid })}\n`
+      : `Millrace listens on ${server.url}\n`,
+  );
+  await aborted(signal);
+  await stopWithin(stopMaxMs, server.stop());
+}
+
+async function stopWithin(limitMs: number, stopping: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const failure = new Failure(`the server did not stop within ${limitMs / 1_000} s`, {
+      hint: 'Nothing accepted is lost: its shards are taken over when their lease has run out.',
+    });
+    timer = setTimeout(() => reject(failure), limitMs);
+  });
+  try {
+    await Promise.race([stopping, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,26 @@
+import { Command } from 'commander';
+import type { CommandContext } from '../command-context.ts';
+import { notAvailable } from '../failure.ts';
+import { withExamples } from '../flags.ts';
+
+/** Commands that the documentation names and this version refuses. */
+export function unavailableCommands(_context: CommandContext): Command[] {
+  return [
+    unavailable('template', 'message templates', 'template list'),
+    unavailable('suppression', 'recipients that get nothing', 'suppression list'),
+    unavailable('recipient', 'erase what is kept of one person', 'recipient erase --to +31612345678'),
+    unavailable('doctor', 'check database, durability, clock, disk and replicas', 'doctor'),
+    unavailable('lab', 'the failover laboratory', 'lab'),
+  ];
+}
+
+function unavailable(name: string, description: string, example: string): Command {
+  const command = new Command(name)
+    .description(`${description} (not available yet)`)
+    .argument('[arguments...]')
+    .allowUnknownOption()
+    .action(() => {
+      throw notAvailable(`millrace ${name}`);
+    });
+  return withExamples(command, example);
+}

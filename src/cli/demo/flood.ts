@@ -1,0 +1,40 @@
+import { Worker } from 'node:worker_threads';
+
+/** What the thread is told to send. */
+export interface FloodOrder {
+  url: string;
+  key: string;
+  batchId: string;
+  count: number;
+  seed: number;
+}
+
+export type FloodEvent = { kind: 'resumed'; line: number; reason: string } | { kind: 'done' };
+
+export interface Flood {
+  /** Resolves when the last line is durable and the batch closed. */
+  readonly done: Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Sends the flood from a thread of its own, so that making it does not disturb what the others are measured by. */
+export function startFlood(
+  order: FloodOrder,
+  onResume: (event: { line: number; reason: string }) => void,
+): Flood {
+  // TypeScript rewrites the endings of imports, not those of URLs.
+  const file = import.meta.url.endsWith('.ts') ? './flood-thread.ts' : './flood-thread.js';
+  const thread = new Worker(new URL(file, import.meta.url), { workerData: order });
+  const done = new Promise<void>((resolve, reject) => {
+    thread.on('message', (event: FloodEvent) => (event.kind === 'done' ? resolve() : onResume(event)));
+    thread.once('error', reject);
+    thread.once('exit', () => reject(new Error('the flood ended before its last line')));
+  });
+  done.catch(() => {});
+  return {
+    done,
+    async stop() {
+      await thread.terminate();
+    },
+  };
+}

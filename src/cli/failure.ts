@@ -1,0 +1,25 @@
+/** A command that could not do what it was asked: what is wrong, and what to do next. */
+export class Failure extends Error {
+  override readonly name = 'Failure';
+  /** 1: it failed. 2: it was asked in the wrong way. */
+  readonly exitStatus: 1 | 2;
+  readonly hint: string | undefined;
+
+  constructor(message: string, { hint, exitStatus = 1 }: { hint?: string; exitStatus?: 1 | 2 } = {}) {
+    super(message);
+    this.hint = hint;
+    this.exitStatus = exitStatus;
+  }
+}
+
+/** Wrong usage: exit status 2. */
+export function usageFailure(message: string, hint?: string): Failure {
+  return new Failure(message, { exitStatus: 2, ...(hint === undefined ? {} : { hint }) });
+}
+
+/** What is named in the documentation and not built yet is refused, never ignored. */
+export function notAvailable(what: string): Failure {
+  return new Failure(`${what} is not available yet (not_available)`, {
+    hint: 'CHANGELOG.md tells what this version can do.',
+  });
+}

@@ -1,0 +1,60 @@
+import { type Command, InvalidArgumentError } from 'commander';
+
+/** Every command's results can be had as JSON. */
+export function withJson(command: Command): Command {
+  return command.option('--json', 'write the result as JSON');
+}
+
+/** For commands that ask a server: where it is, and JSON. */
+export function withServer(command: Command): Command {
+  return withJson(command)
+    .option('--url <url>', 'server to ask (default: MILLRACE_URL, else the local server)')
+    .option('--data <dir>', 'data directory of the local server, for its address and admin.key');
+}
+
+/** Examples at the end of `--help`. */
+export function withExamples(command: Command, ...examples: string[]): Command {
+  const lines = examples.map((example) => `  $ millrace ${example}`).join('\n');
+  return command.addHelpText('after', `\nExamples:\n${lines}`);
+}
+
+export interface ServerOptions {
+  json?: boolean;
+  url?: string;
+  data?: string;
+}
+
+/** A whole number from `min` on, for commander. */
+export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  return (text) => {
+    const number = /^\d[\d_,]*$/.test(text) ? Number(text.replaceAll(/[_,]/g, '')) : Number.NaN;
+    if (!Number.isSafeInteger(number) || number < min || number > max) {
+      const range = max === Number.MAX_SAFE_INTEGER ? `of ${min} or more` : `from ${min} to ${max}`;
+      throw new InvalidArgumentError(`It must be a whole number ${range}.`);
+    }
+    return number;
+  };
+}
+
+export function oneOf<T extends string>(...values: T[]): (text: string) => T {
+  return (text) => {
+    const found = values.find((value) => value === text);
+    if (found === undefined) throw new InvalidArgumentError(`It must be one of ${values.join(', ')}.`);
+    return found;
+  };
+}
+
+/** A decimal number between two bounds, both included. */
+export function decimalNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const number = text.trim() === '' ? Number.NaN : Number(text);
+    if (!(number >= min && number <= max))
+      throw new InvalidArgumentError(`It must be a number from ${min} to ${max}.`);
+    return number;
+  };
+}
+
+/** `--tag a --tag b` and `--tag a,b` are the same. */
+export function collect(text: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), ...text.split(',').map((part) => part.trim())].filter((part) => part !== '');
+}

@@ -1,0 +1,66 @@
+const counts = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
+
+/** 4000000 → `4,000,000`. */
+export function formatCount(count: number): string {
+  return counts.format(count);
+}
+
+/** Decimal units, as disks and networks count. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1_000) return `${Math.round(bytes)} B`;
+  const units = ['kB', 'MB', 'GB', 'TB'];
+  let value = bytes / 1_000;
+  let unit = 0;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1_000;
+    unit++;
+  }
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
+}
+
+export function formatDuration(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  const seconds = ms / 1_000;
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  if (seconds < 59.5) return `${Math.round(seconds)} s`;
+  const whole = Math.round(seconds);
+  const hours = Math.floor(whole / 3_600);
+  const minutes = Math.floor((whole % 3_600) / 60);
+  return hours > 0 ? `${hours} h ${minutes} min` : `${minutes} min ${whole % 60} s`;
+}
+
+/** Columns as wide as their widest cell; numbers to the right. */
+export function formatTable(
+  header: readonly string[],
+  rows: readonly (readonly (string | number)[])[],
+): string {
+  const cells = rows.map((row) => row.map((cell) => (typeof cell === 'number' ? formatCount(cell) : cell)));
+  const widths = header.map((title, column) =>
+    Math.max(title.length, ...cells.map((row) => row[column]?.length ?? 0)),
+  );
+  const line = (row: readonly string[], numeric: (column: number) => boolean) =>
+    row
+      .map((cell, column) =>
+        numeric(column) ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
+      )
+      .join('  ')
+      .trimEnd();
+  const isNumeric = (column: number) =>
+    rows.length > 0 && rows.every((row) => typeof row[column] === 'number');
+  return [line(header, isNumeric), ...cells.map((row) => line(row, isNumeric))].join('\n');
+}
+
+/** `name  value` pairs, one a line. */
+export function formatFields(
+  fields: readonly (readonly [string, string | number | undefined | null])[],
+): string {
+  const shown = fields.filter(
+    (field): field is [string, string | number] => field[1] !== undefined && field[1] !== null,
+  );
+  const width = Math.max(0, ...shown.map(([name]) => name.length));
+  return shown
+    .map(
+      ([name, value]) => `${name.padEnd(width)}  ${typeof value === 'number' ? formatCount(value) : value}`,
+    )
+    .join('\n');
+}

@@ -1,0 +1,21 @@
+import type { CommandContext } from './command-context.ts';
+
+/** Writes a result: as JSON for programs, or as the text that `render` makes for people. */
+export function printResult<T>(
+  context: CommandContext,
+  value: T,
+  output: { json?: boolean | undefined; render: (value: T) => string },
+): void {
+  const text = output.json ? JSON.stringify(value, null, 2) : output.render(value);
+  if (text !== '') context.terminal.out.write(`${text}\n`);
+}
+
+/** A word to the person who waits; never a part of the result. */
+export function printNote(context: CommandContext, text: string): void {
+  context.terminal.err.write(`${text}\n`);
+}
+
+/** Warnings stand out from notes. */
+export function printWarning({ terminal }: CommandContext, text: string): void {
+  terminal.err.write(`${terminal.style('yellow', 'warning:', 'err')} ${text}\n`);
+}

@@ -1,0 +1,89 @@
+import { Command, CommanderError } from 'commander';
+import type { CommandContext } from './command-context.ts';
+import { accountCommand } from './commands/account.ts';
+import { batchCommand } from './commands/batch.ts';
+import { benchCommand } from './commands/bench.ts';
+import { configCommand } from './commands/config.ts';
+import { demoCommand } from './commands/demo.ts';
+import { keyCommand } from './commands/key.ts';
+import { messageCommand } from './commands/message.ts';
+import { migrateCommand } from './commands/migrate.ts';
+import { routeCommand } from './commands/route.ts';
+import { sendCommand } from './commands/send.ts';
+import { serveCommand } from './commands/serve.ts';
+import { sinkCommand } from './commands/sink.ts';
+import { unavailableCommands } from './commands/unavailable.ts';
+import { describeFailure } from './describe-failure.ts';
+import { withExamples } from './flags.ts';
+import { packageVersion } from './package-root.ts';
+
+/** Runs one command line (without `node` and the script) and answers its exit status: 0 done, 1 failed, 2 wrong usage. */
+export async function runCommandLine(argv: readonly string[], context: CommandContext): Promise<0 | 1 | 2> {
+  const { terminal } = context;
+  try {
+    await createProgram(context).parseAsync(argv, { from: 'user' });
+    return 0;
+  } catch (error) {
+    // Commander has written what it had to say by now: a help text that was asked for, or what is wrong.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    const { message, lines, exitStatus } = describeFailure(error);
+    terminal.err.write(`${terminal.style('red', 'error:', 'err')} ${message}\n`);
+    for (const line of lines) terminal.err.write(`${line}\n`);
+    return exitStatus;
+  }
+}
+
+/** All commands. */
+export function createProgram(context: CommandContext): Command {
+  const program = new Command('millrace')
+    .description(
+      'Self-hosted bulk message delivery: takes a flood, keeps it in PostgreSQL, delivers it at each provider’s pace.',
+    )
+    .version(packageVersion(), '-V, --version', 'print the version');
+  withExamples(
+    program,
+    'serve',
+    'demo --messages 100000',
+    'send customers.csv --route sms --body "Hello"',
+    'batch watch ID',
+  );
+  for (const make of [
+    serveCommand,
+    demoCommand,
+    sendCommand,
+    batchCommand,
+    messageCommand,
+    routeCommand,
+    accountCommand,
+    keyCommand,
+    configCommand,
+    migrateCommand,
+    sinkCommand,
+    benchCommand,
+    unavailableCommands,
+  ]) {
+    for (const command of [make(context)].flat()) program.addCommand(command);
+  }
+  prepare(program, context);
+  return program;
+}
+
+/** Settings that commander does not hand down to commands that are added ready-made. */
+function prepare(command: Command, context: CommandContext): void {
+  const { terminal } = context;
+  command
+    .exitOverride()
+    .showHelpAfterError(`(${pathOf(command)} --help tells more)`)
+    .configureHelp({ showGlobalOptions: false })
+    .configureOutput({
+      writeOut: (text) => void terminal.out.write(text),
+      writeErr: (text) => void terminal.err.write(text),
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    });
+  for (const child of command.commands) prepare(child, context);
+}
+
+function pathOf(command: Command): string {
+  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
+}

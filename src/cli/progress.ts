@@ -1,0 +1,93 @@
+import { MultiBar, type Options, type Params } from 'cli-progress';
+import { formatBytes, formatCount, formatDuration } from './format.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface ProgressBar {
+  update(value: number): void;
+}
+
+/** Bars on a terminal, nothing anywhere else. */
+export interface Progress {
+  bar(name: string, options: { total: number; unit: 'bytes' | 'count' }): ProgressBar;
+  /** Bars are shown. */
+  readonly live: boolean;
+  /** Writes a line above the bars. */
+  note(text: string): void;
+  stop(): void;
+}
+
+interface Payload {
+  name: string;
+  unit: 'bytes' | 'count';
+  rate: RateMeter;
+}
+
+const nameWidth = 10;
+
+export function createProgress(terminal: Terminal, { quiet = false }: { quiet?: boolean } = {}): Progress {
+  if (!terminal.interactive || quiet) {
+    const write = quiet ? () => {} : (text: string) => void terminal.err.write(`${text}\n`);
+    return { live: false, bar: () => ({ update() {} }), note: write, stop() {} };
+  }
+  const bars = new MultiBar({
+    stream: terminal.err,
+    fps: 8,
+    hideCursor: null,
+    forceRedraw: true,
+    emptyOnZero: true,
+    barsize: 30,
+    barCompleteChar: '█',
+    barIncompleteChar: '░',
+    format: formatBar,
+    gracefulExit: false,
+  });
+  return {
+    live: true,
+    bar(name, { total, unit }) {
+      const rate = new RateMeter();
+      const bar = bars.create(total, 0, { name, unit, rate } satisfies Payload);
+      return {
+        update(value) {
+          rate.sample(value, performance.now());
+          bar.update(value);
+        },
+      };
+    },
+    note: (text) => bars.log(`${text}\n`),
+    stop: () => bars.stop(),
+  };
+}
+
+function formatBar(options: Options, params: Params, { name, unit, rate }: Payload): string {
+  const share = params.total > 0 ? Math.min(1, params.value / params.total) : 0;
+  const filled = Math.round(share * (options.barsize ?? 30));
+  const bar = '█'.repeat(filled) + '░'.repeat((options.barsize ?? 30) - filled);
+  const format = unit === 'bytes' ? formatBytes : formatCount;
+  const perSecond = rate.perSecond();
+  const left =
+    share < 1 && perSecond > 0
+      ? `, ${formatDuration(((params.total - params.value) / perSecond) * 1_000)} left`
+      : '';
+  const percent = `${Math.floor(share * 100)}%`.padStart(4);
+  return `${name.padEnd(nameWidth)} ${bar} ${percent}  ${format(params.value)}/${format(params.total)}  ${format(perSecond)}/s${left}`;
+}
+
+/** Speed over the last seconds, so that what the bar promises follows what happens. */
+export class RateMeter {
+  static readonly windowMs = 5_000;
+  readonly #samples: { atMs: number; value: number }[] = [];
+
+  sample(value: number, atMs: number): void {
+    const last = this.#samples.at(-1);
+    if (last !== undefined && atMs - last.atMs < 100) return;
+    this.#samples.push({ atMs, value });
+    while (this.#samples.length > 2 && atMs - this.#samples[0]!.atMs > RateMeter.windowMs)
+      this.#samples.shift();
+  }
+
+  perSecond(): number {
+    const [first, last] = [this.#samples[0], this.#samples.at(-1)];
+    if (first === undefined || last === undefined || last.atMs === first.atMs) return 0;
+    return Math.max(0, ((last.value - first.value) * 1_000) / (last.atMs - first.atMs));
+  }
+}

@@ -1,0 +1,78 @@
+/** One of the errors that a problem document lists: of a line, an element, or a field. */
+export interface ProblemItem {
+  line?: number;
+  index?: number;
+  pointer?: string;
+  code: string;
+  detail: string;
+}
+
+/** An RFC 9457 problem document, as far as it could be read. */
+export interface Problem {
+  type?: string;
+  title?: string;
+  status: number;
+  code: string;
+  detail: string;
+  errors: ProblemItem[];
+  /** Members that this version does not know, such as `nextLine`. */
+  [member: string]: unknown;
+}
+
+/** The server answered, and the answer was no. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly problem: Problem;
+  /** What `Retry-After` asked for, in ms. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(problem: Problem, retryAfterMs?: number) {
+    super(`${problem.status} ${problem.code}: ${problem.detail}`);
+    this.problem = problem;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/**
+ * No answer came. `unreachable`: no connection was made, so nothing was sent. `broken`: the connection ended
+ * or went silent, and the server may or may not have done what was asked. `protocol`: it answered something
+ * that Millrace does not.
+ */
+export class ConnectionError extends Error {
+  override readonly name = 'ConnectionError';
+  readonly kind: 'unreachable' | 'broken' | 'protocol';
+
+  constructor(kind: ConnectionError['kind'], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.kind = kind;
+  }
+}
+
+/** The input on this side cannot be sent: unreadable, changed meanwhile, or not what it was said to be. */
+export class SourceError extends Error {
+  override readonly name = 'SourceError';
+}
+
+export function readProblem(status: number, text: string): Problem {
+  const fallback = {
+    status,
+    code: `http_${status}`,
+    detail: text.slice(0, 200).trim() || `HTTP status ${status}`,
+    errors: [],
+  };
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    return fallback;
+  }
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return fallback;
+  const members = body as Record<string, unknown>;
+  return {
+    ...members,
+    status,
+    code: typeof members.code === 'string' ? members.code : fallback.code,
+    detail: [members.detail, members.title].find((part) => typeof part === 'string') ?? fallback.detail,
+    errors: Array.isArray(members.errors) ? members.errors : [],
+  } as Problem;
+}

@@ -1,0 +1,148 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import { ApiError, ConnectionError } from './client-error.ts';
+import { type Answer, createExchange, type ExchangeRequest, type ExchangeSettings } from './exchange.ts';
+import { retryWaitMs, wait } from './retry-wait.ts';
+
+export interface Call {
+  method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  path: string;
+  query?: Record<string, string | number | boolean | undefined>;
+  /** Sent as JSON. */
+  body?: unknown;
+  /** Of a POST; one is made up when absent, so that a retry cannot do it twice. */
+  idempotencyKey?: string;
+  headers?: Record<string, string>;
+  signal?: AbortSignal | undefined;
+}
+
+export interface Reply<T> {
+  value: T;
+  headers: IncomingHttpHeaders;
+  /** The server had done this before, under the same idempotency key, and gave its first answer again. */
+  replayed: boolean;
+}
+
+export interface HttpSettings extends ExchangeSettings {
+  /** Tries of one call, the first included. */
+  attemptsMax: number;
+  /** Whether a server that cannot be connected to is tried again too. */
+  retryUnreachable: boolean;
+  /** The longest `Retry-After` that is waited for; beyond it the call fails and tells. */
+  retryAfterMaxMs: number;
+  /** Ends every call that brings no signal of its own. */
+  signal: AbortSignal | undefined;
+}
+
+/** Calls with retries, pages and raw streams: what the resources of the client are built from. */
+export interface Http {
+  call<T>(call: Call): Promise<Reply<T>>;
+  value<T>(call: Call): Promise<T>;
+  /** Every item of a keyset list, page after page. */
+  items<T>(call: Call): AsyncGenerator<T, void, undefined>;
+  /** One try; the body is the caller's to read. */
+  stream(request: Omit<ExchangeRequest, 'path'> & Pick<Call, 'path' | 'query'>): Promise<Answer>;
+  /** One try of an upload, which is resumed by other means than a repetition. */
+  upload(request: ExchangeRequest): Promise<unknown>;
+  close(): void;
+}
+
+export interface Page<T> {
+  data: T[];
+  next: string | null;
+}
+
+export function createHttp(settings: HttpSettings): Http {
+  const exchange = createExchange(settings);
+
+  async function call<T>(call: Call): Promise<Reply<T>> {
+    const signal = call.signal ?? settings.signal;
+    const request = requestOf({ ...call, signal });
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const { value, headers } = await exchange.json(request);
+        return { value: value as T, headers, replayed: headers['idempotent-replayed'] === 'true' };
+      } catch (error) {
+        const waitMs = attempt < settings.attemptsMax ? retryInMs(error, attempt, settings) : undefined;
+        if (waitMs === undefined) throw error;
+        await wait(waitMs, signal);
+      }
+    }
+  }
+
+  async function value<T>(of: Call): Promise<T> {
+    return (await call<T>(of)).value;
+  }
+
+  return {
+    call,
+    value,
+    async *items<T>(list: Call) {
+      let after = list.query?.after;
+      do {
+        const query = { ...list.query, after };
+        const page: Page<T> = await value<Page<T>>({ ...list, query });
+        yield* page.data;
+        after = page.next ?? undefined;
+      } while (after !== undefined);
+    },
+    stream: ({ query, ...request }) =>
+      exchange.stream({
+        ...request,
+        path: pathOf(request.path, query),
+        signal: request.signal ?? settings.signal,
+      }),
+    upload: async (request) =>
+      (await exchange.json({ ...request, signal: request.signal ?? settings.signal })).value,
+    close: () => exchange.close(),
+  };
+}
+
+function requestOf({
+  method = 'GET',
+  path,
+  query,
+  body,
+  idempotencyKey,
+  headers,
+  signal,
+}: Call): ExchangeRequest {
+  const bytes = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+  return {
+    method,
+    path: pathOf(path, query),
+    headers: {
+      ...(bytes === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(method === 'POST' ? { 'idempotency-key': idempotencyKey ?? randomUUID() } : {}),
+      ...headers,
+    },
+    ...(bytes === undefined ? {} : { body: bytes }),
+    signal,
+  };
+}
+
+export function pathOf(path: string, query: Call['query']): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query ?? {})) {
+    if (value !== undefined) search.set(name, String(value));
+  }
+  return search.size === 0 ? path : `${path}?${search}`;
+}
+
+/** Every call may be repeated: reads, PUT and DELETE by nature, POST by its idempotency key, PATCH because it sets. */
+function retryInMs(error: unknown, failures: number, settings: HttpSettings): number | undefined {
+  const jitteredMs = retryWaitMs(failures, 5_000);
+  if (error instanceof ConnectionError) {
+    if (error.kind === 'protocol') return undefined;
+    return error.kind === 'unreachable' && !settings.retryUnreachable ? undefined : jitteredMs;
+  }
+  if (!(error instanceof ApiError)) return undefined;
+  const { problem, retryAfterMs } = error;
+  // 409 with Retry-After: the first request under the same idempotency key still runs.
+  const retryable =
+    problem.status === 429 ||
+    problem.status === 503 ||
+    (problem.status === 409 && retryAfterMs !== undefined);
+  if (!retryable || (retryAfterMs ?? 0) > settings.retryAfterMaxMs) return undefined;
+  return (retryAfterMs ?? 0) + jitteredMs;
+}

@@ -1,0 +1,121 @@
+/** What the API answers, as a client sees it. Unknown members are left alone: a newer server may send more. */
+
+export type MessageState =
+  | 'queued'
+  | 'sending'
+  | 'retrying'
+  | 'sent'
+  | 'delivered'
+  | 'failed'
+  | 'expired'
+  | 'canceled'
+  | 'suppressed'
+  | 'uncertain';
+
+export type BatchState = 'open' | 'delivering' | 'paused' | 'canceled' | 'done';
+
+export type BatchCounts = Record<MessageState | 'accepted' | 'rejected', number>;
+
+export interface Batch {
+  id: string;
+  state: BatchState;
+  route: string;
+  /** The first line that is not durable yet. */
+  nextLine: number;
+  counts: BatchCounts;
+  createdAt: string;
+  closedAt?: string | null;
+  doneAt?: string | null;
+  [member: string]: unknown;
+}
+
+export interface NewBatch {
+  route: string;
+  from?: string;
+  body?: string;
+  subject?: string;
+  priority?: 'interactive' | 'bulk';
+  start?: 'now' | 'close';
+  tags?: string[];
+  metadata?: Record<string, unknown>;
+}
+
+export interface LineError {
+  line: number;
+  code: string;
+  detail: string;
+}
+
+export interface AppendAnswer {
+  accepted: number;
+  rejected: number;
+  nextLine: number;
+  /** The first 100. */
+  errors: LineError[];
+}
+
+export interface NewMessage {
+  to: string;
+  from?: string;
+  body?: string;
+  html?: string;
+  subject?: string;
+  payload?: unknown;
+  headers?: Record<string, string>;
+  ref?: string;
+  tags?: string[];
+  metadata?: Record<string, unknown>;
+  route?: string;
+  priority?: 'interactive' | 'bulk';
+}
+
+export interface SendAnswer {
+  messages: { id: string; to: string; state: MessageState }[];
+  errors: { index: number; code: string; detail: string }[];
+}
+
+export interface TimelineEntry {
+  at: string;
+  state: MessageState;
+  attempt?: number;
+  error?: { code: string; detail: string };
+}
+
+export interface Message {
+  id: string;
+  batchId?: string | null;
+  route: string;
+  to: string;
+  from?: string;
+  body?: string;
+  ref?: string;
+  state: MessageState;
+  attempts: number;
+  providerRef?: string;
+  error?: { code: string; detail: string };
+  createdAt: string;
+  /** Only of a message that was asked for by id. */
+  timeline?: TimelineEntry[];
+  [member: string]: unknown;
+}
+
+export interface Route {
+  name: string;
+  connector: string;
+  [member: string]: unknown;
+}
+
+export interface Account {
+  id: string;
+  name: string;
+  [member: string]: unknown;
+}
+
+export interface Key {
+  id: string;
+  /** The key itself: only in the answer that made it. */
+  key?: string;
+  accountId?: string;
+  scopes?: string[];
+  [member: string]: unknown;
+}

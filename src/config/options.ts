@@ -1,0 +1,218 @@
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { defaultDataDirectory } from './default-data-directory.ts';
+import { choice, integer, type Option, text, truth, ValueError, type ValueOf } from './option.ts';
+
+export type Role = 'api' | 'deliver';
+
+/** Every option of the server, once. The key is its name in a file; `--flag-name` and `MILLRACE_FLAG_NAME` follow from it. */
+export const options = {
+  port: integer({
+    doc: 'TCP port of the HTTP API; 0 picks a free one',
+    placeholder: '<port>',
+    default: 8080,
+    min: 0,
+    max: 65_535,
+    hint: 'Kubernetes sets MILLRACE_PORT itself for a service named "millrace": turn enableServiceLinks off',
+  }),
+  host: text({
+    doc: 'address to listen on; 0.0.0.0 for every interface',
+    placeholder: '<address>',
+    default: '127.0.0.1',
+  }),
+  data: path({
+    doc: 'data directory: the embedded PostgreSQL, server.json, admin.key',
+    placeholder: '<dir>',
+    default: defaultDataDirectory(),
+  }),
+  database: databaseUrl({
+    doc: 'PostgreSQL 15 or newer to use instead of the embedded one: postgres://user:password@host/name',
+    placeholder: '<url>',
+    default: undefined,
+    aliases: ['MILLRACE_DATABASE_URL'],
+    redact: withoutPassword,
+  }),
+  roles: roles({
+    doc: 'what this process does: api, deliver',
+    placeholder: '<list>',
+    default: ['api', 'deliver'],
+  }),
+  processes: processes({
+    doc: 'server processes on this machine',
+    unit: 'processes',
+    placeholder: '<n>',
+    default: 1,
+  }),
+  tlsCert: optionalPath({
+    doc: 'PEM file with the certificate chain',
+    placeholder: '<file>',
+    default: undefined,
+  }),
+  tlsKey: optionalPath({ doc: 'PEM file with the private key', placeholder: '<file>', default: undefined }),
+  logLevel: choice({
+    doc: 'least severe log line to write: fatal, error, warn, info, debug, trace or silent',
+    placeholder: '<level>',
+    default: 'info',
+    values: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
+  }),
+  retentionDays: integer({
+    doc: 'days that messages and their outcomes are kept; unfinished ones stay',
+    unit: 'days',
+    placeholder: '<days>',
+    default: 56,
+    min: 1,
+    max: 3_650,
+  }),
+  intakeConnections: integer({
+    doc: 'database connections that write uploads and single messages',
+    unit: 'connections',
+    placeholder: '<n>',
+    default: 4,
+    min: 1,
+    max: 100,
+  }),
+  deliveryConnections: integer({
+    doc: 'database connections that load pending chunks and record outcomes',
+    unit: 'connections',
+    placeholder: '<n>',
+    default: 4,
+    min: 1,
+    max: 100,
+  }),
+  readConnections: integer({
+    doc: 'database connections that answer reads',
+    unit: 'connections',
+    placeholder: '<n>',
+    default: 4,
+    min: 1,
+    max: 100,
+  }),
+  leaseMs: integer({
+    doc: 'silence after which the shards of a worker are taken over',
+    unit: 'ms',
+    placeholder: '<ms>',
+    default: 5_000,
+    min: 1_000,
+    max: 300_000,
+  }),
+  adminKey: adminKey({
+    doc: 'the first administrator key; else one is made at first start and written to admin.key',
+    default: undefined,
+    secret: true,
+    withoutFlag: true,
+  }),
+  namedStatements: truth({
+    doc: 'prepare statements by name; turn off behind a PgBouncer older than 1.21 in transaction mode',
+    placeholder: '<true|false>',
+    default: true,
+  }),
+};
+
+export type OptionName = keyof typeof options;
+export type OptionValues = { [Name in OptionName]: ValueOf<(typeof options)[Name]> };
+
+/** In the order of their definition. */
+export const optionNames = Object.keys(options) as OptionName[];
+
+export function optionOf(name: OptionName): Option<unknown> {
+  return options[name] as Option<unknown>;
+}
+
+/** `retentionDays` → `retention-days`. */
+export function flagOf(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** `retentionDays` → `MILLRACE_RETENTION_DAYS`, and the option's other names. */
+export function variablesOf(name: OptionName): string[] {
+  return [`MILLRACE_${flagOf(name).replaceAll('-', '_').toUpperCase()}`, ...(optionOf(name).aliases ?? [])];
+}
+
+/** What `config show` prints for a value: never a secret. */
+export function shownValue(name: OptionName, value: unknown): string {
+  const option = optionOf(name);
+  if (value === undefined) return '(none)';
+  if (option.secret) return '(secret)';
+  if (option.redact) return option.redact(value);
+  return Array.isArray(value) ? value.join(',') : String(value);
+}
+
+type Described<T> = Omit<Option<T>, 'parse'>;
+
+function path(description: Described<string>): Option<string> {
+  return { ...description, parse: parsePath };
+}
+
+function optionalPath(description: Described<string | undefined>): Option<string | undefined> {
+  return { ...description, parse: parsePath };
+}
+
+function parsePath(value: unknown, { directory }: { directory: string }): string {
+  if (typeof value !== 'string' || value === '') throw new ValueError('must be a path');
+  const expanded = value === '~' || value.startsWith('~/') ? join(homedir(), value.slice(1)) : value;
+  return resolve(directory, expanded);
+}
+
+function databaseUrl(description: Described<string | undefined>): Option<string | undefined> {
+  return {
+    ...description,
+    parse(value) {
+      const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined;
+      if (url?.protocol !== 'postgres:' && url?.protocol !== 'postgresql:') {
+        throw new ValueError('must be a PostgreSQL URL: postgres://user:password@host:5432/name');
+      }
+      return value as string;
+    },
+  };
+}
+
+function withoutPassword(value: string | undefined): string {
+  const url = new URL(value ?? '');
+  if (url.password !== '') url.password = '***';
+  if (url.searchParams.has('password')) url.searchParams.set('password', '***');
+  return url.href;
+}
+
+function roles(description: Described<readonly Role[]>): Option<readonly Role[]> {
+  return {
+    ...description,
+    parse(value) {
+      const names = typeof value === 'string' ? value.split(',').map((name) => name.trim()) : value;
+      if (!Array.isArray(names) || names.length === 0)
+        throw new ValueError('must be a list such as api,deliver');
+      for (const name of names) {
+        if (name === 'events') throw new ValueError('the role events is not available yet', 'not_available');
+        if (name !== 'api' && name !== 'deliver') {
+          throw new ValueError(`must list api and deliver; ${JSON.stringify(name)} is no role`);
+        }
+      }
+      return [...new Set(names as Role[])];
+    },
+  };
+}
+
+function processes(description: Described<number>): Option<number> {
+  const count = integer({ ...description, min: 1, max: 64 });
+  return {
+    ...count,
+    parse(value, place) {
+      const number = count.parse(value, place);
+      if (number > 1) {
+        throw new ValueError('more than one process is not available yet', 'not_available');
+      }
+      return number;
+    },
+  };
+}
+
+function adminKey(description: Described<string | undefined>): Option<string | undefined> {
+  return {
+    ...description,
+    parse(value) {
+      if (typeof value !== 'string' || !/^[\x21-\x7e]{16,200}$/.test(value)) {
+        throw new ValueError('must be 16 to 200 printable ASCII characters without spaces');
+      }
+      return value;
+    },
+  };
+}

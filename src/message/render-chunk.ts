@@ -45,8 +45,14 @@ export const csvColumns = [
 
 export const csvHeader = `${csvColumns.join(',')}\r\n`;
 
-/** The messages of a chunk as an export shows them, one line each: JSON, or CSV as RFC 4180 has it. */
-export function renderChunk(chunk: ChunkToRender): Uint8Array<ArrayBuffer> {
+/** The messages of some chunks as an export shows them, one line each: JSON, or CSV as RFC 4180 has it. */
+export function renderChunks(chunks: readonly ChunkToRender[]): Uint8Array<ArrayBuffer> {
+  let text = '';
+  for (const chunk of chunks) text += renderChunk(chunk);
+  return new Uint8Array(Buffer.from(text));
+}
+
+function renderChunk(chunk: ChunkToRender): string {
   const lines = splitFrame(decodeChunk(chunk.codec, chunk.payload));
   if (lines.length !== chunk.count) {
     throw new Error(`chunk ${chunk.id} holds ${lines.length} messages instead of ${chunk.count}`);
@@ -57,7 +63,7 @@ export function renderChunk(chunk: ChunkToRender): Uint8Array<ArrayBuffer> {
     const message = viewMessage(view, offset, lines[offset]!);
     text += chunk.format === 'csv' ? csvLine(message) : `${JSON.stringify(message)}\n`;
   }
-  return Uint8Array.from(Buffer.from(text));
+  return text;
 }
 
 /** Tags are joined by `|`; objects are JSON; what is absent is an empty cell. */

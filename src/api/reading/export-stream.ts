@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { byWeight } from '../../lib/by-weight.ts';
+import { inOrder } from '../../lib/in-order.ts';
 import { ProblemError } from '../../message/error-codes.ts';
 import type { MessageDefaults } from '../../message/fields.ts';
 import { chunkIdOf, messageIdAt, parseId } from '../../message/id.ts';
@@ -19,7 +20,7 @@ export interface ExportSettings {
   format: ExportFormat;
   /** Goes on behind the message with this id. */
   after: string | undefined;
-  render: (chunk: ChunkToRender) => Promise<Uint8Array>;
+  render: (chunks: ChunkToRender[]) => Promise<Uint8Array>;
   signal: AbortSignal;
 }
 
@@ -31,48 +32,33 @@ export interface ExportPart {
 
 /** Keys without payloads that are read at once. */
 const keysAtOnce = 1_000;
-/**
- * Messages that are read, and then rendered, at once; as many again are read meanwhile. Four full chunks are
- * some 150 kB compressed and 1 MB rendered, and at most 4 MiB compressed.
- */
-const messagesAtOnce = 4_000;
+/** Messages that are read and rendered as one part: of full chunks some 80 kB compressed, 500 kB rendered. */
+const partMessages = 2_000;
+/** Parts under way at once: one is read while another is rendered, and a third is written. */
+const partsAheadMax = 3;
 
 /**
- * The messages of a batch in order of id, a chunk at a time. Nothing is held of the database while a reader
+ * The messages of a batch in order of id, some at a time. Nothing is held of the database while a reader
  * takes its time, and no more is read than the next parts: each message is shown as it is when it is read.
  */
 export async function* exportParts(settings: ExportSettings): AsyncGenerator<ExportPart> {
-  const { render, signal } = settings;
-  let loading = nextGroup(groups(settings));
-  for (let group = await loading.group; group; group = await loading.group) {
-    loading = nextGroup(loading.rest);
-    const parts = group.map(async (chunk) => ({
-      bytes: await render(chunk),
-      count: chunk.count - chunk.fromOffset,
-    }));
-    for (const part of parts) part.catch(() => {});
-    for (const part of parts) {
-      if (signal.aborted) throw new ProblemError('stopping', 'go on behind the last message with `after`');
-      yield await part;
-    }
+  const work = async (keys: ChunkKey[]): Promise<ExportPart> => {
+    const chunks = await readGroup(keys, settings);
+    const count = chunks.reduce((sum, chunk) => sum + Math.max(0, chunk.count - chunk.fromOffset), 0);
+    return { bytes: await settings.render(chunks), count };
+  };
+  for await (const part of inOrder(groups(settings), { work, aheadMax: partsAheadMax })) {
+    if (settings.signal.aborted)
+      throw new ProblemError('stopping', 'go on behind the last message with `after`');
+    yield part;
   }
 }
 
-/** Reads one group ahead of the one that is rendered; a failure is thrown when its turn comes. */
-function nextGroup(rest: AsyncGenerator<ChunkToRender[]>) {
-  const group = rest.next().then(({ value, done }) => (done ? undefined : value));
-  group.catch(() => {});
-  return { group, rest };
-}
-
-async function* groups(settings: ExportSettings): AsyncGenerator<ChunkToRender[]> {
-  const { database, batch, after } = settings;
+async function* groups({ database, batch, after }: ExportSettings): AsyncGenerator<ChunkKey[]> {
   let from = after === undefined ? undefined : chunkIdOf(after);
   for (;;) {
     const keys = await listChunkKeys(database, { batch, from, limit: keysAtOnce });
-    for (const some of byWeight(keys, { weight: ({ count }) => count, max: messagesAtOnce })) {
-      yield await readGroup(some, settings);
-    }
+    yield* byWeight(keys, { weight: ({ count }) => count, max: partMessages });
     if (keys.length < keysAtOnce) return;
     from = messageIdAt(keys.at(-1)!.id, 1);
   }

@@ -1,17 +1,24 @@
 import { Readable } from 'node:stream';
 import { Type } from 'typebox';
+import { ProblemError } from '../../message/error-codes.ts';
 import { isId } from '../../message/id.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { badCursor } from '../page.ts';
 import { exportBytes, exportParts } from '../reading/export-stream.ts';
 import { primed } from '../reading/primed.ts';
-import { renderInSlices } from '../reading/render-in-slices.ts';
+import { openRenderPool } from '../reading/render-pool.ts';
 import { streamProblem } from '../reading/stream-problem.ts';
 import { BatchId, readBatch, routeName, StreamAnswer } from './batch-fields.ts';
 
 const mediaTypes = { ndjson: 'application/x-ndjson', csv: 'text/csv; charset=utf-8' } as const;
 
+/** Exports at once in one process: each holds a few parts, and a share of the rendering thread. */
+const exportsMax = 16;
+
 export function exportBatch(app: ApiInstance, context: ApiContext): void {
+  const pool = openRenderPool();
+  app.addHook('onClose', () => pool.close());
+  let running = 0;
   app.get(
     '/v1/batches/:id/export',
     {
@@ -49,6 +56,11 @@ export function exportBatch(app: ApiInstance, context: ApiContext): void {
       const { format = 'ndjson', after } = request.query;
       if (after !== undefined && !isId(after)) throw badCursor();
       const { id: batch, defaults } = await readBatch(context, { accountId, id: request.params.id });
+      if (running >= exportsMax) {
+        throw new ProblemError('unavailable', `${exportsMax} exports are running`, { retryAfterSeconds: 5 });
+      }
+      running++;
+      reply.raw.once('close', () => running--);
       const parts = await primed(
         exportParts({
           database: context.database,
@@ -58,7 +70,7 @@ export function exportBatch(app: ApiInstance, context: ApiContext): void {
           routeName: (routeId) => routeName(context.control, routeId),
           format,
           after,
-          render: renderInSlices,
+          render: pool.render,
           signal: context.lifecycle.signal,
         }),
       );

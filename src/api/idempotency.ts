@@ -17,6 +17,8 @@ import type { ApiContext } from './context.ts';
 export interface Answer {
   status: number;
   body: unknown;
+  /** What is kept and sent again instead of `body`, where that holds a secret to be shown once. */
+  kept?: unknown;
 }
 
 export interface IdempotentWork {
@@ -40,7 +42,7 @@ export interface KeyedTry {
   again: boolean;
   keyed: boolean;
   /** Keeps the key locked while the work takes long, and notes the upload that it began. */
-  renew: (upload?: number) => Promise<void>;
+  renew: (begun?: { upload: number; firstLine: number }) => Promise<void>;
 }
 
 const keyLengthMax = 255;
@@ -79,12 +81,13 @@ export async function idempotently(
       reservation: result.reservation,
       again: result.kind === 'resume',
       keyed: true,
-      renew: (upload) => renewKey(database, key, upload),
+      renew: (begun) => renewKey(database, key, begun),
     });
     const text = JSON.stringify(answer.body);
+    const kept = answer.kept === undefined ? text : JSON.stringify(answer.kept);
     await finishKey(database, {
       key,
-      stored: { status: answer.status, answer: Buffer.from(text) },
+      stored: { status: answer.status, answer: Buffer.from(kept) },
       ...(answer.bodyHash && { bodyHash: answer.bodyHash }),
     });
     return send(reply, { status: answer.status, text });

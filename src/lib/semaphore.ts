@@ -2,7 +2,8 @@
 export interface Semaphore {
   /** Resolves to a function that gives the permit back; calling it again does nothing. */
   acquire(): Promise<() => void>;
-  readonly free: number;
+  /** Does a piece of work under a permit. */
+  run<Result>(work: () => Promise<Result>): Promise<Result>;
 }
 
 export function createSemaphore(permits: number): Semaphore {
@@ -20,16 +21,23 @@ export function createSemaphore(permits: number): Semaphore {
     };
   }
 
+  function acquire(): Promise<() => void> {
+    if (free > 0) {
+      free--;
+      return Promise.resolve(release());
+    }
+    return new Promise((resolve) => waiting.push(() => resolve(release())));
+  }
+
   return {
-    acquire() {
-      if (free > 0) {
-        free--;
-        return Promise.resolve(release());
+    acquire,
+    async run(work) {
+      const done = await acquire();
+      try {
+        return await work();
+      } finally {
+        done();
       }
-      return new Promise((resolve) => waiting.push(() => resolve(release())));
-    },
-    get free() {
-      return free;
     },
   };
 }

@@ -18,6 +18,7 @@ export const errorCodes = {
   payload_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The content type is not supported' },
   validation_failed: { status: 422, title: 'The request has invalid fields' },
+  broken_upload: { status: 422, title: 'The upload cannot be read any further' },
   idempotency_key_reused: { status: 422, title: 'This idempotency key was used with another request' },
   not_available: { status: 422, title: 'This option is not available yet' },
   unknown_route: { status: 422, title: 'There is no such route' },

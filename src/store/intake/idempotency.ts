@@ -100,16 +100,21 @@ export async function releaseKey(database: Queryable, key: IdempotencyKey): Prom
   );
 }
 
-/** Tells that the try still runs; `upload` is the number of the upload that it began. */
-export async function renewKey(database: Queryable, key: IdempotencyKey, upload?: number): Promise<void> {
+/** Tells that the try still runs, and which upload it began where. */
+export async function renewKey(
+  database: Queryable,
+  key: IdempotencyKey,
+  begun?: { upload: number; firstLine: number },
+): Promise<void> {
   await database.query(
     {
       name: 'renew_idempotency_key',
       text: `UPDATE idempotency
-        SET locked_until = now() + $5 * interval '1 second', upload = coalesce($4, upload)
+        SET locked_until = now() + $6 * interval '1 second',
+          upload = coalesce($4, upload), first_line = coalesce($5, first_line)
         WHERE shard = $1 AND account_id = $2 AND key = $3 AND created_at > now() - interval '24 hours'`,
     },
-    [key.shard, key.accountId, key.key, upload ?? null, lockSeconds],
+    [key.shard, key.accountId, key.key, begun?.upload ?? null, begun?.firstLine ?? null, lockSeconds],
   );
 }
 

@@ -1,0 +1,115 @@
+import type { Static } from 'typebox';
+import { Type } from 'typebox';
+import { type ErrorItem, ProblemError } from '../../message/error-codes.ts';
+import { fieldLimits } from '../../message/field-limits.ts';
+import { type MessageDefaults, priorityNumber } from '../../message/fields.ts';
+import { mayUseRoute, type Route } from '../../message/route.ts';
+import type { NewBatch } from '../../store/intake/create-batch.ts';
+import type { ApiContext } from '../context.ts';
+
+const Text = (maxLength: number) => Type.Optional(Type.String({ maxLength }));
+const textCharsMax = 65_536;
+
+/** Fields that a batch may set for all its lines, and how it is delivered. */
+export const BatchInput = Type.Object(
+  {
+    route: Type.String({ minLength: 1, maxLength: fieldLimits.routeCharsMax }),
+    from: Text(fieldLimits.fromCharsMax),
+    body: Text(textCharsMax),
+    html: Text(textCharsMax),
+    subject: Text(fieldLimits.subjectCharsMax),
+    headers: Type.Optional(Type.Record(Type.String(), Type.String())),
+    priority: Type.Optional(Type.Union([Type.Literal('interactive'), Type.Literal('bulk')])),
+    start: Type.Optional(
+      Type.Union([Type.Literal('now'), Type.Literal('close')], {
+        description: 'deliver from the first durable chunk on, or when the batch is closed',
+      }),
+    ),
+    tags: Type.Optional(
+      Type.Array(Type.String({ minLength: 1, maxLength: fieldLimits.tagCharsMax }), {
+        maxItems: fieldLimits.tagsMax,
+      }),
+    ),
+    metadata: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+  },
+  { additionalProperties: false },
+);
+
+export type BatchInput = Static<typeof BatchInput>;
+
+/** The texts among them, which an upload in one call names in its query. */
+export const BatchQuery = {
+  route: BatchInput.properties.route,
+  from: BatchInput.properties.from,
+  body: BatchInput.properties.body,
+  html: BatchInput.properties.html,
+  subject: BatchInput.properties.subject,
+  priority: BatchInput.properties.priority,
+  start: BatchInput.properties.start,
+};
+
+/** Named by the interface, and refused until it is built: never ignored. */
+const unavailable = [
+  'template',
+  'params',
+  'scheduledAt',
+  'expiresAt',
+  'sendWindow',
+  'orderingKey',
+  'attachments',
+];
+
+/** @throws ProblemError `not_available` naming each such field of a batch's JSON or query */
+export function refuseUnavailable(input: unknown, names: readonly string[] = unavailable): void {
+  if (typeof input !== 'object' || input === null) return;
+  const errors: ErrorItem[] = names
+    .filter((name) => Object.hasOwn(input, name))
+    .map((name) => ({
+      pointer: `/${name}`,
+      code: 'not_available',
+      detail: 'is not available in this version',
+    }));
+  if (errors.length > 0) {
+    throw new ProblemError(
+      'not_available',
+      `"${errors[0]!.pointer!.slice(1)}" is not available in this version`,
+      {
+        errors,
+      },
+    );
+  }
+}
+
+/** @throws ProblemError `unknown_route`, also for one that the account may not use */
+export function usableRoute(context: ApiContext, name: string, accountId: number): Route {
+  const route = context.control.routeByName(name);
+  if (!route || !mayUseRoute(route, accountId)) {
+    throw new ProblemError(
+      'unknown_route',
+      `There is no route ${JSON.stringify(name)} that this account may use.`,
+      {
+        errors: [{ pointer: '/route', code: 'unknown_route', detail: 'is no route of this account' }],
+      },
+    );
+  }
+  return route;
+}
+
+/** @throws ProblemError `unknown_route` */
+export function newBatch(
+  context: ApiContext,
+  { id, accountId, input }: { id: string; accountId: number; input: BatchInput },
+): NewBatch {
+  const { route: routeName, priority = 'bulk', start = 'now', tags, metadata, ...texts } = input;
+  const defaults: MessageDefaults = { ...texts, ...(tags && { tags }), ...(metadata && { metadata }) };
+  return {
+    id,
+    accountId,
+    routeId: usableRoute(context, routeName, accountId).id,
+    priority: priorityNumber[priority],
+    startOn: start,
+    defaults,
+    ...(tags && { tags }),
+    ...(metadata && { metadata }),
+  };
+}

@@ -1,0 +1,173 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import type { Rejection } from '../../intake/rejection.ts';
+import { ProblemError } from '../../message/error-codes.ts';
+import { closeBatch } from '../../store/intake/close-batch.ts';
+import { createBatch as insertBatch } from '../../store/intake/create-batch.ts';
+import { bodyBytesMax, parseJson, readBody } from '../body.ts';
+import type { ApiContext, ApiInstance } from '../context.ts';
+import { type Answer, idempotently, type KeyedTry } from '../idempotency.ts';
+import { hashUpload, mediaType, uploadBodies, uploadBody, uploadFormat } from '../upload-body.ts';
+import { compileBody } from '../validation.ts';
+import { BatchAnswer, readBatch, showBatch } from './batch-fields.ts';
+import { BatchInput, BatchQuery, newBatch, refuseUnavailable } from './batch-input.ts';
+import { RejectedLines } from './upload-fields.ts';
+
+const checkInput = compileBody(BatchInput);
+const checkQuery = compileBody(Type.Object(BatchQuery, { additionalProperties: false }));
+
+/** Creates a batch; with `?route=` and an upload as its body it also fills and closes it. */
+export function createBatch(app: ApiInstance, context: ApiContext): void {
+  app.post(
+    '/v1/batches',
+    {
+      config: {
+        scope: 'send',
+        bodies: {
+          ...uploadBodies,
+          'application/json': 'the settings of a batch; with `?route=`, an array of messages',
+        },
+        errors: ['validation_failed', 'unknown_route', 'not_available', 'idempotency_key_reused'],
+      },
+      schema: {
+        summary: 'Create a batch, or create, fill and close one in one call',
+        tags: ['batches'],
+        querystring: Type.Partial(Type.Object(BatchQuery), { additionalProperties: true }),
+        response: {
+          201: Type.Intersect([BatchAnswer, Type.Object({ errors: Type.Optional(RejectedLines) })]),
+        },
+      },
+    },
+    async (request, reply) => {
+      const inOneCall =
+        Object.hasOwn(request.query as object, 'route') || mediaType(request) !== 'application/json';
+      return inOneCall
+        ? await uploadOneShot(context, request, reply)
+        : await createEmpty(context, request, reply);
+    },
+  );
+}
+
+async function createEmpty(
+  context: ApiContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const { accountId } = request.caller;
+  refuseQuery(request.query);
+  const body = await readBody(request.body as never, { bytesMax: bodyBytesMax });
+  const json = parseJson(body);
+  refuseUnavailable(json);
+  const input = checkInput(json);
+  return await idempotently(
+    context,
+    { request, reply },
+    {
+      body,
+      reserve: () => ({ ids: [context.intake.newBatchId()] }),
+      async work({ reservation }) {
+        const id = reservation.ids[0]!;
+        await insertBatch(context.database, newBatch(context, { id, accountId, input }));
+        return await batchAnswer(context, { accountId, id });
+      },
+    },
+  );
+}
+
+async function uploadOneShot(
+  context: ApiContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const query = request.query as Record<string, unknown>;
+  refuseUnavailable(query);
+  refuseUnavailable(query, ['atomic', 'tags', 'metadata', 'headers']);
+  const format = uploadFormat(request);
+  if (request.headers['upload-line'] !== undefined) {
+    throw new ProblemError(
+      'invalid_request',
+      'Upload-Line resumes an upload at /v1/batches/{id}/messages; here send the whole body again with its key.',
+    );
+  }
+  const input = checkQuery(query);
+  const { accountId } = request.caller;
+  const upload = uploadBody(request, {
+    hashed: request.headers['idempotency-key'] !== undefined,
+    onBytes: context.metrics.uploadBytesRead,
+  });
+  return await idempotently(
+    context,
+    { request, reply },
+    {
+      keepsPart: true,
+      reserve: () => ({ ids: [context.intake.newBatchId()] }),
+      hashBody: () => hashUpload(request),
+      async work(keyed) {
+        const id = keyed.reservation.ids[0]!;
+        await insertBatch(context.database, newBatch(context, { id, accountId, input }));
+        const errors = await fill(context, { id, accountId, format, upload, keyed });
+        await closeBatch(context.database, { batch: id, accountId });
+        const answer = await batchAnswer(context, { accountId, id }, errors);
+        return { ...answer, ...(keyed.keyed && { bodyHash: upload.hash() }) };
+      },
+    },
+  );
+}
+
+async function fill(
+  context: ApiContext,
+  {
+    id,
+    accountId,
+    format,
+    upload,
+    keyed,
+  }: {
+    id: string;
+    accountId: number;
+    format: ReturnType<typeof uploadFormat>;
+    upload: ReturnType<typeof uploadBody>;
+    keyed: KeyedTry;
+  },
+): Promise<Rejection[]> {
+  try {
+    const result = await context.intake.uploads.upload({
+      batch: id,
+      accountId,
+      format,
+      body: upload.bytes,
+      ...(keyed.again && { again: { upload: undefined, firstLine: 1 } }),
+      onAlive: () => keyed.renew(),
+      signal: context.lifecycle.signal,
+    });
+    return result.errors;
+  } catch (error) {
+    // The last try closed the batch, and only its answer was lost: read the body for its hash.
+    if (keyed.again && error instanceof ProblemError && error.code === 'batch_closed') {
+      for await (const _ of upload.bytes);
+      return [];
+    }
+    if (error instanceof ProblemError) error.extra.batchId = id;
+    throw error;
+  }
+}
+
+async function batchAnswer(
+  context: ApiContext,
+  key: { accountId: number; id: string },
+  errors?: Rejection[],
+): Promise<Answer> {
+  const batch = showBatch(await readBatch(context, key), context.control);
+  return { status: 201, body: errors ? { ...batch, errors } : batch };
+}
+
+/** A batch's settings stand in its JSON: in the query they would be ignored, so they are refused. */
+function refuseQuery(query: unknown): void {
+  const [name] = Object.keys(query as object);
+  if (name !== undefined) {
+    throw new ProblemError(
+      'invalid_request',
+      `The query has "${name}", but only an upload with ?route= takes one.`,
+    );
+  }
+}

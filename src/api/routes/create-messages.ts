@@ -1,0 +1,77 @@
+import { Type } from 'typebox';
+import { acceptMessages, lanesOf } from '../../intake/accept-messages.ts';
+import { routeChooser } from '../../intake/choose-route.ts';
+import { parseMessages } from '../../intake/parse-messages.ts';
+import { ProblemError } from '../../message/error-codes.ts';
+import { readBody } from '../body.ts';
+import type { ApiContext, ApiInstance } from '../context.ts';
+import { idempotently } from '../idempotency.ts';
+import { mediaType } from '../upload-body.ts';
+
+/** A thousand messages of 16 KiB: larger ones come in fewer requests, or as a batch. */
+const bodyBytesMax = 16_777_216;
+
+/** Takes one message or an array of up to 1,000, each with its own route; answers when they are durable. */
+export function createMessages(app: ApiInstance, context: ApiContext): void {
+  app.post(
+    '/v1/messages',
+    {
+      config: {
+        scope: 'send',
+        bodies: { 'application/json': 'one message, or an array of up to 1,000' },
+        errors: ['invalid_json', 'payload_too_large', 'validation_failed', 'idempotency_key_reused'],
+      },
+      schema: {
+        summary: 'Send one message or a few',
+        description: 'A bad element of an array does not spoil the others: it is listed under `errors`.',
+        tags: ['messages'],
+        querystring: Type.Object({}, { additionalProperties: false }),
+        response: {
+          202: Type.Object({
+            messages: Type.Array(
+              Type.Object({ id: Type.String(), to: Type.String(), state: Type.Literal('queued') }),
+            ),
+            errors: Type.Array(
+              Type.Object({ index: Type.Integer(), code: Type.String(), detail: Type.String() }),
+            ),
+          }),
+        },
+      },
+    },
+    async (request, reply) => {
+      const type = mediaType(request);
+      if (type !== 'application/json') {
+        throw new ProblemError('unsupported_media_type', 'send application/json');
+      }
+      const body = await readBody(request.body as never, { bytesMax: bodyBytesMax });
+      const { accountId } = request.caller;
+      const parsed = parseMessages(body, {
+        accountId,
+        chooseRoute: routeChooser(context.control, accountId),
+      });
+      if (parsed.messages.length === 0) {
+        const [first] = parsed.errors;
+        throw new ProblemError('validation_failed', `No message can be taken: ${first!.detail}`, {
+          errors: parsed.errors,
+        });
+      }
+      const { groupCommit } = context.intake;
+      return await idempotently(
+        context,
+        { request, reply },
+        {
+          body,
+          reserve: () => ({ ids: lanesOf(parsed.messages).map(() => groupCommit.reserveChunkId()) }),
+          async work({ reservation, keyed }) {
+            const accepted = await acceptMessages(groupCommit, {
+              accountId,
+              parsed,
+              ...(keyed && { chunkIds: reservation.ids }),
+            });
+            return { status: 202, body: accepted };
+          },
+        },
+      );
+    },
+  );
+}

@@ -1,0 +1,121 @@
+import { createHash, type Hash } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import type { FastifyRequest } from 'fastify';
+import type { UploadFormat } from '../intake/slot-cutter.ts';
+import { ProblemError } from '../message/error-codes.ts';
+
+const formatByType: Record<string, UploadFormat> = {
+  'application/x-ndjson': 'ndjson',
+  'application/ndjson': 'ndjson',
+  'application/jsonl': 'ndjson',
+  'text/csv': 'csv',
+  'application/json': 'json',
+};
+
+/** The media types that an upload may have, for the documentation. */
+export const uploadBodies = {
+  'application/x-ndjson': 'one message a line',
+  'text/csv': 'a header that names the fields, then one message a record (RFC 4180)',
+  'application/json': 'an array of messages',
+};
+
+/** @throws ProblemError `unsupported_media_type` */
+export function uploadFormat(request: FastifyRequest): UploadFormat {
+  const type = mediaType(request);
+  const format = formatByType[type];
+  if (format) return format;
+  throw new ProblemError(
+    'unsupported_media_type',
+    `An upload is ${Object.keys(uploadBodies).join(', ')}${type ? `; this is ${type.slice(0, 100)}` : ''}.`,
+  );
+}
+
+export function mediaType(request: FastifyRequest): string {
+  return (request.headers['content-type'] ?? '').split(';', 1)[0]!.trim().toLowerCase();
+}
+
+/** `Upload-Line` of a resumed upload. */
+export function uploadLine(request: FastifyRequest): number | undefined {
+  const header = request.headers['upload-line'];
+  if (header === undefined) return undefined;
+  const line = Number(header);
+  if (typeof header === 'string' && /^[1-9]\d{0,14}$/.test(header)) return line;
+  throw new ProblemError('invalid_request', 'Upload-Line must be a line number: 1, 2, 3, …');
+}
+
+export interface UploadBody {
+  /** Decompressed. Throws a ProblemError when the body breaks off or is not valid gzip. */
+  bytes: AsyncIterable<Uint8Array>;
+  /** SHA-256 of the body as it was sent, once it was read to its end. */
+  hash(): Buffer;
+}
+
+/** @throws ProblemError `unsupported_media_type` for a content encoding other than gzip */
+export function uploadBody(
+  request: FastifyRequest,
+  settings: { hashed: boolean; onBytes: (count: number) => void },
+): UploadBody {
+  const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
+  if (encoding !== 'identity' && encoding !== 'gzip' && encoding !== 'x-gzip') {
+    throw new ProblemError('unsupported_media_type', 'Content-Encoding may be gzip, or absent.');
+  }
+  const hash = settings.hashed ? createHash('sha256') : undefined;
+  const raw = rawBytes(request.raw, { hash, onBytes: settings.onBytes });
+  return {
+    bytes: encoding === 'identity' ? raw : gunzipped(raw),
+    hash: () => hash!.digest(),
+  };
+}
+
+/** Reads a body to its end for its hash alone. */
+export async function hashUpload(request: FastifyRequest): Promise<Buffer> {
+  const hash = createHash('sha256');
+  for await (const _ of rawBytes(request.raw, { hash, onBytes: () => {} }));
+  return hash.digest();
+}
+
+async function* rawBytes(
+  raw: Readable,
+  { hash, onBytes }: { hash: Hash | undefined; onBytes: (count: number) => void },
+): AsyncGenerator<Buffer> {
+  try {
+    // The answer still has to go out on this socket when the upload is refused half-way.
+    for await (const bytes of raw.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      hash?.update(bytes);
+      onBytes(bytes.length);
+      yield bytes;
+    }
+  } catch {
+    throw new ProblemError('invalid_request', 'The body broke off. Resume the upload from nextLine.');
+  }
+}
+
+async function* gunzipped(raw: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const gunzip = createGunzip();
+  const feeding = feed(raw, gunzip);
+  feeding.catch((error: unknown) => gunzip.destroy(error as Error));
+  try {
+    for await (const bytes of gunzip) yield bytes as Buffer;
+  } catch (error) {
+    if (error instanceof ProblemError) throw error;
+    throw new ProblemError('invalid_request', 'The body is not valid gzip, or ends too soon.');
+  } finally {
+    gunzip.destroy();
+  }
+}
+
+async function feed(raw: AsyncIterable<Buffer>, gunzip: ReturnType<typeof createGunzip>): Promise<void> {
+  for await (const bytes of raw) {
+    if (gunzip.destroyed) return;
+    if (gunzip.write(bytes)) continue;
+    await new Promise<void>((resolve) => {
+      const go = () => {
+        gunzip.off('drain', go).off('close', go);
+        resolve();
+      };
+      gunzip.on('drain', go).on('close', go);
+    });
+  }
+  gunzip.end();
+}

@@ -1,0 +1,218 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ApiContext } from './api/context.ts';
+import { ensureAdminKey } from './api/ensure-admin-key.ts';
+import { createLifecycle } from './api/lifecycle.ts';
+import { buildServer, stopServer } from './api/server.ts';
+import type { Config } from './config/resolve-config.ts';
+import { connectors } from './connectors/registry.ts';
+import { type DeliveryHost, startDelivery } from './delivery/delivery-host.ts';
+import { startEmbedded } from './embedded/start-embedded.ts';
+import { createIntake, type Intake } from './intake/intake.ts';
+import { systemClock } from './lib/clock.ts';
+import { StopStack } from './lib/stop-stack.ts';
+import { createLog, type Logger } from './observe/log.ts';
+import { createMetrics, type Metrics } from './observe/metrics.ts';
+import { finishReleases } from './services/finish-releases.ts';
+import { keepPartitions } from './services/keep-partitions.ts';
+import type { Service } from './services/service.ts';
+import { createControlCache } from './store/control/control-cache.ts';
+import { type Database, openDatabase } from './store/database.ts';
+import { createDatabaseClock } from './store/database-clock.ts';
+import { createIdMint } from './store/id-mint.ts';
+import { migrate } from './store/migrate.ts';
+import { partitionRange } from './store/partitions.ts';
+
+export interface RunningServer {
+  /** Absent for a process that only delivers. */
+  url?: string;
+  /** An administrator key that was made just now, to be shown this once; it is in `admin.key` as well. */
+  madeAdminKey?: string;
+  /** Takes no new request, ends uploads, lets sends end, flushes, gives the shards back. May be called twice. */
+  stop(): Promise<void>;
+}
+
+/** Requests in flight get this long to end before they are cut. */
+const requestsEndMs = 5_000;
+/** Sends in flight get this long for their answer. */
+const sendsEndMs = 10_000;
+
+/** Composes and starts a server. When a part cannot start, those before it are stopped again. */
+export async function runServer(config: Config): Promise<RunningServer> {
+  const log = createLog({ level: config.logLevel });
+  const stops = new StopStack();
+  try {
+    const started = await startParts(config, { log, stops });
+    log.info({ address: started.url, roles: config.roles }, 'started');
+    return {
+      ...started,
+      async stop() {
+        await stops.stop();
+        log.info('stopped');
+      },
+    };
+  } catch (error) {
+    await stops.stop().catch((stopError: unknown) => log.error({ err: stopError }, 'could not stop cleanly'));
+    throw error;
+  }
+}
+
+async function startParts(
+  config: Config,
+  { log, stops }: { log: Logger; stops: StopStack },
+): Promise<Omit<RunningServer, 'stop'>> {
+  await mkdir(config.data, { recursive: true });
+  const databaseUrl = config.database ?? (await startOwnDatabase(config, { log, stops }));
+  const applied = await migrate({ connectionString: databaseUrl });
+  if (applied.length > 0) log.info({ migrations: applied }, 'schema brought up to date');
+
+  const metrics = createMetrics();
+  const database = openPool(databaseUrl, {
+    config,
+    name: 'api',
+    poolSize: config.readConnections,
+    log,
+    stops,
+  });
+  const control = createControlCache({
+    database,
+    onError: (err) => log.warn({ err }, 'control poll failed'),
+  });
+  await control.start();
+  stops.push(() => control.stop());
+
+  const delivery = config.roles.includes('deliver')
+    ? await startDeliveries(databaseUrl, { config, log, metrics, stops })
+    : undefined;
+  const intakeDatabase = openPool(databaseUrl, {
+    config,
+    name: 'intake',
+    poolSize: config.intakeConnections,
+    log,
+    stops,
+  });
+  const range = await startUpkeep(intakeDatabase, { config, log, stops });
+  if (!config.roles.includes('api')) return {};
+
+  const intake = createIntake({
+    database: intakeDatabase,
+    clock: systemClock,
+    mint: createIdMint({ nowMs: range.nowMs, range: range.current }),
+    control,
+    hints: delivery ?? { push() {}, reread() {} },
+    metrics,
+  });
+  stops.push(() => intake.stop());
+  const adminKey = await ensureAdminKey(database, {
+    ...(config.adminKey !== undefined && { key: config.adminKey }),
+    path: join(config.data, 'admin.key'),
+  });
+  await control.refresh();
+  const url = await listen(config, { database, control, intake, log, metrics, stops });
+  return { url, ...(adminKey.kind === 'made' && { madeAdminKey: adminKey.key }) };
+}
+
+async function startOwnDatabase(
+  config: Config,
+  { log, stops }: { log: Logger; stops: StopStack },
+): Promise<string> {
+  const server = await startEmbedded({ dataDir: config.data, log: (message) => log.info(message) });
+  stops.push(() => server.stop());
+  return server.url;
+}
+
+function openPool(
+  url: string,
+  at: { config: Config; name: string; poolSize: number; log: Logger; stops: StopStack },
+): Database {
+  const database = openDatabase({
+    url,
+    name: at.name,
+    poolSize: at.poolSize,
+    namedStatements: at.config.namedStatements,
+    onIdleError: (fault) => at.log.warn({ fault }, 'a database connection broke'),
+  });
+  at.stops.push(() => database.close());
+  return database;
+}
+
+async function startDeliveries(
+  databaseUrl: string,
+  { config, log, metrics, stops }: { config: Config; log: Logger; metrics: Metrics; stops: StopStack },
+): Promise<DeliveryHost> {
+  const delivery = await startDelivery({
+    databaseUrl,
+    poolSize: config.deliveryConnections,
+    namedStatements: config.namedStatements,
+    leaseMs: config.leaseMs,
+    logLevel: config.logLevel,
+    metrics,
+    onFailure: (error) => log.fatal({ err: error }, 'deliveries failed and are started again'),
+  });
+  stops.push(() => delivery.stop({ deadlineMs: sendsEndMs }));
+  return delivery;
+}
+
+/** Starts what keeps the database in shape; answers the time and the days that ids may carry. */
+async function startUpkeep(
+  database: Database,
+  { config, log, stops }: { config: Config; log: Logger; stops: StopStack },
+): Promise<{ nowMs: () => number; current: () => { fromMs: number; toMs: number } }> {
+  const databaseClock = await createDatabaseClock(database, systemClock);
+  let range = await partitionRange(database);
+  const onError = (err: unknown) => log.warn({ err }, 'upkeep failed; it is tried again');
+  const services: Service[] = [
+    keepPartitions({
+      database,
+      databaseClock,
+      clock: systemClock,
+      retentionDays: config.retentionDays,
+      onRange: (fresh) => {
+        range = fresh;
+      },
+      onDropped: (partitions) => log.info({ partitions }, 'expired partitions dropped'),
+      onError,
+    }),
+    finishReleases({ database, clock: systemClock, onError }),
+  ];
+  for (const service of services) {
+    service.start();
+    stops.push(() => service.stop());
+  }
+  return { nowMs: () => databaseClock.nowMs(), current: () => range };
+}
+
+async function listen(
+  config: Config,
+  parts: Pick<ApiContext, 'database' | 'control' | 'log' | 'metrics'> & { intake: Intake; stops: StopStack },
+): Promise<string> {
+  const { intake, stops, ...rest } = parts;
+  const lifecycle = createLifecycle();
+  const context: ApiContext = { ...rest, intake, connectors, lifecycle, ...(await readTls(config)) };
+  const app = buildServer(context);
+  stops.push(async () => {
+    lifecycle.beginStop();
+    await intake.uploads.stop();
+    await stopServer(app, { context, deadlineMs: requestsEndMs });
+  });
+  await app.listen({ port: config.port, host: config.host });
+  const address = app.server.address();
+  const port = typeof address === 'object' && address ? address.port : config.port;
+  const host = config.host.includes(':') ? `[${config.host}]` : config.host;
+  const url = `${config.tlsCert ? 'https' : 'http'}://${host}:${port}`;
+  await announce(url, { config, stops });
+  return url;
+}
+
+async function readTls(config: Config): Promise<{ tls?: { cert: string; key: string } }> {
+  if (config.tlsCert === undefined || config.tlsKey === undefined) return {};
+  const [cert, key] = await Promise.all([readFile(config.tlsCert, 'utf8'), readFile(config.tlsKey, 'utf8')]);
+  return { tls: { cert, key } };
+}
+
+/** Client commands on this machine find the server by this file. */
+async function announce(url: string, { config, stops }: { config: Config; stops: StopStack }): Promise<void> {
+  const path = join(config.data, 'server.json');
+  await writeFile(path, `${JSON.stringify({ url, pid: process.pid })}\n`);
+  stops.push(() => rm(path, { force: true }));
+}

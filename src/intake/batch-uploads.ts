@@ -1,0 +1,337 @@
+import type { Clock } from '../lib/clock.ts';
+import { ProblemError } from '../message/error-codes.ts';
+import { type Channel, type Priority, priorityName } from '../message/fields.ts';
+import { limits } from '../message/limits.ts';
+import type { Database } from '../store/database.ts';
+import type { IdMint } from '../store/id-mint.ts';
+import { type BegunUpload, beginUpload, checkpointUpload } from '../store/intake/uploads.ts';
+import { DurableLines } from './durable-lines.ts';
+import type { PendingHints } from './hints.ts';
+import type { PackPool } from './pack-pool.ts';
+import { createPacking, type Packing } from './packing.ts';
+import type { Rejection, UploadProblem } from './rejection.ts';
+import { retryStore } from './retry-store.ts';
+import { openCutter, type SlotCutter, type UploadFormat } from './slot-cutter.ts';
+import { createSlotWriter, supersededProblem } from './slot-writer.ts';
+
+export interface UploadRequest {
+  batch: string;
+  accountId: number;
+  format: UploadFormat;
+  /** The decompressed body. Ends early by throwing, as a request does whose connection broke. */
+  body: AsyncIterable<Uint8Array>;
+  /** `Upload-Line`: the line of the batch that the body begins with. Absent: the next one. */
+  uploadLine?: number;
+  /** Go on with this upload, begun at `firstLine`, whose lines may be durable already: a keyed body sent again. */
+  again?: { upload: number | undefined; firstLine: number };
+  /** Told where the upload begins, before anything of it is stored. */
+  onBegun?: (begun: { upload: number; firstLine: number }) => Promise<void>;
+  /** Called about once a second while the upload runs. */
+  onAlive?: () => Promise<void>;
+  signal: AbortSignal;
+}
+
+export interface UploadResult {
+  /** Of this upload, without the lines that were durable before. */
+  accepted: number;
+  rejected: number;
+  /** The first line of the batch that is not durable. */
+  nextLine: number;
+  /** The first rejections, `limits.errorsListedMax` at most. */
+  errors: Rejection[];
+}
+
+export interface BatchUploadsSettings {
+  database: Database;
+  mint: IdMint;
+  clock: Clock;
+  pack: PackPool['pack'];
+  hints: PendingHints;
+  /** The channel of a route: it fixes what `to` may be. */
+  channelOf: (routeId: number) => Channel | undefined;
+  onStored: (event: { priority: Priority; accepted: number; rejected: number }) => void;
+}
+
+/** Slots that are being packed or wait for it, of one upload: two for each core of a small machine. */
+const packsAheadMax = 6;
+/** A sender that pauses this long gets what it sent so far stored: whole slots first, then a short one. */
+const idleStoreMs = 25;
+const idleCutMs = 250;
+const checkpointMs = 1_000;
+
+/** Uploads to batches: one at a time for a batch; a new one ends the one that still runs. */
+export class BatchUploads {
+  private readonly settings: BatchUploadsSettings;
+  private readonly running = new Map<string, { stop: AbortController; ended: Promise<unknown> }>();
+
+  constructor(settings: BatchUploadsSettings) {
+    this.settings = settings;
+  }
+
+  /**
+   * Streams a body into a batch. Resolves when all of it is durable.
+   * @throws ProblemError with `nextLine` among its members once the upload has begun
+   */
+  async upload(request: UploadRequest): Promise<UploadResult> {
+    const { batch } = request;
+    const older = this.running.get(batch);
+    older?.stop.abort(supersededProblem());
+    const stop = new AbortController();
+    const signal = AbortSignal.any([request.signal, stop.signal]);
+    const ended = (async () => {
+      await older?.ended;
+      signal.throwIfAborted();
+      return await runUpload(this.settings, { ...request, signal });
+    })();
+    const entry = { stop, ended: ended.catch(() => {}) };
+    this.running.set(batch, entry);
+    try {
+      return await ended;
+    } finally {
+      if (this.running.get(batch) === entry) this.running.delete(batch);
+    }
+  }
+
+  /** Ends the upload to a batch that is being closed by somebody else, and waits for its last commit. */
+  async end(batch: string): Promise<void> {
+    const entry = this.running.get(batch);
+    entry?.stop.abort(supersededProblem());
+    await entry?.ended;
+  }
+
+  /** Ends all uploads; what they sent so far is durable then, or was never acknowledged. */
+  async stop(): Promise<void> {
+    for (const { stop } of this.running.values()) {
+      stop.abort(new ProblemError('stopping', 'The server is stopping; resume the upload from nextLine.'));
+    }
+    await Promise.all([...this.running.values()].map(({ ended }) => ended));
+  }
+}
+
+async function runUpload(settings: BatchUploadsSettings, request: UploadRequest): Promise<UploadResult> {
+  const begun = await begin(settings, request);
+  const durable = new DurableLines(begun.nextLine, begun.durable);
+  const firstLine = request.again?.firstLine ?? begun.nextLine;
+  let ended = false;
+  try {
+    if (request.uploadLine !== undefined && request.uploadLine !== begun.nextLine) {
+      throw new ProblemError(
+        'upload_line_mismatch',
+        `Upload-Line is ${request.uploadLine}, but the batch goes on at line ${begun.nextLine}.`,
+      );
+    }
+    await request.onBegun?.({ upload: begun.upload, firstLine });
+    const result = await streamIn(settings, { request, begun, durable, firstLine });
+    ended = await checkpoint(settings, { request, begun, durable, ended: true });
+    if (!ended) throw supersededProblem();
+    return { ...result, nextLine: durable.nextLine };
+  } catch (error) {
+    if (!ended) await checkpoint(settings, { request, begun, durable, ended: true }).catch(() => false);
+    if (error instanceof ProblemError) error.extra.nextLine = durable.nextLine;
+    throw error;
+  }
+}
+
+async function begin(settings: BatchUploadsSettings, request: UploadRequest): Promise<BegunUpload> {
+  const { database, clock } = settings;
+  const { batch, accountId, again, signal } = request;
+  const result = await retryStore(
+    () =>
+      beginUpload(database, {
+        batch,
+        accountId,
+        ...(again?.upload !== undefined && { after: again.upload }),
+      }),
+    { clock, signal },
+  );
+  if (result.kind === 'begun') return result.upload;
+  if (result.kind === 'missing') throw new ProblemError('not_found', `There is no batch ${batch}.`);
+  if (result.kind === 'closed') {
+    throw new ProblemError('batch_closed', `Batch ${batch} is closed; make another for further messages.`);
+  }
+  throw new ProblemError(
+    'upload_superseded',
+    'Other uploads to this batch came after the one with this key, so it cannot be told which lines are new.',
+  );
+}
+
+async function streamIn(
+  settings: BatchUploadsSettings,
+  {
+    request,
+    begun,
+    durable,
+    firstLine,
+  }: { request: UploadRequest; begun: BegunUpload; durable: DurableLines; firstLine: number },
+): Promise<Omit<UploadResult, 'nextLine'>> {
+  const { clock } = settings;
+  const { batch, accountId, format } = request;
+  const stop = new AbortController();
+  const signal = AbortSignal.any([request.signal, stop.signal]);
+  const tally = { accepted: 0, rejected: 0, errors: [] as Rejection[] };
+  const writer = createSlotWriter({
+    ...settings,
+    signal,
+    target: { batch, accountId, ...begun, held: begun.startOn === 'close' },
+    onPending: (hints) => settings.hints.push(hints),
+    onDurable(slots) {
+      for (const slot of slots) {
+        durable.add(slot);
+        settings.onStored({ priority: priorityName(begun.priority), ...slot });
+      }
+    },
+  });
+  const cutter = openCutter(format, {
+    firstLine,
+    skip: skipped({ firstLine, begun }),
+  });
+  const channel = settings.channelOf(begun.routeId);
+  const packing = createPacking({
+    pack: (slot) => settings.pack(slot, { accountId, batch: true, ...(channel && { channel }) }),
+    async take(packed) {
+      tally.accepted += packed.count;
+      tally.rejected += packed.rejected;
+      const room = limits.errorsListedMax - tally.errors.length;
+      if (room > 0) tally.errors.push(...packed.firstRejections.slice(0, room));
+      await writer.add(packed);
+    },
+    aheadMax: packsAheadMax,
+  });
+  const alive = keepAlive(settings, {
+    request,
+    begun,
+    durable,
+    signal,
+    onLost: (error) => stop.abort(error),
+  });
+  try {
+    await readBody({ request, cutter, packing, flush: () => writer.flush(), signal, clock });
+    await packing.settle();
+    await writer.settle();
+    return tally;
+  } catch (error) {
+    // The connection broke or something failed: what was handed to the writer becomes durable if it can.
+    await packing.settle().catch(() => {});
+    await writer.settle().catch(() => {});
+    throw error;
+  } finally {
+    stop.abort();
+    await alive;
+  }
+}
+
+/** Lines before the batch's next one, sent again, and those that lie durable behind it. */
+function skipped({ firstLine, begun }: { firstLine: number; begun: BegunUpload }) {
+  const before = firstLine < begun.nextLine ? [{ firstLine, lines: begun.nextLine - firstLine }] : [];
+  return [...before, ...begun.durable];
+}
+
+interface BodyReading {
+  request: UploadRequest;
+  cutter: SlotCutter;
+  packing: Packing;
+  flush: () => Promise<void>;
+  signal: AbortSignal;
+  clock: Clock;
+}
+
+async function readBody({ request, cutter, packing, flush, signal, clock }: BodyReading): Promise<void> {
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  aborted.catch(() => {});
+  signal.throwIfAborted();
+  const iterator = request.body[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = Promise.race([iterator.next(), aborted]);
+      let bytes = await within(next, idleStoreMs, clock);
+      if (bytes === idle) {
+        await packing.settle();
+        await flush();
+        bytes = await within(next, idleCutMs - idleStoreMs, clock);
+      }
+      if (bytes === idle) {
+        await packing.add(cutter.flush());
+        await packing.settle();
+        await flush();
+        bytes = await next;
+      }
+      if (bytes.done) break;
+      await packing.add(cutter.push(bytes.value));
+      if (cutter.problem) throw brokenUpload(cutter.problem);
+    }
+    await packing.add(cutter.end());
+    if (cutter.problem) throw brokenUpload(cutter.problem);
+  } finally {
+    // Not awaited: behind a pending read it would wait for a sender that may never send again.
+    iterator.return?.()?.catch(() => {});
+  }
+}
+
+function brokenUpload({ line, code, detail }: UploadProblem): ProblemError {
+  return new ProblemError('broken_upload', `From line ${line} on nothing was taken: ${detail}`, {
+    errors: [{ line, code, detail }],
+  });
+}
+
+const idle = Symbol('idle');
+
+async function within<Value>(
+  promise: Promise<Value>,
+  ms: number,
+  clock: Clock,
+): Promise<Value | typeof idle> {
+  const stop = new AbortController();
+  try {
+    const timer = clock.sleep(ms, stop.signal).then(
+      () => idle,
+      () => idle,
+    );
+    return (await Promise.race([promise, timer])) as Value | typeof idle;
+  } finally {
+    stop.abort();
+  }
+}
+
+async function keepAlive(
+  settings: BatchUploadsSettings,
+  {
+    request,
+    begun,
+    durable,
+    signal,
+    onLost,
+  }: {
+    request: UploadRequest;
+    begun: BegunUpload;
+    durable: DurableLines;
+    signal: AbortSignal;
+    onLost: (error: unknown) => void;
+  },
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await settings.clock.sleep(checkpointMs, signal);
+      if (!(await checkpoint(settings, { request, begun, durable, ended: false })))
+        onLost(supersededProblem());
+      await request.onAlive?.();
+    } catch {
+      // The next turn tries again; what is durable does not depend on the checkpoint.
+    }
+  }
+}
+
+async function checkpoint(
+  { database }: BatchUploadsSettings,
+  {
+    request,
+    begun,
+    durable,
+    ended,
+  }: { request: UploadRequest; begun: BegunUpload; durable: DurableLines; ended: boolean },
+): Promise<boolean> {
+  const { batch } = request;
+  const { nextLine } = durable;
+  return await checkpointUpload(database, { batch, upload: begun.upload, nextLine, ended });
+}

@@ -1,0 +1,60 @@
+import { fieldLimits } from '../message/field-limits.ts';
+import type { ShapeProblem } from './message-scanner.ts';
+import { quoted } from './rejection.ts';
+
+/** Characters are Unicode code points, so that an emoji counts once. */
+export function lengthProblem(what: string, text: string, charsMax: number): ShapeProblem | undefined {
+  if (text.length <= charsMax) return undefined;
+  let count = 0;
+  for (const _ of text) count++;
+  if (count <= charsMax) return undefined;
+  return { code: 'too_long', detail: `${what} has ${count} characters; the limit is ${charsMax}` };
+}
+
+export function tagsProblem(value: unknown): ShapeProblem | undefined {
+  if (!Array.isArray(value) || value.some((tag) => typeof tag !== 'string')) {
+    return { code: 'wrong_type', detail: '"tags" must be an array of strings' };
+  }
+  if (value.length > fieldLimits.tagsMax) {
+    return { code: 'too_long', detail: `"tags" has ${value.length}; the limit is ${fieldLimits.tagsMax}` };
+  }
+  for (const tag of value) {
+    const problem = lengthProblem('a tag', tag, fieldLimits.tagCharsMax);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+/** Control characters are refused: a line break in a value would let a sender write headers of its own. */
+export function headersProblem(value: unknown): ShapeProblem | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return { code: 'wrong_type', detail: '"headers" must be an object of strings' };
+  }
+  const entries = Object.entries(value);
+  if (entries.length > fieldLimits.headersMax) {
+    const detail = `"headers" has ${entries.length}; the limit is ${fieldLimits.headersMax}`;
+    return { code: 'too_long', detail };
+  }
+  for (const [name, text] of entries) {
+    const problem = headerProblem(name, text);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+/** RFC 9110, 5.6.2: the characters of a header's name. */
+const headerName = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is its purpose
+const control = /[\u0000-\u0008\u000a-\u001f\u007f]/;
+
+function headerProblem(name: string, text: unknown): ShapeProblem | undefined {
+  if (typeof text !== 'string')
+    return { code: 'wrong_type', detail: `header ${quoted(name)} must be a string` };
+  if (!headerName.test(name)) {
+    return { code: 'invalid_value', detail: `${quoted(name)} cannot be the name of a header` };
+  }
+  if (control.test(text)) {
+    return { code: 'invalid_value', detail: `header ${quoted(name)} contains a control character` };
+  }
+  return lengthProblem(`header ${quoted(name)}`, name + text, fieldLimits.headerCharsMax);
+}

@@ -1,0 +1,217 @@
+import type { Clock } from '../lib/clock.ts';
+import { createSemaphore } from '../lib/semaphore.ts';
+import { encodeChunk } from '../message/chunk-codec.ts';
+import { ProblemError } from '../message/error-codes.ts';
+import { type Priority, priorityName } from '../message/fields.ts';
+import { messageIdAt, shardOf } from '../message/id.ts';
+import { limits } from '../message/limits.ts';
+import type { Database } from '../store/database.ts';
+import type { IdMint } from '../store/id-mint.ts';
+import type { ChunkRow } from '../store/intake/insert-chunks.ts';
+import { storeMessages } from '../store/intake/store-messages.ts';
+import { bloomLookup } from './bloom-lookup.ts';
+import type { PendingHints } from './hints.ts';
+import { retryStore } from './retry-store.ts';
+
+/** Messages of one request for one lane. */
+export interface MessageGroup {
+  accountId: number;
+  routeId: number;
+  priority: number;
+  /** Each a JSON object on one line. */
+  lines: Buffer[];
+  /** The look-up hashes of each line's recipient, and of its reference or null, in the same order. */
+  toHashes: bigint[];
+  refHashes: Array<bigint | null>;
+  /** An id reserved for a chunk of exactly these messages: the request may be sent again. */
+  chunkId?: string;
+}
+
+export interface GroupCommitSettings {
+  database: Database;
+  mint: IdMint;
+  clock: Clock;
+  hints: PendingHints;
+  onStored: (event: { priority: Priority; count: number }) => void;
+}
+
+/** How long a message waits for others to share its commit. A commit of the disk takes about as long. */
+const gatherMs = 2;
+/** Small commits stay on one shard this long, so that their outcomes can share transactions as well. */
+const shardStayMs = 100;
+const commitsMax = 4;
+/** A statement takes 65,535 parameters, and a chunk ten of them. */
+const chunksPerCommitMax = 1_000;
+/** Messages that wait for a commit: what comes beyond them is refused, because the database is behind. */
+const waitingMax = 50_000;
+
+/**
+ * Stores small requests, many in one transaction on one shard. A message is durable when its promise
+ * resolves.
+ */
+export class GroupCommit {
+  private readonly settings: GroupCommitSettings;
+  private readonly commits = createSemaphore(commitsMax);
+  private readonly gathering = new Map<number, Gathered>();
+  private readonly running = new Set<Promise<void>>();
+  private waiting = 0;
+  private shard = 0;
+  private shardSinceMs = Number.NEGATIVE_INFINITY;
+
+  constructor(settings: GroupCommitSettings) {
+    this.settings = settings;
+  }
+
+  /** The shard on which new small chunks are stored at the moment. */
+  currentShard(): number {
+    const nowMs = this.settings.clock.monotonicMs();
+    if (nowMs - this.shardSinceMs >= shardStayMs) {
+      this.shard = Math.floor(Math.random() * limits.shards);
+      this.shardSinceMs = nowMs;
+    }
+    return this.shard;
+  }
+
+  reserveChunkId(): string {
+    return this.settings.mint.mint(this.currentShard());
+  }
+
+  /** Resolves to the ids of the messages, in order, when they are durable. At most 1,000 messages. */
+  async store(group: MessageGroup): Promise<string[]> {
+    if (this.waiting + group.lines.length > waitingMax) {
+      throw new ProblemError('unavailable', 'Too many messages wait for the database.', {
+        retryAfterSeconds: 1,
+      });
+    }
+    const shard = group.chunkId ? shardOf(group.chunkId) : this.currentShard();
+    const gathered = this.gathering.get(shard) ?? this.open(shard);
+    const { chunk, offset } = placeIn(gathered, { group, mint: this.settings.mint });
+    if (gathered.chunks.length === chunksPerCommitMax) this.gathering.delete(shard);
+    this.waiting += group.lines.length;
+    try {
+      await gathered.committed;
+    } finally {
+      this.waiting -= group.lines.length;
+    }
+    return group.lines.map((_, index) => messageIdAt(chunk.id, offset + index));
+  }
+
+  /** Resolves when every commit under way has ended. */
+  async settle(): Promise<void> {
+    while (this.running.size > 0) await Promise.allSettled(this.running);
+  }
+
+  private open(shard: number): Gathered {
+    const gathered: Gathered = { shard, chunks: [], committed: Promise.resolve() };
+    this.gathering.set(shard, gathered);
+    const committed = this.commit(gathered);
+    gathered.committed = committed;
+    const tracked = committed
+      .catch(() => {})
+      .finally(() => {
+        this.running.delete(tracked);
+      });
+    this.running.add(tracked);
+    return gathered;
+  }
+
+  private async commit(gathered: Gathered): Promise<void> {
+    const { database, clock, hints, onStored } = this.settings;
+    await clock.sleep(gatherMs);
+    const release = await this.commits.acquire();
+    try {
+      const { shard } = gathered;
+      if (this.gathering.get(shard) === gathered) this.gathering.delete(shard);
+      const chunks = gathered.chunks.map(chunkRow);
+      await retryStore(() => storeMessages(database, { shard, chunks }), { clock });
+      for (const { priority, count } of chunks) onStored({ priority: priorityName(priority), count });
+      hints.push(
+        chunks.map(({ id: chunkId, accountId, routeId, priority, count, codec, payload }) => ({
+          shard,
+          chunkId,
+          accountId,
+          routeId,
+          priority,
+          batch: null,
+          count,
+          codec,
+          payload,
+        })),
+      );
+    } finally {
+      release();
+    }
+  }
+}
+
+/** What shares the next commit on a shard. */
+interface Gathered {
+  shard: number;
+  chunks: OpenChunk[];
+  committed: Promise<void>;
+}
+
+interface OpenChunk {
+  id: string;
+  accountId: number;
+  routeId: number;
+  priority: number;
+  /** Its id was reserved for one request: no other joins. */
+  sealed: boolean;
+  lines: Buffer[];
+  bytes: number;
+  toHashes: bigint[];
+  refHashes: Array<bigint | null>;
+}
+
+function placeIn(
+  gathered: Gathered,
+  { group, mint }: { group: MessageGroup; mint: IdMint },
+): { chunk: OpenChunk; offset: number } {
+  const bytes = group.lines.reduce((sum, line) => sum + line.length + 1, 0);
+  const fits = (chunk: OpenChunk) =>
+    !chunk.sealed &&
+    chunk.accountId === group.accountId &&
+    chunk.routeId === group.routeId &&
+    chunk.priority === group.priority &&
+    chunk.lines.length + group.lines.length <= limits.chunkMessagesMax &&
+    chunk.bytes + bytes <= limits.slotBytesMax;
+  let chunk = group.chunkId ? undefined : gathered.chunks.findLast(fits);
+  if (!chunk) {
+    chunk = {
+      id: group.chunkId ?? mint.mint(gathered.shard),
+      accountId: group.accountId,
+      routeId: group.routeId,
+      priority: group.priority,
+      sealed: group.chunkId !== undefined,
+      lines: [],
+      bytes: 0,
+      toHashes: [],
+      refHashes: [],
+    };
+    gathered.chunks.push(chunk);
+  }
+  const offset = chunk.lines.length;
+  chunk.lines.push(...group.lines);
+  chunk.bytes += bytes;
+  chunk.toHashes.push(...group.toHashes);
+  chunk.refHashes.push(...group.refHashes);
+  return { chunk, offset };
+}
+
+function chunkRow(chunk: OpenChunk): ChunkRow {
+  const frame = Buffer.concat(
+    chunk.lines.flatMap((line, index) => (index === 0 ? [line] : [lineFeed, line])),
+  );
+  const { codec, payload } = encodeChunk(frame);
+  const { id, accountId, routeId, priority } = chunk;
+  const count = chunk.lines.length;
+  const refHashes = chunk.refHashes.filter((hash) => hash !== null);
+  const lookup =
+    count < limits.filterMessagesMin
+      ? { hashes: [...chunk.toHashes, ...refHashes] }
+      : bloomLookup({ toHashes: chunk.toHashes, refHashes });
+  return { id, accountId, routeId, priority, count, codec, payload, dueAt: null, lookup };
+}
+
+const lineFeed = Buffer.from('\n');

@@ -1,0 +1,21 @@
+/**
+ * What intake tells the deliveries of the same process about a chunk that is durable now, so that they need
+ * not find it by reading. `payload` comes along for small chunks: then it is not read back either.
+ */
+export interface PendingHint {
+  shard: number;
+  chunkId: string;
+  accountId: number;
+  routeId: number;
+  priority: number;
+  batch: string | null;
+  count: number;
+  codec?: number;
+  payload?: Uint8Array;
+}
+
+export interface PendingHints {
+  push(hints: PendingHint[]): void;
+  /** The pending chunks of a batch have become due otherwise: read them again. */
+  reread(): void;
+}

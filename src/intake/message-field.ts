@@ -1,0 +1,72 @@
+import { fieldLimits } from '../message/field-limits.ts';
+
+/** What a field's value must be. `text` and `ref` are strings of at most `charsMax` characters. */
+export type FieldKind =
+  | 'to'
+  | 'ref'
+  | 'text'
+  | 'any'
+  | 'headers'
+  | 'tags'
+  | 'object'
+  | 'route'
+  | 'priority'
+  | 'unavailable';
+
+export interface MessageField {
+  name: string;
+  kind: FieldKind;
+  /** Characters of a string; Infinity leaves it to the limit on the line. */
+  charsMax: number;
+  /** This field's bit in a set of fields. */
+  bit: number;
+}
+
+/** Every field of a message that the interface names, built or not. */
+export const messageFields: readonly MessageField[] = (
+  [
+    ['to', 'to', Number.POSITIVE_INFINITY],
+    ['from', 'text', fieldLimits.fromCharsMax],
+    ['body', 'text', Number.POSITIVE_INFINITY],
+    ['html', 'text', Number.POSITIVE_INFINITY],
+    ['subject', 'text', fieldLimits.subjectCharsMax],
+    ['payload', 'any', Number.POSITIVE_INFINITY],
+    ['headers', 'headers', Number.POSITIVE_INFINITY],
+    ['ref', 'ref', fieldLimits.refCharsMax],
+    ['tags', 'tags', Number.POSITIVE_INFINITY],
+    ['metadata', 'object', Number.POSITIVE_INFINITY],
+    ['route', 'route', fieldLimits.routeCharsMax],
+    ['priority', 'priority', Number.POSITIVE_INFINITY],
+    ['attachments', 'unavailable', 0],
+    ['template', 'unavailable', 0],
+    ['params', 'unavailable', 0],
+    ['scheduledAt', 'unavailable', 0],
+    ['expiresAt', 'unavailable', 0],
+    ['orderingKey', 'unavailable', 0],
+  ] as const
+).map(([name, kind, charsMax], index) => ({ name, kind, charsMax, bit: 1 << index }));
+
+/** No two fields share both length and first letter, so that one look and one comparison find a field. */
+const fieldByShape: (MessageField | undefined)[] = [];
+for (const field of messageFields) fieldByShape[shape(field.name.length, field.name.charCodeAt(0))] = field;
+
+/** The field whose name, without escapes, lies from `start` to `end`. */
+export function findField(bytes: Uint8Array, start: number, end: number): MessageField | undefined {
+  const length = end - start;
+  if (length < 2 || length > 11) return undefined;
+  const field = fieldByShape[shape(length, bytes[start]!)];
+  if (field === undefined) return undefined;
+  const name = field.name;
+  for (let index = 1; index < length; index++) {
+    if (bytes[start + index] !== name.charCodeAt(index)) return undefined;
+  }
+  return field;
+}
+
+export function fieldNamed(name: string): MessageField | undefined {
+  return messageFields.find((field) => field.name === name);
+}
+
+function shape(length: number, firstByte: number): number {
+  return (length << 8) | firstByte;
+}

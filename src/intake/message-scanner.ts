@@ -1,0 +1,269 @@
+import { isUtf8 } from 'node:buffer';
+import type { Channel, Priority } from '../message/fields.ts';
+import { recipientProblem } from '../message/recipient.ts';
+import { headersProblem, lengthProblem, tagsProblem } from './field-problems.ts';
+import { JsonScanner } from './json-scanner.ts';
+import { fieldNamed, findField, type MessageField } from './message-field.ts';
+import { quoted, type RejectionCode } from './rejection.ts';
+
+export interface MessageScannerSettings {
+  /**
+   * `batch` takes a line of a batch and checks `to` against the channel of its route. `single` takes an
+   * element of `POST /v1/messages`, which may name `route` and `priority`; its `to` is for the caller to check
+   * with `recipientProblem` once the route is known.
+   */
+  mode: 'batch' | 'single';
+  channel?: Channel | undefined;
+}
+
+export interface ShapeProblem {
+  code: RejectionCode;
+  detail: string;
+}
+
+/**
+ * Judges one JSON record in one pass over its bytes, without building its values: measured 0.25 µs for a line
+ * of 128 bytes where JSON.parse of the same slice takes 1.4 µs and shows neither duplicate names nor
+ * the numbers it rounded.
+ *
+ * Of a name that occurs twice the last value counts, as in JSON.parse. One scanner serves many records; what
+ * it found stands in its fields until the next `scan`.
+ */
+export class MessageScanner {
+  /** The problem of the record scanned last, when `scan` gave false. */
+  problem: ShapeProblem | undefined;
+  /** The record without the white space around it. */
+  recordStart = 0;
+  recordEnd = 0;
+  /** The text of `to` lies in `toBytes` from `toStart` to `toEnd`, unescaped. */
+  toBytes: Uint8Array = new Uint8Array(0);
+  toStart = 0;
+  toEnd = 0;
+  /** The text of `ref`, in the same way; `refStart` is -1 when the record has none. */
+  refBytes: Uint8Array = this.toBytes;
+  refStart = -1;
+  refEnd = -1;
+  /** Only in mode `single`. */
+  route: string | undefined;
+  priority: Priority | undefined;
+
+  readonly #json = new JsonScanner();
+  readonly #single: boolean;
+  readonly #channel: Channel | undefined;
+  /** Bits of the fields seen, and of those whose last value is bad. */
+  #seen = 0;
+  #bad = 0;
+  /** By bit; only those in `#bad` count. */
+  readonly #fieldProblems = new Map<number, ShapeProblem>();
+  #unknown: ShapeProblem | undefined;
+
+  constructor(settings: MessageScannerSettings) {
+    this.#single = settings.mode === 'single';
+    this.#channel = settings.channel;
+  }
+
+  /** `bytes[end]` must be a line feed and the record valid UTF-8 (see `isValidUtf8`). */
+  scan(bytes: Uint8Array, start: number, end: number): boolean {
+    const json = this.#json;
+    json.start(bytes, end);
+    this.#reset();
+    const from = json.skipSpace(start);
+    this.recordStart = from;
+    const after = bytes[from] === 0x7b ? this.#scanObject(from) : json.skipValue(from, 0);
+    if (after === -1) return this.#refuseSyntax();
+    this.recordEnd = after;
+    const rest = after === end ? end : json.skipSpace(after);
+    if (rest !== end) {
+      json.unexpected(rest, 'the end of the record');
+      return this.#refuseSyntax();
+    }
+    if (this.#bad !== 0 || this.#unknown !== undefined) return this.#refuseField();
+    if (json.impreciseAt !== -1 || json.loneSurrogateAt !== -1) return this.#refuseValue();
+    if (bytes[from] !== 0x7b) return this.#refuse('not_an_object', 'a message must be a JSON object');
+    if ((this.#seen & 1) === 0) return this.#refuse('missing_to', 'a message needs a "to"');
+    return true;
+  }
+
+  #reset(): void {
+    this.problem = undefined;
+    this.#seen = 0;
+    this.#bad = 0;
+    this.#unknown = undefined;
+    this.refStart = -1;
+    this.refEnd = -1;
+    this.route = undefined;
+    this.priority = undefined;
+  }
+
+  #scanObject(from: number): number {
+    const json = this.#json;
+    const bytes = json.bytes;
+    let p = from + 1;
+    if (bytes[p]! <= 0x20) p = json.skipSpace(p);
+    if (bytes[p] === 0x7d) return p + 1;
+    for (;;) {
+      if (bytes[p] !== 0x22) return json.unexpected(p, 'a name in quotes');
+      const nameStart = p + 1;
+      p = json.skipString(p);
+      if (p === -1) return -1;
+      const field = json.escaped
+        ? fieldNamed(JSON.parse(textOf(bytes, nameStart - 1, p)) as string)
+        : findField(bytes, nameStart, p - 1);
+      if (field === undefined) this.#unknown ??= unknownField(textOf(bytes, nameStart - 1, p));
+      if (bytes[p]! <= 0x20) p = json.skipSpace(p);
+      if (bytes[p] !== 0x3a) return json.unexpected(p, '":"');
+      p++;
+      if (bytes[p]! <= 0x20) p = json.skipSpace(p);
+      p = field === undefined ? json.skipValue(p, 1) : this.#scanField(field, p);
+      if (p === -1) return -1;
+      if (bytes[p]! <= 0x20) p = json.skipSpace(p);
+      const byte = bytes[p];
+      if (byte === 0x7d) return p + 1;
+      if (byte !== 0x2c) return json.unexpected(p, '"," or "}"');
+      p++;
+      if (bytes[p]! <= 0x20) p = json.skipSpace(p);
+    }
+  }
+
+  #scanField(field: MessageField, from: number): number {
+    const json = this.#json;
+    const bytes = json.bytes;
+    const isString = bytes[from] === 0x22;
+    const after = isString ? json.skipString(from) : json.skipValue(from, 1);
+    if (after === -1) return -1;
+    this.#seen |= field.bit;
+    this.#bad &= ~field.bit;
+    const problem = this.#judge(field, from, after, isString);
+    if (problem !== undefined) {
+      this.#bad |= field.bit;
+      this.#fieldProblems.set(field.bit, problem);
+    }
+    return after;
+  }
+
+  /** The value lies from `from` to `after`, quotes and brackets included; `#json.escaped` tells of it. */
+  #judge(field: MessageField, from: number, after: number, isString: boolean): ShapeProblem | undefined {
+    switch (field.kind) {
+      case 'to':
+        return isString ? this.#takeTo(from, after) : wrongType(field, 'a string');
+      case 'ref':
+        return isString ? this.#takeRef(field, from, after) : wrongType(field, 'a string');
+      case 'text':
+        if (!isString) return wrongType(field, 'a string');
+        return this.#lengthProblem(field, from, after);
+      case 'any':
+        return undefined;
+      case 'object':
+        return this.#json.bytes[from] === 0x7b ? undefined : wrongType(field, 'an object');
+      case 'headers':
+        return headersProblem(JSON.parse(textOf(this.#json.bytes, from, after)));
+      case 'tags':
+        return tagsProblem(JSON.parse(textOf(this.#json.bytes, from, after)));
+      case 'route':
+      case 'priority':
+        return this.#takeRouting(field, from, after, isString);
+      case 'unavailable':
+        return { code: 'not_available', detail: `"${field.name}" is not available in this version` };
+    }
+  }
+
+  #takeTo(from: number, after: number): ShapeProblem | undefined {
+    const plain = !this.#json.escaped;
+    this.toBytes = plain ? this.#json.bytes : unescaped(this.#json.bytes, from, after);
+    this.toStart = plain ? from + 1 : 0;
+    this.toEnd = plain ? after - 1 : this.toBytes.length;
+    if (this.#single) return undefined;
+    const detail = recipientProblem(this.toBytes, this.toStart, this.toEnd, this.#channel);
+    return detail === undefined ? undefined : { code: 'invalid_recipient', detail };
+  }
+
+  #takeRef(field: MessageField, from: number, after: number): ShapeProblem | undefined {
+    const plain = !this.#json.escaped;
+    this.refBytes = plain ? this.#json.bytes : unescaped(this.#json.bytes, from, after);
+    this.refStart = plain ? from + 1 : 0;
+    this.refEnd = plain ? after - 1 : this.refBytes.length;
+    return this.#lengthProblem(field, from, after);
+  }
+
+  #lengthProblem(field: MessageField, from: number, after: number): ShapeProblem | undefined {
+    // No text has more characters than bytes.
+    if (after - from - 2 <= field.charsMax) return undefined;
+    return lengthProblem(
+      `"${field.name}"`,
+      JSON.parse(textOf(this.#json.bytes, from, after)),
+      field.charsMax,
+    );
+  }
+
+  #takeRouting(
+    field: MessageField,
+    from: number,
+    after: number,
+    isString: boolean,
+  ): ShapeProblem | undefined {
+    if (!this.#single) {
+      const detail = `"${field.name}" is set once for the whole batch, not on a line`;
+      return { code: 'not_allowed_in_batch', detail };
+    }
+    if (!isString) return wrongType(field, 'a string');
+    const value = JSON.parse(textOf(this.#json.bytes, from, after)) as string;
+    if (field.kind === 'route') {
+      this.route = value;
+      return lengthProblem('"route"', value, field.charsMax);
+    }
+    if (value !== 'interactive' && value !== 'bulk') {
+      return { code: 'invalid_value', detail: '"priority" must be "interactive" or "bulk"' };
+    }
+    this.priority = value;
+    return undefined;
+  }
+
+  #refuseSyntax(): false {
+    const { code, detail, at } = this.#json.fault!;
+    return this.#refuse(code, `${detail} at byte ${at - this.recordStart + 1}`);
+  }
+
+  #refuseField(): false {
+    const lowest = this.#bad & -this.#bad;
+    this.problem = this.#unknown ?? this.#fieldProblems.get(lowest);
+    return false;
+  }
+
+  #refuseValue(): false {
+    const { impreciseAt, loneSurrogateAt } = this.#json;
+    if (impreciseAt !== -1) {
+      const at = impreciseAt - this.recordStart + 1;
+      const detail = `the number at byte ${at} would be changed by a 64-bit float; send it as a string`;
+      return this.#refuse('number_precision', detail);
+    }
+    const at = loneSurrogateAt - this.recordStart + 1;
+    return this.#refuse('invalid_unicode', `the escape at byte ${at} is half of a surrogate pair`);
+  }
+
+  #refuse(code: RejectionCode, detail: string): false {
+    this.problem = { code, detail };
+    return false;
+  }
+}
+
+/** Node's check runs at several GB/s: try a whole slot first, its records only when it fails. */
+export function isValidUtf8(bytes: Uint8Array, start: number, end: number): boolean {
+  return isUtf8(bytes.subarray(start, end));
+}
+
+function unknownField(name: string): ShapeProblem {
+  const detail = `${quoted(JSON.parse(name) as string)} is not a field of a message; put your own under "metadata"`;
+  return { code: 'unknown_field', detail };
+}
+
+function wrongType(field: MessageField, wanted: string): ShapeProblem {
+  return { code: 'wrong_type', detail: `"${field.name}" must be ${wanted}` };
+}
+
+function unescaped(bytes: Uint8Array, from: number, after: number): Uint8Array {
+  return Buffer.from(JSON.parse(textOf(bytes, from, after)) as string);
+}
+
+function textOf(bytes: Uint8Array, start: number, end: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString();
+}

@@ -1,0 +1,50 @@
+import { availableParallelism } from 'node:os';
+import { ThreadPool } from '../lib/thread-pool.ts';
+import type { PackedSlot, PackSettings } from './pack-slot.ts';
+import type { RawSlot } from './raw-slot.ts';
+
+/** Judges and packs slots on threads, so that the main thread is free to receive and to deliver. */
+export interface PackPool {
+  /** Takes the slot's buffers along: they are empty afterwards. */
+  pack(slot: RawSlot, settings: PackSettings): Promise<PackedSlot>;
+  close(): Promise<void>;
+}
+
+/** What a thread is asked. */
+export interface PackTask {
+  kind: 'pack';
+  slot: RawSlot;
+  settings: PackSettings;
+}
+
+/** Threads at most. More than four pack faster than one main thread can receive and cut. */
+const threadsMax = 4;
+
+/** Slots that wait for a thread, of all uploads together: 1 MiB each at most. */
+const waitingMax = 64;
+
+/** `threads` defaults to the number of cores, two at least, so that one large slot does not hold up the others. */
+export function openPackPool({ threads = defaultThreads() }: { threads?: number } = {}): PackPool {
+  const pool = new ThreadPool<PackTask, PackedSlot>({
+    script: new URL(
+      import.meta.url.endsWith('.ts') ? './pack-thread.ts' : './pack-thread.js',
+      import.meta.url,
+    ),
+    threads,
+    waitingMax,
+    resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 96 },
+  });
+  return {
+    pack: (slot, settings) => pool.run({ kind: 'pack', slot, settings }, buffersOf(slot)),
+    close: () => pool.close(),
+  };
+}
+
+function defaultThreads(): number {
+  return Math.min(Math.max(availableParallelism(), 2), threadsMax);
+}
+
+function buffersOf({ bytes, starts, ends, lineOffsets }: RawSlot): ArrayBuffer[] {
+  const parts = [bytes, starts, ends, ...(lineOffsets ? [lineOffsets] : [])];
+  return parts.map(({ buffer }) => buffer);
+}

@@ -1,0 +1,139 @@
+import type { ErrorItem } from '../message/error-codes.ts';
+import { ProblemError } from '../message/error-codes.ts';
+import type { Channel, Priority } from '../message/fields.ts';
+import { limits } from '../message/limits.ts';
+import { lookupHash } from '../message/lookup-hash.ts';
+import { recipientProblem } from '../message/recipient.ts';
+import { ArrayCutter } from './array-cutter.ts';
+import { compactRecord } from './compact-record.ts';
+import { isValidUtf8, MessageScanner } from './message-scanner.ts';
+import type { RawSlot } from './raw-slot.ts';
+
+/** One valid element of `POST /v1/messages`. */
+export interface ParsedMessage {
+  index: number;
+  to: string;
+  /** A JSON object on one line, without `route` and `priority`. */
+  line: Buffer;
+  toHash: bigint;
+  refHash: bigint | null;
+  routeId: number;
+  priority: Priority;
+}
+
+export interface ParsedMessages {
+  messages: ParsedMessage[];
+  errors: ErrorItem[];
+}
+
+/** Finds the way of a message: by the name it gives, else by what its recipient looks like. */
+export type ChooseRoute = (
+  asked: string | undefined,
+  to: string,
+) => { id: number; channel?: Channel } | { code: string; detail: string };
+
+/**
+ * Takes the body of `POST /v1/messages` apart: one message or an array of up to 1,000. A bad element
+ * does not spoil its neighbours.
+ * @throws ProblemError `invalid_json` when the body is no JSON, `validation_failed` when it has no or too many elements
+ */
+export function parseMessages(
+  body: Buffer,
+  { accountId, chooseRoute }: { accountId: number; chooseRoute: ChooseRoute },
+): ParsedMessages {
+  const slots = cutElements(body);
+  const scanner = new MessageScanner({ mode: 'single' });
+  const result: ParsedMessages = { messages: [], errors: [] };
+  for (const slot of slots) {
+    for (const { line, code, detail } of slot.refused) result.errors.push({ index: line - 1, code, detail });
+    for (let record = 0; record < slot.starts.length; record++) {
+      const index = slot.firstLine + (slot.lineOffsets ? slot.lineOffsets[record]! : record) - 1;
+      const parsed = parseOne(scanner, { slot, record, accountId, chooseRoute });
+      if ('code' in parsed) result.errors.push({ index, ...parsed });
+      else result.messages.push({ index, ...parsed });
+    }
+  }
+  result.errors.sort((a, b) => a.index! - b.index!);
+  return result;
+}
+
+function cutElements(body: Buffer): RawSlot[] {
+  const single = firstByte(body) === openBrace;
+  const cutter = new ArrayCutter({ firstLine: 1 });
+  const slots = single
+    ? [...cutter.push(openArray), ...cutter.push(body), ...cutter.push(closeArray), ...cutter.end()]
+    : [...cutter.push(body), ...cutter.end()];
+  if (cutter.problem) {
+    const { code, detail } = cutter.problem;
+    throw new ProblemError(
+      'invalid_json',
+      `The body must be one message or an array of messages: ${detail}`,
+      {
+        errors: [{ index: cutter.problem.line - 1, code, detail }],
+      },
+    );
+  }
+  const count = slots.reduce((sum, { lines }) => sum + lines, 0);
+  if (count === 0) throw new ProblemError('validation_failed', 'There is no message in the array.');
+  if (count > limits.chunkMessagesMax || (single && count > 1)) {
+    throw new ProblemError(
+      'validation_failed',
+      `The array has more than ${limits.chunkMessagesMax} messages. Send more of them as a batch: POST /v1/batches.`,
+    );
+  }
+  return slots;
+}
+
+const openBrace = 0x7b;
+const openArray = Buffer.from('[');
+const closeArray = Buffer.from(']');
+
+function firstByte(body: Buffer): number | undefined {
+  return body.find((byte) => byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09);
+}
+
+function parseOne(
+  scanner: MessageScanner,
+  {
+    slot,
+    record,
+    accountId,
+    chooseRoute,
+  }: { slot: RawSlot; record: number; accountId: number; chooseRoute: ChooseRoute },
+): Omit<ParsedMessage, 'index'> | { code: string; detail: string } {
+  const { bytes } = slot;
+  const start = slot.starts[record]!;
+  const end = slot.ends[record]!;
+  if (!isValidUtf8(bytes, start, end)) {
+    return { code: 'invalid_utf8', detail: 'the message is not valid UTF-8' };
+  }
+  if (!scanner.scan(bytes, start, end)) return scanner.problem!;
+  const to = textOf(scanner.toBytes, scanner.toStart, scanner.toEnd);
+  const route = chooseRoute(scanner.route, to);
+  if ('code' in route) return route;
+  const problem = recipientProblem(scanner.toBytes, scanner.toStart, scanner.toEnd, route.channel);
+  if (problem !== undefined) return { code: 'invalid_recipient', detail: problem };
+  const ref = scanner.refStart === -1 ? null : textOf(scanner.refBytes, scanner.refStart, scanner.refEnd);
+  return {
+    to,
+    line: lineOf(scanner, bytes),
+    toHash: lookupHash('to', accountId, to),
+    refHash: ref === null ? null : lookupHash('ref', accountId, ref),
+    routeId: route.id,
+    priority: scanner.priority ?? 'interactive',
+  };
+}
+
+function lineOf(scanner: MessageScanner, bytes: Uint8Array): Buffer {
+  const line = compactRecord(bytes, scanner.recordStart, scanner.recordEnd);
+  if (scanner.route === undefined && scanner.priority === undefined) return line;
+  // The scanner made sure that parsing and printing again changes nothing.
+  const fields = JSON.parse(line.toString()) as Record<string, unknown>;
+  delete fields.route;
+  delete fields.priority;
+  return Buffer.from(JSON.stringify(fields));
+}
+
+function textOf(bytes: Uint8Array, start: number, end: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString();
+}

@@ -1,0 +1,56 @@
+/** Why a record is not taken. Users' scripts match on these: add, never rename. */
+export type RejectionCode =
+  | 'bad_quote'
+  | 'column_count'
+  | 'invalid_json'
+  | 'invalid_recipient'
+  | 'invalid_unicode'
+  | 'invalid_utf8'
+  | 'invalid_value'
+  | 'line_too_long'
+  | 'missing_to'
+  | 'nesting_too_deep'
+  | 'not_allowed_in_batch'
+  | 'not_an_object'
+  | 'not_available'
+  | 'number_precision'
+  | 'too_long'
+  | 'unknown_field'
+  | 'unterminated_quote'
+  | 'wrong_type';
+
+/** One record that is not taken; its neighbours are. `line` counts as nextLine does. */
+export interface Rejection {
+  line: number;
+  code: RejectionCode;
+  detail: string;
+}
+
+/** Why an upload ends here: the records before `line` stand, nothing from it on is taken. */
+export interface UploadProblem {
+  line: number;
+  code:
+    | 'broken_array'
+    | 'column_not_available'
+    | 'duplicate_column'
+    | 'header_too_long'
+    | 'invalid_header'
+    | 'missing_column'
+    | 'missing_header'
+    | 'not_an_array'
+    | 'trailing_data'
+    | 'unknown_column'
+    | 'unterminated_array'
+    | 'unterminated_quote'
+    | 'wrong_separator';
+  detail: string;
+}
+
+/** Names and values from a sender are quoted in details up to this many characters. */
+const quotedCharsMax = 60;
+
+/** A sender's own text as a detail may show it: short, on one line, in quotes. */
+export function quoted(text: string): string {
+  const shown = text.length > quotedCharsMax ? `${text.slice(0, quotedCharsMax)}…` : text;
+  return JSON.stringify(shown);
+}

@@ -1,0 +1,170 @@
+import type { Clock } from '../lib/clock.ts';
+import { createSemaphore } from '../lib/semaphore.ts';
+import { ProblemError } from '../message/error-codes.ts';
+import type { Database } from '../store/database.ts';
+import type { IdMint } from '../store/id-mint.ts';
+import type { ChunkRow } from '../store/intake/insert-chunks.ts';
+import { type SlotRow, storeSlots } from '../store/intake/store-slots.ts';
+import type { PendingHint } from './hints.ts';
+import type { PackedSlot } from './pack-slot.ts';
+import { retryStore } from './retry-store.ts';
+import { runOfLine, shardOfRun } from './shard-of-run.ts';
+
+/** Where the slots of one upload go. */
+export interface SlotTarget {
+  batch: string;
+  accountId: number;
+  routeId: number;
+  priority: number;
+  upload: number;
+  /** The batch's deliveries wait for its closing. */
+  held: boolean;
+}
+
+export interface SlotWriterSettings {
+  database: Database;
+  mint: IdMint;
+  clock: Clock;
+  target: SlotTarget;
+  signal: AbortSignal;
+  /** Called after the COMMIT that made these slots durable. */
+  onDurable: (slots: readonly SlotRow[]) => void;
+  onPending: (hints: PendingHint[]) => void;
+}
+
+/** Stores packed slots in the order in which they come, many of a run in one transaction. */
+export interface SlotWriter {
+  /** Takes a slot; waits while as many transactions are under way as may be. Throws what made a store fail. */
+  add(slot: PackedSlot): Promise<void>;
+  /** Stores what has been gathered, without waiting for its end. */
+  flush(): Promise<void>;
+  /** Resolves when everything is durable, and throws when something is not. */
+  settle(): Promise<void>;
+}
+
+/** A run has 16 slots of 1,000 lines: more in one transaction cannot be. */
+const slotsPerStoreMax = 16;
+const bytesPerStoreMax = 4_194_304;
+const storesMax = 4;
+
+export function createSlotWriter(settings: SlotWriterSettings): SlotWriter {
+  const { target } = settings;
+  const stores = createSemaphore(storesMax);
+  const running = new Set<Promise<void>>();
+  let gathered: SlotRow[] = [];
+  let gatheredBytes = 0;
+  let failure: { error: unknown } | undefined;
+
+  async function flush(): Promise<void> {
+    if (gathered.length === 0) return;
+    const slots = gathered;
+    gathered = [];
+    gatheredBytes = 0;
+    const release = await stores.acquire();
+    if (failure) {
+      release();
+      throw failure.error;
+    }
+    const store = storeGroup(settings, slots)
+      .catch((error: unknown) => {
+        failure ??= { error };
+      })
+      .finally(() => {
+        release();
+        running.delete(store);
+      });
+    running.add(store);
+  }
+
+  return {
+    async add(packed) {
+      if (failure) throw failure.error;
+      const previous = gathered[0];
+      const full =
+        previous !== undefined &&
+        (runOfLine(previous.firstLine) !== runOfLine(packed.firstLine) ||
+          gathered.length === slotsPerStoreMax ||
+          gatheredBytes >= bytesPerStoreMax);
+      if (full) await flush();
+      const shard = shardOfRun(target.batch, runOfLine(packed.firstLine));
+      gathered.push(slotRow(packed, { target, id: settings.mint.mint(shard) }));
+      gatheredBytes += packed.payload.byteLength;
+    },
+    flush,
+    async settle() {
+      try {
+        if (!failure) await flush();
+      } finally {
+        while (running.size > 0) await Promise.all(running);
+      }
+      if (failure) throw failure.error;
+    },
+  };
+}
+
+async function storeGroup(settings: SlotWriterSettings, slots: SlotRow[]): Promise<void> {
+  const { database, clock, signal, target } = settings;
+  const { batch, upload } = target;
+  const shard = shardOfRun(batch, runOfLine(slots[0]!.firstLine));
+  const result = await retryStore(() => storeSlots(database, { batch, shard, upload, slots }), {
+    clock,
+    signal,
+  });
+  if (result.kind === 'superseded') throw supersededProblem();
+  if (result.kind === 'overlap') {
+    throw new ProblemError(
+      'upload_line_mismatch',
+      'Lines of this upload became durable by an older upload while this one ran. Read nextLine of the batch ' +
+        'and go on from there.',
+    );
+  }
+  settings.onDurable(slots);
+  settings.onPending(
+    slots.flatMap(({ chunk }) => (chunk && !target.held ? [hintOf(chunk, { shard, batch })] : [])),
+  );
+}
+
+export function supersededProblem(): ProblemError {
+  return new ProblemError(
+    'upload_superseded',
+    'A newer upload to this batch, or its closing, has ended this one. Lines before nextLine are durable.',
+  );
+}
+
+function slotRow(packed: PackedSlot, { target, id }: { target: SlotTarget; id: string }): SlotRow {
+  return {
+    firstLine: packed.firstLine,
+    lines: packed.lines,
+    accepted: packed.count,
+    rejected: packed.rejected,
+    ...(packed.count > 0 && { chunk: chunkRow(packed, { target, id }) }),
+    ...(packed.rejections && { rejections: packed.rejections }),
+  };
+}
+
+function chunkRow(packed: PackedSlot, { target, id }: { target: SlotTarget; id: string }): ChunkRow {
+  return {
+    id,
+    accountId: target.accountId,
+    routeId: target.routeId,
+    priority: target.priority,
+    count: packed.count,
+    codec: packed.codec,
+    payload: packed.payload,
+    firstLine: packed.firstLine,
+    dueAt: target.held ? 'infinity' : null,
+    lookup: packed.lookup,
+  };
+}
+
+function hintOf(chunk: ChunkRow, { shard, batch }: { shard: number; batch: string }): PendingHint {
+  return {
+    shard,
+    chunkId: chunk.id,
+    accountId: chunk.accountId,
+    routeId: chunk.routeId,
+    priority: chunk.priority,
+    batch,
+    count: chunk.count,
+  };
+}

@@ -1,0 +1,27 @@
+/** Parts that were started, to be stopped in the opposite order. */
+export class StopStack {
+  private readonly stops: Array<() => Promise<unknown>> = [];
+  private stopping: Promise<void> | undefined;
+
+  push(stop: () => Promise<unknown>): void {
+    this.stops.push(stop);
+  }
+
+  /** Stops every part, also when one of them fails; throws the first failure. May be called twice. */
+  stop(): Promise<void> {
+    this.stopping ??= this.stopAll();
+    return this.stopping;
+  }
+
+  private async stopAll(): Promise<void> {
+    let failure: { error: unknown } | undefined;
+    for (let stop = this.stops.pop(); stop; stop = this.stops.pop()) {
+      try {
+        await stop();
+      } catch (error) {
+        failure ??= { error };
+      }
+    }
+    if (failure) throw failure.error;
+  }
+}

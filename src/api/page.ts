@@ -1,4 +1,5 @@
 import { type TSchema, Type } from 'typebox';
+import { ProblemError } from '../message/error-codes.ts';
 
 const pageDefault = 50;
 export const pageMax = 200;
@@ -33,4 +34,10 @@ export function pageOf<Item, Shown>(
     data: shown.map(settings.show),
     next: items.length > settings.limit && last !== undefined ? settings.cursor(last) : null,
   };
+}
+
+export function badCursor(): ProblemError {
+  return new ProblemError('validation_failed', 'query /after: send the `next` of a page, as it was', {
+    errors: [{ pointer: '/after', code: 'invalid_value', detail: 'is not the `next` of a page' }],
+  });
 }

@@ -1,9 +1,63 @@
 import type { Endpoint } from './context.ts';
+import { appendMessages } from './routes/append-messages.ts';
+import { changeAccount } from './routes/change-account.ts';
+import { closeBatch } from './routes/close-batch.ts';
+import { createAccount } from './routes/create-account.ts';
+import { createBatch } from './routes/create-batch.ts';
+import { createKey } from './routes/create-key.ts';
+import { createMessages } from './routes/create-messages.ts';
+import { deleteAccount } from './routes/delete-account.ts';
+import { deleteRoute } from './routes/delete-route.ts';
+import { exportBatch } from './routes/export-batch.ts';
+import { findMessages } from './routes/find-messages.ts';
+import { listAccounts } from './routes/list-accounts.ts';
+import { listBatchMessages } from './routes/list-batch-messages.ts';
+import { listBatches } from './routes/list-batches.ts';
+import { listKeys } from './routes/list-keys.ts';
+import { listRejections } from './routes/list-rejections.ts';
+import { listRoutes } from './routes/list-routes.ts';
+import { putRoute } from './routes/put-route.ts';
+import { refuseUnavailable } from './routes/refuse-unavailable.ts';
+import { revokeKey } from './routes/revoke-key.ts';
+import { rotateKey } from './routes/rotate-key.ts';
 import { showAccount } from './routes/show-account.ts';
+import { showBatch } from './routes/show-batch.ts';
+import { showKey } from './routes/show-key.ts';
 import { showLiveness } from './routes/show-liveness.ts';
+import { showMessage } from './routes/show-message.ts';
+import { showMetrics } from './routes/show-metrics.ts';
+import { showReadiness } from './routes/show-readiness.ts';
+import { showRoute } from './routes/show-route.ts';
 
 /** Endpoints whose body, if any, is JSON that their schema describes. */
-export const endpoints: readonly Endpoint[] = [showAccount, showLiveness];
+export const endpoints: readonly Endpoint[] = [
+  createAccount,
+  listAccounts,
+  showAccount,
+  changeAccount,
+  deleteAccount,
+  createKey,
+  listKeys,
+  showKey,
+  revokeKey,
+  rotateKey,
+  putRoute,
+  listRoutes,
+  showRoute,
+  deleteRoute,
+  listBatches,
+  showBatch,
+  listBatchMessages,
+  listRejections,
+  exportBatch,
+  findMessages,
+  showMessage,
+  closeBatch,
+  showLiveness,
+  showReadiness,
+  showMetrics,
+  refuseUnavailable,
+];
 
 /** Endpoints that get their body as a stream and read it themselves: uploads and messages. */
-export const streamEndpoints: readonly Endpoint[] = [];
+export const streamEndpoints: readonly Endpoint[] = [createBatch, appendMessages, createMessages];

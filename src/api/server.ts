@@ -11,6 +11,7 @@ import { createMethodTable, type MethodTable } from './method-table.ts';
 import { documentEndpoints } from './openapi.ts';
 import { logProblem, problemContentType, problemOf, problemText, sendProblem } from './problem.ts';
 import { endpoints, streamEndpoints } from './routes.ts';
+import { shareReads } from './shared-reads.ts';
 import { validatorCompiler } from './validation.ts';
 
 /** Of the request line and the headers together; Node answers 431 above it. */
@@ -49,6 +50,7 @@ export function buildServer(context: ApiContext): ApiInstance {
   readJsonBodies(app);
 
   app.decorateRequest('caller');
+  shareReads(app);
   app.addHook('onRoute', (route) => {
     if (!route.config?.scope) throw new Error(`${String(route.method)} ${route.url} names no scope`);
     methods.add(route.method, route.url);
@@ -180,7 +182,10 @@ function answered(context: ApiContext, app: ApiInstance, request: FastifyRequest
     // Node reads and drops the rest of a body. Cutting at once would lose the answer on its way.
     setTimeout(() => raw.complete || raw.destroy(), lingerMs).unref();
   }
-  if (context.lifecycle.stopping) setImmediate(() => app.server.closeIdleConnections());
+  // Once the listener is closed, a connection that is kept alive for nothing would only delay the end.
+  if (context.lifecycle.stopping && !app.server.listening) {
+    setImmediate(() => app.server.closeIdleConnections());
+  }
 }
 
 /** What Node could not parse as HTTP never becomes a request: answered on the socket itself. */

@@ -1,21 +1,40 @@
 import { Type } from 'typebox';
 import type { Account } from '../../message/account.ts';
-import { ProblemError } from '../../message/error-codes.ts';
+import { type ErrorItem, ProblemError } from '../../message/error-codes.ts';
+import type { Channel } from '../../message/fields.ts';
+import { mayUseRoute } from '../../message/route.ts';
+import { findRoute } from '../../store/control/routes.ts';
+import type { Queryable } from '../../store/database.ts';
+import { invalid } from '../validation.ts';
 
-export const nameMax = 200;
+const nameLengthMax = 200;
+const weightMax = 1_000;
 const routeName = Type.String({ minLength: 1, maxLength: 64 });
 
-export const DefaultRoutes = Type.Object(
+const DefaultRoutes = Type.Object(
   { sms: Type.Optional(routeName), email: Type.Optional(routeName), webhook: Type.Optional(routeName) },
   { additionalProperties: false, description: 'the routes of messages that name none, by channel' },
 );
 
-export const AccountName = Type.String({ minLength: 1, maxLength: nameMax, pattern: '^\\S(.*\\S)?$' });
-export const Weight = Type.Integer({
-  minimum: 1,
-  maximum: 1_000,
-  description: 'share of capacity beside other accounts',
-});
+/** What an account is made of; each field may be changed later. */
+export const accountFields = {
+  name: Type.String({
+    minLength: 1,
+    maxLength: nameLengthMax,
+    pattern: '^[^\\s\\x00-\\x1f\\x7f]([^\\x00-\\x1f\\x7f]*[^\\s\\x00-\\x1f\\x7f])?$',
+    description: 'unique; no control characters, no blanks at its ends',
+  }),
+  weight: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: weightMax,
+      default: 1,
+      description: 'share of capacity beside others',
+    }),
+  ),
+  defaultRoutes: Type.Optional(DefaultRoutes),
+  limits: Type.Optional(Type.Unknown({ description: 'not available yet' })),
+};
 
 export const AccountAnswer = Type.Object({
   id: Type.String(),
@@ -25,7 +44,7 @@ export const AccountAnswer = Type.Object({
   createdAt: Type.String({ format: 'date-time' }),
 });
 
-export function showAccount(account: Account) {
+export function accountAnswer(account: Account) {
   return {
     id: String(account.id),
     name: account.name,
@@ -46,4 +65,35 @@ export function parseAccountId(text: string): number | null {
 
 export function noSuchAccount(): ProblemError {
   return new ProblemError('not_found', 'there is no such account');
+}
+
+export function nameTaken(name: string): ProblemError {
+  return new ProblemError('conflict', `another account is named ${JSON.stringify(name)}`);
+}
+
+export function refuseLimits(body: { limits?: unknown }): void {
+  if (body.limits === undefined) return;
+  throw new ProblemError('not_available', 'limits of accounts are not available yet', {
+    errors: [{ pointer: '/limits', code: 'not_available', detail: 'is not available yet' }],
+  });
+}
+
+/** @throws ProblemError when a default route does not exist, or is not for the account or the channel. */
+export async function checkDefaultRoutes(
+  transaction: Queryable,
+  settings: { routes: Account['defaultRoutes']; accountId?: number },
+): Promise<void> {
+  const errors: ErrorItem[] = [];
+  for (const [channel, name] of Object.entries(settings.routes) as [Channel, string][]) {
+    const route = await findRoute(transaction, name);
+    const add = (code: string, detail: string) =>
+      errors.push({ pointer: `/defaultRoutes/${channel}`, code, detail });
+    if (!route) add('unknown_route', 'there is no route of this name');
+    else if (route.accounts && (!settings.accountId || !mayUseRoute(route, settings.accountId))) {
+      add('route_not_allowed', 'the route is for other accounts');
+    } else if ((route.channel ?? channel) !== channel || (!route.channel && channel === 'webhook')) {
+      add('wrong_channel', `the route is not for ${channel}`);
+    }
+  }
+  if (errors.length > 0) throw invalid('body', errors);
 }

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { findAccount } from '../../store/control/accounts.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
-import { AccountAnswer, noSuchAccount, parseAccountId, showAccount as show } from './account-fields.ts';
+import { AccountAnswer, accountAnswer, noSuchAccount, parseAccountId } from './account-fields.ts';
 
 export function showAccount(app: ApiInstance, context: ApiContext): void {
   app.get(
@@ -19,7 +19,7 @@ export function showAccount(app: ApiInstance, context: ApiContext): void {
       const id = parseAccountId(request.params.id);
       const account = id === null ? null : await findAccount(context.database, id);
       if (!account) throw noSuchAccount();
-      return show(account);
+      return accountAnswer(account);
     },
   );
 }

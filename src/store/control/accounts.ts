@@ -10,18 +10,17 @@ export interface AccountFields {
   defaultRoutes: Account['defaultRoutes'];
 }
 
-/** Null when a live account has the name already. */
-export async function insertAccount(database: Queryable, fields: AccountFields): Promise<Account | null> {
+/** The caller has seen, in the same transaction, that no live account has the name. */
+export async function insertAccount(database: Queryable, fields: AccountFields): Promise<Account> {
   const { rows } = await database.query<AccountRow>(
     {
       name: 'insert_account',
       text: `INSERT INTO account (name, weight, default_routes) VALUES ($1, $2, $3)
-        ON CONFLICT (name) WHERE deleted_at IS NULL DO NOTHING
         RETURNING ${columns}`,
     },
     [fields.name, fields.weight, JSON.stringify(fields.defaultRoutes)],
   );
-  return rows[0] ? accountOf(rows[0]) : null;
+  return accountOf(rows[0]!);
 }
 
 /** The live account of that id. */
@@ -48,19 +47,16 @@ export async function listAccounts(
   return rows.map(accountOf);
 }
 
-export async function isAccountNameTaken(
-  database: Queryable,
-  name: string,
-  exceptId: number,
-): Promise<boolean> {
-  const { rowCount } = await database.query(
+/** The live account of that name. */
+export async function findAccountByName(database: Queryable, name: string): Promise<Account | null> {
+  const { rows } = await database.query<AccountRow>(
     {
-      name: 'account_name_taken',
-      text: 'SELECT 1 FROM account WHERE name = $1 AND id <> $2 AND deleted_at IS NULL',
+      name: 'find_account_by_name',
+      text: `SELECT ${columns} FROM account WHERE name = $1 AND deleted_at IS NULL`,
     },
-    [name, exceptId],
+    [name],
   );
-  return rowCount > 0;
+  return rows[0] ? accountOf(rows[0]) : null;
 }
 
 export async function updateAccount(

@@ -14,17 +14,20 @@ export interface NewKey {
   expiresAt?: Date;
 }
 
-/** Null when a key with the same hash exists, whatever its state. */
-export async function insertKey(database: Queryable, key: NewKey): Promise<ApiKey | null> {
+/**
+ * Stores a key. One of the same id takes the new hash: an earlier try stored it, and its answer, the only
+ * place that ever showed the key, was never sent.
+ */
+export async function insertKey(database: Queryable, key: NewKey): Promise<ApiKey> {
   const { rows } = await database.query<KeyRow>(
     {
       name: 'insert_key',
       text: `INSERT INTO api_key (id, account_id, hash, hint, scopes, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
-        ON CONFLICT (hash) DO NOTHING RETURNING ${columns}`,
+        ON CONFLICT (id) DO UPDATE SET hash = excluded.hash, hint = excluded.hint RETURNING ${columns}`,
     },
     [key.id, key.accountId, key.hash, key.hint, key.scopes, key.expiresAt ?? null],
   );
-  return rows[0] ? keyOf(rows[0]) : null;
+  return keyOf(rows[0]!);
 }
 
 export async function findKey(database: Queryable, id: string): Promise<ApiKey | null> {
@@ -59,16 +62,16 @@ export async function listKeys(
   return rows.map(keyOf);
 }
 
-/** Also true for a key that was revoked before; the first revocation's time stands. */
-export async function revokeKey(database: Queryable, id: string): Promise<boolean> {
-  const { rowCount } = await database.query(
+/** A key that was revoked before keeps the time of that; null when there is no such key. */
+export async function revokeKey(database: Queryable, id: string): Promise<ApiKey | null> {
+  const { rows } = await database.query<KeyRow>(
     {
       name: 'revoke_key',
-      text: 'UPDATE api_key SET revoked_at = coalesce(revoked_at, now()) WHERE id = $1',
+      text: `UPDATE api_key SET revoked_at = coalesce(revoked_at, now()) WHERE id = $1 RETURNING ${columns}`,
     },
     [id],
   );
-  return rowCount > 0;
+  return rows[0] ? keyOf(rows[0]) : null;
 }
 
 /** Lets the key end at that time, unless it ends sooner anyway. */
@@ -82,15 +85,13 @@ export async function endKeyAt(database: Queryable, id: string, at: Date): Promi
   );
 }
 
-export async function hasLiveAdminKey(database: Queryable, accountId: number): Promise<boolean> {
-  const { rowCount } = await database.query(
-    {
-      name: 'has_live_admin_key',
-      text: `SELECT 1 FROM api_key WHERE account_id = $1 AND 'admin' = ANY (scopes)
-        AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) LIMIT 1`,
-    },
-    [accountId],
-  );
+/** Whether anybody can still administer the installation. */
+export async function hasLiveAdminKey(database: Queryable): Promise<boolean> {
+  const { rowCount } = await database.query({
+    name: 'has_live_admin_key',
+    text: `SELECT 1 FROM api_key WHERE 'admin' = ANY (scopes)
+      AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) LIMIT 1`,
+  });
   return rowCount > 0;
 }
 

@@ -72,16 +72,17 @@ export async function listRoutes(
   return rows.map(routeOf);
 }
 
-export async function deleteRoute(database: Queryable, name: string): Promise<boolean> {
-  const { rowCount } = await database.query(
+/** The route as it was; null when there is no live one of that name. */
+export async function deleteRoute(database: Queryable, name: string): Promise<Route | null> {
+  const { rows } = await database.query<RouteRow>(
     {
       name: 'delete_route',
       text: `UPDATE route SET deleted_at = now(), version = version + 1
-        WHERE name = $1 AND deleted_at IS NULL`,
+        WHERE name = $1 AND deleted_at IS NULL RETURNING ${columns}`,
     },
     [name],
   );
-  return rowCount > 0;
+  return rows[0] ? routeOf(rows[0]) : null;
 }
 
 /** Live accounts that send through the route when they name none. */

@@ -1,0 +1,61 @@
+import { Type } from 'typebox';
+import { findAccount, findAccountByName, updateAccount } from '../../store/control/accounts.ts';
+import type { ApiContext, ApiInstance } from '../context.ts';
+import { controlWrite } from '../control-write.ts';
+import {
+  AccountAnswer,
+  accountAnswer,
+  accountFields,
+  checkDefaultRoutes,
+  nameTaken,
+  noSuchAccount,
+  parseAccountId,
+  refuseLimits,
+} from './account-fields.ts';
+
+export function changeAccount(app: ApiInstance, context: ApiContext): void {
+  app.patch(
+    '/v1/accounts/:id',
+    {
+      config: { scope: 'admin', errors: ['not_found', 'conflict', 'not_available'] },
+      schema: {
+        summary: 'Change an account',
+        description: 'Fields left out stay as they are; `defaultRoutes` is replaced as a whole.',
+        tags: ['accounts'],
+        params: Type.Object({ id: Type.String() }),
+        body: Type.Partial(Type.Object(accountFields), { additionalProperties: false }),
+        response: { 200: AccountAnswer },
+      },
+    },
+    (request, reply) => {
+      const id = parseAccountId(request.params.id);
+      if (id === null) throw noSuchAccount();
+      refuseLimits(request.body);
+      const { name, weight, defaultRoutes } = request.body;
+      return controlWrite(
+        context,
+        { request, reply },
+        {
+          async change(transaction) {
+            const present = await findAccount(transaction, id);
+            if (!present) throw noSuchAccount();
+            if (name !== undefined) {
+              const holder = await findAccountByName(transaction, name);
+              if (holder && holder.id !== id) throw nameTaken(name);
+            }
+            if (defaultRoutes) {
+              await checkDefaultRoutes(transaction, { routes: defaultRoutes, accountId: id });
+            }
+            const account = await updateAccount(transaction, id, {
+              name: name ?? present.name,
+              weight: weight ?? present.weight,
+              defaultRoutes: defaultRoutes ?? present.defaultRoutes,
+            });
+            if (!account) throw noSuchAccount();
+            return { status: 200, body: accountAnswer(account) };
+          },
+        },
+      );
+    },
+  );
+}

@@ -1,0 +1,42 @@
+import { Type } from 'typebox';
+import { ProblemError } from '../../message/error-codes.ts';
+import { accountsDefaultingTo, deleteRoute as markDeleted } from '../../store/control/routes.ts';
+import type { ApiContext, ApiInstance } from '../context.ts';
+import { controlWrite } from '../control-write.ts';
+import { noSuchRoute, RouteAnswer, routeAnswer } from './route-fields.ts';
+
+export function deleteRoute(app: ApiInstance, context: ApiContext): void {
+  app.delete(
+    '/v1/routes/:name',
+    {
+      config: { scope: 'admin', errors: ['not_found', 'conflict'] },
+      schema: {
+        summary: 'Delete a route',
+        description:
+          'It takes no new messages, and still delivers those that it has. One that is a default route of an ' +
+          'account cannot be deleted.',
+        tags: ['routes'],
+        params: Type.Object({ name: Type.String() }),
+        response: { 200: RouteAnswer },
+      },
+    },
+    (request, reply) => {
+      const { name } = request.params;
+      return controlWrite(
+        context,
+        { request, reply },
+        {
+          async change(transaction) {
+            const users = await accountsDefaultingTo(transaction, name);
+            if (users.length > 0) {
+              throw new ProblemError('conflict', `it is a default route of: ${users.join(', ')}`);
+            }
+            const route = await markDeleted(transaction, name);
+            if (!route) throw noSuchRoute();
+            return { status: 200, body: routeAnswer(route, { complete: true }) };
+          },
+        },
+      );
+    },
+  );
+}

@@ -1,0 +1,57 @@
+import { Type } from 'typebox';
+import { findAccount } from '../../store/control/accounts.ts';
+import { putRoute as storeRoute } from '../../store/control/routes.ts';
+import type { Queryable } from '../../store/database.ts';
+import type { ApiContext, ApiInstance } from '../context.ts';
+import { controlWrite } from '../control-write.ts';
+import { invalid } from '../validation.ts';
+import {
+  RouteAnswer,
+  RouteBody,
+  readRoute,
+  routeAnswer,
+  routeNamePattern,
+  unknownAccount,
+} from './route-fields.ts';
+
+export function putRoute(app: ApiInstance, context: ApiContext): void {
+  app.put(
+    '/v1/routes/:name',
+    {
+      config: { scope: 'admin', errors: ['not_available'] },
+      schema: {
+        summary: 'Make a route, or replace it as a whole',
+        description: 'Messages that wait for the route are sent by its new settings.',
+        tags: ['routes'],
+        params: Type.Object({
+          name: Type.String({
+            pattern: routeNamePattern,
+            description: 'up to 64 of a-z, 0-9, ".", "_", "-"; the first and the last a letter or digit',
+          }),
+        }),
+        body: RouteBody,
+        response: { 200: RouteAnswer, 201: RouteAnswer },
+      },
+    },
+    (request, reply) => {
+      const fields = readRoute(context, { name: request.params.name, body: request.body });
+      return controlWrite(
+        context,
+        { request, reply },
+        {
+          async change(transaction) {
+            await checkAccounts(transaction, fields.accounts ?? []);
+            const { route, created } = await storeRoute(transaction, fields);
+            return { status: created ? 201 : 200, body: routeAnswer(route, { complete: true }) };
+          },
+        },
+      );
+    },
+  );
+}
+
+async function checkAccounts(transaction: Queryable, ids: readonly number[]): Promise<void> {
+  for (const [index, id] of ids.entries()) {
+    if (!(await findAccount(transaction, id))) throw invalid('body', [unknownAccount(index)]);
+  }
+}

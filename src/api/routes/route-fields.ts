@@ -1,0 +1,172 @@
+import { type Static, Type } from 'typebox';
+import type { Connector } from '../../connectors/connector.ts';
+import { type ErrorItem, ProblemError } from '../../message/error-codes.ts';
+import { concurrencyDefault, type RetryPolicy, type Route, retryDefaults } from '../../message/route.ts';
+import type { RouteFields } from '../../store/control/routes.ts';
+import type { ApiContext } from '../context.ts';
+import { invalid } from '../validation.ts';
+import { parseAccountId } from './account-fields.ts';
+
+const concurrencyMax = 1_000;
+const ratePerSecondMax = 1_000_000;
+const attemptsMax = 1_000;
+const dayMs = 86_400_000;
+/** Messages are kept for weeks; one that could not be sent for this long is given up. */
+const expireAfterMaxMs = 14 * dayMs;
+const accountsMax = 1_000;
+/** A path part and a label of metrics: no case to confuse, nothing to encode. */
+export const routeNamePattern = '^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$';
+
+const channels = ['sms', 'email', 'webhook'] as const;
+
+const Retry = Type.Object(
+  {
+    attemptsMax: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: attemptsMax, default: retryDefaults.attemptsMax }),
+    ),
+    backoffMinMs: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: dayMs, default: retryDefaults.backoffMinMs }),
+    ),
+    backoffMaxMs: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: dayMs, default: retryDefaults.backoffMaxMs }),
+    ),
+    expireAfterMs: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: expireAfterMaxMs, default: retryDefaults.expireAfterMs }),
+    ),
+  },
+  {
+    additionalProperties: false,
+    description:
+      'Waits begin at `backoffMinMs`, double up to `backoffMaxMs`, with full jitter; a message is given up after ' +
+      '`attemptsMax` attempts, or `expireAfterMs` after it was accepted.',
+  },
+);
+
+/** The connector's own options stand beside these fields, so that further fields are its to judge. */
+export const RouteBody = Type.Object(
+  {
+    connector: Type.String({ description: 'such as `http`' }),
+    channel: Type.Optional(
+      Type.Enum([...channels], { description: 'fixes what `to` may be: E.164, an address, a URL' }),
+    ),
+    ratePerSecond: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: ratePerSecondMax })),
+    concurrency: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: concurrencyMax,
+        default: concurrencyDefault,
+        description: 'requests at once',
+      }),
+    ),
+    retry: Type.Optional(Retry),
+    onUncertain: Type.Optional(
+      Type.Enum(['resend', 'hold'], {
+        description:
+          'what to do with sends of which nobody knows how they ended; `hold` is not available yet',
+      }),
+    ),
+    accounts: Type.Optional(
+      Type.Array(Type.String(), {
+        minItems: 1,
+        maxItems: accountsMax,
+        uniqueItems: true,
+        description: 'the accounts that may send through it; all when absent',
+      }),
+    ),
+    breaker: Type.Optional(Type.Unknown({ description: 'not available yet' })),
+  },
+  { description: "The fields below and the connector's own options." },
+);
+
+/** To administrators; others see the first three fields. */
+export const RouteAnswer = Type.Object(
+  {
+    name: Type.String(),
+    connector: Type.String(),
+    channel: Type.Union([Type.String(), Type.Null()]),
+  },
+  { additionalProperties: true },
+);
+
+export function routeAnswer(route: Route, settings: { complete: boolean }) {
+  const shown = { name: route.name, connector: route.connector, channel: route.channel ?? null };
+  if (!settings.complete) return shown;
+  return {
+    ...route.options,
+    ...shown,
+    ratePerSecond: route.ratePerSecond ?? null,
+    concurrency: route.concurrency,
+    retry: route.retry,
+    onUncertain: route.onUncertain,
+    accounts: route.accounts?.map(String) ?? null,
+    paused: route.paused,
+    createdAt: route.createdAt.toISOString(),
+    updatedAt: route.updatedAt.toISOString(),
+  };
+}
+
+/** @throws ProblemError with every fault of the body, the connector's options included. */
+export function readRoute(
+  { connectors }: ApiContext,
+  input: { name: string; body: Static<typeof RouteBody> },
+): RouteFields {
+  const { connector: connectorName, channel, ratePerSecond, concurrency, ...rest } = input.body;
+  const { retry, onUncertain, accounts, breaker, ...options } = rest;
+  const connector = connectors.get(connectorName);
+  if (!connector) {
+    const names = [...connectors.keys()].join(', ');
+    throw invalid('body', [
+      { pointer: '/connector', code: 'unknown_connector', detail: `must be one of: ${names}` },
+    ]);
+  }
+  const wholeRetry = { ...retryDefaults, ...retry };
+  const accountIds = accounts?.map(parseAccountId);
+  const errors = [
+    ...connector.check(options),
+    ...retryErrors(wholeRetry),
+    ...(accountIds ?? []).flatMap((id, index) => (id === null ? [unknownAccount(index)] : [])),
+  ];
+  if (errors.length > 0) throw invalid('body', errors);
+  refuseUnavailable({ connector, onUncertain, breaker });
+  return {
+    name: input.name,
+    connector: connectorName,
+    ...(channel && { channel }),
+    options,
+    ...(ratePerSecond !== undefined && { ratePerSecond }),
+    concurrency: concurrency ?? concurrencyDefault,
+    retry: wholeRetry,
+    onUncertain: onUncertain ?? connector.onUncertainDefault,
+    ...(accountIds && { accounts: accountIds as number[] }),
+  };
+}
+
+export function unknownAccount(index: number): ErrorItem {
+  return { pointer: `/accounts/${index}`, code: 'unknown_account', detail: 'there is no such account' };
+}
+
+export function noSuchRoute(): ProblemError {
+  return new ProblemError('not_found', 'there is no such route');
+}
+
+function retryErrors({ backoffMinMs, backoffMaxMs }: RetryPolicy): ErrorItem[] {
+  if (backoffMinMs <= backoffMaxMs) return [];
+  const detail = `must not be less than backoffMinMs (${backoffMinMs})`;
+  return [{ pointer: '/retry/backoffMaxMs', code: 'invalid_value', detail }];
+}
+
+function refuseUnavailable(wanted: {
+  connector: Connector;
+  onUncertain: Route['onUncertain'] | undefined;
+  breaker: unknown;
+}): void {
+  const errors: ErrorItem[] = [];
+  const add = (pointer: string, detail: string) => errors.push({ pointer, code: 'not_available', detail });
+  if ((wanted.onUncertain ?? wanted.connector.onUncertainDefault) === 'hold') {
+    add('/onUncertain', '"hold" is not available yet: name "resend"');
+  }
+  if (wanted.breaker !== undefined) add('/breaker', 'is not available yet');
+  if (errors.length > 0) {
+    throw new ProblemError('not_available', `body ${errors[0]!.pointer}: ${errors[0]!.detail}`, { errors });
+  }
+}

@@ -1,0 +1,70 @@
+import { Type } from 'typebox';
+import { ProblemError } from '../../message/error-codes.ts';
+import { schemaVersions } from '../../store/migrate.ts';
+import type { ApiContext, ApiInstance } from '../context.ts';
+
+/** Probes come from several places at once: they share one question to the database. */
+const answerKeptMs = 1_000;
+/** Probes have short time limits themselves; no answer by then is an answer. */
+const checkTimeoutMs = 3_000;
+const retryAfterSeconds = 2;
+
+export function showReadiness(app: ApiInstance, context: ApiContext): void {
+  const check = shared(() => checkDatabase(context));
+  app.get(
+    '/readyz',
+    {
+      config: { scope: 'none', errors: ['unavailable', 'stopping'] },
+      schema: {
+        summary: 'Can this server accept messages?',
+        tags: ['server'],
+        response: { 200: Type.Object({ status: Type.Literal('ready') }) },
+      },
+    },
+    async () => {
+      if (context.lifecycle.stopping) {
+        throw new ProblemError('stopping', 'this server is stopping', { retryAfterSeconds });
+      }
+      const obstacle = await check();
+      if (obstacle) throw new ProblemError('unavailable', obstacle, { retryAfterSeconds });
+      return { status: 'ready' as const };
+    },
+  );
+}
+
+/** Null when messages could be written. */
+async function checkDatabase({ database, log }: ApiContext): Promise<string | null> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<string>((resolve) => {
+    timer = setTimeout(resolve, checkTimeoutMs, 'the database did not answer in time');
+  });
+  const asked = schemaVersions(database).then(
+    ({ needed, present }) =>
+      present === needed ? null : `the schema has version ${present}, this server needs ${needed}`,
+    (err: unknown) => {
+      log.warn({ err }, 'readiness check failed');
+      return 'the database is not reachable';
+    },
+  );
+  try {
+    return await Promise.race([asked, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function shared<Value>(ask: () => Promise<Value>): () => Promise<Value> {
+  let answer: Promise<Value> | undefined;
+  return () => {
+    if (!answer) {
+      answer = ask();
+      const forget = () => {
+        setTimeout(() => {
+          answer = undefined;
+        }, answerKeptMs).unref();
+      };
+      answer.then(forget, forget);
+    }
+    return answer;
+  };
+}

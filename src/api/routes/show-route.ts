@@ -1,0 +1,27 @@
+import { Type } from 'typebox';
+import { allows } from '../../message/api-key.ts';
+import { findRoute } from '../../store/control/routes.ts';
+import type { ApiContext, ApiInstance } from '../context.ts';
+import { noSuchRoute, RouteAnswer, routeAnswer } from './route-fields.ts';
+
+export function showRoute(app: ApiInstance, context: ApiContext): void {
+  app.get(
+    '/v1/routes/:name',
+    {
+      config: { scope: 'read', errors: ['not_found'] },
+      schema: {
+        summary: 'One route',
+        description: 'Only administrators see more than its name, connector and channel.',
+        tags: ['routes'],
+        params: Type.Object({ name: Type.String() }),
+        response: { 200: RouteAnswer },
+      },
+    },
+    async ({ params, caller }) => {
+      const complete = allows(caller.scopes, 'admin');
+      const route = await findRoute(context.database, params.name, complete ? undefined : caller.accountId);
+      if (!route) throw noSuchRoute();
+      return routeAnswer(route, { complete });
+    },
+  );
+}

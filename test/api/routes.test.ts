@@ -1,0 +1,135 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startApi, type TestApi } from './start-api.ts';
+
+let api: TestApi;
+const url = 'https://provider.example/messages';
+const secret = 'Bearer provider-secret';
+
+beforeAll(async () => {
+  api = await startApi();
+});
+
+afterAll(() => api.stop());
+
+test('a route is made with the documented defaults, replaced as a whole, and deleted', async () => {
+  const made = await api.call('PUT', '/v1/routes/main', { body: { connector: 'http', url } });
+  expect(made.status).toBe(201);
+  expect(made.json).toMatchObject({
+    name: 'main',
+    connector: 'http',
+    channel: null,
+    url,
+    ratePerSecond: null,
+    concurrency: 64,
+    retry: { attemptsMax: 50, backoffMinMs: 1_000, backoffMaxMs: 900_000, expireAfterMs: 86_400_000 },
+    onUncertain: 'resend',
+    accounts: null,
+    paused: false,
+  });
+  expect((await api.call('GET', '/v1/routes/main')).json).toEqual(made.json);
+  const version = api.context.control.routeByName('main')?.version;
+
+  const body = { connector: 'http', url, channel: 'sms', ratePerSecond: 2.5, retry: { attemptsMax: 3 } };
+  const replaced = await api.call('PUT', '/v1/routes/main', { body });
+  expect(replaced.status).toBe(200);
+  expect(replaced.json).toMatchObject({ channel: 'sms', ratePerSecond: 2.5 });
+  expect(replaced.json.retry).toMatchObject({ attemptsMax: 3, backoffMinMs: 1_000 });
+  expect(api.context.control.routeByName('main')?.version).toBe(version! + 1);
+
+  const { id } = api.context.control.routeByName('main')!;
+  expect((await api.call('DELETE', '/v1/routes/main')).json.name).toBe('main');
+  expect((await api.call('GET', '/v1/routes/main')).status).toBe(404);
+  expect((await api.call('DELETE', '/v1/routes/main')).status).toBe(404);
+  expect(api.context.control.routeByName('main')).toBeUndefined();
+  expect(api.context.control.routeById(id)).toMatchObject({ deleted: true, channel: 'sms' });
+});
+
+test('only administrators see the settings of a route', async () => {
+  const { key } = await api.makeAccount('Reader', ['read']);
+  await api.call('PUT', '/v1/routes/guarded', {
+    body: { connector: 'http', url, headers: { authorization: secret } },
+  });
+  expect((await api.call('GET', '/v1/routes/guarded')).json.headers).toEqual({ authorization: secret });
+
+  const shown = await api.call('GET', '/v1/routes/guarded', { key });
+  expect(shown.json).toEqual({ name: 'guarded', connector: 'http', channel: null });
+  const listed = await api.call('GET', '/v1/routes', { key });
+  expect(listed.json.data).toContainEqual(shown.json);
+  expect(shown.text + listed.text).not.toContain('secret');
+  for (const method of ['PUT', 'DELETE']) {
+    const answer = await api.call(method, '/v1/routes/guarded', { key, body: { connector: 'http', url } });
+    expect(answer.status).toBe(403);
+  }
+});
+
+test('a route of one account is not there for another', async () => {
+  const mine = await api.makeAccount('Mine', ['read']);
+  const other = await api.makeAccount('Not mine', ['read']);
+  await api.call('PUT', '/v1/routes/exclusive', { body: { connector: 'http', url, accounts: [mine.id] } });
+  const names = async (key: string) =>
+    (await api.call('GET', '/v1/routes', { key })).json.data.map(({ name }: { name: string }) => name);
+  expect(await names(mine.key)).toContain('exclusive');
+  expect(await names(other.key)).not.toContain('exclusive');
+  expect((await api.call('GET', '/v1/routes/exclusive', { key: mine.key })).status).toBe(200);
+  expect((await api.call('GET', '/v1/routes/exclusive', { key: other.key })).status).toBe(404);
+});
+
+test('pages of routes go by name and skip nothing', async () => {
+  for (const name of ['z-last', 'a-first', 'm.middle', 'm-middle']) {
+    await api.call('PUT', `/v1/routes/${name}`, { body: { connector: 'http', url } });
+  }
+  const whole = (await api.call('GET', '/v1/routes?limit=200')).json;
+  const seen: { name: string }[] = [];
+  for (let next: string | null = ''; next !== null; ) {
+    const page: { data: { name: string }[]; next: string | null } = (
+      await api.call('GET', `/v1/routes?limit=1${next && `&after=${next}`}`)
+    ).json;
+    seen.push(...page.data);
+    next = page.next;
+  }
+  expect(seen).toEqual(whole.data);
+  const names = seen.map(({ name }) => name);
+  expect(names).toEqual([...names].sort());
+});
+
+const good = { connector: 'http', url };
+test.each<[Record<string, unknown>, string]>([
+  [{}, '/connector'],
+  [{ connector: 'pigeon' }, '/connector'],
+  [{ connector: 'http' }, '/url'],
+  [{ connector: 'http', url: 'ftp://x' }, '/url'],
+  [{ ...good, colour: 'red' }, '/colour'],
+  [{ ...good, channel: 'fax' }, '/channel'],
+  [{ ...good, concurrency: 0 }, '/concurrency'],
+  [{ ...good, concurrency: 1_001 }, '/concurrency'],
+  [{ ...good, ratePerSecond: 0 }, '/ratePerSecond'],
+  [{ ...good, ratePerSecond: '5' }, '/ratePerSecond'],
+  [{ ...good, retry: { attemptsMax: 0 } }, '/retry/attemptsMax'],
+  [{ ...good, retry: { backoffMinMs: 5_000, backoffMaxMs: 1_000 } }, '/retry/backoffMaxMs'],
+  [{ ...good, retry: { tries: 1 } }, '/retry/tries'],
+  [{ ...good, accounts: [] }, '/accounts'],
+  [{ ...good, accounts: ['nobody'] }, '/accounts/0'],
+  [{ ...good, accounts: ['1', '999999'] }, '/accounts/1'],
+])('%j is refused with its place', async (body, pointer) => {
+  const answer = await api.call('PUT', '/v1/routes/bad', { body });
+  expect([answer.status, answer.json.code]).toEqual([422, 'validation_failed']);
+  expect(answer.json.errors.map((error: { pointer: string }) => error.pointer)).toContain(pointer);
+});
+
+test.each([{ onUncertain: 'hold' }, { breaker: { failures: 5 } }])(
+  '%j is refused as long as it would not be obeyed',
+  async (more) => {
+    const answer = await api.call('PUT', '/v1/routes/bad', { body: { ...good, ...more } });
+    expect([answer.status, answer.json.code]).toEqual([422, 'not_available']);
+  },
+);
+
+test.each(['pause', 'resume', 'test'])('POST …/%s says that it is not available', async (verb) => {
+  const answer = await api.call('POST', `/v1/routes/main/${verb}`);
+  expect([answer.status, answer.json.code]).toEqual([422, 'not_available']);
+});
+
+test.each(['Upper', '-x', 'x-', 'a b', `a${'b'.repeat(64)}`, 'é'])('the name %j is refused', async (name) => {
+  const answer = await api.call('PUT', `/v1/routes/${encodeURIComponent(name)}`, { body: good });
+  expect(answer.status).toBe(422);
+});

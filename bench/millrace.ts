@@ -12,6 +12,7 @@ const stopTimeoutMs = 30_000;
 const uploadTimeoutMs = 1_200_000;
 const uploadReadBytes = 1 << 20;
 const pollEveryMs = 50;
+const pagesMax = 100;
 
 export interface BatchCounts {
   accepted: number;
@@ -45,6 +46,8 @@ export interface Millrace {
   uploadOpen(route: string, file: string): Promise<Batch>;
   closeBatch(id: string): Promise<void>;
   batch(id: string): Promise<Batch>;
+  /** Searches by recipient, page after page, until the message with this reference turns up; its id. */
+  find(wanted: { to: string; ref: string }): Promise<string>;
   /** Waits until the batch has nothing left to do; fails at the deadline, or when a message did not end as sent. */
   waitSent(id: string, timeoutMs: number): Promise<Batch>;
   stop(): Promise<void>;
@@ -102,6 +105,7 @@ export async function startMillrace(options: {
     async closeBatch(id) {
       await call('POST', `/v1/batches/${id}/close`, {});
     },
+    find: (wanted) => find({ call, ...wanted }),
     waitSent: (id, timeoutMs) => waitSent({ batch, id, timeoutMs }),
     async stop() {
       await dispatcher.close();
@@ -160,6 +164,24 @@ function createCall({ url, dispatcher }: { url: string; dispatcher: Agent }) {
     if (answer.statusCode >= 300) throw new Error(`${method} ${path} answered ${answer.statusCode}: ${text}`);
     return (text === '' ? undefined : JSON.parse(text)) as Body;
   };
+}
+
+interface Page {
+  data: { id: string; ref: string }[];
+  next: string | null;
+}
+
+async function find(options: { call: Millrace['call']; to: string; ref: string }): Promise<string> {
+  const { call, to, ref } = options;
+  let after = '';
+  for (let page = 0; page < pagesMax; page++) {
+    const { data, next } = await call<Page>('GET', `/v1/messages?to=${encodeURIComponent(to)}${after}`);
+    const found = data.find((message) => message.ref === ref);
+    if (found) return found.id;
+    if (next === null) break;
+    after = `&after=${next}`;
+  }
+  throw new Error(`the message to ${to} with the reference ${ref} is not found`);
 }
 
 async function waitSent(options: {

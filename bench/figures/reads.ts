@@ -57,13 +57,8 @@ export const reads: Figure = {
 async function findIds(millrace: Millrace, { samples }: Data): Promise<string[]> {
   const every = Math.max(1, Math.floor(samples.length / idsRead));
   const ids: string[] = [];
-  for (const { to } of samples.filter((_, index) => index % every === 0)) {
-    const found = await millrace.call<{ data: { id: string }[] }>(
-      'GET',
-      `/v1/messages?to=${encodeURIComponent(to)}`,
-    );
-    ids.push(...found.data.map(({ id }) => id));
-  }
+  for (const sample of samples.filter((_, index) => index % every === 0))
+    ids.push(await millrace.find(sample));
   return ids;
 }
 

@@ -1,0 +1,213 @@
+import type { Clock } from '../lib/clock.ts';
+import { MinHeap } from '../lib/min-heap.ts';
+import type { PendingRow } from '../store/delivery/read-pending.ts';
+import type { ChunkWork } from './chunk-work.ts';
+import { type Hint, hintAgeMsMax } from './hint.ts';
+import { Lane, type LaneKey, laneKeysMax } from './lane.ts';
+import type { PendingChunk } from './pending-chunk.ts';
+import type { Tenure } from './tenure.ts';
+
+export interface BacklogSettings {
+  clock: Clock;
+  tenures: () => ReadonlyMap<number, Tenure>;
+  weightOf: (accountId: number) => number;
+  /** A lane has another key to load, or another message to send. */
+  onDue: (lane: Lane) => void;
+  /** The retries of a loaded chunk can be sent. */
+  onWoken: (chunk: PendingChunk, messages: number) => void;
+}
+
+/** Keys that are due later are left to the database: everything is read again before then. */
+export const keepDueWithinMs = 90_000;
+/** How long a chunk that left memory is remembered at least; longer than a hint is honoured. */
+const leftForMs = 5_000;
+/** A timer may not be set for longer. */
+const timerMsMax = 60_000;
+
+/** A read of pending keys that is on its way. */
+export interface PendingRead {
+  readonly beganAtMs: number;
+}
+
+/**
+ * The unfinished chunks that this worker knows of, by lane and by time. What it knows is a cache of
+ * `pending`, capped for each lane, never in total: a backlog of one lane must not hide the next customer.
+ *
+ * A chunk is taken in once: reads and hints overlap, and may be late. Those of before the tenure are not
+ * believed, and chunks that left memory are remembered until no read that began before then can still bring them.
+ */
+export class Backlog {
+  readonly #settings: BacklogSettings;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #waiting = new MinHeap<PendingChunk>();
+  readonly #reads = new Set<PendingRead>();
+  #timer: NodeJS.Timeout | undefined;
+  #timerAtMs = Number.POSITIVE_INFINITY;
+
+  constructor(settings: BacklogSettings) {
+    this.#settings = settings;
+  }
+
+  get lanes(): IterableIterator<Lane> {
+    return this.#lanes.values();
+  }
+
+  beginRead(): PendingRead {
+    const read = { beganAtMs: this.#settings.clock.monotonicMs() };
+    this.#reads.add(read);
+    return read;
+  }
+
+  endRead(read: PendingRead): void {
+    this.#reads.delete(read);
+  }
+
+  /** Takes in what a read found. */
+  takeRow(row: PendingRow, read: PendingRead): void {
+    const tenure = this.#settings.tenures().get(row.shard);
+    if (tenure === undefined || tenure.sinceMs > read.beganAtMs) return;
+    if (row.dueInMs > keepDueWithinMs) return;
+    this.#take(tenure, row, {
+      remaining: row.remaining,
+      dueAtMs: this.#settings.clock.monotonicMs() + row.dueInMs,
+      fresh: false,
+    });
+  }
+
+  /** Takes in what intake has just stored. */
+  takeHint(hint: Hint): void {
+    const tenure = this.#settings.tenures().get(hint.shard);
+    const nowMs = this.#settings.clock.monotonicMs();
+    if (tenure === undefined || tenure.sinceMs > hint.committedAtMs) return;
+    if (nowMs - hint.committedAtMs >= hintAgeMsMax) return;
+    this.#take(tenure, hint, { remaining: null, dueAtMs: nowMs, fresh: true, stored: hint.stored });
+  }
+
+  /** All that remains of a chunk waits until `dueAtMs`. */
+  wait(chunk: PendingChunk, remaining: Uint8Array | null, dueAtMs: number): void {
+    chunk.place = 'waiting';
+    chunk.fresh = false;
+    chunk.remaining = remaining;
+    chunk.dueAtMs = dueAtMs;
+    if (dueAtMs - this.#settings.clock.monotonicMs() > keepDueWithinMs) this.leave(chunk);
+    else this.#wakeAt(chunk, dueAtMs);
+  }
+
+  /** Looks at a loaded chunk again when the first of its retries is due. */
+  wakeWork(work: ChunkWork): void {
+    if (work.waitingMessages === 0 || work.closed) return;
+    const dueAtMs = work.nextDueAtMs;
+    if (dueAtMs >= work.wakeAtMs) return;
+    work.wakeAtMs = dueAtMs;
+    this.#wakeAt(work.chunk, dueAtMs);
+  }
+
+  /** The chunk is done, or nothing of it is due for long. */
+  leave(chunk: PendingChunk): void {
+    if (!chunk.tenure.chunks.delete(chunk.id)) return;
+    chunk.tenure.left.set(chunk.id, this.#settings.clock.monotonicMs());
+    chunk.lane.chunks--;
+  }
+
+  /** The tenures have ended. Lanes drop their keys when they come across them. */
+  drop(tenures: readonly Tenure[]): void {
+    for (const tenure of tenures) {
+      for (const chunk of tenure.chunks.values()) chunk.lane.chunks--;
+      tenure.chunks.clear();
+      tenure.left.clear();
+    }
+  }
+
+  /** Wakes what is due, and forgets what need not be remembered. */
+  runOnce(): void {
+    const nowMs = this.#settings.clock.monotonicMs();
+    while (this.#waiting.minKey <= nowMs) this.#wake(this.#waiting.pop()!, nowMs);
+    this.#timerAtMs = Number.POSITIVE_INFINITY;
+    this.#setTimer();
+  }
+
+  forgetLeft(): void {
+    let untilMs = this.#settings.clock.monotonicMs() - leftForMs;
+    for (const read of this.#reads) untilMs = Math.min(untilMs, read.beganAtMs);
+    for (const tenure of this.#settings.tenures().values()) {
+      // Oldest first.
+      for (const [id, atMs] of tenure.left) {
+        if (atMs >= untilMs) break;
+        tenure.left.delete(id);
+      }
+    }
+    for (const [key, lane] of this.#lanes) {
+      if (lane.chunks === 0 && lane.due === 0 && !lane.active && !lane.wantsLoad) this.#lanes.delete(key);
+    }
+  }
+
+  /** Accounts may have other weights now. */
+  refreshWeights(): void {
+    for (const lane of this.#lanes.values()) lane.weight = this.#settings.weightOf(lane.key.accountId);
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #take(
+    tenure: Tenure,
+    key: LaneKey & { chunkId: string; batch: string | null; count: number },
+    chunk: Pick<PendingChunk, 'remaining' | 'dueAtMs' | 'fresh' | 'stored'>,
+  ): void {
+    const { chunkId } = key;
+    if (tenure.state !== 'held' || tenure.chunks.has(chunkId) || tenure.left.has(chunkId)) return;
+    const lane = this.#laneOf(key);
+    if (lane.chunks >= laneKeysMax) {
+      lane.overflown = true;
+      return;
+    }
+    const { batch, count } = key;
+    const taken: PendingChunk = { id: chunkId, tenure, lane, batch, count, place: 'waiting', ...chunk };
+    tenure.chunks.set(chunkId, taken);
+    lane.chunks++;
+    if (taken.dueAtMs > this.#settings.clock.monotonicMs()) {
+      this.#wakeAt(taken, taken.dueAtMs);
+    } else {
+      lane.enqueue(taken);
+      this.#settings.onDue(lane);
+    }
+  }
+
+  #laneOf({ accountId, routeId, priority }: LaneKey): Lane {
+    const key = `${accountId}/${routeId}/${priority}`;
+    let lane = this.#lanes.get(key);
+    if (lane === undefined) {
+      lane = new Lane({ accountId, routeId, priority }, this.#settings.weightOf(accountId));
+      this.#lanes.set(key, lane);
+    }
+    return lane;
+  }
+
+  #wakeAt(chunk: PendingChunk, dueAtMs: number): void {
+    this.#waiting.push(dueAtMs, chunk);
+    this.#setTimer();
+  }
+
+  #wake(chunk: PendingChunk, nowMs: number): void {
+    if (chunk.tenure.state !== 'held' || !chunk.tenure.chunks.has(chunk.id)) return;
+    const { work } = chunk;
+    if (work !== undefined && !work.closed) {
+      const messages = work.wake(nowMs);
+      this.wakeWork(work);
+      if (messages > 0) this.#settings.onWoken(chunk, messages);
+    } else if (chunk.place === 'waiting' && chunk.dueAtMs <= nowMs) {
+      chunk.lane.enqueue(chunk);
+      this.#settings.onDue(chunk.lane);
+    }
+  }
+
+  #setTimer(): void {
+    const atMs = this.#waiting.minKey;
+    if (atMs >= this.#timerAtMs) return;
+    clearTimeout(this.#timer);
+    this.#timerAtMs = atMs;
+    const delayMs = Math.min(Math.max(atMs - this.#settings.clock.monotonicMs(), 1), timerMsMax);
+    this.#timer = setTimeout(() => this.runOnce(), delayMs);
+  }
+}

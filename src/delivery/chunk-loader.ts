@@ -1,0 +1,230 @@
+import type { Clock } from '../lib/clock.ts';
+import { Fifo } from '../lib/fifo.ts';
+import { decodeChunk, splitFrame } from '../message/chunk-codec.ts';
+import { type MessageDefaults, priorityNumber } from '../message/fields.ts';
+import { foldOutcomes } from '../message/fold-outcomes.ts';
+import { shardOf } from '../message/id.ts';
+import type { ChunkOutcomeRow } from '../store/delivery/load-chunks.ts';
+import { ChunkWork } from './chunk-work.ts';
+import { DefaultsCache } from './defaults-cache.ts';
+import type { ChunkStore } from './delivery-store.ts';
+import type { Lane } from './lane.ts';
+import type { PendingChunk } from './pending-chunk.ts';
+
+export interface ChunkLoaderSettings {
+  store: ChunkStore;
+  clock: Clock;
+  /** The database's clock at a moment of the monotonic one. */
+  databaseNowMs: (monotonicMs: number) => number;
+  /** Messages that a lane should have loaded and unsent, 0 for one that cannot send. */
+  readyWanted: (lane: Lane) => number;
+  onLoaded: (work: ChunkWork) => void;
+  /** The lane's route can take nothing at the moment. */
+  isStuck: (lane: Lane) => boolean;
+  onError: (error: unknown) => void;
+}
+
+/** Bytes of loaded messages at most, about. Beyond it, chunks of routes that cannot send give way. */
+const loadedSizeMax = 32 * 1_048_576;
+/** Reads at the same time. */
+const readsMax = 2;
+/** Chunks and messages of one read. */
+const readChunksMax = 256;
+const readMessagesMax = 8_000;
+/** Wait after a read that failed. */
+const retryMs = 250;
+
+interface ChunksRead {
+  stored: Map<string, { codec: number; payload: Uint8Array }>;
+  outcomes: Map<string, ChunkOutcomeRow[]>;
+  defaults: Map<string, MessageDefaults | undefined>;
+}
+
+/** Brings the messages of due chunks into memory, for the lanes that can send them, within a bound. */
+export class ChunkLoader {
+  readonly #settings: ChunkLoaderSettings;
+  readonly #interactive = new Fifo<Lane>();
+  readonly #bulk = new Fifo<Lane>();
+  readonly #loaded = new Set<ChunkWork>();
+  readonly #defaults: DefaultsCache;
+  #loadedSize = 0;
+  #reads = 0;
+  #scheduled = false;
+
+  constructor(settings: ChunkLoaderSettings) {
+    this.#settings = settings;
+    this.#defaults = new DefaultsCache(settings.store);
+  }
+
+  get loadedSize(): number {
+    return this.#loadedSize;
+  }
+
+  /** The lane may have room for more, or more to load. */
+  want(lane: Lane): void {
+    if (lane.wantsLoad || lane.due === 0 || lane.ready >= this.#settings.readyWanted(lane)) return;
+    lane.wantsLoad = true;
+    (lane.key.priority === priorityNumber.interactive ? this.#interactive : this.#bulk).push(lane);
+    if (this.#scheduled) return;
+    // Once for all the keys that a read or a batch of hints brings.
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      this.#pump();
+    });
+  }
+
+  /** The chunk leaves memory. */
+  release(work: ChunkWork): void {
+    if (!this.#loaded.delete(work)) return;
+    this.#loadedSize -= work.size;
+    work.dropText();
+    work.chunk.work = undefined;
+    this.#pump();
+  }
+
+  #pump(): void {
+    while (this.#reads < readsMax && this.#interactive.length + this.#bulk.length > 0 && this.#hasRoom()) {
+      const chunks = this.#collect();
+      if (chunks.length === 0) continue;
+      const [complete, others] = split(chunks, (chunk) => chunk.stored !== undefined && chunk.fresh);
+      const defaults = this.#defaults.peek(complete.map((chunk) => chunk.batch));
+      if (defaults) this.#place(complete, { stored: new Map(), outcomes: new Map(), defaults });
+      else others.push(...complete);
+      if (others.length > 0) void this.#read(others);
+    }
+  }
+
+  #hasRoom(): boolean {
+    return this.#loadedSize < loadedSizeMax || this.#evict();
+  }
+
+  /** Puts chunks back into their lanes' queues whose routes cannot send: they can be read again. */
+  #evict(): boolean {
+    for (const work of this.#loaded) {
+      if (this.#loadedSize < loadedSizeMax) return true;
+      const { chunk } = work;
+      // What is not recorded yet would be missing when the chunk is read again.
+      const idle = work.inFlight === 0 && chunk.tenure.unrecorded === 0 && !work.closed;
+      if (!idle || work.ready === 0 || !this.#settings.isStuck(chunk.lane)) continue;
+      chunk.lane.ready -= work.ready;
+      work.ready = 0;
+      this.#loaded.delete(work);
+      this.#loadedSize -= work.size;
+      chunk.work = undefined;
+      chunk.fresh = false;
+      chunk.lane.enqueue(chunk);
+    }
+    return this.#loadedSize < loadedSizeMax;
+  }
+
+  /** The next keys of the lanes that want some, interactive lanes first. */
+  #collect(): PendingChunk[] {
+    const chunks: PendingChunk[] = [];
+    let messages = 0;
+    for (const lanes of [this.#interactive, this.#bulk]) {
+      while (lanes.length > 0 && messages < readMessagesMax && chunks.length < readChunksMax) {
+        const lane = lanes.shift()!;
+        lane.wantsLoad = false;
+        let room = this.#settings.readyWanted(lane) - lane.ready;
+        while (room > 0 && messages < readMessagesMax && chunks.length < readChunksMax) {
+          const chunk = lane.shiftDue();
+          if (chunk === undefined) break;
+          chunk.place = 'loading';
+          chunks.push(chunk);
+          room -= chunk.count;
+          messages += chunk.count;
+        }
+      }
+    }
+    return chunks;
+  }
+
+  async #read(chunks: PendingChunk[]): Promise<void> {
+    const { store, clock, onError } = this.#settings;
+    this.#reads++;
+    try {
+      const known = chunks.filter((chunk) => !chunk.fresh);
+      const missing = chunks.filter((chunk) => chunk.stored === undefined);
+      const [rows, outcomes, defaults] = await Promise.all([
+        missing.length > 0 ? store.loadChunks(keysOf(missing)) : [],
+        known.length > 0 ? store.loadOutcomes(keysOf(known)) : [],
+        this.#defaults.load(chunks.map((chunk) => chunk.batch)),
+      ]);
+      const stored = new Map(rows.map((row) => [row.id, row]));
+      this.#place(chunks, { stored, outcomes: byChunk(outcomes), defaults });
+    } catch (error) {
+      onError(error);
+      await clock.sleep(retryMs);
+      for (const chunk of chunks) {
+        chunk.lane.enqueue(chunk);
+        this.want(chunk.lane);
+      }
+    } finally {
+      this.#reads--;
+      this.#pump();
+    }
+  }
+
+  #place(chunks: PendingChunk[], read: ChunksRead): void {
+    for (const chunk of chunks) {
+      if (chunk.tenure.state !== 'held') continue;
+      const work = this.#work(chunk, this.#linesOf(chunk, read), read);
+      chunk.place = 'loaded';
+      chunk.stored = undefined;
+      chunk.work = work;
+      this.#loaded.add(work);
+      this.#loadedSize += work.size;
+      this.#settings.onLoaded(work);
+    }
+  }
+
+  /** No lines when the stored bytes cannot be read: then handling each of the messages fails. */
+  #linesOf(chunk: PendingChunk, read: ChunksRead): string[] {
+    const source = chunk.stored ?? read.stored.get(chunk.id);
+    try {
+      if (source === undefined) throw new Error(`chunk ${chunk.id} is pending but not stored`);
+      return splitFrame(decodeChunk(source.codec, source.payload));
+    } catch (error) {
+      this.#settings.onError(error);
+      return [];
+    }
+  }
+
+  #work(chunk: PendingChunk, lines: string[], read: ChunksRead): ChunkWork {
+    const rows = read.outcomes.get(chunk.id);
+    const nowMs = this.#settings.clock.monotonicMs();
+    const databaseNowMs = this.#settings.databaseNowMs(nowMs);
+    const folded = rows && foldOutcomes(chunk.count, rows);
+    return new ChunkWork(chunk, {
+      lines,
+      defaults: chunk.batch === null ? undefined : read.defaults.get(chunk.batch),
+      folded,
+      nowMs,
+      dueAtMs: (offset) => {
+        const dueAt = rows?.[folded?.row[offset] ?? -1]?.dueAt;
+        return dueAt ? nowMs + dueAt.getTime() - databaseNowMs : nowMs;
+      },
+    });
+  }
+}
+
+function keysOf(chunks: readonly PendingChunk[]): { shards: number[]; ids: string[] } {
+  const shards = new Set<number>();
+  for (const chunk of chunks) shards.add(shardOf(chunk.id));
+  return { shards: [...shards], ids: chunks.map((chunk) => chunk.id) };
+}
+
+function byChunk(rows: readonly ChunkOutcomeRow[]): Map<string, ChunkOutcomeRow[]> {
+  const grouped = new Map<string, ChunkOutcomeRow[]>();
+  for (const row of rows) {
+    const group = grouped.get(row.chunkId);
+    if (group) group.push(row);
+    else grouped.set(row.chunkId, [row]);
+  }
+  return grouped;
+}
+
+function split<Item>(items: readonly Item[], belongs: (item: Item) => boolean): [Item[], Item[]] {
+  return [items.filter(belongs), items.filter((item) => !belongs(item))];
+}

@@ -1,0 +1,9 @@
+import type { Route } from '../message/route.ts';
+
+/** What delivery must know of accounts and routes: a cache that follows the control tables. */
+export interface DeliveryControl {
+  routeById(id: number): Route | undefined;
+  accountById(id: number): { weight: number } | undefined;
+  /** Calls back after each change; the answer ends that. */
+  onChange(listener: () => void): () => void;
+}

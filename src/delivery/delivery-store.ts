@@ -1,0 +1,56 @@
+import type { MessageDefaults } from '../message/fields.ts';
+import type { ShardEpoch } from '../store/delivery/claim-shards.ts';
+import type { FinishedBatch } from '../store/delivery/finish-batches.ts';
+import type { ChunkOutcomeRow, ChunkRow } from '../store/delivery/load-chunks.ts';
+import type { Owners } from '../store/delivery/read-owners.ts';
+import type { PendingKey, PendingRow } from '../store/delivery/read-pending.ts';
+import type { OutcomeFlush } from '../store/delivery/record-outcomes.ts';
+
+/** What ownership asks of the database. */
+export interface OwnershipStore {
+  registerWorker(worker: { id: string; host: string; pid: number }): Promise<void>;
+  /** The database's time, or undefined when the worker's row is gone. */
+  beatWorker(workerId: string): Promise<number | undefined>;
+  removeWorker(workerId: string): Promise<void>;
+  removeSilentWorker(worker: { id: string; beat: string }): Promise<boolean>;
+  readOwners(): Promise<Owners>;
+  readFreeShards(removedWorkers: string[]): Promise<ShardEpoch[]>;
+  claimShards(claim: { workerId: string; free: ShardEpoch[] }): Promise<ShardEpoch[]>;
+  releaseShards(release: { workerId: string; shards: number[] }): Promise<void>;
+  readOwnedShards(workerId: string): Promise<ShardEpoch[]>;
+}
+
+/** What finds work. */
+export interface PendingStore {
+  readRecentPending(read: { shards: number[]; ageMs: number; limit: number }): Promise<PendingRow[]>;
+  readPendingAfter(read: { shards: number[]; after: PendingKey; limit: number }): Promise<PendingRow[]>;
+  readPendingOfLane(read: {
+    shards: number[];
+    lane: { accountId: number; routeId: number; priority: number };
+    after: PendingKey;
+    limit: number;
+  }): Promise<PendingRow[]>;
+  readReleasedBatches(ageMs: number): Promise<string[]>;
+}
+
+/** What fetches the messages of chunks. */
+export interface ChunkStore {
+  loadChunks(keys: { shards: number[]; ids: string[] }): Promise<ChunkRow[]>;
+  loadOutcomes(keys: { shards: number[]; ids: string[] }): Promise<ChunkOutcomeRow[]>;
+  loadBatchDefaults(keys: {
+    shards: number[];
+    ids: string[];
+  }): Promise<{ id: string; defaults: MessageDefaults }[]>;
+}
+
+/** What keeps outcomes. `false`: another worker owns the shard, nothing was written. */
+export interface OutcomeStore {
+  recordOutcomes(flush: OutcomeFlush): Promise<boolean>;
+}
+
+export interface BatchStore {
+  readFinishedBatches(read: { shards: number[]; limit: number }): Promise<FinishedBatch[]>;
+  finishBatch(batch: FinishedBatch): Promise<void>;
+}
+
+export type DeliveryStore = OwnershipStore & PendingStore & ChunkStore & OutcomeStore & BatchStore;

@@ -1,0 +1,314 @@
+import type { Connector } from '../connectors/connector.ts';
+import type { Clock } from '../lib/clock.ts';
+import { limits } from '../message/limits.ts';
+import { Backlog } from './backlog.ts';
+import { ChunkLoader } from './chunk-loader.ts';
+import type { ChunkWork } from './chunk-work.ts';
+import type { DeliveryControl } from './delivery-control.ts';
+import { type DeliveryCounts, noDeliveries } from './delivery-counts.ts';
+import type { DeliveryStore } from './delivery-store.ts';
+import { finishBatches } from './finish-batches.ts';
+import type { FlushRest } from './flush-of.ts';
+import type { Hint } from './hint.ts';
+import type { Lane } from './lane.ts';
+import { Loop } from './loop.ts';
+import { OutcomeBuffer } from './outcome-buffer.ts';
+import { Ownership } from './ownership.ts';
+import { PendingReader } from './pending-reader.ts';
+import { RouteRunner } from './route-runner.ts';
+import type { Tenure } from './tenure.ts';
+
+export interface DeliveryWorkerSettings {
+  store: DeliveryStore;
+  control: DeliveryControl;
+  connectors: ReadonlyMap<string, Connector>;
+  clock: Clock;
+  onError: (error: unknown) => void;
+  /** How long this worker may be silent before others take its shards; 5,000 ms. */
+  leaseMs?: number;
+  /** How long an outcome may wait to be recorded together with others; 40 ms. */
+  flushEveryMs?: number;
+  /** Shards recorded at the same time; 4. The database's pool needs two connections more. */
+  flushesMax?: number;
+  random?: () => number;
+}
+
+export interface LaneStats {
+  accountId: number;
+  routeId: number;
+  priority: number;
+  /** Chunks in memory, and whether there are more in the database. */
+  chunks: number;
+  overflown: boolean;
+  /** Messages loaded and not sent. */
+  ready: number;
+}
+
+export interface DeliveryStats {
+  workerId: string;
+  shards: number;
+  inFlight: number;
+  unrecorded: number;
+  loadedBytes: number;
+  counts: DeliveryCounts;
+  lanes: LaneStats[];
+}
+
+const leaseMsDefault = 5_000;
+const flushEveryMsDefault = 40;
+const flushesMaxDefault = 4;
+/** How often ownership looks around: a shard handed over is idle for two such turns at most. */
+const ownershipEveryMs = 200;
+const readEveryMs = 250;
+const tidyEveryMs = 1_000;
+/** While stopping, how often it is tried whether a shard has come to rest. */
+const stopEveryMs = 20;
+/** Of the time to stop, what is left for recording when requests are cut off. */
+const recordShare = 0.3;
+
+/**
+ * One worker: owns shards, finds their pending chunks, sends their messages as routes and fairness allow, and
+ * records what became of them. Everything below it is a part with one task; this ties them together.
+ */
+export class DeliveryWorker {
+  readonly #settings: DeliveryWorkerSettings;
+  readonly #ownership: Ownership;
+  readonly #backlog: Backlog;
+  readonly #reader: PendingReader;
+  readonly #loader: ChunkLoader;
+  readonly #outcomes: OutcomeBuffer;
+  readonly #runners = new Map<number, RouteRunner>();
+  readonly #counts = noDeliveries();
+  readonly #aborting = new AbortController();
+  /** The database's clock less the monotonic one. */
+  #databaseAheadMs: number;
+  #loops: Loop[] = [];
+  #stopping = false;
+  #stopped: Promise<void> | undefined;
+  #unfollow: (() => void) | undefined;
+
+  constructor(settings: DeliveryWorkerSettings) {
+    this.#settings = settings;
+    const { store, clock, control, onError } = settings;
+    this.#databaseAheadMs = clock.nowMs() - clock.monotonicMs();
+    this.#ownership = new Ownership({
+      store,
+      clock,
+      leaseMs: settings.leaseMs ?? leaseMsDefault,
+      onClaimed: (tenures) => this.#onClaimed(tenures),
+      onLost: (tenures) => this.#onLost(tenures),
+      onBeat: (databaseNowMs) => this.#onBeat(databaseNowMs),
+    });
+    this.#backlog = new Backlog({
+      clock,
+      tenures: () => this.#ownership.tenures,
+      weightOf: (accountId) => control.accountById(accountId)?.weight ?? 1,
+      onDue: (lane) => this.#loader.want(lane),
+      onWoken: (chunk, messages) => this.#offer(chunk.work!, messages),
+    });
+    this.#reader = new PendingReader({
+      store,
+      clock,
+      backlog: this.#backlog,
+      heldShards: () => this.#ownership.heldShards(),
+    });
+    this.#loader = new ChunkLoader({
+      store,
+      clock,
+      databaseNowMs: (ms) => ms + this.#databaseAheadMs,
+      readyWanted: (lane) => this.#runnerOf(lane).readyWanted,
+      isStuck: (lane) => this.#runnerOf(lane).stuck,
+      onLoaded: (work) => this.#onLoaded(work),
+      onError,
+    });
+    this.#outcomes = new OutcomeBuffer({
+      store,
+      clock,
+      flushEveryMs: settings.flushEveryMs ?? flushEveryMsDefault,
+      flushesMax: settings.flushesMax ?? flushesMaxDefault,
+      onRest: (rest) => this.#onRest(rest),
+      onFenced: (tenure) => this.#ownership.lose(tenure),
+      onRoom: () => this.#pumpAll(),
+      onError,
+    });
+  }
+
+  /** Returns at once; shards are claimed and messages sent from now on. */
+  start(): void {
+    if (this.#stopping || this.#loops.length > 0) return;
+    const { clock, onError, store } = this.#settings;
+    this.#unfollow = this.#settings.control.onChange(() => this.#onControlChange());
+    const loop = (everyMs: number, runOnce: () => unknown) => new Loop({ everyMs, clock, onError, runOnce });
+    this.#loops = [
+      loop(ownershipEveryMs, () => this.#ownership.runOnce()),
+      loop(readEveryMs, () => this.#reader.runOnce()),
+      loop(tidyEveryMs, () => this.#backlog.forgetLeft()),
+      loop(tidyEveryMs, () => finishBatches(store, this.#ownership.heldShards())),
+    ];
+  }
+
+  /** Word of chunks that this process has just committed. */
+  hint(hints: readonly Hint[]): void {
+    for (const hint of hints) this.#backlog.takeHint(hint);
+  }
+
+  /** Everything once, in order: for tests that want to know what a turn does. */
+  async runOnce(): Promise<void> {
+    await this.#ownership.runOnce();
+    await this.#reader.runOnce();
+    this.#backlog.forgetLeft();
+    await finishBatches(this.#settings.store, this.#ownership.heldShards());
+  }
+
+  /**
+   * Begins no send any more, lets those on their way end, records them, and hands every shard over as soon as
+   * it is at rest. What has not ended in time is cut off. May be called twice.
+   */
+  stop({ deadlineMs }: { deadlineMs: number }): Promise<void> {
+    this.#stopped ??= this.#stop(deadlineMs);
+    return this.#stopped;
+  }
+
+  stats(): DeliveryStats {
+    const lanes: LaneStats[] = [];
+    for (const { key, chunks, overflown, ready } of this.#backlog.lanes) {
+      lanes.push({ ...key, chunks, overflown, ready });
+    }
+    let inFlight = 0;
+    for (const runner of this.#runners.values()) inFlight += runner.inFlight;
+    return {
+      workerId: this.#ownership.workerId,
+      shards: this.#ownership.tenures.size,
+      inFlight,
+      unrecorded: this.#outcomes.unrecorded,
+      loadedBytes: this.#loader.loadedSize,
+      counts: { ...this.#counts },
+      lanes,
+    };
+  }
+
+  async #stop(deadlineMs: number): Promise<void> {
+    const { clock, onError } = this.#settings;
+    const endMs = clock.monotonicMs() + deadlineMs;
+    this.#stopping = true;
+    this.#unfollow?.();
+    this.#ownership.leaveAll();
+    await Promise.race([Promise.all(this.#loops.map((loop) => loop.stop())), clock.sleep(deadlineMs)]);
+    this.#backlog.close();
+    await this.#restUntil(endMs - deadlineMs * recordShare);
+    this.#aborting.abort(new Error('the worker stops'));
+    await this.#restUntil(endMs);
+    const closing = [...this.#runners.values()].map((runner) => runner.close());
+    const left = Math.max(endMs - clock.monotonicMs(), stopEveryMs);
+    await Promise.race([Promise.allSettled([...closing, this.#ownership.close()]), clock.sleep(left)]).catch(
+      onError,
+    );
+  }
+
+  /** Hands over one shard after the other as they come to rest, until none is left or the time is up. */
+  async #restUntil(endMs: number): Promise<void> {
+    const { clock, onError } = this.#settings;
+    while (this.#ownership.tenures.size > 0 && clock.monotonicMs() < endMs) {
+      await Promise.race([
+        this.#ownership.runOnce().catch(onError),
+        clock.sleep(endMs - clock.monotonicMs()),
+      ]);
+      if (this.#ownership.tenures.size > 0) await clock.sleep(stopEveryMs);
+    }
+  }
+
+  #onClaimed(tenures: readonly Tenure[]): void {
+    this.#reader.noteClaimed(tenures);
+    this.#shareChanged();
+  }
+
+  #onLost(tenures: readonly Tenure[]): void {
+    for (const tenure of tenures) {
+      this.#outcomes.drop(tenure);
+      for (const chunk of tenure.chunks.values()) if (chunk.work) this.#loader.release(chunk.work);
+    }
+    this.#backlog.drop(tenures);
+    this.#shareChanged();
+  }
+
+  #onBeat(databaseNowMs: number): void {
+    this.#databaseAheadMs = databaseNowMs - this.#settings.clock.monotonicMs();
+    // Sends stop when a lease runs out, and go on when it is renewed.
+    this.#pumpAll();
+  }
+
+  #onControlChange(): void {
+    for (const [id, runner] of this.#runners) runner.change(this.#settings.control.routeById(id));
+    this.#backlog.refreshWeights();
+    this.#resume();
+  }
+
+  #shareChanged(): void {
+    for (const [id, runner] of this.#runners) runner.change(this.#settings.control.routeById(id));
+  }
+
+  /** Lanes that could not load, and routes that could not send, may be able to now. */
+  #resume(): void {
+    for (const lane of this.#backlog.lanes) this.#loader.want(lane);
+    this.#pumpAll();
+  }
+
+  #onLoaded(work: ChunkWork): void {
+    this.#backlog.wakeWork(work);
+    if (work.resting) this.#outcomes.add(work, 0);
+    else this.#offer(work, work.ready);
+  }
+
+  #offer(work: ChunkWork, messages: number): void {
+    const { lane } = work.chunk;
+    lane.offer(work, messages);
+    this.#runnerOf(lane).offer(lane);
+  }
+
+  #onRecorded(work: ChunkWork, messages: number): void {
+    this.#backlog.wakeWork(work);
+    this.#outcomes.add(work, messages);
+  }
+
+  #onRest({ work, finished, remaining, dueAtMs }: FlushRest): void {
+    const { chunk } = work;
+    this.#loader.release(work);
+    if (finished) this.#backlog.leave(chunk);
+    else this.#backlog.wait(chunk, remaining, dueAtMs);
+    this.#loader.want(chunk.lane);
+  }
+
+  #pumpAll(): void {
+    for (const runner of this.#runners.values()) runner.pump();
+  }
+
+  #runnerOf(lane: Lane): RouteRunner {
+    const { routeId } = lane.key;
+    let runner = this.#runners.get(routeId);
+    if (runner === undefined) {
+      runner = this.#newRunner(routeId);
+      this.#runners.set(routeId, runner);
+    }
+    return runner;
+  }
+
+  #newRunner(routeId: number): RouteRunner {
+    const { clock, connectors, control, onError, random = Math.random } = this.#settings;
+    const context = {
+      clock,
+      random,
+      connectors,
+      onError,
+      counts: this.#counts,
+      signal: this.#aborting.signal,
+      isStopping: () => this.#stopping,
+      mayBegin: (nowMs: number) =>
+        !this.#stopping && nowMs < this.#ownership.deadlineMs && !this.#outcomes.full,
+      databaseNowMs: (ms: number) => ms + this.#databaseAheadMs,
+      share: () => this.#ownership.tenures.size / limits.shards,
+      onRecorded: (work: ChunkWork, messages: number) => this.#onRecorded(work, messages),
+      onTaken: (lane: Lane) => this.#loader.want(lane),
+    };
+    return new RouteRunner(context, control.routeById(routeId));
+  }
+}

@@ -1,0 +1,80 @@
+import { Fifo } from '../lib/fifo.ts';
+import type { ChunkWork } from './chunk-work.ts';
+import type { PendingChunk } from './pending-chunk.ts';
+
+export interface LaneKey {
+  accountId: number;
+  routeId: number;
+  priority: number;
+}
+
+/** Chunks that one lane keeps in memory; what lies beyond is read when half of them are done. */
+export const laneKeysMax = 10_000;
+
+/** What one account sends through one route with one priority: the unit between which capacity is divided. */
+export class Lane {
+  readonly key: LaneKey;
+  /** The account's share where capacity is short. */
+  weight: number;
+  /** Messages that the lane may still take in this round; below zero it has taken from the next one. */
+  deficit = 0;
+  /** In the ring of its route. */
+  active = false;
+  /** In the loader's queue. */
+  wantsLoad = false;
+  /** Chunks of the lane in memory, wherever they are. */
+  chunks = 0;
+  /** There are keys in the database for which there was no room. */
+  overflown = false;
+  /** Messages that are loaded and can be sent at once. */
+  ready = 0;
+  readonly #due = new Fifo<PendingChunk>();
+  readonly #retries = new Fifo<PendingChunk>();
+  readonly #loaded = new Fifo<ChunkWork>();
+
+  constructor(key: LaneKey, weight: number) {
+    this.key = key;
+    this.weight = weight;
+  }
+
+  /** Takes a key whose time has come. Retries go first: they are older. */
+  enqueue(chunk: PendingChunk): void {
+    chunk.place = 'due';
+    (chunk.remaining === null ? this.#due : this.#retries).push(chunk);
+  }
+
+  /** The next key to load. Keys of a shard that was lost or is being left are dropped on the way. */
+  shiftDue(): PendingChunk | undefined {
+    for (const queue of [this.#retries, this.#due]) {
+      for (let chunk = queue.shift(); chunk; chunk = queue.shift()) {
+        if (chunk.tenure.state === 'held') return chunk;
+      }
+    }
+    return undefined;
+  }
+
+  /** Keys in the queue, dropped ones included. */
+  get due(): number {
+    return this.#retries.length + this.#due.length;
+  }
+
+  /** `messages` more of a loaded chunk can be sent. */
+  offer(work: ChunkWork, messages: number): void {
+    this.ready += messages;
+    if (work.offered) return;
+    work.offered = true;
+    this.#loaded.push(work);
+  }
+
+  /** The chunk whose messages go next. Exhausted and void ones are passed over. */
+  front(): ChunkWork | undefined {
+    for (;;) {
+      const work = this.#loaded.peek();
+      if (work === undefined || (work.ready > 0 && work.chunk.tenure.state === 'held')) return work;
+      this.ready -= work.ready;
+      work.ready = 0;
+      work.offered = false;
+      this.#loaded.shift();
+    }
+  }
+}

@@ -1,0 +1,184 @@
+import type { Clock } from '../lib/clock.ts';
+import type { OutcomeFlush } from '../store/delivery/record-outcomes.ts';
+import type { ChunkWork } from './chunk-work.ts';
+import type { OutcomeStore } from './delivery-store.ts';
+import { type FlushRest, flushOf } from './flush-of.ts';
+import type { Tenure } from './tenure.ts';
+
+export interface OutcomeBufferSettings {
+  store: OutcomeStore;
+  clock: Clock;
+  /** How long an outcome may wait for others of its shard. */
+  flushEveryMs: number;
+  /** Shards recorded at the same time, each in a transaction of its own. */
+  flushesMax: number;
+  /** A chunk came to rest: `finished`, or all that remains of it waits. It may leave memory. */
+  onRest: (rest: FlushRest) => void;
+  /** The fence was closed: another worker owns the shard. */
+  onFenced: (tenure: Tenure) => void;
+  /** There is room again after the buffer was full. */
+  onRoom: () => void;
+  onError: (error: unknown) => void;
+}
+
+/** Outcomes that may wait to be recorded before sends stop: at 100,000 a second, half a second of a slow database. */
+export const unrecordedMax = 50_000;
+/** Wait after a flush that failed, doubled up to the maximum. */
+const retryMs = { min: 50, max: 2_000 };
+
+/** The outcomes of one tenure between their recording here and in the database. */
+interface ShardOutcomes {
+  tenure: Tenure;
+  works: ChunkWork[];
+  flushing: boolean;
+}
+
+/**
+ * Collects outcomes and records them shard by shard, many at a time. One shard has one flush at a time, so
+ * its outcomes are recorded in order; a flush that fails is repeated as it is until it is recorded or the
+ * shard is lost, because nobody knows whether a COMMIT that was not answered took place.
+ */
+export class OutcomeBuffer {
+  readonly #settings: OutcomeBufferSettings;
+  readonly #shards = new Map<Tenure, ShardOutcomes>();
+  /** Shards with something to record: those that wait for the timer, and those whose time has come. */
+  #collecting = new Set<ShardOutcomes>();
+  #due = new Set<ShardOutcomes>();
+  #running = 0;
+  #unrecorded = 0;
+  #wasFull = false;
+  #timer: NodeJS.Timeout | undefined;
+  #idleWaiters: (() => void)[] = [];
+
+  constructor(settings: OutcomeBufferSettings) {
+    this.#settings = settings;
+  }
+
+  get full(): boolean {
+    return this.#unrecorded >= unrecordedMax;
+  }
+
+  get unrecorded(): number {
+    return this.#unrecorded;
+  }
+
+  /** `messages` outcomes were recorded in `work`, or it came to rest without any. */
+  add(work: ChunkWork, messages: number): void {
+    const { tenure } = work.chunk;
+    tenure.unrecorded += messages;
+    this.#unrecorded += messages;
+    this.#wasFull ||= this.full;
+    if (work.dirty) return;
+    work.dirty = true;
+    let shard = this.#shards.get(tenure);
+    if (shard === undefined) {
+      shard = { tenure, works: [], flushing: false };
+      this.#shards.set(tenure, shard);
+    }
+    shard.works.push(work);
+    if (!shard.flushing) this.#collect(shard);
+  }
+
+  /** Records everything now; resolves when nothing is left, by being recorded or by being lost. */
+  async drain(): Promise<void> {
+    this.#fire();
+    if (this.#shards.size === 0) return;
+    await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
+  }
+
+  /** The tenure has ended: what is not on its way to the database is dropped. */
+  drop(tenure: Tenure): void {
+    const shard = this.#shards.get(tenure);
+    if (shard === undefined) return;
+    for (const work of shard.works) {
+      this.#forget(
+        tenure,
+        work.takeGroups().reduce((sum, group) => sum + group.offsets.length, 0),
+      );
+    }
+    shard.works = [];
+    this.#collecting.delete(shard);
+    this.#due.delete(shard);
+    if (!shard.flushing) this.#remove(shard);
+  }
+
+  #collect(shard: ShardOutcomes): void {
+    // Until its turn comes, a shard whose time has come goes on collecting as well.
+    if (!this.#due.has(shard)) this.#collecting.add(shard);
+    this.#timer ??= setTimeout(() => this.#fire(), this.#settings.flushEveryMs);
+  }
+
+  #fire(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    for (const shard of this.#collecting) this.#due.add(shard);
+    this.#collecting.clear();
+    this.#startDue();
+  }
+
+  #startDue(): void {
+    for (const shard of this.#due) {
+      if (this.#running >= this.#settings.flushesMax) break;
+      this.#due.delete(shard);
+      void this.#record(shard);
+    }
+  }
+
+  async #record(shard: ShardOutcomes): Promise<void> {
+    const { tenure } = shard;
+    const works = shard.works;
+    shard.works = [];
+    shard.flushing = true;
+    this.#running++;
+    const { flush, messages, rests } = flushOf(tenure, works, this.#settings.clock.monotonicMs());
+    const recorded = await this.#recordUntilLost(tenure, flush);
+    this.#running--;
+    shard.flushing = false;
+    this.#forget(tenure, messages);
+    if (recorded) for (const rest of rests) this.#settings.onRest(rest);
+    else if (tenure.state !== 'ended') this.#settings.onFenced(tenure);
+    if (shard.works.length > 0) this.#collect(shard);
+    else this.#remove(shard);
+    this.#startDue();
+    if (this.#wasFull && !this.full) {
+      this.#wasFull = false;
+      this.#settings.onRoom();
+    }
+  }
+
+  /** True when recorded. False when the shard was lost, whether or not the last COMMIT took place. */
+  async #recordUntilLost(tenure: Tenure, flush: OutcomeFlush): Promise<boolean> {
+    const { store, clock, onError } = this.#settings;
+    for (let waitMs = retryMs.min; tenure.state !== 'ended'; waitMs = Math.min(2 * waitMs, retryMs.max)) {
+      try {
+        return await store.recordOutcomes(flush);
+      } catch (error) {
+        onError(error);
+        const failedAtMs = clock.monotonicMs();
+        await clock.sleep(waitMs);
+        delay(flush, clock.monotonicMs() - failedAtMs);
+      }
+    }
+    return false;
+  }
+
+  #forget(tenure: Tenure, messages: number): void {
+    tenure.unrecorded -= messages;
+    this.#unrecorded -= messages;
+  }
+
+  #remove(shard: ShardOutcomes): void {
+    this.#shards.delete(shard.tenure);
+    if (this.#shards.size > 0) return;
+    for (const resolve of this.#idleWaiters.splice(0)) resolve();
+  }
+}
+
+/** Ages and due times are told from the moment of the statement. */
+function delay(flush: OutcomeFlush, ms: number): void {
+  for (const row of flush.outcomes) {
+    row.agoMs += ms;
+    if (row.dueInMs !== null) row.dueInMs -= ms;
+  }
+  for (const row of flush.waiting) row.dueInMs -= ms;
+}

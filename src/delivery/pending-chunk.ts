@@ -1,0 +1,26 @@
+import type { Bitmap } from '../message/bitmap.ts';
+import type { ChunkWork } from './chunk-work.ts';
+import type { Lane } from './lane.ts';
+import type { Tenure } from './tenure.ts';
+
+/**
+ * An unfinished chunk whose key is in memory. It is `waiting` for its time, `due` in its lane's queue,
+ * `loading`, or `loaded`: only then are its messages in memory.
+ */
+export interface PendingChunk {
+  readonly id: string;
+  readonly tenure: Tenure;
+  readonly lane: Lane;
+  readonly batch: string | null;
+  readonly count: number;
+  place: 'waiting' | 'due' | 'loading' | 'loaded';
+  /** Offsets still to do, null for all. */
+  remaining: Bitmap | null;
+  /** On the monotonic clock. */
+  dueAtMs: number;
+  /** Certainly without recorded outcomes: it was stored a moment ago, by this process. */
+  fresh: boolean;
+  /** The messages as they were stored, when they came along with a hint. */
+  stored?: { codec: number; payload: Uint8Array } | undefined;
+  work?: ChunkWork | undefined;
+}

@@ -1,0 +1,126 @@
+import type { Clock } from '../lib/clock.ts';
+import type { PendingRow } from '../store/delivery/read-pending.ts';
+import type { Backlog } from './backlog.ts';
+import type { PendingStore } from './delivery-store.ts';
+import { type Lane, laneKeysMax } from './lane.ts';
+import type { Tenure } from './tenure.ts';
+
+export interface PendingReaderSettings {
+  store: PendingStore;
+  clock: Clock;
+  backlog: Backlog;
+  /** Shards whose chunks may be sent. */
+  heldShards: () => number[];
+}
+
+/** Every read looks this far back by the time in the ids: most transactions commit within it. */
+const shortOverlapMs = 2_000;
+/**
+ * An id is made before its transaction commits, and a commit may come late: the longest intake transaction
+ * takes 15 s (statement limit and client's grace), and the clocks of two primaries may differ by a few seconds.
+ */
+const longOverlapMs = 20_000;
+/** One read in so many looks back the whole overlap. */
+const longEveryReads = 8;
+const pageRows = 2_000;
+/** Whatever was missed, and whatever was due too late to be kept, is found by reading everything. */
+const readAllEveryMs = 60_000;
+const releasedEveryMs = 1_000;
+const releasedAgeMs = 30_000;
+
+const firstKey = { chunkId: '00000000-0000-0000-0000-000000000000', shard: -1 };
+
+/** Finds the pending chunks of the owned shards. */
+export class PendingReader {
+  readonly #settings: PendingReaderSettings;
+  /** Shards claimed since the last turn. */
+  #claimed: number[] = [];
+  #turn = 0;
+  #readAllAtMs = Number.NEGATIVE_INFINITY;
+  #releasedAtMs = Number.NEGATIVE_INFINITY;
+  #released = new Set<string>();
+  #readAllNow = false;
+
+  constructor(settings: PendingReaderSettings) {
+    this.#settings = settings;
+  }
+
+  /** Everything that is pending on these shards is read at the next turn. */
+  noteClaimed(tenures: readonly Tenure[]): void {
+    this.#claimed.push(...tenures.map((tenure) => tenure.shard));
+  }
+
+  /** One turn: what is new, and whatever else is due to be read. */
+  async runOnce(): Promise<void> {
+    const shards = this.#settings.heldShards();
+    if (shards.length === 0) return;
+    const nowMs = this.#settings.clock.monotonicMs();
+    const claimed = this.#claimed;
+    this.#claimed = [];
+    try {
+      if (claimed.length > 0) await this.#readAll(claimed);
+    } catch (error) {
+      this.#claimed.push(...claimed);
+      throw error;
+    }
+    await this.#readRecent(shards, this.#turn++ % longEveryReads === 0 ? longOverlapMs : shortOverlapMs);
+    await this.#noteReleased(nowMs);
+    if (this.#readAllNow || nowMs - this.#readAllAtMs >= readAllEveryMs) {
+      await this.#readAll(shards);
+      this.#readAllNow = false;
+      this.#readAllAtMs = nowMs;
+    }
+    for (const lane of this.#settings.backlog.lanes) {
+      if (lane.overflown && lane.chunks < laneKeysMax / 2) await this.#refill(lane, shards);
+    }
+  }
+
+  async #readRecent(shards: number[], ageMs: number): Promise<void> {
+    const rows = await this.#read((store) => store.readRecentPending({ shards, ageMs, limit: pageRows }));
+    if (rows.length === pageRows) await this.#readPages(shards, rows.at(-1)!);
+  }
+
+  #readAll(shards: number[]): Promise<void> {
+    return this.#readPages(shards, firstKey);
+  }
+
+  async #readPages(shards: number[], from: { chunkId: string; shard: number }): Promise<void> {
+    for (let after = from; ; ) {
+      const rows = await this.#read((store) => store.readPendingAfter({ shards, after, limit: pageRows }));
+      if (rows.length < pageRows) return;
+      after = rows.at(-1)!;
+    }
+  }
+
+  /** From the oldest key on: those in memory are passed over, and few are left in front of the others. */
+  async #refill(lane: Lane, shards: number[]): Promise<void> {
+    lane.overflown = false;
+    for (let after = firstKey; !lane.overflown; ) {
+      const read = { shards, lane: lane.key, after, limit: pageRows };
+      const rows = await this.#read((store) => store.readPendingOfLane(read));
+      if (rows.length < pageRows) return;
+      after = rows.at(-1)!;
+    }
+  }
+
+  /** Releasing a batch makes old chunks due, which no read of recent ids would find. */
+  async #noteReleased(nowMs: number): Promise<void> {
+    if (nowMs - this.#releasedAtMs < releasedEveryMs) return;
+    this.#releasedAtMs = nowMs;
+    const released = new Set(await this.#settings.store.readReleasedBatches(releasedAgeMs));
+    for (const batch of released) if (!this.#released.has(batch)) this.#readAllNow = true;
+    this.#released = released;
+  }
+
+  async #read(query: (store: PendingStore) => Promise<PendingRow[]>): Promise<PendingRow[]> {
+    const { backlog, store } = this.#settings;
+    const read = backlog.beginRead();
+    try {
+      const rows = await query(store);
+      for (const row of rows) backlog.takeRow(row, read);
+      return rows;
+    } finally {
+      backlog.endRead(read);
+    }
+  }
+}

@@ -1,0 +1,233 @@
+import type { Answer, Connector, Sender } from '../connectors/connector.ts';
+import type { Clock } from '../lib/clock.ts';
+import { unixMsOf } from '../message/id.ts';
+import type { Route } from '../message/route.ts';
+import { stateNumber } from '../message/state.ts';
+import type { ChunkWork, MessageOutcome } from './chunk-work.ts';
+import type { DeliveryCounts } from './delivery-counts.ts';
+import type { Lane } from './lane.ts';
+import { Pace, type PaceLimits } from './pace.ts';
+import { type Slice, takeSlice } from './slice.ts';
+import { TurnOrder } from './turn-order.ts';
+import { bounded, verdict } from './verdict.ts';
+
+/** What all routes of a worker have in common. */
+export interface RouteContext {
+  clock: Clock;
+  random: () => number;
+  connectors: ReadonlyMap<string, Connector>;
+  counts: DeliveryCounts;
+  /** Sends may begin: the lease stands, outcomes have room, and the worker is not stopping. */
+  mayBegin: (nowMs: number) => boolean;
+  /** What certainly was not sent is not an attempt any more: the worker hands its chunks back. */
+  isStopping: () => boolean;
+  /** Ends requests that are on their way when the worker must stop. */
+  signal: AbortSignal;
+  /** The database's clock at a moment of the monotonic one: the times in ids follow it. */
+  databaseNowMs: (monotonicMs: number) => number;
+  /** Of the route's rate and connections, what this worker may use: 0 to 1. */
+  share: () => number;
+  /** Outcomes were recorded in `work`. */
+  onRecorded: (work: ChunkWork, messages: number) => void;
+  /** The lane may load more. */
+  onTaken: (lane: Lane) => void;
+  onError: (error: unknown) => void;
+}
+
+/** Messages that a lane keeps loaded ahead of its sends. */
+const readyMin = 1_000;
+const readyBatches = 4;
+const providerRefLengthMax = 255;
+
+/** Sends the messages of one route: whose turn it is, how fast, and what became of them. */
+export class RouteRunner {
+  readonly #context: RouteContext;
+  readonly #order = new TurnOrder();
+  #route: Route | undefined;
+  #sender: Sender | undefined;
+  #pace: Pace;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(context: RouteContext, route: Route | undefined) {
+    this.#context = context;
+    this.#pace = new Pace({ ratePerSecond: undefined, concurrency: 0 }, context.clock.monotonicMs());
+    this.change(route);
+  }
+
+  /** Requests on their way. */
+  get inFlight(): number {
+    return this.#pace.inFlight;
+  }
+
+  /** Nothing can leave at the moment. */
+  get stuck(): boolean {
+    return this.#sender === undefined || this.#pace.freeSlots <= 0;
+  }
+
+  /** Messages that each lane should have in memory, ready to be sent. */
+  get readyWanted(): number {
+    if (this.#sender === undefined || this.#context.isStopping()) return 0;
+    return Math.max(readyMin, readyBatches * this.#sender.batchMax);
+  }
+
+  /** Follows a changed route, and the worker's changed share of it. Requests on their way end as they began. */
+  change(route: Route | undefined): void {
+    const { clock } = this.#context;
+    if (route?.version !== this.#route?.version || route?.paused !== this.#route?.paused) {
+      this.#sender?.close().catch(this.#context.onError);
+      this.#sender = route && this.#open(route);
+    }
+    this.#route = route;
+    this.#pace.change(this.#limits(), clock.monotonicMs());
+  }
+
+  /** The lane has messages to send. */
+  offer(lane: Lane): void {
+    this.#order.add(lane);
+    this.pump();
+  }
+
+  /** Begins as many sends as may begin. */
+  pump(): void {
+    const sender = this.#sender;
+    if (sender === undefined) return;
+    const pace = this.#pace;
+    const worthwhile = pace.worthwhile(sender.batchMax);
+    const nowMs = this.#context.clock.monotonicMs();
+    while (pace.freeSlots > 0 && this.#context.mayBegin(nowMs)) {
+      const allowance = pace.allowance(nowMs);
+      if (allowance < worthwhile) {
+        this.#pumpIn(pace.waitMs(worthwhile, nowMs));
+        return;
+      }
+      const lane = this.#order.next(sender.batchMax, pace.bulkAllowed);
+      if (lane === undefined) return;
+      const slice = this.#take(lane, Math.min(sender.batchMax, allowance), nowMs);
+      this.#order.charge(lane, slice.messages.length);
+      this.#context.onTaken(lane);
+      if (slice.messages.length > 0) this.#send(sender, slice);
+    }
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#sender?.close();
+    this.#sender = undefined;
+  }
+
+  /** Nothing for a route that is paused or cannot be used: its messages stay where they are. */
+  #open(route: Route): Sender | undefined {
+    const { connectors, onError } = this.#context;
+    if (route.paused) return undefined;
+    try {
+      const connector = connectors.get(route.connector);
+      if (connector === undefined) throw new Error(`there is no connector ${route.connector}`);
+      return connector.open({ options: route.options, concurrency: route.concurrency });
+    } catch (error) {
+      onError(new Error(`route ${route.name} cannot be used`, { cause: error }));
+      return undefined;
+    }
+  }
+
+  #take(lane: Lane, messagesMax: number, nowMs: number): Slice {
+    const { databaseNowMs, onError } = this.#context;
+    const { expireAfterMs } = this.#route!.retry;
+    const aheadMs = databaseNowMs(nowMs) - nowMs;
+    return takeSlice(lane, {
+      messagesMax,
+      nowMs,
+      expiresAtMs: (work) => unixMsOf(work.chunk.id) + expireAfterMs - aheadMs,
+      onOutcome: (work, offset, outcome) => {
+        work.record(offset, outcome);
+        this.#count(outcome);
+        this.#context.onRecorded(work, 1);
+      },
+      onFault: onError,
+    });
+  }
+
+  #send(sender: Sender, slice: Slice): void {
+    const { counts, signal } = this.#context;
+    for (const work of slice.works) work.chunk.tenure.inFlight++;
+    counts.requests++;
+    counts.attempts += slice.messages.length;
+    this.#pace.begin(slice.messages.length);
+    sender.send(slice.messages, signal).then(
+      (answers) => this.#settle(slice, answers),
+      // A sender never rejects; one that does has told nothing.
+      (error) => {
+        this.#context.onError(error);
+        this.#settle(slice, []);
+      },
+    );
+  }
+
+  #settle(slice: Slice, answers: readonly Answer[]): void {
+    this.#pace.end();
+    const { works } = slice;
+    const nowMs = this.#context.clock.monotonicMs();
+    let recorded = 0;
+    for (let index = 0; index < works.length; index++) {
+      const work = works[index]!;
+      work.chunk.tenure.inFlight--;
+      if (this.#record(slice, index, { answer: answers[index] ?? unanswered, nowMs })) recorded++;
+      if (works[index + 1] === work) continue;
+      if (recorded > 0) this.#context.onRecorded(work, recorded);
+      recorded = 0;
+    }
+    this.pump();
+  }
+
+  #record(slice: Slice, index: number, { answer, nowMs }: { answer: Answer; nowMs: number }): boolean {
+    const { databaseNowMs, random, isStopping } = this.#context;
+    const { attempt } = slice.messages[index]!;
+    const work = slice.works[index]!;
+    if (work.chunk.tenure.state === 'ended' || (answer.kind === 'retry' && isStopping())) {
+      work.giveBack();
+      return false;
+    }
+    const policy = this.#route!.retry;
+    const expiresAtMs = unixMsOf(work.chunk.id) + policy.expireAfterMs - databaseNowMs(nowMs) + nowMs;
+    const outcome = verdict(answer, { attempt, policy, nowMs, expiresAtMs, random });
+    if (outcome.providerRef !== undefined) {
+      outcome.providerRef = bounded(outcome.providerRef, providerRefLengthMax);
+    }
+    work.record(slice.offsets[index]!, outcome);
+    this.#count(outcome);
+    return true;
+  }
+
+  #count(outcome: MessageOutcome): void {
+    const { counts } = this.#context;
+    if (outcome.state === stateNumber.sent) counts.sent++;
+    else if (outcome.state === stateNumber.retrying) counts.retried++;
+    else if (outcome.state === stateNumber.expired) counts.expired++;
+    else counts.failed++;
+  }
+
+  #limits(): PaceLimits {
+    const route = this.#route;
+    if (route === undefined || this.#sender === undefined)
+      return { ratePerSecond: undefined, concurrency: 0 };
+    const share = this.#context.share();
+    return {
+      ratePerSecond: route.ratePerSecond === undefined ? undefined : route.ratePerSecond * share,
+      concurrency: Math.max(1, Math.round(route.concurrency * share)),
+    };
+  }
+
+  #pumpIn(ms: number): void {
+    this.#timer ??= setTimeout(
+      () => {
+        this.#timer = undefined;
+        this.pump();
+      },
+      Math.max(1, ms),
+    );
+  }
+}
+
+const unanswered: Answer = {
+  kind: 'uncertain',
+  error: { code: 'internal_unanswered', detail: 'The connector gave no answer for this message' },
+};

@@ -1,0 +1,71 @@
+import type { OutgoingMessage } from '../connectors/connector.ts';
+import { stateNumber } from '../message/state.ts';
+import type { ChunkWork, MessageOutcome } from './chunk-work.ts';
+import type { Lane } from './lane.ts';
+
+/** Messages of one lane that leave in one request. Three lists side by side: `messages[i]` is at `offsets[i]` of `works[i]`. */
+export interface Slice {
+  readonly messages: OutgoingMessage[];
+  readonly works: ChunkWork[];
+  readonly offsets: number[];
+}
+
+export interface TakeSliceSettings {
+  messagesMax: number;
+  nowMs: number;
+  /** When messages of this chunk expire, on the monotonic clock. */
+  expiresAtMs: (work: ChunkWork) => number;
+  /** A message came to its end without being sent. */
+  onOutcome: (work: ChunkWork, offset: number, outcome: MessageOutcome) => void;
+  /** Handling a stored message threw. */
+  onFault: (error: unknown) => void;
+}
+
+/**
+ * Takes the next messages of a lane, from as many of its chunks as it needs. A message that has expired, or
+ * that cannot be handled, is settled on the way and costs its neighbours nothing.
+ */
+export function takeSlice(lane: Lane, settings: TakeSliceSettings): Slice {
+  const slice: Slice = { messages: [], works: [], offsets: [] };
+  let expiring: ChunkWork | undefined;
+  let expired = false;
+  while (slice.messages.length < settings.messagesMax) {
+    const work = lane.front();
+    if (work === undefined) break;
+    if (work !== expiring) {
+      expiring = work;
+      expired = settings.expiresAtMs(work) <= settings.nowMs;
+    }
+    const offset = work.take();
+    lane.ready--;
+    if (expired) settings.onOutcome(work, offset, expiredBeforeSend(work.attemptsAt(offset), settings.nowMs));
+    else add(slice, { work, offset, settings });
+  }
+  return slice;
+}
+
+function add(slice: Slice, of: { work: ChunkWork; offset: number; settings: TakeSliceSettings }): void {
+  const { work, offset, settings } = of;
+  const id = work.idAt(offset);
+  const attempt = work.attemptsAt(offset) + 1;
+  try {
+    slice.messages.push({ id, key: id, attempt, fields: work.fieldsAt(offset) });
+  } catch (error) {
+    settings.onFault(error);
+    settings.onOutcome(work, offset, unhandled(work.attemptsAt(offset), settings.nowMs));
+    return;
+  }
+  slice.works.push(work);
+  slice.offsets.push(offset);
+}
+
+function expiredBeforeSend(attempt: number, atMs: number): MessageOutcome {
+  const error = { code: 'expired', detail: 'The message expired before it could be sent' };
+  return { state: stateNumber.expired, attempt, atMs, error };
+}
+
+/** Fixed words: what a parser says of a text quotes it. */
+function unhandled(attempt: number, atMs: number): MessageOutcome {
+  const error = { code: 'internal_handling', detail: 'The stored message could not be handled; it is kept' };
+  return { state: stateNumber.failed, attempt, atMs, error };
+}

@@ -1,0 +1,45 @@
+import { priorityNumber } from '../message/fields.ts';
+import { DeficitRoundRobin } from './deficit-round-robin.ts';
+import type { Lane } from './lane.ts';
+
+/** Of ten messages, bulk gets one while interactive lanes could take them all. */
+const interactivePerBulk = 9;
+
+/** Whose turn it is on one route: interactive lanes before bulk ones, each kind in deficit round robin. */
+export class TurnOrder {
+  readonly #interactive = new DeficitRoundRobin<Lane>(hasWork);
+  readonly #bulk = new DeficitRoundRobin<Lane>(hasWork);
+  /** Messages that bulk may take before interactive ones, for having waited. */
+  #owedToBulk = 0;
+
+  add(lane: Lane): void {
+    this.#of(lane).add(lane);
+  }
+
+  /** `bulkAllowed` is false while only the capacity kept for interactive messages is left. */
+  next(quantum: number, bulkAllowed: boolean): Lane | undefined {
+    if (bulkAllowed && this.#owedToBulk >= quantum) {
+      const bulk = this.#bulk.next(quantum);
+      if (bulk) return bulk;
+      this.#owedToBulk = 0;
+    }
+    return this.#interactive.next(quantum) ?? (bulkAllowed ? this.#bulk.next(quantum) : undefined);
+  }
+
+  charge(lane: Lane, messages: number): void {
+    this.#of(lane).charge(lane, messages);
+    if (lane.key.priority !== priorityNumber.interactive) {
+      this.#owedToBulk = Math.max(0, this.#owedToBulk - messages);
+    } else if (this.#bulk.length > 0) {
+      this.#owedToBulk += messages / interactivePerBulk;
+    }
+  }
+
+  #of(lane: Lane): DeficitRoundRobin<Lane> {
+    return lane.key.priority === priorityNumber.interactive ? this.#interactive : this.#bulk;
+  }
+}
+
+function hasWork(lane: Lane): boolean {
+  return lane.front() !== undefined;
+}

@@ -18,7 +18,8 @@ export function unsentError(fault: Error): SendError {
 /** The error of a request that had begun to leave. */
 export function lostError(fault: Error): SendError {
   const code = codeOf(fault);
-  if (code.startsWith('HPE_') || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') {
+  // Not every error of undici's parser has a code.
+  if (fault.name === 'HTTPParserError' || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') {
     return sendError('response_malformed', code);
   }
   if (code === 'UND_ERR_HEADERS_OVERFLOW') return sendError('response_too_large', code);

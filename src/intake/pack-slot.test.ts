@@ -1,0 +1,193 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { bloomHas } from '../message/bloom.ts';
+import { decodeChunk, splitFrame } from '../message/chunk-codec.ts';
+import { lookupHash } from '../message/lookup-hash.ts';
+import { type PackedSlot, packSlot } from './pack-slot.ts';
+import type { Rejection } from './rejection.ts';
+import { openCutter, type UploadFormat } from './slot-cutter.ts';
+
+const accountId = 7;
+
+test('every kind of bad line is refused with its number and reason, and its neighbours are kept', () => {
+  const good = (number: number) => `{"to":"+3161234567${number}"}`;
+  const bad: [string | Buffer, string][] = [
+    ['{"to":"+31612345678"', 'invalid_json'],
+    ['{"a":[{}', 'invalid_json'],
+    ['{}]}', 'invalid_json'],
+    [Buffer.from('{"to":"+31612345678","body":"\xff"}', 'latin1'), 'invalid_utf8'],
+    [`{"to":"+31612345678","body":"${'x'.repeat(70_000)}"}`, 'line_too_long'],
+    ['{"to":"+31612345678","payload":1e999}', 'number_precision'],
+    [`{"to":"+31612345678","payload":${'['.repeat(40)}${']'.repeat(40)}}`, 'nesting_too_deep'],
+    ['{"to":"+31612345678","__proto__":{"ref":"x"}}', 'unknown_field'],
+    ['{"to":"+31612345678","scheduledAt":"2030-01-01T00:00:00Z"}', 'not_available'],
+    ['{"to":"nobody"}', 'invalid_recipient'],
+    ['7', 'not_an_object'],
+  ];
+  const lines = bad.flatMap(([line], index) => [good(index % 10), line]);
+  const body = Buffer.concat(lines.flatMap((line) => [Buffer.from(line), Buffer.from('\r\n')]));
+  const [packed] = pack('ndjson', body);
+  expect(packed).toMatchObject({ firstLine: 1, lines: 22, count: 11, rejected: 11 });
+  expect(rejectionsOf(packed!).map(({ line, code }) => [line, code])).toEqual(
+    bad.map(([, code], index) => [2 * index + 2, code]),
+  );
+  expect(packed?.firstRejections).toEqual(rejectionsOf(packed!));
+  expect(messagesOf(packed!)).toEqual(bad.map((_, index) => JSON.parse(good(index % 10))));
+});
+
+test('lines are kept to the byte, without the white space around them', () => {
+  const lines = [
+    '{"to":"+31612345678","body":"\\u00e9 é"}',
+    '  { "to" : "+31612345678" }\t',
+    '{"to":"a@b.c"}\r',
+  ];
+  const [packed] = pack('ndjson', Buffer.from(lines.join('\n')));
+  expect(splitFrame(decodeChunk(packed!.codec, packed!.payload))).toEqual(lines.map((line) => line.trim()));
+});
+
+test('elements of an array become one line each', () => {
+  const values = [
+    { to: '+31612345678', payload: { a: ['\n', 1] } },
+    { to: 'a@b.c', metadata: { b: '\\' } },
+  ];
+  const [packed] = pack('json', Buffer.from(JSON.stringify(values, null, 2)));
+  expect(messagesOf(packed!)).toEqual(values);
+});
+
+test('a slot without a valid message is only its rejections', () => {
+  const [packed] = pack('ndjson', Buffer.from('x\ny\n'));
+  expect(packed).toMatchObject({ count: 0, rejected: 2, lookup: { hashes: [] } });
+  expect(packed?.payload).toHaveLength(0);
+  const [blank] = pack('ndjson', Buffer.from('\n\n'));
+  expect(blank).toMatchObject({ lines: 2, count: 0, rejected: 0 });
+});
+
+test('all rejections can be read back, and the first hundred are at hand', () => {
+  const [packed] = pack('ndjson', Buffer.from('x\n'.repeat(1_000)));
+  expect(packed?.firstRejections).toHaveLength(100);
+  expect(rejectionsOf(packed!)).toHaveLength(1_000);
+  expect(packed?.lines).toBe(1_000);
+});
+
+test('few messages are found by hash, many by filter', () => {
+  const line = (number: number) => `{"to":"+3161234${1_000 + number}","ref":"r${number}"}\n`;
+  const body = (count: number) =>
+    Buffer.from(Array.from({ length: count }, (_, number) => line(number)).join(''));
+  const [few] = pack('ndjson', body(2));
+  expect(few?.lookup).toEqual({
+    hashes: [
+      lookupHash('to', accountId, '+31612341000'),
+      lookupHash('to', accountId, '+31612341001'),
+      lookupHash('ref', accountId, 'r0'),
+      lookupHash('ref', accountId, 'r1'),
+    ],
+  });
+  const [many] = pack('ndjson', body(500));
+  const lookup = many!.lookup as { toBits: Uint8Array; refBits: Uint8Array };
+  expect(bloomHas(lookup.toBits, lookupHash('to', accountId, '+31612341499'))).toBe(true);
+  expect(bloomHas(lookup.refBits, lookupHash('ref', accountId, 'r499'))).toBe(true);
+  const [withoutRefs] = pack('ndjson', Buffer.from('{"to":"+31612345678"}\n'.repeat(100)));
+  expect(Object.keys(withoutRefs!.lookup)).toEqual(['toBits']);
+});
+
+test('CSV agrees with a naive writer of the same cells', () => {
+  const text = fc.string({
+    unit: fc.constantFrom('a', 'é', '😀', '"', ',', '\n', '\r\n', '\\', '\t', ' ', ';', '\u0001'),
+  });
+  const row = fc.record({
+    body: text,
+    ref: text,
+    id: text,
+    proto: text,
+    tags: fc.array(fc.constantFrom('x', 'y"z', ' ')),
+  });
+  fc.assert(
+    fc.property(fc.array(row), fc.constantFrom('\n', '\r\n'), fc.boolean(), (rows, eol, always) => {
+      const header = 'body,metadata.id,to,ref,tags,metadata.__proto__';
+      const lines = rows.map(({ body, id, ref, tags, proto }) =>
+        [body, id, '+31612345678', ref, tags.join('|'), proto].map((cell) => csvCell(cell, always)).join(','),
+      );
+      const [packed] = pack('csv', Buffer.from([header, ...lines].join(eol)));
+      expect(packed?.rejected).toBe(0);
+      expect(messagesOf(packed!)).toEqual(rows.map(messageOfRow));
+    }),
+  );
+});
+
+test('a bad CSV record is refused alone', () => {
+  const csv = [
+    'to,body',
+    '+31612345678,a',
+    '+31612345678',
+    '+31612345678,a,b',
+    '+31612345678,a"b',
+    '"x"y,z',
+    ',b',
+    '"+31612345678",""',
+    '+31612345678,"c',
+  ];
+  const [packed] = pack('csv', Buffer.from(csv.join('\n')));
+  expect(rejectionsOf(packed!).map(({ line, code }) => [line, code])).toEqual([
+    [3, 'column_count'],
+    [4, 'column_count'],
+    [5, 'bad_quote'],
+    [6, 'bad_quote'],
+    [7, 'missing_to'],
+    [9, 'unterminated_quote'],
+  ]);
+  expect(messagesOf(packed!)).toEqual([{ to: '+31612345678', body: 'a' }, { to: '+31612345678' }]);
+});
+
+test('a CSV record is refused for its bytes alone', () => {
+  const [packed] = pack('csv', Buffer.from('to,body\n+31612345678,\xff\n+31612345678,b\n', 'latin1'));
+  expect(rejectionsOf(packed!)).toMatchObject([{ line: 2, code: 'invalid_utf8' }]);
+  expect(packed?.count).toBe(1);
+});
+
+test('a full slot of CSV that grows sixfold as JSON still fits', () => {
+  const record = `+31612345678,"${'\u0001'.repeat(60_000)}"\n`;
+  const [packed] = pack('csv', Buffer.from(`to,body\n${record.repeat(17)}`));
+  expect(messagesOf(packed!)).toEqual(Array(17).fill({ to: '+31612345678', body: '\u0001'.repeat(60_000) }));
+});
+
+function pack(format: UploadFormat, body: Buffer): PackedSlot[] {
+  const cutter = openCutter(format, { firstLine: 1 });
+  const slots = [...cutter.push(body), ...cutter.end()];
+  expect(cutter.problem).toBeUndefined();
+  return slots.map((slot) => packSlot(slot, { accountId, batch: true }));
+}
+
+function messagesOf({ codec, payload, count }: PackedSlot): unknown[] {
+  if (count === 0) return [];
+  const lines = splitFrame(decodeChunk(codec, payload));
+  expect(lines).toHaveLength(count);
+  return lines.map((line) => JSON.parse(line));
+}
+
+function rejectionsOf({ rejections }: PackedSlot): Rejection[] {
+  if (rejections === undefined) return [];
+  return splitFrame(decodeChunk(rejections.codec, rejections.payload)).map((line) => JSON.parse(line));
+}
+
+function csvCell(text: string, always: boolean): string {
+  return always || /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+interface Row {
+  body: string;
+  ref: string;
+  id: string;
+  proto: string;
+  tags: string[];
+}
+
+function messageOfRow({ body, ref, id, proto, tags }: Row): unknown {
+  const metadata = [...(id ? [['id', id]] : []), ...(proto ? [['__proto__', proto]] : [])];
+  return {
+    to: '+31612345678',
+    ...(body && { body }),
+    ...(ref && { ref }),
+    ...(tags.length > 0 && { tags }),
+    ...(metadata.length > 0 && { metadata: Object.fromEntries(metadata) }),
+  };
+}

@@ -1,0 +1,60 @@
+/**
+ * Bloom filters over 64-bit hashes, one per chunk for its recipients and one for its references.
+ *
+ * Measured on 1,000 keys in 1,536 bytes (12.3 bits a key): k = 5 lets 0.36 % of strangers through,
+ * k = 6 0.33 %, k = 7 0.29 %, k = 8 0.29 %. Seven it is: among the 4,000 chunks of a flood a search opens some
+ * twelve in vain. The number and the lengths are stored with the data in effect: never change them.
+ */
+export const bloomBits = 7;
+
+/** Few lengths, so that a search knows its bit positions in every filter after computing nine lists. */
+export const bloomLengths = [96, 128, 192, 256, 384, 512, 768, 1_024, 1_536] as const;
+
+const bitsPerKey = 12.288;
+
+/** Makes the filter of `count` hashes, given as pairs of 32-bit halves (high, low). */
+export function bloomFilter(hashes: Uint32Array, count: number): Uint8Array<ArrayBuffer> {
+  const filter = new Uint8Array(bloomLength(count));
+  const bits = filter.length * 8;
+  for (let index = 0; index < count; index++) {
+    let position = hashes[2 * index]! % bits;
+    let step = hashes[2 * index + 1]! % bits;
+    for (let round = 0; round < bloomBits; round++) {
+      filter[position >>> 3]! |= 1 << (position & 7);
+      // Without a branch, which would be mispredicted half the time: 80 ns a key with, 30 without.
+      position += step;
+      position -= bits & ((bits - 1 - position) >> 31);
+      step += round + 1;
+      step -= bits & ((bits - 1 - step) >> 31);
+    }
+  }
+  return filter;
+}
+
+/**
+ * The bits that a hash sets in a filter of `length` bytes, numbered as PostgreSQL's
+ * `get_bit(bytea, n)` numbers them: n / 8 is the byte, n % 8 the bit from its least significant one.
+ */
+export function bloomPositions(hash: bigint, length: number): number[] {
+  const bits = length * 8;
+  const positions: number[] = [];
+  let position = Number(BigInt.asUintN(32, hash >> 32n)) % bits;
+  let step = Number(BigInt.asUintN(32, hash)) % bits;
+  for (let round = 0; round < bloomBits; round++) {
+    positions.push(position);
+    position = (position + step) % bits;
+    step = (step + round + 1) % bits;
+  }
+  return positions;
+}
+
+export function bloomHas(filter: Uint8Array, hash: bigint): boolean {
+  return bloomPositions(hash, filter.length).every((bit) => (filter[bit >>> 3]! & (1 << (bit & 7))) !== 0);
+}
+
+function bloomLength(count: number): number {
+  const wanted = (count * bitsPerKey) / 8;
+  const length = bloomLengths.find((candidate) => candidate >= wanted);
+  if (length === undefined) throw new RangeError(`a filter holds at most 1000 keys, not ${count}`);
+  return length;
+}

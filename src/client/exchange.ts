@@ -57,8 +57,9 @@ export function createExchange(settings: ExchangeSettings): Exchange {
       method: call.method,
       path: prefix + call.path,
       headers: headersOf(settings, call),
-      // An upload holds its connection for long and may end it badly: it does not come from the pool.
-      agent: isStream(call.body) ? false : agent,
+      // Uploads too: told that the connection stays, a server that refuses one in its midst reads on until the
+      // answer has arrived; one that closes resets the connection, and the answer is lost with it.
+      agent,
       ...(call.signal === undefined ? {} : { signal: call.signal }),
     });
     let connected = false;

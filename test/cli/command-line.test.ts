@@ -1,0 +1,262 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { createProgram } from '../../src/cli/program.ts';
+import { createTerminal } from '../../src/cli/terminal.ts';
+import { runCli } from '../support/run-cli.ts';
+import {
+  answerJson,
+  answerProblem,
+  type Handler,
+  readBody,
+  type ScriptedServer,
+  startScriptedServer,
+} from '../support/scripted-server.ts';
+
+let directory: string;
+const servers: ScriptedServer[] = [];
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'millrace-cli-'));
+});
+afterAll(() => rm(directory, { recursive: true }));
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.stop();
+});
+
+async function serverOf(handle: Handler): Promise<{ MILLRACE_URL: string; MILLRACE_KEY: string }> {
+  const server = await startScriptedServer(handle);
+  servers.push(server);
+  return { MILLRACE_URL: server.url, MILLRACE_KEY: 'k' };
+}
+
+describe('help', () => {
+  const program = createProgram({
+    terminal: createTerminal(process.stdout, process.stderr, {}),
+    environment: {},
+    signal: new AbortController().signal,
+  });
+  const commands = withChildren(program).map((command) => [pathOf(command)] as const);
+
+  it.each(commands)('of "%s" describes it and gives examples', async (path) => {
+    const { status, out, err } = await runCli([...path.split(' ').filter(Boolean), '--help']);
+    expect({ status, err }).toEqual({ status: 0, err: '' });
+    expect(out).toContain(`Usage: millrace${path === '' ? '' : ` ${path}`}`);
+    expect(out).toMatch(/Examples:\n {2}\$ millrace /);
+  });
+
+  it('knows the commands that the interface promises', () => {
+    const paths = commands.map(([path]) => path);
+    for (const name of 'serve demo sink send migrate doctor bench lab'.split(' '))
+      expect(paths).toContain(name);
+    for (const name of 'list show watch pause resume cancel replay resolve export rejections close'.split(
+      ' ',
+    )) {
+      expect(paths).toContain(`batch ${name}`);
+    }
+    for (const name of 'show find cancel replay'.split(' ')) expect(paths).toContain(`message ${name}`);
+    for (const name of 'list show set delete pause resume test'.split(' '))
+      expect(paths).toContain(`route ${name}`);
+    for (const name of 'list create show set delete'.split(' ')) expect(paths).toContain(`account ${name}`);
+    for (const name of 'list create revoke rotate'.split(' ')) expect(paths).toContain(`key ${name}`);
+    for (const name of ['config show', 'config check', 'template', 'suppression', 'recipient'])
+      expect(paths).toContain(name);
+  });
+});
+
+function withChildren(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withChildren)];
+}
+
+function pathOf(command: Command): string {
+  return command.parent === null ? '' : `${pathOf(command.parent)} ${command.name()}`.trim();
+}
+
+describe('wrong usage ends with status 2 and says what is wrong', () => {
+  it.each([
+    [[], /Usage: millrace/],
+    [['frob'], /unknown command 'frob'/],
+    [['serv'], /Did you mean serve/],
+    [['batch'], /Usage: millrace batch/],
+    [['batch', 'show'], /missing required argument 'id'/],
+    [['batch', 'list', '--limit', 'many'], /must be a whole number/],
+    [['batch', 'export', 'x', '--format', 'xml'], /ndjson, csv/],
+    [['batch', 'export', 'x', '--json'], /--output/],
+    [['batch', 'resolve', 'x', '--as', 'lost'], /sent, failed/],
+    [['serve', '--port', 'http'], /port \(flag --port\)/],
+    [['serve', '--prot', '1'], /unknown option '--prot'/],
+    [['serve', '--roles', 'events'], /not available yet/],
+    [['send'], /nothing to send/],
+    [['send', 'x.csv'], /--route/],
+    [['send', 'x.csv', '--to', '+31612345678'], /not both/],
+    [['send', '--to', 'x', '--template', 't'], /not_available/],
+    [['message', 'find'], /--to or --ref/],
+    [['route', 'set', 'sms'], /--connector/],
+    [['route', 'set', 'sms', '--header', 'nonsense'], /Name: value/],
+    [['account', 'set', '1', '--url', 'http://127.0.0.1:1'], /nothing to change/],
+    [['sink', '--fail-rate', '2'], /from 0 to 1/],
+    [['sink', '--fail-rate', '0.6', '--hang-rate', '0.6'], /together are 1 at most/],
+    [['demo', '--messages', '0'], /whole number/],
+    [['batch', 'show', 'x', '--url', 'here'], /not the URL of a server/],
+  ] as [string[], RegExp][])('%j', async (argv, message) => {
+    const { status, out, err } = await runCli(argv, { MILLRACE_KEY: 'k' });
+    expect(err).toMatch(message);
+    expect({ status, out }).toEqual({ status: 2, out: '' });
+  });
+});
+
+describe('what is named and not built', () => {
+  it.each([
+    ['template', 'list'],
+    ['suppression', 'add'],
+    ['recipient', 'erase', '--to', 'x'],
+    ['doctor'],
+    ['lab'],
+  ])('is refused: %s', async (...argv) => {
+    const { status, err } = await runCli(argv);
+    expect(err).toContain('not_available');
+    expect(status).toBe(1);
+  });
+});
+
+describe('a failure says what to do next', () => {
+  it('when no server is known', async () => {
+    const { status, err } = await runCli(['batch', 'list'], { MILLRACE_DATA: directory });
+    expect(err).toMatch(/no server was found.*\nStart one with: millrace serve/);
+    expect(status).toBe(1);
+  });
+
+  it('when the server is not reachable', async () => {
+    const { status, err } = await runCli(['batch', 'list'], {
+      MILLRACE_URL: 'http://127.0.0.1:1',
+      MILLRACE_KEY: 'k',
+    });
+    expect(err).toMatch(/no connection to http:\/\/127\.0\.0\.1:1 \(ECONNREFUSED\)\nStart a server/);
+    expect(status).toBe(1);
+  });
+
+  it('when there is no key, and when the key is wrong', async () => {
+    const none = await runCli(['batch', 'list', '--data', directory], { MILLRACE_URL: 'http://127.0.0.1:1' });
+    expect(none.err).toMatch(/no API key.*admin\.key/);
+    const env = await serverOf((_, response) => answerProblem(response, 401, 'unauthorized'));
+    const wrong = await runCli(['batch', 'list'], env);
+    expect(wrong.err).toMatch(/\(unauthorized\)\nThe key is taken from MILLRACE_KEY/);
+    expect([none.status, wrong.status]).toEqual([1, 1]);
+  });
+
+  it('with the first of the errors that a problem lists', async () => {
+    const errors = Array.from({ length: 30 }, (_, index) => ({
+      pointer: `/p${index}`,
+      code: 'bad',
+      detail: 'is bad',
+    }));
+    const env = await serverOf((_, response) =>
+      answerProblem(response, 422, 'validation_failed', { errors }),
+    );
+    const { err } = await runCli(['route', 'set', 'r', '--connector', 'http'], env);
+    expect(err).toContain('  /p0: bad: is bad\n');
+    expect(err).toContain('  and 20 more\n');
+  });
+});
+
+describe('a local server', () => {
+  it('is found by what it wrote into its data directory', async () => {
+    const seen: unknown[] = [];
+    const env = await serverOf((request, response) => {
+      seen.push(request.headers.authorization);
+      answerJson(response, 200, { data: [], next: null });
+    });
+    await writeFile(join(directory, 'server.json'), JSON.stringify({ url: env.MILLRACE_URL, pid: 1 }));
+    await writeFile(join(directory, 'admin.key'), 'from-the-file\n');
+    expect(await runCli(['batch', 'list', '--data', directory])).toMatchObject({
+      status: 0,
+      out: 'no batches\n',
+    });
+    expect(await runCli(['batch', 'list', '--json'], { MILLRACE_DATA: directory })).toMatchObject({
+      status: 0,
+    });
+    expect(seen).toEqual(['Bearer from-the-file', 'Bearer from-the-file']);
+  });
+});
+
+describe('a route', () => {
+  it('is written from flags over a file', async () => {
+    const bodies: unknown[] = [];
+    const env = await serverOf(async (request, response) => {
+      bodies.push(JSON.parse(String(await readBody(request))));
+      answerJson(response, 200, { name: 'sms', connector: 'http' });
+    });
+    const file = join(directory, 'route.json');
+    await writeFile(file, JSON.stringify({ connector: 'http', timeoutMs: 1, retry: { maxMs: 5 } }));
+    const flags = [
+      '--endpoint',
+      'https://x.example/',
+      '--header',
+      'X-A: b: c',
+      '--batch-max',
+      '500',
+      '--timeout-ms',
+      '2000',
+      '--rate',
+      '1.5',
+    ];
+    const { status } = await runCli(
+      ['route', 'set', 'sms', '--file', file, ...flags, '--allow-private', '--accounts', '1,2'],
+      env,
+    );
+    expect(status).toBe(0);
+    expect(bodies).toEqual([
+      {
+        connector: 'http',
+        retry: { maxMs: 5 },
+        url: 'https://x.example/',
+        headers: { 'X-A': 'b: c' },
+        batch: { max: 500 },
+        timeoutMs: 2_000,
+        allowPrivate: true,
+        ratePerSecond: 1.5,
+        accounts: ['1', '2'],
+      },
+    ]);
+  });
+});
+
+describe('a new key', () => {
+  it('alone goes to standard output', async () => {
+    const env = await serverOf((_, response) => answerJson(response, 201, { id: 'k1', key: 'shown-once' }));
+    const { out, err } = await runCli(['key', 'create'], env);
+    expect(out).toBe('shown-once\n');
+    expect(err).toContain('not shown again');
+  });
+
+  it('that the answer no longer shows is not passed over', async () => {
+    const env = await serverOf((_, response) => answerJson(response, 201, { id: 'k1' }));
+    expect(await runCli(['key', 'create'], env)).toMatchObject({
+      status: 1,
+      err: expect.stringContaining('key rotate k1'),
+    });
+  });
+});
+
+describe('config', () => {
+  it('shows every option with its source and no secret', async () => {
+    const env = { MILLRACE_ADMIN_KEY: 'a-secret-admin-key', MILLRACE_PROT: '1' };
+    const { status, out, err } = await runCli(['config', 'show', '--json', '--port', '1'], env);
+    expect(status).toBe(0);
+    expect(out).not.toContain('a-secret-admin-key');
+    expect(JSON.parse(out)).toContainEqual(
+      expect.objectContaining({ name: 'port', value: '1', source: 'flag --port' }),
+    );
+    expect(err).toContain('did you mean MILLRACE_PORT?');
+  });
+
+  it('checks that the files of TLS can be read', async () => {
+    const missing = join(directory, 'none.pem');
+    const { status, err } = await runCli(['config', 'check', '--tls-cert', missing, '--tls-key', missing]);
+    expect(status).toBe(1);
+    expect(err).toContain('tlsCert (flag --tls-cert)');
+    expect(await runCli(['config', 'check'])).toMatchObject({ status: 0 });
+  });
+});

@@ -1,0 +1,212 @@
+import { createHash } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { afterEach, describe, expect, it } from 'vitest';
+import { ApiError, type Client, ConnectionError, createClient } from '../../src/client/client.ts';
+import {
+  answerJson,
+  answerProblem,
+  type Handler,
+  readBody,
+  type ScriptedServer,
+  startScriptedServer,
+} from '../support/scripted-server.ts';
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+/** The n-th request is handled by the n-th step, later ones by the last. */
+async function start(...steps: Handler[]): Promise<{ server: ScriptedServer; client: Client }> {
+  let step = 0;
+  const server = await startScriptedServer((request, response) =>
+    steps[Math.min(step++, steps.length - 1)]!(request, response),
+  );
+  const client = createClient({ url: server.url, key: 'secret', retryAfterMaxMs: 2_000 });
+  cleanups.push(server.stop, client.close);
+  return { server, client };
+}
+
+const cut = (request: IncomingMessage) => void request.socket.resetAndDestroy();
+
+describe('a call', () => {
+  it('carries the key and takes the problem apart', async () => {
+    const seen: unknown[] = [];
+    const { client } = await start((request, response) => {
+      seen.push(request.headers.authorization);
+      answerProblem(response, 422, 'validation_failed', {
+        errors: [{ pointer: '/to', code: 'invalid_to', detail: 'no' }],
+      });
+    });
+    const error = await client.messages.get('x').catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(ApiError);
+    expect((error as ApiError).problem).toMatchObject({
+      status: 422,
+      code: 'validation_failed',
+      errors: [{ pointer: '/to' }],
+    });
+    expect(seen).toEqual(['Bearer secret']);
+  });
+
+  it('is tried again after a broken connection, a 429 and a 503, under the same idempotency key', async () => {
+    const keys: unknown[] = [];
+    const step =
+      (handle: Handler): Handler =>
+      (request, response) => {
+        keys.push(request.headers['idempotency-key']);
+        return handle(request, response);
+      };
+    const refuse = (status: number, code: string) =>
+      step((_, response) => answerProblem(response, status, code, { retryAfter: 0 }));
+    const { client } = await start(
+      step(cut),
+      refuse(429, 'rate_limited'),
+      refuse(503, 'unavailable'),
+      refuse(409, 'idempotency_in_progress'),
+      step((_, response) => answerJson(response, 202, { messages: [], errors: [] })),
+    );
+    await client.messages.send({ to: '+31612345678' });
+    expect(keys).toHaveLength(5);
+    expect(new Set(keys).size).toBe(1);
+    expect(keys[0]).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it('is not tried again when the server says no, or asks for more patience than allowed', async () => {
+    const refused = await start((_, response) => answerProblem(response, 409, 'batch_closed'));
+    await expect(refused.client.batches.close('b')).rejects.toThrow(ApiError);
+    expect(refused.server.requests).toHaveLength(1);
+    const busy = await start((_, response) =>
+      answerProblem(response, 503, 'unavailable', { retryAfter: 3_600 }),
+    );
+    await expect(busy.client.batches.get('b')).rejects.toMatchObject({ retryAfterMs: 3_600_000 });
+    expect(busy.server.requests).toHaveLength(1);
+  });
+
+  it('gives up after its tries', async () => {
+    const { server, client } = await start(cut);
+    await expect(client.batches.get('b')).rejects.toMatchObject({ kind: 'broken' });
+    expect(server.requests).toHaveLength(5);
+  });
+
+  it('tells an unreachable server and one that is not Millrace from a broken connection', async () => {
+    const { server, client } = await start((_, response) => void response.end('<html>'));
+    await expect(client.batches.get('b')).rejects.toMatchObject({ kind: 'protocol' });
+    await server.stop();
+    const alone = createClient({ url: server.url, retryUnreachable: false });
+    await expect(alone.batches.get('b')).rejects.toMatchObject({ kind: 'unreachable' });
+    await server.stop().catch(() => {});
+    cleanups.splice(0);
+  });
+
+  it('counts a silent connection as broken', async () => {
+    const server = await startScriptedServer(() => {});
+    cleanups.push(server.stop);
+    const client = createClient({ url: server.url, silenceMs: 100, attemptsMax: 1 });
+    await expect(client.batches.get('b')).rejects.toThrow(ConnectionError);
+  });
+
+  it('says whether a write had been done before', async () => {
+    const { client } = await start(async (request, response) => {
+      await readBody(request);
+      answerJson(response, 201, { id: 'b' }, { 'idempotent-replayed': 'true' });
+    });
+    expect(await client.batches.create({ route: 'r' }, { idempotencyKey: 'mine' })).toMatchObject({
+      replayed: true,
+      value: { id: 'b' },
+    });
+  });
+});
+
+it('walks the pages of a list to their end', async () => {
+  const { server, client } = await start((request, response) => {
+    const after = Number(new URL(request.url!, 'http://x').searchParams.get('after') ?? 0);
+    answerJson(response, 200, {
+      data: [{ id: after + 1 }, { id: after + 2 }],
+      next: after < 4 ? String(after + 2) : null,
+    });
+  });
+  const ids: unknown[] = [];
+  for await (const { id } of client.batches.all({ limit: 2 })) ids.push(id);
+  expect(ids).toEqual([1, 2, 3, 4, 5, 6]);
+  expect(server.requests[1]).toBe('GET /v1/batches?limit=2&after=2');
+});
+
+describe('an export', () => {
+  const all = Array.from(
+    { length: 1_000 },
+    (_, index) => `${JSON.stringify({ id: `m${index}`, to: 'ü'.repeat(index % 50) })}\n`,
+  );
+
+  /** Streams the lines behind `after`; `spoil` may cut them or change the end. */
+  function exporter(
+    spoil: (text: string, trailer: string) => { text: string | Buffer; cut?: boolean },
+  ): Handler {
+    return (request: IncomingMessage, response: ServerResponse) => {
+      const after = new URL(request.url!, 'http://x').searchParams.get('after');
+      const lines = all.slice(after === null ? 0 : Number(after.slice(1)) + 1).join('');
+      const sha256 = createHash('sha256').update(lines).digest('hex');
+      const trailer = `${JSON.stringify({ trailer: { count: lines.split('\n').length - 1, sha256 } })}\n`;
+      const { text, cut: cutOff } = spoil(lines, trailer);
+      response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+      response.write(text, () => (cutOff ? response.socket?.destroy() : response.end()));
+    };
+  }
+  const good = exporter((text, trailer) => ({ text: text + trailer }));
+
+  async function run(...steps: Handler[]) {
+    const { server, client } = await start(...steps);
+    const written: Buffer[] = [];
+    const result = await client.batches.export({
+      batchId: 'b',
+      write: (lines) => void written.push(Buffer.from(lines)),
+    });
+    return { server, result, text: Buffer.concat(written).toString('utf8') };
+  }
+
+  it('is checked against its trailer, which is not a part of it', async () => {
+    const { text, result } = await run(good);
+    expect(text).toBe(all.join(''));
+    expect(result).toEqual({ count: 1_000, resumed: 0 });
+  });
+
+  it.each([0, 1, 40, 777, 20_000])(
+    'that is cut after %d bytes goes on behind its last whole line',
+    async (bytes) => {
+      const broken = exporter((text) => ({
+        text: Buffer.from(text).subarray(0, bytes),
+        cut: true,
+      }));
+      const { text, result } = await run(broken, good);
+      expect(text).toBe(all.join(''));
+      expect(result).toEqual({ count: 1_000, resumed: 1 });
+    },
+  );
+
+  it('that ends well but for its trailer counts as cut', async () => {
+    const { text } = await run(
+      exporter((lines) => ({ text: lines })),
+      good,
+    );
+    expect(text).toBe(all.join(''));
+  });
+
+  it('that ends in an error is taken up again', async () => {
+    const failing = exporter((text) => ({
+      text: `${text.slice(0, text.indexOf('\n') + 1)}${JSON.stringify({ error: { code: 'unavailable' } })}\n`,
+    }));
+    const { text } = await run(failing, good);
+    expect(text).toBe(all.join(''));
+  });
+
+  it('whose trailer does not match is refused', async () => {
+    const wrong = exporter((text, trailer) => ({ text: text + trailer.replace('1000', '999') }));
+    await expect(run(wrong)).rejects.toThrow(/does not match its trailer/);
+  });
+
+  it('of nothing is nothing', async () => {
+    const empty = exporter(() => ({
+      text: `${JSON.stringify({ trailer: { count: 0, sha256: createHash('sha256').digest('hex') } })}\n`,
+    }));
+    expect((await run(empty)).result.count).toBe(0);
+  });
+});

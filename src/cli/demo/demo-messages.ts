@@ -22,14 +22,15 @@ const shops = [
 
 const texts: ((random: Random) => string)[] = [
   (random) =>
-    `Hi ${pick(random, firstNames)}, your order ${digits(random, 7)} from ${pick(random, shops)} is on its way.`,
-  (random) => `${pick(random, firstNames)}, your parcel arrives today between ${8 + random(9)}:00 and 18:00.`,
+    `Hi ${pick(random, firstNames)}, your order ${digits(random, 7)} from ${pick(random, shops)} is on its way to you. Track it in our app.`,
   (random) =>
-    `Your ${pick(random, shops)} code is ${digits(random, 6)}. It is valid for ${5 + random(10)} minutes.`,
+    `${pick(random, firstNames)}, your parcel arrives today between ${8 + random(9)}:00 and 18:00. Not at home? Reply LATER.`,
+  (random) =>
+    `Your ${pick(random, shops)} code is ${digits(random, 6)}. It is valid for ${5 + random(10)} minutes. Never share it.`,
   (random) =>
     `Dear ${pick(random, firstNames)}, we received your payment of € ${1 + random(400)}.${digits(random, 2)}. Thank you!`,
   (random) =>
-    `${pick(random, firstNames)}, ${10 + random(50)} % off everything at ${pick(random, shops)} until Sunday.`,
+    `${pick(random, firstNames)}, ${10 + random(50)} % off everything at ${pick(random, shops)} until Sunday. Reply STOP to opt out.`,
 ];
 
 /**
@@ -51,12 +52,13 @@ function* blocks({ count, seed, line }: { count: number; seed: number; line: num
     const lines: string[] = [];
     for (let index = 0; index < Math.min(blockLines, count - first); index++)
       lines.push(makeLine(random, first + index));
-    yield Buffer.from(`${(skip > 0 ? lines.slice(skip) : lines).join('\n')}\n`);
+    const rest = skip > 0 ? lines.slice(skip) : lines;
+    if (rest.length > 0) yield Buffer.from(`${rest.join('\n')}\n`);
     skip = 0;
   }
 }
 
-/** By hand and not by JSON.stringify: nothing in the texts needs escaping, and four million take half the time. */
+/** By hand and not by JSON.stringify: nothing in the texts needs escaping. */
 function makeLine(random: Random, index: number): string {
   return `{"to":"+316${digits(random, 8)}","body":"${pick(random, texts)(random)}","ref":"demo-${index}-${digits(random, 4)}"}`;
 }
@@ -65,7 +67,10 @@ function pick<T>(random: Random, from: readonly T[]): T {
   return from[random(from.length)]!;
 }
 
-function digits(random: Random, count: number): string {
-  const bound = 10 ** count;
-  return String(bound + random(bound)).slice(1);
+/** A number of exactly `count` digits. */
+function digits(random: Random, count: number): number {
+  const least = leastOf[count]!;
+  return least + random(least * 9);
 }
+
+const leastOf = [0, 1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000];

@@ -6,10 +6,14 @@ import { ensureAdminKey } from '../../src/api/ensure-admin-key.ts';
 import { createLifecycle } from '../../src/api/lifecycle.ts';
 import { buildServer, stopServer } from '../../src/api/server.ts';
 import { connectors } from '../../src/connectors/registry.ts';
+import { createIntake } from '../../src/intake/intake.ts';
+import { systemClock } from '../../src/lib/clock.ts';
 import { createLog } from '../../src/observe/log.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
 import { createControlCache } from '../../src/store/control/control-cache.ts';
 import { openDatabase } from '../../src/store/database.ts';
+import { createIdMint } from '../../src/store/id-mint.ts';
+import { partitionRange } from '../../src/store/partitions.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 
 export interface Answer {
@@ -52,15 +56,26 @@ export async function startApi(
   await rm(directory, { recursive: true });
   const control = createControlCache({ database, ...(pollMs !== undefined && { pollMs }) });
   await control.start();
-  const context = {
+  const metrics = createMetrics();
+  const range = await partitionRange(database);
+  const intake = createIntake({
+    database,
+    clock: systemClock,
+    mint: createIdMint({ nowMs: () => Date.now(), range: () => range }),
+    control,
+    hints: { push() {}, reread() {} },
+    metrics,
+  });
+  const context: ApiContext = {
     database,
     control,
     connectors,
+    intake,
     lifecycle: createLifecycle(),
     log: createLog({ level: 'silent' }),
-    metrics: createMetrics(),
+    metrics,
     ...contextOverrides,
-  } as ApiContext;
+  };
   const app = buildServer(context);
   const url = await app.listen({ port: 0, host: '127.0.0.1' });
   const adminKey = admin.kind === 'made' ? admin.key : '';
@@ -99,7 +114,10 @@ export async function startApi(
       return { id: account.json.id, key: key.json.key };
     },
     async stop() {
+      context.lifecycle.beginStop();
+      await intake.uploads.stop();
       await stopServer(app, { context, deadlineMs: stopDeadlineMs });
+      await intake.stop();
       await control.stop();
       await database.close();
     },

@@ -1,0 +1,93 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Database, DatabaseError, openDatabase, type Statement } from '../../src/store/database.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+
+let url: string;
+let database: Database;
+beforeAll(async () => {
+  url = (await createTestDatabase({ empty: true })).url;
+  database = openDatabase({ url, poolSize: 2, name: 'database test', statementTimeoutMs: 500 });
+  await database.query(sql('CREATE TABLE thing (id integer PRIMARY KEY)'));
+});
+afterAll(() => database.close());
+
+function sql(text: string): Statement {
+  return { name: '', text };
+}
+
+async function faultOf(work: Promise<unknown>): Promise<DatabaseError['fault']> {
+  const error = await work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(DatabaseError);
+  return (error as DatabaseError).fault;
+}
+
+test('a transaction that throws leaves nothing behind', async () => {
+  const failing = database.transaction(async (transaction) => {
+    await transaction.query(sql('INSERT INTO thing VALUES (1)'));
+    throw new Error('a reason of its own');
+  });
+  await expect(failing).rejects.toThrow('a reason of its own');
+  expect((await database.query(sql('SELECT 1 FROM thing WHERE id = 1'))).rowCount).toBe(0);
+});
+
+test('a repeated key is a conflict and the connection stays usable', async () => {
+  await database.query(sql('INSERT INTO thing VALUES (2)'));
+  const fault = await faultOf(database.query(sql('INSERT INTO thing VALUES (2)')));
+  expect(fault).toMatchObject({
+    kind: 'conflict',
+    code: '23505',
+    connectionLost: false,
+    constraint: 'thing_pkey',
+  });
+  expect((await database.query(sql('SELECT 1'))).rowCount).toBe(1);
+});
+
+test('a statement over its limit is ended by the server', async () => {
+  const slow = database.transaction((transaction) => transaction.query(sql('SELECT pg_sleep(30)')));
+  expect(await faultOf(slow)).toMatchObject({ kind: 'timeout', code: '57014' });
+});
+
+test('a connection that the server ends is replaced', async () => {
+  const ended = database.transaction((transaction) =>
+    transaction.query(sql('SELECT pg_terminate_backend(pg_backend_pid())')),
+  );
+  expect(await faultOf(ended)).toMatchObject({ kind: 'unavailable', connectionLost: true, ambiguous: false });
+  expect((await database.query(sql('SELECT 1'))).rowCount).toBe(1);
+});
+
+test('a connection lost during COMMIT is ambiguous', async () => {
+  await database.query(
+    sql(`CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$`),
+  );
+  await database.query(
+    sql(
+      'CREATE CONSTRAINT TRIGGER die AFTER INSERT ON thing DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION die()',
+    ),
+  );
+  const insert = database.transaction((transaction) =>
+    transaction.query(sql('INSERT INTO thing VALUES (3)')),
+  );
+  expect(await faultOf(insert)).toMatchObject({ kind: 'unavailable', connectionLost: true, ambiguous: true });
+  await database.query(sql('DROP TRIGGER die ON thing'));
+});
+
+test('a server that is not there is unavailable', async () => {
+  const nowhere = openDatabase({ url: 'postgres://127.0.0.1:9/none', poolSize: 1, name: 'nowhere' });
+  expect(await faultOf(nowhere.query(sql('SELECT 1')))).toMatchObject({
+    kind: 'unavailable',
+    code: 'ECONNREFUSED',
+  });
+  await nowhere.close();
+});
+
+test('a wrong password is refused, not unavailable', async () => {
+  const wrong = new URL(url);
+  wrong.password = 'wrong';
+  const locked = openDatabase({ url: wrong.href, poolSize: 1, name: 'locked' });
+  expect(await faultOf(locked.query(sql('SELECT 1')))).toMatchObject({ kind: 'refused', code: '28P01' });
+  await locked.close();
+});

@@ -21,6 +21,8 @@ export interface BacklogSettings {
 export const keepDueWithinMs = 90_000;
 /** How long a chunk that left memory is remembered at least; longer than a hint is honoured. */
 const leftForMs = 5_000;
+/** Bytes of payloads that came with hints and wait for their turn; chunks beyond are read back. */
+const storedBytesMax = 8 * 1_048_576;
 /** A timer may not be set for longer. */
 const timerMsMax = 60_000;
 
@@ -41,6 +43,7 @@ export class Backlog {
   readonly #lanes = new Map<string, Lane>();
   readonly #waiting = new MinHeap<PendingChunk>();
   readonly #reads = new Set<PendingRead>();
+  #storedBytes = 0;
   #timer: NodeJS.Timeout | undefined;
   #timerAtMs = Number.POSITIVE_INFINITY;
 
@@ -78,9 +81,19 @@ export class Backlog {
   takeHint(hint: Hint): void {
     const tenure = this.#settings.tenures().get(hint.shard);
     const nowMs = this.#settings.clock.monotonicMs();
-    if (tenure === undefined || tenure.sinceMs > hint.committedAtMs) return;
-    if (nowMs - hint.committedAtMs >= hintAgeMsMax) return;
-    this.#take(tenure, hint, { remaining: null, dueAtMs: nowMs, fresh: true, stored: hint.stored });
+    if (tenure === undefined || tenure.sinceMs > hint.beganAtMs) return;
+    if (nowMs - hint.beganAtMs >= hintAgeMsMax) return;
+    const { codec, payload } = hint;
+    const keep = codec !== undefined && payload !== undefined && this.#storedBytes < storedBytesMax;
+    const stored = keep ? { codec, payload } : undefined;
+    if (!this.#take(tenure, hint, { remaining: null, dueAtMs: nowMs, fresh: true, stored })) return;
+    this.#storedBytes += stored?.payload.length ?? 0;
+  }
+
+  /** Lets go of the payload that came with a hint: it is in use, or will not be used. */
+  dropStored(chunk: PendingChunk): void {
+    this.#storedBytes -= chunk.stored?.payload.length ?? 0;
+    chunk.stored = undefined;
   }
 
   /** All that remains of a chunk waits until `dueAtMs`. */
@@ -107,12 +120,16 @@ export class Backlog {
     if (!chunk.tenure.chunks.delete(chunk.id)) return;
     chunk.tenure.left.set(chunk.id, this.#settings.clock.monotonicMs());
     chunk.lane.chunks--;
+    this.dropStored(chunk);
   }
 
   /** The tenures have ended. Lanes drop their keys when they come across them. */
   drop(tenures: readonly Tenure[]): void {
     for (const tenure of tenures) {
-      for (const chunk of tenure.chunks.values()) chunk.lane.chunks--;
+      for (const chunk of tenure.chunks.values()) {
+        chunk.lane.chunks--;
+        this.dropStored(chunk);
+      }
       tenure.chunks.clear();
       tenure.left.clear();
     }
@@ -150,19 +167,19 @@ export class Backlog {
     clearTimeout(this.#timer);
   }
 
+  /** False for a chunk that is known already, or that may not or cannot be taken in. */
   #take(
     tenure: Tenure,
     key: LaneKey & { chunkId: string; batch: string | null; count: number },
     chunk: Pick<PendingChunk, 'remaining' | 'dueAtMs' | 'fresh' | 'stored'>,
-  ): void {
-    const { chunkId } = key;
-    if (tenure.state !== 'held' || tenure.chunks.has(chunkId) || tenure.left.has(chunkId)) return;
+  ): boolean {
+    const { chunkId, batch, count } = key;
+    if (tenure.state !== 'held' || tenure.chunks.has(chunkId) || tenure.left.has(chunkId)) return false;
     const lane = this.#laneOf(key);
     if (lane.chunks >= laneKeysMax) {
       lane.overflown = true;
-      return;
+      return false;
     }
-    const { batch, count } = key;
     const taken: PendingChunk = { id: chunkId, tenure, lane, batch, count, place: 'waiting', ...chunk };
     tenure.chunks.set(chunkId, taken);
     lane.chunks++;
@@ -172,6 +189,7 @@ export class Backlog {
       lane.enqueue(taken);
       this.#settings.onDue(lane);
     }
+    return true;
   }
 
   #laneOf({ accountId, routeId, priority }: LaneKey): Lane {

@@ -18,6 +18,7 @@ export interface ChunkLoaderSettings {
   databaseNowMs: (monotonicMs: number) => number;
   /** Messages that a lane should have loaded and unsent, 0 for one that cannot send. */
   readyWanted: (lane: Lane) => number;
+  dropStored: (chunk: PendingChunk) => void;
   onLoaded: (work: ChunkWork) => void;
   /** The lane's route can take nothing at the moment. */
   isStuck: (lane: Lane) => boolean;
@@ -25,7 +26,7 @@ export interface ChunkLoaderSettings {
 }
 
 /** Bytes of loaded messages at most, about. Beyond it, chunks of routes that cannot send give way. */
-const loadedSizeMax = 32 * 1_048_576;
+const loadedBytesMax = 32 * 1_048_576;
 /** Reads at the same time. */
 const readsMax = 2;
 /** Chunks and messages of one read. */
@@ -47,7 +48,7 @@ export class ChunkLoader {
   readonly #bulk = new Fifo<Lane>();
   readonly #loaded = new Set<ChunkWork>();
   readonly #defaults: DefaultsCache;
-  #loadedSize = 0;
+  #loadedBytes = 0;
   #reads = 0;
   #scheduled = false;
 
@@ -56,8 +57,12 @@ export class ChunkLoader {
     this.#defaults = new DefaultsCache(settings.store);
   }
 
-  get loadedSize(): number {
-    return this.#loadedSize;
+  get loadedChunks(): number {
+    return this.#loaded.size;
+  }
+
+  get loadedBytes(): number {
+    return this.#loadedBytes;
   }
 
   /** The lane may have room for more, or more to load. */
@@ -77,7 +82,7 @@ export class ChunkLoader {
   /** The chunk leaves memory. */
   release(work: ChunkWork): void {
     if (!this.#loaded.delete(work)) return;
-    this.#loadedSize -= work.size;
+    this.#loadedBytes -= work.size;
     work.dropText();
     work.chunk.work = undefined;
     this.#pump();
@@ -96,13 +101,13 @@ export class ChunkLoader {
   }
 
   #hasRoom(): boolean {
-    return this.#loadedSize < loadedSizeMax || this.#evict();
+    return this.#loadedBytes < loadedBytesMax || this.#evict();
   }
 
   /** Puts chunks back into their lanes' queues whose routes cannot send: they can be read again. */
   #evict(): boolean {
     for (const work of this.#loaded) {
-      if (this.#loadedSize < loadedSizeMax) return true;
+      if (this.#loadedBytes < loadedBytesMax) return true;
       const { chunk } = work;
       // What is not recorded yet would be missing when the chunk is read again.
       const idle = work.inFlight === 0 && chunk.tenure.unrecorded === 0 && !work.closed;
@@ -110,12 +115,12 @@ export class ChunkLoader {
       chunk.lane.ready -= work.ready;
       work.ready = 0;
       this.#loaded.delete(work);
-      this.#loadedSize -= work.size;
+      this.#loadedBytes -= work.size;
       chunk.work = undefined;
       chunk.fresh = false;
       chunk.lane.enqueue(chunk);
     }
-    return this.#loadedSize < loadedSizeMax;
+    return this.#loadedBytes < loadedBytesMax;
   }
 
   /** The next keys of the lanes that want some, interactive lanes first. */
@@ -171,10 +176,10 @@ export class ChunkLoader {
       if (chunk.tenure.state !== 'held') continue;
       const work = this.#work(chunk, this.#linesOf(chunk, read), read);
       chunk.place = 'loaded';
-      chunk.stored = undefined;
+      this.#settings.dropStored(chunk);
       chunk.work = work;
       this.#loaded.add(work);
-      this.#loadedSize += work.size;
+      this.#loadedBytes += work.size;
       this.#settings.onLoaded(work);
     }
   }

@@ -1,6 +1,7 @@
 import type { Connector } from '../connectors/connector.ts';
 import type { Clock } from '../lib/clock.ts';
 import { limits } from '../message/limits.ts';
+import type { AttemptLog } from './attempt-log.ts';
 import { Backlog } from './backlog.ts';
 import { ChunkLoader } from './chunk-loader.ts';
 import type { ChunkWork } from './chunk-work.ts';
@@ -30,6 +31,8 @@ export interface DeliveryWorkerSettings {
   flushEveryMs?: number;
   /** Shards recorded at the same time; 4. The database's pool needs two connections more. */
   flushesMax?: number;
+  /** Notes every answered request. */
+  attempts?: AttemptLog;
   random?: () => number;
 }
 
@@ -49,6 +52,7 @@ export interface DeliveryStats {
   shards: number;
   inFlight: number;
   unrecorded: number;
+  loadedChunks: number;
   loadedBytes: number;
   counts: DeliveryCounts;
   lanes: LaneStats[];
@@ -118,6 +122,7 @@ export class DeliveryWorker {
       databaseNowMs: (ms) => ms + this.#databaseAheadMs,
       readyWanted: (lane) => this.#runnerOf(lane).readyWanted,
       isStuck: (lane) => this.#runnerOf(lane).stuck,
+      dropStored: (chunk) => this.#backlog.dropStored(chunk),
       onLoaded: (work) => this.#onLoaded(work),
       onError,
     });
@@ -152,6 +157,11 @@ export class DeliveryWorker {
     for (const hint of hints) this.#backlog.takeHint(hint);
   }
 
+  /** Pending chunks have become due otherwise than by their time: everything is read again soon. */
+  reread(): void {
+    this.#reader.readAllSoon();
+  }
+
   /** Everything once, in order: for tests that want to know what a turn does. */
   async runOnce(): Promise<void> {
     await this.#ownership.runOnce();
@@ -181,7 +191,8 @@ export class DeliveryWorker {
       shards: this.#ownership.tenures.size,
       inFlight,
       unrecorded: this.#outcomes.unrecorded,
-      loadedBytes: this.#loader.loadedSize,
+      loadedChunks: this.#loader.loadedChunks,
+      loadedBytes: this.#loader.loadedBytes,
       counts: { ...this.#counts },
       lanes,
     };
@@ -295,6 +306,7 @@ export class DeliveryWorker {
   #newRunner(routeId: number): RouteRunner {
     const { clock, connectors, control, onError, random = Math.random } = this.#settings;
     const context = {
+      ...(this.#settings.attempts && { attempts: this.#settings.attempts }),
       clock,
       random,
       connectors,

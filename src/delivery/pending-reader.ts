@@ -16,10 +16,11 @@ export interface PendingReaderSettings {
 /** Every read looks this far back by the time in the ids: most transactions commit within it. */
 const shortOverlapMs = 2_000;
 /**
- * An id is made before its transaction commits, and a commit may come late: the longest intake transaction
- * takes 15 s (statement limit and client's grace), and the clocks of two primaries may differ by a few seconds.
+ * An id is made before its transaction commits, and a commit may come late: intake tries for 10 s, its last
+ * transaction takes at most 15 s (statement limit and client's grace), and the clocks of two primaries may
+ * differ by some seconds.
  */
-const longOverlapMs = 20_000;
+const longOverlapMs = 40_000;
 /** One read in so many looks back the whole overlap. */
 const longEveryReads = 8;
 const pageRows = 2_000;
@@ -50,6 +51,10 @@ export class PendingReader {
     this.#claimed.push(...tenures.map((tenure) => tenure.shard));
   }
 
+  readAllSoon(): void {
+    this.#readAllNow = true;
+  }
+
   /** One turn: what is new, and whatever else is due to be read. */
   async runOnce(): Promise<void> {
     const shards = this.#settings.heldShards();
@@ -65,9 +70,14 @@ export class PendingReader {
     }
     await this.#readRecent(shards, this.#turn++ % longEveryReads === 0 ? longOverlapMs : shortOverlapMs);
     await this.#noteReleased(nowMs);
-    if (this.#readAllNow || nowMs - this.#readAllAtMs >= readAllEveryMs) {
-      await this.#readAll(shards);
+    if (nowMs - this.#readAllAtMs >= readAllEveryMs) this.#readAllNow = true;
+    if (this.#readAllNow) {
+      // Asked for again meanwhile, it is done again.
       this.#readAllNow = false;
+      await this.#readAll(shards).catch((error: unknown) => {
+        this.#readAllNow = true;
+        throw error;
+      });
       this.#readAllAtMs = nowMs;
     }
     for (const lane of this.#settings.backlog.lanes) {

@@ -3,6 +3,7 @@ import type { Clock } from '../lib/clock.ts';
 import { unixMsOf } from '../message/id.ts';
 import type { Route } from '../message/route.ts';
 import { stateNumber } from '../message/state.ts';
+import { type AttemptLog, answerKinds } from './attempt-log.ts';
 import type { ChunkWork, MessageOutcome } from './chunk-work.ts';
 import type { DeliveryCounts } from './delivery-counts.ts';
 import type { Lane } from './lane.ts';
@@ -17,6 +18,7 @@ export interface RouteContext {
   random: () => number;
   connectors: ReadonlyMap<string, Connector>;
   counts: DeliveryCounts;
+  attempts?: AttemptLog;
   /** Sends may begin: the lease stands, outcomes have room, and the worker is not stopping. */
   mayBegin: (nowMs: number) => boolean;
   /** What certainly was not sent is not an attempt any more: the worker hands its chunks back. */
@@ -105,7 +107,7 @@ export class RouteRunner {
       const slice = this.#take(lane, Math.min(sender.batchMax, allowance), nowMs);
       this.#order.charge(lane, slice.messages.length);
       this.#context.onTaken(lane);
-      if (slice.messages.length > 0) this.#send(sender, slice);
+      if (slice.messages.length > 0) this.#send(sender, slice, nowMs);
     }
   }
 
@@ -146,26 +148,27 @@ export class RouteRunner {
     });
   }
 
-  #send(sender: Sender, slice: Slice): void {
+  #send(sender: Sender, slice: Slice, beganMs: number): void {
     const { counts, signal } = this.#context;
     for (const work of slice.works) work.chunk.tenure.inFlight++;
     counts.requests++;
     counts.attempts += slice.messages.length;
     this.#pace.begin(slice.messages.length);
     sender.send(slice.messages, signal).then(
-      (answers) => this.#settle(slice, answers),
+      (answers) => this.#settle(slice, answers, beganMs),
       // A sender never rejects; one that does has told nothing.
       (error) => {
         this.#context.onError(error);
-        this.#settle(slice, []);
+        this.#settle(slice, [], beganMs);
       },
     );
   }
 
-  #settle(slice: Slice, answers: readonly Answer[]): void {
+  #settle(slice: Slice, answers: readonly Answer[], beganMs: number): void {
     this.#pace.end();
     const { works } = slice;
     const nowMs = this.#context.clock.monotonicMs();
+    this.#note(answers, (nowMs - beganMs) / 1_000);
     let recorded = 0;
     for (let index = 0; index < works.length; index++) {
       const work = works[index]!;
@@ -195,6 +198,18 @@ export class RouteRunner {
     work.record(slice.offsets[index]!, outcome);
     this.#count(outcome);
     return true;
+  }
+
+  /** One entry for each kind of answer in it. */
+  #note(answers: readonly Answer[], seconds: number): void {
+    const { attempts } = this.#context;
+    if (attempts === undefined || this.#route === undefined) return;
+    const routeId = this.#route.id;
+    for (let kind = 0; kind < answerKinds.length; kind++) {
+      let messages = 0;
+      for (const answer of answers) if (answer.kind === answerKinds[kind]) messages++;
+      if (messages > 0) attempts.note({ routeId, kind, messages, seconds });
+    }
   }
 
   #count(outcome: MessageOutcome): void {

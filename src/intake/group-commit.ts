@@ -123,6 +123,7 @@ export class GroupCommit {
       const { shard } = gathered;
       if (this.gathering.get(shard) === gathered) this.gathering.delete(shard);
       const chunks = gathered.chunks.map(chunkRow);
+      const beganAtMs = clock.monotonicMs();
       await retryStore(() => storeMessages(database, { shard, chunks }), { clock });
       for (const { priority, count } of chunks) onStored({ priority: priorityName(priority), count });
       hints.push(
@@ -134,6 +135,7 @@ export class GroupCommit {
           priority,
           batch: null,
           count,
+          beganAtMs,
           codec,
           payload,
         })),

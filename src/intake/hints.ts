@@ -10,6 +10,11 @@ export interface PendingHint {
   priority: number;
   batch: string | null;
   count: number;
+  /**
+   * On the monotonic clock, before the first try to store it. A COMMIT whose answer is late or was lost may have
+   * been delivered long ago: an old hint is not followed.
+   */
+  beganAtMs: number;
   codec?: number;
   payload?: Uint8Array;
 }

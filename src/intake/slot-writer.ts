@@ -106,6 +106,7 @@ async function storeGroup(settings: SlotWriterSettings, slots: SlotRow[]): Promi
   const { database, clock, signal, target } = settings;
   const { batch, upload } = target;
   const shard = shardOfRun(batch, runOfLine(slots[0]!.firstLine));
+  const beganAtMs = clock.monotonicMs();
   const result = await retryStore(() => storeSlots(database, { batch, shard, upload, slots }), {
     clock,
     signal,
@@ -120,7 +121,7 @@ async function storeGroup(settings: SlotWriterSettings, slots: SlotRow[]): Promi
   }
   settings.onDurable(slots);
   settings.onPending(
-    slots.flatMap(({ chunk }) => (chunk && !target.held ? [hintOf(chunk, { shard, batch })] : [])),
+    slots.flatMap(({ chunk }) => (chunk && !target.held ? [hintOf(chunk, { shard, batch, beganAtMs })] : [])),
   );
 }
 
@@ -157,14 +158,13 @@ function chunkRow(packed: PackedSlot, { target, id }: { target: SlotTarget; id: 
   };
 }
 
-function hintOf(chunk: ChunkRow, { shard, batch }: { shard: number; batch: string }): PendingHint {
+function hintOf(chunk: ChunkRow, at: Pick<PendingHint, 'shard' | 'batch' | 'beganAtMs'>): PendingHint {
   return {
-    shard,
+    ...at,
     chunkId: chunk.id,
     accountId: chunk.accountId,
     routeId: chunk.routeId,
     priority: chunk.priority,
-    batch,
     count: chunk.count,
   };
 }

@@ -1,4 +1,5 @@
 import { type ResourceLimits, type Transferable, Worker } from 'node:worker_threads';
+import { threadEntry } from './thread-entry.ts';
 
 export interface ThreadPoolSettings {
   /** The module that every thread runs: it calls `serveTasks`. */
@@ -115,7 +116,7 @@ class Thread<Result> {
   constructor(settings: ThreadPoolSettings, events: { onAnswer: () => void; onExit: () => void }) {
     const { script, resourceLimits } = settings;
     this.#onAnswer = events.onAnswer;
-    this.#worker = new Worker(entryOf(script), resourceLimits ? { resourceLimits } : {});
+    this.#worker = new Worker(threadEntry(script), resourceLimits ? { resourceLimits } : {});
     this.#worker.unref();
     this.#worker.on('message', (answer: ThreadAnswer<Result>) => this.#take(answer));
     this.#worker.on('error', (error: unknown) => {
@@ -178,15 +179,4 @@ class Thread<Result> {
     this.#pending.clear();
     this.#onIdle?.();
   }
-}
-
-/**
- * Threads run JavaScript as built, and in development and tests TypeScript by way of tsx, which must be
- * registered on the thread itself: Node 20 does not hand the loader of `--import` to a thread's first module.
- */
-function entryOf(script: URL): URL {
-  if (!script.pathname.endsWith('.ts')) return script;
-  const loader = import.meta.resolve('tsx/esm/api');
-  const code = `import { register } from '${loader}'; register(); await import('${script.href}');`;
-  return new URL(`data:text/javascript,${encodeURIComponent(code)}`);
 }

@@ -1,0 +1,93 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { connectors } from '../connectors/registry.ts';
+import { systemClock } from '../lib/clock.ts';
+import { createLog } from '../observe/log.ts';
+import { createControlCache } from '../store/control/control-cache.ts';
+import { type DatabaseSettings, openDatabase } from '../store/database.ts';
+import { deliveryStatements } from '../store/delivery/delivery-statements.ts';
+import { AttemptLog } from './attempt-log.ts';
+import type { DeliveryThreadData, FromDelivery, ToDelivery } from './delivery-protocol.ts';
+import { DeliveryWorker } from './delivery-worker.ts';
+import { FaultReport } from './fault-report.ts';
+
+/**
+ * The thread on which a process delivers: its own event loop, connections and control cache, so that neither
+ * a flood of answers delays requests, nor a flood of requests the sends.
+ */
+const port = parentPort;
+if (port === null) throw new Error('delivery-thread is not run by itself');
+const data = workerData as DeliveryThreadData;
+const statsEveryMs = 1_000;
+
+const log = createLog({ level: data.logLevel, name: 'delivery' });
+const faults = new FaultReport(log);
+const onError = (error: unknown) => faults.add(error);
+
+function open(settings: Pick<DatabaseSettings, 'name' | 'poolSize'>) {
+  return openDatabase({
+    ...settings,
+    url: data.databaseUrl,
+    namedStatements: data.namedStatements,
+    onIdleError: (fault) => log.warn({ fault }, 'a database connection broke'),
+  });
+}
+
+// The lease has a connection of its own: it must be renewed while the others wait for locks.
+const leaseDatabase = open({ name: 'lease', poolSize: 1 });
+const database = open({ name: 'delivery', poolSize: Math.max(2, data.poolSize - 1) });
+const control = createControlCache({ database: leaseDatabase, onError });
+await control.start();
+const lease = ownershipOf(deliveryStatements(leaseDatabase));
+if (data.replaces !== undefined) await lease.removeWorker(data.replaces);
+const attempts = new AttemptLog();
+const worker = new DeliveryWorker({
+  store: { ...deliveryStatements(database), ...lease },
+  control,
+  connectors,
+  clock: systemClock,
+  leaseMs: data.leaseMs,
+  flushesMax: Math.max(1, data.poolSize - 2),
+  attempts,
+  onError,
+});
+
+const reporting = setInterval(report, statsEveryMs);
+port.on('message', (message: ToDelivery) => {
+  if (message.kind === 'hints') worker.hint(message.hints);
+  else if (message.kind === 'reread') worker.reread();
+  else void stop(message.deadlineMs);
+});
+worker.start();
+post({ kind: 'started' });
+
+function report(): void {
+  const stats = worker.stats();
+  const routeNames: Record<number, string> = {};
+  for (const { routeId } of stats.lanes) {
+    routeNames[routeId] = control.routeById(routeId)?.name ?? `route ${routeId}`;
+  }
+  const entries = attempts.take();
+  post({ kind: 'stats', stats, routeNames, attempts: entries, faults: faults.take() }, [entries.buffer]);
+}
+
+async function stop(deadlineMs: number): Promise<void> {
+  await worker.stop({ deadlineMs });
+  clearInterval(reporting);
+  report();
+  await Promise.allSettled([control.stop(), database.close(), leaseDatabase.close()]);
+  post({ kind: 'stopped' });
+  port?.close();
+}
+
+function post(message: FromDelivery, transfer: ArrayBuffer[] = []): void {
+  port?.postMessage(message, transfer);
+}
+
+function ownershipOf(statements: ReturnType<typeof deliveryStatements>) {
+  const { registerWorker, beatWorker, removeWorker, removeSilentWorker } = statements;
+  const { readOwners, readFreeShards, claimShards, releaseShards, readOwnedShards } = statements;
+  return {
+    ...{ registerWorker, beatWorker, removeWorker, removeSilentWorker },
+    ...{ readOwners, readFreeShards, claimShards, releaseShards, readOwnedShards },
+  };
+}

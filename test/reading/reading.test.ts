@@ -1,0 +1,427 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { messageIdAt } from '../../src/message/id.ts';
+import { retryDefaults } from '../../src/message/route.ts';
+import { stateNumber } from '../../src/message/state.ts';
+import { putRoute } from '../../src/store/control/routes.ts';
+import { startApi, type TestApi } from '../api/start-api.ts';
+import { recordOutcome, type StoredBatch, storeBatch } from './store-batch.ts';
+
+let api: TestApi;
+let owner: { id: string; key: string };
+let stranger: { id: string; key: string };
+let routeId: number;
+
+beforeAll(async () => {
+  api = await startApi();
+  owner = await api.makeAccount('owner', ['send', 'read']);
+  stranger = await api.makeAccount('stranger', ['send', 'read']);
+  const { route } = await putRoute(api.context.database, {
+    name: 'sms',
+    connector: 'http',
+    options: { url: 'https://provider.example/send' },
+    concurrency: 1,
+    retry: retryDefaults,
+    onUncertain: 'resend',
+  });
+  routeId = route.id;
+  await api.context.control.refresh();
+});
+
+afterAll(() => api.stop());
+
+function phone(number: number): string {
+  return `+3161${String(number).padStart(7, '0')}`;
+}
+
+function lineOf(number: number): string {
+  return JSON.stringify({ to: phone(number), body: `Your code is ${number}`, ref: `order-${number}` });
+}
+
+function lines(count: number, from = 0): string[] {
+  return Array.from({ length: count }, (_, index) => lineOf(from + index));
+}
+
+function store(
+  settings: Partial<Parameters<typeof storeBatch>[1]> & { lines: string[] },
+): Promise<StoredBatch> {
+  return storeBatch(api.context.database, { accountId: Number(owner.id), routeId, ...settings });
+}
+
+function record(outcome: Parameters<typeof recordOutcome>[1]): Promise<void> {
+  return recordOutcome(api.context.database, outcome);
+}
+
+function get(path: string, options: { key?: string } = {}) {
+  return api.call('GET', path, { key: owner.key, ...options });
+}
+
+/** Every item of a list, page by page. */
+async function all(path: string): Promise<{ items: { id: string; state: string }[]; pages: number }> {
+  const items = [];
+  let pages = 0;
+  for (let after = ''; ; pages++) {
+    const { status, json } = await get(`${path}${after && `&after=${after}`}`);
+    expect(status).toBe(200);
+    items.push(...json.data);
+    if (json.next === null) return { items, pages: pages + 1 };
+    after = json.next;
+  }
+}
+
+describe('a batch', () => {
+  test('counts what was accepted and rejected, and what became of it; the states sum up to accepted', async () => {
+    const batch = await store({ lines: [...lines(30), '{"to":"nobody"}', ...lines(10, 30)], chunkLines: 20 });
+    const [first, second] = batch.chunks;
+    await record({ batch: batch.id, chunk: first!, state: stateNumber.sent });
+    await record({
+      batch: batch.id,
+      chunk: second!,
+      state: stateNumber.failed,
+      offsets: [1, 2],
+      errorCode: 'refused',
+    });
+    const { status, json } = await get(`/v1/batches/${batch.id}`);
+    expect(status).toBe(200);
+    expect(json).toMatchObject({ id: batch.id, state: 'open', route: 'sms', nextLine: 42, closedAt: null });
+    expect(json.counts).toEqual({
+      accepted: 40,
+      rejected: 1,
+      queued: 18,
+      sending: 0,
+      retrying: 0,
+      sent: 20,
+      delivered: 0,
+      failed: 2,
+      expired: 0,
+      canceled: 0,
+      suppressed: 0,
+      uncertain: 0,
+    });
+  });
+
+  test('says the first line that is not durable, also with a gap before later slots', async () => {
+    const batch = await store({ lines: lines(60), chunkLines: 20 });
+    await api.context.database.query(
+      { name: '', text: 'DELETE FROM batch_slot WHERE batch = $1 AND first_line = 21' },
+      [batch.id],
+    );
+    const { json } = await get(`/v1/batches/${batch.id}`);
+    expect(json.nextLine).toBe(21);
+    const listed = await get('/v1/batches?limit=1');
+    expect(listed.json.data[0]).toMatchObject({ id: batch.id, nextLine: 21 });
+  });
+
+  test('begins at line 1 and counts nothing while it is empty', async () => {
+    const batch = await store({ lines: [] });
+    const { json } = await get(`/v1/batches/${batch.id}`);
+    expect(json.nextLine).toBe(1);
+    expect(json.counts.accepted).toBe(0);
+    expect((await get(`/v1/batches/${batch.id}/messages`)).json).toEqual({ data: [], next: null });
+  });
+
+  test('keeps its counts when its counters are gone', async () => {
+    const batch = await store({ lines: lines(3) });
+    const { database } = api.context;
+    const counts = JSON.stringify({ accepted: 3, rejected: 0, sent: 2, failed: 1 });
+    await database.query(
+      { name: '', text: 'UPDATE batch SET closed_at = now(), done_at = now(), counts = $2 WHERE id = $1' },
+      [batch.id, counts],
+    );
+    await database.query({ name: '', text: 'DELETE FROM batch_progress WHERE batch = $1' }, [batch.id]);
+    const { json } = await get(`/v1/batches/${batch.id}`);
+    expect(json).toMatchObject({ state: 'done', counts: { accepted: 3, queued: 0, sent: 2, failed: 1 } });
+  });
+
+  test('is listed with the others of its account, newest first, each once', async () => {
+    const mine = await api.makeAccount('lister', ['read']);
+    const ids = [];
+    for (let index = 0; index < 5; index++) {
+      ids.unshift((await store({ lines: lines(index), accountId: Number(mine.id) })).id);
+    }
+    const seen = [];
+    for (let next: string | null = ''; next !== null; ) {
+      const page = await get(`/v1/batches?limit=2${next && `&after=${next}`}`, { key: mine.key });
+      seen.push(...page.json.data);
+      next = page.json.next;
+    }
+    // Ids of one millisecond come in the order of their random bits.
+    expect(seen.map(({ id }) => id)).toEqual(ids.sort().reverse());
+    expect(seen.map(({ counts }) => counts.accepted).sort()).toEqual([0, 1, 2, 3, 4]);
+  });
+});
+
+describe('messages of a batch', () => {
+  test('come in order of id, each once, however small the pages', async () => {
+    const batch = await store({ lines: lines(57), chunkLines: 10 });
+    const expected = batch.chunks.flatMap(({ id, count }) =>
+      Array.from({ length: count }, (_, offset) => messageIdAt(id, offset)),
+    );
+    for (const limit of [3, 10, 57]) {
+      const { items } = await all(`/v1/batches/${batch.id}/messages?limit=${limit}`);
+      expect(items.map(({ id }) => id)).toEqual(expected.sort());
+    }
+  });
+
+  test('have the fields of their line over the defaults of the batch', async () => {
+    const defaults = { from: 'Millrace', body: 'Hello', tags: ['spring'], metadata: { campaign: 7 } };
+    const batch = await store({
+      defaults,
+      lines: [
+        '{"to":"+31612345678"}',
+        '{"to":"ada@example.com","from":"Ada","body":"Mine","ref":"r1","tags":[],"metadata":{"__proto__":1,"a":"é"},"subject":"S"}',
+      ],
+    });
+    const { json } = await get(`/v1/batches/${batch.id}/messages`);
+    expect(json.data[0]).toEqual({
+      id: batch.chunks[0]!.id,
+      batchId: batch.id,
+      route: 'sms',
+      to: '+31612345678',
+      from: 'Millrace',
+      body: 'Hello',
+      ref: null,
+      metadata: { campaign: 7 },
+      tags: ['spring'],
+      state: 'queued',
+      attempts: 0,
+      createdAt: json.data[0].createdAt,
+    });
+    expect(json.data[1]).toMatchObject({ from: 'Ada', body: 'Mine', ref: 'r1', tags: [], subject: 'S' });
+    const { text } = await get(`/v1/messages/${json.data[1].id}`);
+    expect(text).toContain('"metadata":{"__proto__":1,"a":"é"}');
+  });
+
+  test('of one state are exactly those that have it now', async () => {
+    const batch = await store({ lines: lines(40), chunkLines: 10 });
+    const [one, two, three] = batch.chunks;
+    await record({ batch: batch.id, chunk: one!, state: stateNumber.sent });
+    const failed = { batch: batch.id, state: stateNumber.failed, errorCode: 'refused' };
+    await record({ ...failed, chunk: two!, offsets: [0, 3, 9], details: ['a', 'b', 'c'] });
+    await record({
+      batch: batch.id,
+      chunk: three!,
+      state: stateNumber.retrying,
+      offsets: [4],
+      dueInMs: 60_000,
+    });
+    const of = async (state: string) => {
+      const { items } = await all(`/v1/batches/${batch.id}/messages?state=${state}&limit=2`);
+      expect(items.every((item) => item.state === state)).toBe(true);
+      return items.map(({ id }) => id);
+    };
+    expect(await of('failed')).toEqual([0, 3, 9].map((offset) => messageIdAt(two!.id, offset)));
+    expect(await of('retrying')).toEqual([messageIdAt(three!.id, 4)]);
+    expect(await of('sent')).toHaveLength(10);
+    expect(await of('queued')).toHaveLength(26);
+    expect(await of('uncertain')).toEqual([]);
+    // A later word takes a message out of the list, though the index still leads to its chunk.
+    await record({ batch: batch.id, chunk: two!, state: stateNumber.sent, offsets: [3], attempt: 2 });
+    expect(await of('failed')).toEqual([0, 9].map((offset) => messageIdAt(two!.id, offset)));
+  });
+});
+
+describe('a message', () => {
+  test('tells its whole story in order', async () => {
+    const batch = await store({ lines: lines(3) });
+    const chunk = batch.chunks[0]!;
+    const retried = { errorCode: 'rate_limited', details: ['429'], dueInMs: 1_000, agoMs: 5_000 };
+    await record({ batch: batch.id, chunk, state: stateNumber.retrying, offsets: [1], ...retried });
+    await record({
+      batch: batch.id,
+      chunk,
+      state: stateNumber.sent,
+      offsets: [0, 1],
+      attempt: 2,
+      providerRefs: ['p-0', 'p-1'],
+    });
+    const { json } = await get(`/v1/messages/${messageIdAt(chunk.id, 1)}`);
+    expect(json).toMatchObject({ to: phone(1), state: 'sent', attempts: 2, providerRef: 'p-1' });
+    expect(json.error).toBeUndefined();
+    expect(json.timeline).toEqual([
+      { at: json.createdAt, state: 'queued' },
+      {
+        at: expect.any(String),
+        state: 'retrying',
+        attempt: 1,
+        error: { code: 'rate_limited', detail: '429' },
+      },
+      { at: expect.any(String), state: 'sent', attempt: 2 },
+    ]);
+    const untouched = await get(`/v1/messages/${messageIdAt(chunk.id, 2)}`);
+    expect(untouched.json).toMatchObject({ state: 'queued', attempts: 0 });
+    expect(untouched.json.timeline).toHaveLength(1);
+  });
+
+  test('of another account is not found, like one that does not exist', async () => {
+    const batch = await store({ lines: lines(2) });
+    const id = batch.chunks[0]!.id;
+    const theirs = { key: stranger.key };
+    const paths = [
+      `/v1/messages/${id}`,
+      `/v1/batches/${batch.id}`,
+      `/v1/batches/${batch.id}/messages`,
+      `/v1/batches/${batch.id}/messages?state=queued`,
+      `/v1/batches/${batch.id}/rejections`,
+      `/v1/batches/${batch.id}/export`,
+    ];
+    for (const path of paths) {
+      const headers = { authorization: `Bearer ${owner.key}` };
+      expect((await api.app.inject({ url: path, headers })).statusCode, path).toBe(200);
+      const answer = await get(path, theirs);
+      expect(answer.status, path).toBe(404);
+      const absent = await get(path.replace(/[0-9a-f]{8}-/, '00000000-'), theirs);
+      expect(absent.status).toBe(404);
+      expect(answer.json.detail).toBe(absent.json.detail);
+    }
+    expect((await get(`/v1/messages?to=${encodeURIComponent(phone(0))}`, theirs)).json.data).toEqual([]);
+    expect((await get('/v1/batches', theirs)).json.data).toEqual([]);
+  });
+
+  test('is not found under an id that cannot be one, or an offset that its chunk does not have', async () => {
+    const batch = await store({ lines: lines(2) });
+    const id = batch.chunks[0]!.id;
+    const strange = [
+      'x',
+      '%20',
+      "'",
+      id.toUpperCase(),
+      `${id}0`,
+      id.slice(1),
+      id.replaceAll('-', ''),
+      '00000000-0000-0000-0000-000000000000',
+      messageIdAt(id, 2),
+      messageIdAt(id, 1023),
+      batch.id,
+    ];
+    for (const each of strange) expect((await get(`/v1/messages/${each}`)).status, each).toBe(404);
+    for (const each of [...strange.slice(0, 9), id]) {
+      expect((await get(`/v1/batches/${each}`)).status, each).toBe(404);
+    }
+  });
+});
+
+describe('finding messages', () => {
+  test('finds by recipient in chunks with a filter and in small ones, newest first', async () => {
+    const old = await store({ lines: lines(1_500, 5_000) });
+    const fresh = await store({ lines: lines(3, 5_700) });
+    const { json } = await get(`/v1/messages?to=${encodeURIComponent(phone(5_701))}`);
+    expect(json.data.map(({ batchId }: { batchId: string }) => batchId)).toEqual([fresh.id, old.id]);
+    expect(json.data[1].body).toBe('Your code is 5701');
+    expect(json.next).toBeNull();
+    const { json: byRef } = await get('/v1/messages?ref=order-5701');
+    expect(byRef.data).toEqual(json.data);
+  });
+
+  test('takes a plus that was not encoded', async () => {
+    await store({ lines: ['{"to":"+31600000042"}', '{"to":"ada+news@example.com"}'] });
+    expect((await get('/v1/messages?to=+31600000042')).json.data).toHaveLength(1);
+    expect((await get('/v1/messages?to=%2B31600000042')).json.data).toHaveLength(1);
+    expect((await get('/v1/messages?to=ada+news@example.com')).json.data).toHaveLength(1);
+  });
+
+  test('pages through many messages to one recipient, each once', async () => {
+    const again = Array.from({ length: 60 }, (_, index) => `{"to":"+31600000077","ref":"again-${index}"}`);
+    const batch = await store({ lines: again, chunkLines: 25 });
+    const { items } = await all('/v1/messages?to=%2B31600000077&limit=7');
+    const ids = batch.chunks.flatMap(({ id, count }) =>
+      Array.from({ length: count }, (_, offset) => messageIdAt(id, offset)),
+    );
+    expect(items.map(({ id }) => id)).toEqual(ids.sort().reverse());
+  });
+
+  test('finds what was written with needless escapes, and an address in another case of its domain', async () => {
+    await store({
+      lines: [
+        '{"to":"\\u002b31600000099","ref":"caf\\u00e9\\/1"}',
+        '{"to":"Bob@EXAMPLE.org","ref":"\\"quoted\\"\\n"}',
+      ],
+    });
+    expect((await get('/v1/messages?to=%2B31600000099')).json.data).toHaveLength(1);
+    expect((await get(`/v1/messages?ref=${encodeURIComponent('café/1')}`)).json.data).toHaveLength(1);
+    expect((await get('/v1/messages?to=Bob@example.ORG')).json.data).toHaveLength(1);
+    expect((await get('/v1/messages?to=bob@example.org')).json.data).toHaveLength(0);
+    expect((await get(`/v1/messages?ref=${encodeURIComponent('"quoted"\n')}`)).json.data).toHaveLength(1);
+  });
+
+  test('keeps to the time that is asked for', async () => {
+    const before = new Date(Date.now() - 60_000).toISOString();
+    const after = new Date(Date.now() + 60_000).toISOString().replace('Z', '+00:00');
+    await store({ lines: ['{"to":"+31600000123"}'] });
+    const count = async (more: string) =>
+      (await get(`/v1/messages?to=%2B31600000123&${more}`)).json.data.length;
+    expect(await count(`since=${before}`)).toBe(1);
+    expect(await count(`since=${after}`)).toBe(0);
+    expect(await count(`until=${before}`)).toBe(0);
+    expect(await count(`since=${before}&until=${after}`)).toBe(1);
+  });
+
+  test('refuses a question that it cannot answer', async () => {
+    const bad = [
+      '/v1/messages',
+      '/v1/messages?to=%2B31600000123&ref=a',
+      '/v1/messages?to=',
+      '/v1/messages?to=a&to=b',
+      '/v1/messages?to=a&limit=0',
+      '/v1/messages?to=a&after=x',
+      '/v1/messages?to=a&since=yesterday',
+      '/v1/messages?to=a&since=2026-02-30T00:00:00Z',
+      '/v1/messages?from=a',
+      '/v1/batches?after=x',
+      '/v1/batches?state=open',
+    ];
+    for (const path of bad) {
+      const { status, json } = await get(path);
+      expect(status, path).toBe(422);
+      expect(json.code, path).toBe('validation_failed');
+    }
+    expect((await get('/v1/messages?to=%00')).status).toBe(400);
+    expect((await get('/v1/messages?ref=%ff')).status).toBe(400);
+  });
+});
+
+describe('reads of the same moment', () => {
+  test('cost one query, however many ask', async () => {
+    const batch = await store({ lines: lines(10) });
+    let queries = 0;
+    const { database } = api.context;
+    const query = database.query.bind(database);
+    database.query = (statement, values) => {
+      if (statement.name === 'find_batch') queries++;
+      return query(statement, values);
+    };
+    try {
+      const path = `/v1/batches/${batch.id}`;
+      const answers = await Promise.all(
+        Array.from({ length: 500 }, () =>
+          api.app.inject({ method: 'GET', url: path, headers: { authorization: `Bearer ${owner.key}` } }),
+        ),
+      );
+      expect(new Set(answers.map(({ statusCode }) => statusCode))).toEqual(new Set([200]));
+      expect(new Set(answers.map(({ body }) => body)).size).toBe(1);
+      expect(queries).toBe(1);
+    } finally {
+      database.query = query;
+    }
+  });
+
+  test('never hide a write from the account that made it', async () => {
+    const admin = { key: api.adminKey };
+    const batch = await store({ lines: lines(1), accountId: 1 });
+    const path = `/v1/batches/${batch.id}`;
+    expect((await get(path, admin)).json.counts.sent).toBe(0);
+    await record({ batch: batch.id, chunk: batch.chunks[0]!, state: stateNumber.sent });
+    // What the write was does not matter: its answer begins a new generation of the account's reads.
+    await api.call('POST', '/v1/accounts', { body: { name: 'a write' } });
+    expect((await get(path, admin)).json.counts.sent).toBe(1);
+  });
+
+  test('are made anew for a client that brings a consistency token', async () => {
+    const batch = await store({ lines: lines(1) });
+    const path = `/v1/batches/${batch.id}`;
+    expect((await get(path)).json.counts.sent).toBe(0);
+    await record({ batch: batch.id, chunk: batch.chunks[0]!, state: stateNumber.sent });
+    const headers = { 'millrace-consistency': 'home;1;0/0' };
+    const answer = await api.call('GET', path, { key: owner.key, headers });
+    expect(answer.json.counts.sent).toBe(1);
+  });
+});

@@ -41,7 +41,8 @@ export function parseMessages(
   body: Buffer,
   { accountId, chooseRoute }: { accountId: number; chooseRoute: ChooseRoute },
 ): ParsedMessages {
-  const slots = cutElements(body);
+  const single = firstByte(body) === openBrace;
+  const slots = cutElements(body, single);
   const scanner = new MessageScanner({ mode: 'single' });
   const result: ParsedMessages = { messages: [], errors: [] };
   for (const slot of slots) {
@@ -49,6 +50,9 @@ export function parseMessages(
     for (let record = 0; record < slot.starts.length; record++) {
       const index = slot.firstLine + (slot.lineOffsets ? slot.lineOffsets[record]! : record) - 1;
       const parsed = parseOne(scanner, { slot, record, accountId, chooseRoute });
+      if (single && 'code' in parsed && parsed.code === 'invalid_json') {
+        throw new ProblemError('invalid_json', parsed.detail);
+      }
       if ('code' in parsed) result.errors.push({ index, ...parsed });
       else result.messages.push({ index, ...parsed });
     }
@@ -57,8 +61,7 @@ export function parseMessages(
   return result;
 }
 
-function cutElements(body: Buffer): RawSlot[] {
-  const single = firstByte(body) === openBrace;
+function cutElements(body: Buffer, single: boolean): RawSlot[] {
   const cutter = new ArrayCutter({ firstLine: 1 });
   const slots = single
     ? [...cutter.push(openArray), ...cutter.push(body), ...cutter.push(closeArray), ...cutter.end()]

@@ -79,15 +79,23 @@ async function presentSlots(
     },
     [shard, batch, first, last.firstLine + last.lines],
   );
-  if (rows.length === 0) return 'none';
   const mine = new Map(slots.map((slot) => [slot.firstLine, slot]));
-  const same =
-    rows.length === slots.length &&
-    rows.every((row) => {
-      const slot = mine.get(Number(row.first_line));
-      return slot?.lines === row.lines && (slot.chunk?.id ?? null) === row.chunk_id;
-    });
-  return same ? 'same' : 'other';
+  let same = 0;
+  for (const row of rows) {
+    const firstLine = Number(row.first_line);
+    const slot = mine.get(firstLine);
+    if (slot?.lines === row.lines && (slot.chunk?.id ?? null) === row.chunk_id) same++;
+    // Between these slots may lie lines that were durable before, and are left out of them.
+    else if (slots.some((other) => overlaps(other, { firstLine, lines: row.lines }))) return 'other';
+  }
+  return same === 0 ? 'none' : 'same';
+}
+
+function overlaps(
+  one: { firstLine: number; lines: number },
+  other: { firstLine: number; lines: number },
+): boolean {
+  return one.firstLine < other.firstLine + other.lines && other.firstLine < one.firstLine + one.lines;
 }
 
 async function insertSlots(transaction: Queryable, { batch, shard, slots }: SlotsOfRun): Promise<void> {

@@ -1,7 +1,7 @@
 import { fieldLimits } from '../message/field-limits.ts';
 
 /** What a field's value must be. `text` and `ref` are strings of at most `charsMax` characters. */
-export type FieldKind =
+type FieldKind =
   | 'to'
   | 'ref'
   | 'text'
@@ -15,6 +15,8 @@ export type FieldKind =
 
 export interface MessageField {
   name: string;
+  /** The bytes of the name. */
+  nameBytes: readonly number[];
   kind: FieldKind;
   /** Characters of a string; Infinity leaves it to the limit on the line. */
   charsMax: number;
@@ -23,7 +25,7 @@ export interface MessageField {
 }
 
 /** Every field of a message that the interface names, built or not. */
-export const messageFields: readonly MessageField[] = (
+const messageFields: readonly MessageField[] = (
   [
     ['to', 'to', Number.POSITIVE_INFINITY],
     ['from', 'text', fieldLimits.fromCharsMax],
@@ -44,7 +46,13 @@ export const messageFields: readonly MessageField[] = (
     ['expiresAt', 'unavailable', 0],
     ['orderingKey', 'unavailable', 0],
   ] as const
-).map(([name, kind, charsMax], index) => ({ name, kind, charsMax, bit: 1 << index }));
+).map(([name, kind, charsMax], index) => ({
+  name,
+  nameBytes: [...Buffer.from(name)],
+  kind,
+  charsMax,
+  bit: 1 << index,
+}));
 
 /** No two fields share both length and first letter, so that one look and one comparison find a field. */
 const fieldByShape: (MessageField | undefined)[] = [];
@@ -56,9 +64,9 @@ export function findField(bytes: Uint8Array, start: number, end: number): Messag
   if (length < 2 || length > 11) return undefined;
   const field = fieldByShape[shape(length, bytes[start]!)];
   if (field === undefined) return undefined;
-  const name = field.name;
+  const { nameBytes } = field;
   for (let index = 1; index < length; index++) {
-    if (bytes[start + index] !== name.charCodeAt(index)) return undefined;
+    if (bytes[start + index] !== nameBytes[index]) return undefined;
   }
   return field;
 }

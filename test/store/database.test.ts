@@ -58,6 +58,22 @@ test('a connection that the server ends is replaced', async () => {
   expect((await database.query(sql('SELECT 1'))).rowCount).toBe(1);
 });
 
+test('a connection that breaks between two statements fails the next one, and nothing else', async () => {
+  const broken = database.transaction(async (transaction) => {
+    const { rows } = await transaction.query<{ pid: number }>(sql('SELECT pg_backend_pid() AS pid'));
+    await database.query(sql('SELECT pg_terminate_backend($1, 5000)'), [rows[0]!.pid]);
+    // The event of the broken socket comes before this round trip on another one ends, or never harms.
+    await database.query(sql('SELECT pg_sleep(0.1)'));
+    await transaction.query(sql('SELECT 1'));
+  });
+  expect(await faultOf(broken)).toMatchObject({
+    kind: 'unavailable',
+    connectionLost: true,
+    ambiguous: false,
+  });
+  expect((await database.query(sql('SELECT 1'))).rowCount).toBe(1);
+});
+
 test('a connection lost during COMMIT is ambiguous', async () => {
   await database.query(
     sql(`CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS

@@ -1,6 +1,7 @@
 import { decodeChunk, splitFrame } from './chunk-codec.ts';
 import type { MessageDefaults } from './fields.ts';
 import { foldOutcomes, type OutcomeRow } from './fold-outcomes.ts';
+import { jsonLines } from './json-lines.ts';
 import { type MessageView, viewMessage } from './message-view.ts';
 
 export type ExportFormat = 'ndjson' | 'csv';
@@ -49,7 +50,9 @@ export const csvHeader = `${csvColumns.join(',')}\r\n`;
 export function renderChunks(chunks: readonly ChunkToRender[]): Uint8Array<ArrayBuffer> {
   let text = '';
   for (const chunk of chunks) text += renderChunk(chunk);
-  return new Uint8Array(Buffer.from(text));
+  const bytes = Buffer.from(text);
+  // A long text gets an ArrayBuffer of its own, which can move to another thread; a short one shares a pool.
+  return bytes.length === bytes.buffer.byteLength ? new Uint8Array(bytes.buffer) : new Uint8Array(bytes);
 }
 
 function renderChunk(chunk: ChunkToRender): string {
@@ -58,11 +61,12 @@ function renderChunk(chunk: ChunkToRender): string {
     throw new Error(`chunk ${chunk.id} holds ${lines.length} messages instead of ${chunk.count}`);
   }
   const view = { ...chunk, folded: foldOutcomes(chunk.count, chunk.outcomes) };
+  const line =
+    chunk.format === 'csv'
+      ? (offset: number) => csvLine(viewMessage(view, offset, lines[offset]!))
+      : jsonLines(view, lines);
   let text = '';
-  for (let offset = chunk.fromOffset; offset < lines.length; offset++) {
-    const message = viewMessage(view, offset, lines[offset]!);
-    text += chunk.format === 'csv' ? csvLine(message) : `${JSON.stringify(message)}\n`;
-  }
+  for (let offset = chunk.fromOffset; offset < lines.length; offset++) text += line(offset);
   return text;
 }
 

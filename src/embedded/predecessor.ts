@@ -76,10 +76,11 @@ function tell(pid: number, signal: 'SIGINT'): void {
   }
 }
 
-/** Whether the process is a server of this very cluster, by the command line that `startEmbedded` gives it. */
+/** Whether the process is a server of this very cluster, by the command line that it was given here. */
 async function isPostmasterOf(pid: number, clusterDir: string): Promise<boolean> {
   if (!isAlive(pid)) return false;
-  return (await commandOf(pid)).includes(`postgres -D ${clusterDir} -c port=`);
+  const command = await commandOf(pid);
+  return command.includes('postgres') && command.includes(` -D ${clusterDir} -c `);
 }
 
 /** From /proc on Linux, where `ps` need not be installed; from `ps` elsewhere. */

@@ -25,7 +25,8 @@ interface HolderOptions {
   script?: string;
 }
 
-const startMs = 30_000;
+/** Generous: a first start writes a thousand files to disk, beside whatever else the machine does. */
+const startMs = 100_000;
 const holdServer = fileURLToPath(new URL('./hold-server.ts', import.meta.url));
 const tsx = import.meta.resolve('tsx');
 

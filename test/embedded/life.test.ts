@@ -2,12 +2,14 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chown, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { startEmbedded } from '../../src/embedded/start-embedded.ts';
 import { temporaryDirectory, usedDirectory } from './data-directory.ts';
 import { eventually, isAlive } from './eventually.ts';
 import { startHolder, tryHolder } from './holder.ts';
 import { queryValue } from './query.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
 
 async function start(dataDir: string) {
   const server = await startEmbedded({ dataDir });

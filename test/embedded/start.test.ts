@@ -1,10 +1,12 @@
 import { chmod, chown, mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { type EmbeddedOptions, startEmbedded } from '../../src/embedded/start-embedded.ts';
 import { isRoot, temporaryDirectory, usedDirectory } from './data-directory.ts';
 import { startHolder } from './holder.ts';
 import { queryValue } from './query.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const nobody = 65_534;
 

@@ -4,7 +4,7 @@ import type { SendError } from './connector.ts';
  * The codes that connectors give to attempts that did not end in `sent`, with the sentence users read.
  * A provider's own code takes the place of `provider_rejected` where it sends one.
  */
-export const sendErrors = {
+const sendErrors = {
   address_not_allowed:
     'The provider resolves to a private or reserved address, which the route does not allow',
   dns_failure: 'The name of the provider could not be resolved',

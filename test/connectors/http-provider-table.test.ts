@@ -266,6 +266,42 @@ describe('connections', { timeout: 10_000 }, () => {
     }
   });
 
+  it.each<[string, Script, Answer['kind']]>([
+    ['said too much', answerWith(200, 'x'.repeat(1_000_000)), 'sent'],
+    ['spoke no HTTP', (socket) => socket.write('hello\r\n\r\n'), 'uncertain'],
+  ])(
+    'on which a provider %s are given up, and the sends that waited get new ones',
+    async (_, script, kind) => {
+      const fine = answerWith(200, '{}');
+      const provider = await provide((socket, request, n) => (n === 1 ? script : fine)(socket, request, n));
+      const sender = openSender({ url: provider.url, timeoutMs: 300 });
+      const answers = await Promise.all(outgoing(4).map((message) => sender.send([message], signal)));
+      expect(answers.flat().map((answer) => answer.kind)).toEqual([kind, 'sent', 'sent', 'sent']);
+      expect(provider.requests).toHaveLength(4);
+      expect(provider.connections.accepted).toBe(2);
+    },
+  );
+
+  it('on which a provider stayed silent are given up, and the next send gets a new one', async () => {
+    const fine = answerWith(200, '{}');
+    const provider = await provide((socket, request, n) => (n === 1 ? undefined : fine(socket, request, n)));
+    const sender = openSender({ url: provider.url, timeoutMs: 200 });
+    expect(await sender.send(outgoing(1), signal)).toMatchObject([{ kind: 'uncertain' }]);
+    expect(await sender.send(outgoing(1), signal)).toEqual([{ kind: 'sent' }]);
+    expect(provider.requests).toHaveLength(2);
+  });
+
+  it('have a limit on the sends that wait for them', async () => {
+    const provider = await provide(() => {});
+    const sender = openSender({ url: provider.url, timeoutMs: 200 });
+    const answers = (
+      await Promise.all(outgoing(100).map((message) => sender.send([message], signal)))
+    ).flat();
+    const busy = answers.filter((answer) => answer.kind === 'retry' && answer.error.code === 'sender_busy');
+    expect(busy.length).toBeGreaterThan(100 - 20);
+    expect(answers[0]!.kind).toBe('uncertain');
+  });
+
   it('that a provider announces to close are not used again', async () => {
     const provider = await provide((socket) => socket.end(httpAnswer(200, '{}', { connection: 'close' })));
     const sender = openSender({ url: provider.url });

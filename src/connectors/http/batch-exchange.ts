@@ -1,6 +1,6 @@
 import type { Answer, OutgoingMessage } from '../connector.ts';
 import { oneLine, sendError } from '../send-errors.ts';
-import type { MessageBody } from './body-template.ts';
+import type { MessageJson } from './body-template.ts';
 import type { Exchange } from './http-sender.ts';
 import { providerRef } from './provider-ref.ts';
 import { isObject, isTaken, jsonObject, providerCode, refusalAnswer } from './reply-answer.ts';
@@ -19,23 +19,24 @@ const resultDetailLengthMax = 300;
 export function batchExchange(settings: {
   batchMax: number;
   headers: readonly string[];
-  messageBody: MessageBody;
+  messageJson: MessageJson;
 }): Exchange {
+  const { messageJson } = settings;
   const headers = [...settings.headers];
   return {
     batchMax: settings.batchMax,
     responseBytesMax,
     headers: () => headers,
     body: (messages) =>
-      JSON.stringify({
-        messages: messages.map((message) => withKey(message, settings.messageBody(message))),
-      }),
+      `{"messages":[${messages.map((message) => withKey(message, messageJson(message))).join()}]}`,
     answers,
   };
 }
 
-function withKey(message: OutgoingMessage, body: unknown): unknown {
-  return message.key !== message.id && isObject(body) ? { ...body, idempotencyKey: message.key } : body;
+function withKey({ id, key }: OutgoingMessage, json: string): string {
+  if (key === id || !json.startsWith('{')) return json;
+  const member = `"idempotencyKey":${JSON.stringify(key)}`;
+  return json === '{}' ? `{${member}}` : `${json.slice(0, -1)},${member}}`;
 }
 
 function answers(messages: readonly OutgoingMessage[], reply: Reply): Answer[] {

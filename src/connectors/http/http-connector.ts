@@ -1,6 +1,6 @@
 import type { Connector, Sender, SenderSettings } from '../connector.ts';
 import { batchExchange } from './batch-exchange.ts';
-import { compileTemplate, defaultBody } from './body-template.ts';
+import { compileTemplate, defaultJson } from './body-template.ts';
 import type { HttpOptions } from './http-options.ts';
 import { checkHttpOptions, timeoutMsDefault } from './http-options.ts';
 import { HttpSender } from './http-sender.ts';
@@ -21,14 +21,14 @@ function openHttpSender({ options, concurrency }: SenderSettings): Sender {
   const problem = checkHttpOptions(options)[0];
   if (problem !== undefined) throw new TypeError(`http options: ${problem.pointer} ${problem.detail}`);
   const { url, headers, bodyTemplate, batch, timeoutMs, allowPrivate } = options as unknown as HttpOptions;
-  const messageBody = bodyTemplate === undefined ? defaultBody : compileTemplate(bodyTemplate);
+  const messageJson = bodyTemplate === undefined ? defaultJson : compileTemplate(bodyTemplate);
   const fixedHeaders = requestHeaders(headers ?? {});
   return new HttpSender({
     url: new URL(url),
     exchange:
       batch === undefined
-        ? singleExchange(fixedHeaders, messageBody)
-        : batchExchange({ batchMax: batch.max, headers: fixedHeaders, messageBody }),
+        ? singleExchange(fixedHeaders, messageJson)
+        : batchExchange({ batchMax: batch.max, headers: fixedHeaders, messageJson }),
     concurrency,
     timeoutMs: timeoutMs ?? timeoutMsDefault,
     allowPrivate: allowPrivate ?? false,

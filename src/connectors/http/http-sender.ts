@@ -38,7 +38,8 @@ interface Request {
   readonly messages: readonly OutgoingMessage[];
   readonly signal: AbortSignal;
   readonly resolve: (answers: Answer[]) => void;
-  readonly startedMs: number;
+  /** When it came, then when it got a connection: waiting does not shorten the provider's time. */
+  sinceMs: number;
 }
 
 /** What a cancelled request is told, by how far it had come. */
@@ -52,10 +53,10 @@ interface CancelCodes {
 export class HttpSender implements Sender {
   readonly batchMax: number;
   readonly #settings: HttpSenderSettings;
-  readonly #slots: RequestSlot[] = [];
+  readonly #slots: RequestSlot<Request>[] = [];
   /** Last in, first out: the warmest connection is used, surplus ones fall idle and close. */
-  readonly #idle: RequestSlot[] = [];
-  readonly #running = new Map<RequestSlot, Request>();
+  readonly #idle: RequestSlot<Request>[] = [];
+  #runningCount = 0;
   readonly #waiting = new Fifo<Request>();
   readonly #signals = new SignalWatch(() => this.#cancelAborted());
   #sweeper: NodeJS.Timeout | undefined;
@@ -72,8 +73,8 @@ export class HttpSender implements Sender {
       path: url.pathname + url.search,
       connect: connectProvider({ allowPrivate, connectTimeoutMs }),
       responseBytesMax: exchange.responseBytesMax,
-      onReply: (slot: RequestSlot, reply: Reply) => this.#onReply(slot, reply),
-      onFree: (slot: RequestSlot) => this.#onFree(slot),
+      onReply: (request: Request, reply: Reply) => this.#onReply(request, reply),
+      onFree: (slot: RequestSlot<Request>) => this.#onFree(slot),
     };
     // A slot opens its connection with its first request.
     for (let n = 0; n < concurrency; n++) this.#slots.push(new RequestSlot(slotSettings));
@@ -84,7 +85,7 @@ export class HttpSender implements Sender {
     const refusal = this.#refusal(signal);
     if (refusal !== undefined) return Promise.resolve(this.#unsent(messages, refusal));
     return new Promise((resolve) => {
-      const request = { messages, signal, resolve, startedMs: performance.now() };
+      const request = { messages, signal, resolve, sinceMs: performance.now() };
       this.#signals.add(signal);
       this.#sweeper ??= setTimeout(() => this.#sweep(), this.#sweepEveryMs());
       const slot = this.#idle.pop();
@@ -102,6 +103,10 @@ export class HttpSender implements Sender {
     return this.#closed;
   }
 
+  get #busy(): boolean {
+    return this.#runningCount > 0 || this.#waiting.length > 0;
+  }
+
   #refusal(signal: AbortSignal): SendError | undefined {
     if (this.#closed !== undefined) return sendError('sender_closed');
     if (signal.aborted) return sendError('aborted');
@@ -113,30 +118,30 @@ export class HttpSender implements Sender {
     return this.#settings.exchange.answers(messages, { kind: 'unsent', error });
   }
 
-  #start(slot: RequestSlot, request: Request): void {
+  #start(slot: RequestSlot<Request>, request: Request): void {
     const { exchange } = this.#settings;
-    this.#running.set(slot, request);
     let headers: string[];
     let body: string;
     try {
       headers = exchange.headers(request.messages);
       body = exchange.body(request.messages);
     } catch (fault) {
-      this.#onReply(slot, { kind: 'unsent', error: sendError('request_invalid', (fault as Error).message) });
+      const error = sendError('request_invalid', (fault as Error).message);
+      this.#settle(request, this.#unsent(request.messages, error));
       this.#onFree(slot);
       return;
     }
-    slot.start(headers, body);
+    this.#runningCount += 1;
+    request.sinceMs = performance.now();
+    slot.start(request, { headers, body });
   }
 
-  #onReply(slot: RequestSlot, reply: Reply): void {
-    const request = this.#running.get(slot);
-    if (request === undefined) return;
-    this.#running.delete(slot);
+  #onReply(request: Request, reply: Reply): void {
+    this.#runningCount -= 1;
     this.#settle(request, this.#settings.exchange.answers(request.messages, reply));
   }
 
-  #onFree(slot: RequestSlot): void {
+  #onFree(slot: RequestSlot<Request>): void {
     const next = this.#waiting.shift();
     if (next === undefined) this.#idle.push(slot);
     else this.#start(slot, next);
@@ -145,12 +150,11 @@ export class HttpSender implements Sender {
   #settle(request: Request, answers: Answer[]): void {
     this.#signals.remove(request.signal);
     request.resolve(answers);
-    if (this.#drained !== undefined && this.#running.size === 0 && this.#waiting.length === 0)
-      this.#drained();
+    if (this.#drained !== undefined && !this.#busy) this.#drained();
   }
 
   #drain(): Promise<void> {
-    if (this.#running.size === 0 && this.#waiting.length === 0) return Promise.resolve();
+    if (!this.#busy) return Promise.resolve();
     return new Promise((resolve) => {
       this.#drained = resolve;
     });
@@ -167,13 +171,12 @@ export class HttpSender implements Sender {
   /** One timer for all requests: a timer each would cost more than the rest of the bookkeeping. */
   #sweep(): void {
     const expiredMs = performance.now() - this.#settings.timeoutMs;
-    this.#cancelWhere((request) => request.startedMs <= expiredMs, {
+    this.#cancelWhere((request) => request.sinceMs <= expiredMs, {
       queued: 'sender_busy',
       connecting: 'connect_timeout',
       begun: 'provider_timeout',
     });
-    const busy = this.#running.size > 0 || this.#waiting.length > 0;
-    this.#sweeper = busy ? setTimeout(() => this.#sweep(), this.#sweepEveryMs()) : undefined;
+    this.#sweeper = this.#busy ? setTimeout(() => this.#sweep(), this.#sweepEveryMs()) : undefined;
   }
 
   #sweepEveryMs(): number {
@@ -186,8 +189,10 @@ export class HttpSender implements Sender {
       if (matches(request)) this.#settle(request, this.#unsent(request.messages, sendError(codes.queued)));
       else this.#waiting.push(request);
     }
-    for (const [slot, request] of [...this.#running]) {
-      if (matches(request)) slot.cancel(sendError(slot.begun ? codes.begun : codes.connecting));
+    for (const slot of this.#slots) {
+      if (slot.task !== undefined && matches(slot.task)) {
+        slot.cancel(sendError(slot.begun ? codes.begun : codes.connecting));
+      }
     }
   }
 }

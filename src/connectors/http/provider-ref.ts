@@ -1,5 +1,5 @@
 /** Characters of a provider's reference: its own ids are shorter, and every one is stored. */
-export const providerRefLengthMax = 256;
+const providerRefLengthMax = 256;
 
 /** A provider's id of a message as it is kept, or undefined when it sent none that can be. */
 export function providerRef(value: unknown): string | undefined {

@@ -17,16 +17,16 @@ export type Reply =
   | { kind: 'cut'; status: number; headers: Buffer[]; body: Buffer; error: SendError }
   | { kind: 'answered'; status: number; headers: Buffer[]; body: Buffer };
 
-export interface SlotSettings {
+export interface SlotSettings<Task> {
   origin: string;
   path: string;
   connect: buildConnector.connector;
   /** Bytes of an answer's body that are read before the rest is refused. */
   responseBytesMax: number;
-  /** Called exactly once for each `start`. */
-  onReply(slot: RequestSlot, reply: Reply): void;
+  /** Called exactly once for each `start`, with its task. The reply's buffers are not to be kept. */
+  onReply(task: Task, reply: Reply): void;
   /** Called when the slot can `start` again, after `onReply`. */
-  onFree(slot: RequestSlot): void;
+  onFree(slot: RequestSlot<Task>): void;
 }
 
 /**
@@ -37,13 +37,14 @@ export interface SlotSettings {
  * when a status came; then `idle`. A request that is given up while it waits cannot be taken back from
  * undici: the slot is `abandoned` until undici comes to write it, and is stopped there.
  *
- * undici's callback handlers (`onConnect`, `onHeaders`, …) are marked deprecated for undici 8; the handlers that replace
- * them parse every response header, which costs a tenth of the throughput.
+ * undici's callback handlers (`onConnect`, `onHeaders`, …) are deprecated in favour of ones that parse every
+ * response header into an object, which nothing here needs.
  */
-export class RequestSlot implements Dispatcher.DispatchHandler {
-  readonly #settings: SlotSettings;
+export class RequestSlot<Task> implements Dispatcher.DispatchHandler {
+  readonly #settings: SlotSettings<Task>;
   readonly #client: Client;
   #state: 'idle' | 'waiting' | 'begun' | 'answering' | 'abandoned' = 'idle';
+  #task: Task | undefined;
   #abort: ((fault: Error) => void) | undefined;
   #cancelError: SendError | undefined;
   #status = 0;
@@ -52,7 +53,7 @@ export class RequestSlot implements Dispatcher.DispatchHandler {
   #bodyParts: Buffer[] | undefined;
   #bodyBytes = 0;
 
-  constructor(settings: SlotSettings) {
+  constructor(settings: SlotSettings<Task>) {
     this.#settings = settings;
     this.#client = new Client(settings.origin, {
       connect: settings.connect,
@@ -63,14 +64,17 @@ export class RequestSlot implements Dispatcher.DispatchHandler {
     });
   }
 
-  start(headers: string[], body: string): void {
+  /** What the slot works for, as long as no reply has been given. */
+  get task(): Task | undefined {
+    return this.#task;
+  }
+
+  start(task: Task, request: { headers: string[]; body: string }): void {
+    const { headers, body } = request;
+    this.#task = task;
     this.#state = 'waiting';
-    this.#abort = undefined;
     this.#cancelError = undefined;
     this.#status = 0;
-    this.#headers = noHeaders;
-    this.#body = noBody;
-    this.#bodyParts = undefined;
     this.#bodyBytes = 0;
     // `blocking: false` spares undici a pass over its queue; it matters to pipelining only.
     this.#client.dispatch(
@@ -88,7 +92,7 @@ export class RequestSlot implements Dispatcher.DispatchHandler {
   cancel(error: SendError): void {
     if (this.#state === 'waiting') {
       this.#state = 'abandoned';
-      this.#settings.onReply(this, { kind: 'unsent', error });
+      this.#reply({ kind: 'unsent', error });
     } else if (this.#state === 'begun' || this.#state === 'answering') {
       this.#cancelError = error;
       this.#abort?.(new Error(error.code));
@@ -159,12 +163,23 @@ export class RequestSlot implements Dispatcher.DispatchHandler {
   }
 
   #finish(reply: Reply): void {
-    this.#settings.onReply(this, reply);
+    this.#reply(reply);
     this.#free();
   }
 
+  #reply(reply: Reply): void {
+    const task = this.#task!;
+    this.#task = undefined;
+    this.#settings.onReply(task, reply);
+  }
+
+  /** Drops what belongs to the request: buffers that live on in idle slots are copied by every young collection. */
   #free(): void {
     this.#state = 'idle';
+    this.#abort = undefined;
+    this.#headers = noHeaders;
+    this.#body = noBody;
+    this.#bodyParts = undefined;
     this.#settings.onFree(this);
   }
 }

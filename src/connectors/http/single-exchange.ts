@@ -1,5 +1,5 @@
 import type { Answer } from '../connector.ts';
-import type { MessageBody } from './body-template.ts';
+import type { MessageJson } from './body-template.ts';
 import type { Exchange } from './http-sender.ts';
 import { providerRef } from './provider-ref.ts';
 import { isTaken, jsonObject, refusalAnswer } from './reply-answer.ts';
@@ -9,12 +9,12 @@ import type { Reply } from './request-slot.ts';
 const responseBytesMax = 16 * 1024;
 
 /** One message a request. The status decides as soon as it is there, whatever becomes of the body. */
-export function singleExchange(headers: readonly string[], messageBody: MessageBody): Exchange {
+export function singleExchange(headers: readonly string[], messageJson: MessageJson): Exchange {
   return {
     batchMax: 1,
     responseBytesMax,
     headers: ([message]) => [...headers, 'idempotency-key', message!.key],
-    body: ([message]) => JSON.stringify(messageBody(message!)),
+    body: ([message]) => messageJson(message!),
     answers: (_, reply) => [answer(reply)],
   };
 }

@@ -57,7 +57,7 @@ export function jsonLines(chunk: ChunkView, lines: readonly string[]): (offset: 
 const rareFields = ['subject', 'html', 'payload', 'headers'] as const;
 
 /** JSON.stringify escapes quotes, backslashes, control characters and lone surrogates. */
-const mayNeedEscape = /["\\\u0000-\u001f\ud800-\udfff]/;
+const mayNeedEscape = /[^ !#-[\]-\ud7ff\ue000-\uffff]/;
 
 function quoted(text: string): string {
   return mayNeedEscape.test(text) ? JSON.stringify(text) : `"${text}"`;

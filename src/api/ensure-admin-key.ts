@@ -21,7 +21,7 @@ export interface AdminKeySettings {
 export type AdminKeyResult = { kind: 'made'; key: string } | { kind: 'configured' } | { kind: 'present' };
 
 /** The configured administrator key cannot be used; a person must choose. */
-export class AdminKeyError extends Error {
+class AdminKeyError extends Error {
   override name = 'AdminKeyError';
 }
 

@@ -2,7 +2,7 @@ import { type TSchema, Type } from 'typebox';
 import { ProblemError } from '../message/error-codes.ts';
 
 const pageDefault = 50;
-export const pageMax = 200;
+const pageMax = 200;
 
 /** The query of every list: `after` is the `next` of the page before. */
 export const pageQuery = {

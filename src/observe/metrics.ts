@@ -13,8 +13,6 @@ export interface Metrics {
   messagesAccepted(event: { priority: 'interactive' | 'bulk'; count: number }): void;
   linesRejected(count: number): void;
   uploadBytesRead(count: number): void;
-  /** One intake transaction became durable. */
-  slotsCommitted(event: { slots: number; seconds: number }): void;
   /** One request to a provider was answered, for `messages` messages. */
   attemptAnswered(event: { route: string; answer: AnswerKind; messages: number; seconds: number }): void;
   outcomesRecorded(event: { state: State; count: number }): void;
@@ -23,9 +21,9 @@ export interface Metrics {
   databaseFault(kind: string): void;
 }
 
-export type AnswerKind = 'sent' | 'rejected' | 'retry' | 'uncertain';
+type AnswerKind = 'sent' | 'rejected' | 'retry' | 'uncertain';
 
-export interface DeliveryState {
+interface DeliveryState {
   pendingChunks: number;
   loadedChunks: number;
   sendsInFlight: number;
@@ -34,7 +32,7 @@ export interface DeliveryState {
 
 /** Routes beyond these share the label `other`. */
 const routeLabelsMax = 200;
-/** From a cached read to a slow upload. */
+/** In seconds: from a cached read to a slow upload. */
 const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120];
 
 export function createMetrics(): Metrics {
@@ -52,13 +50,6 @@ export function createMetrics(): Metrics {
   const accepted = counter('millrace_messages_accepted_total', 'Messages made durable', ['priority']);
   const rejected = counter('millrace_lines_rejected_total', 'Lines refused for their syntax or shape', []);
   const uploaded = counter('millrace_upload_bytes_total', 'Bytes of uploads read, decompressed', []);
-  const slots = counter('millrace_slots_committed_total', 'Slots made durable', []);
-  const commits = new Histogram({
-    name: 'millrace_intake_commit_seconds',
-    help: 'Time of one intake transaction',
-    buckets: durationBuckets,
-    registers,
-  });
   const attempts = new Histogram({
     name: 'millrace_attempt_seconds',
     help: 'Time of one request to a provider',
@@ -105,10 +96,6 @@ export function createMetrics(): Metrics {
     },
     linesRejected: (count) => rejected.inc(count),
     uploadBytesRead: (count) => uploaded.inc(count),
-    slotsCommitted(event) {
-      slots.inc(event.slots);
-      commits.observe(event.seconds);
-    },
     attemptAnswered({ route, answer, messages, seconds }) {
       const labels = { route: routeLabel(route), answer };
       attempts.observe(labels, seconds);

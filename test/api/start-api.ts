@@ -16,7 +16,7 @@ import { createIdMint } from '../../src/store/id-mint.ts';
 import { partitionRange } from '../../src/store/partitions.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 
-export interface Answer {
+interface Answer {
   status: number;
   headers: Headers;
   text: string;
@@ -24,7 +24,7 @@ export interface Answer {
   json: any;
 }
 
-export interface CallOptions {
+interface CallOptions {
   key?: string | null;
   body?: unknown;
   headers?: Record<string, string>;

@@ -43,7 +43,8 @@ export interface ClientOptions {
 }
 
 export interface CallOptions {
-  idempotencyKey?: string;
+  /** One is made up when absent; `false` sends none, and gives up what it would have made safe to repeat. */
+  idempotencyKey?: string | false;
   signal?: AbortSignal | undefined;
 }
 

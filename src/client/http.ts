@@ -10,8 +10,11 @@ export interface Call {
   query?: Record<string, string | number | boolean | undefined>;
   /** Sent as JSON. */
   body?: unknown;
-  /** Of a POST; one is made up when absent, so that a retry cannot do it twice. */
-  idempotencyKey?: string;
+  /**
+   * Of a POST; one is made up when absent, so that a retry cannot do it twice. `false` sends none, which costs
+   * the server less: the call is then tried again only where it certainly was not done (429, no connection).
+   */
+  idempotencyKey?: string | false;
   headers?: Record<string, string>;
   signal?: AbortSignal | undefined;
 }
@@ -63,7 +66,10 @@ export function createHttp(settings: HttpSettings): Http {
         const { value, headers } = await exchange.json(request);
         return { value: value as T, headers, replayed: headers['idempotent-replayed'] === 'true' };
       } catch (error) {
-        const waitMs = attempt < settings.attemptsMax ? retryInMs(error, attempt, settings) : undefined;
+        const waitMs =
+          attempt < settings.attemptsMax
+            ? retryInMs(error, { failures: attempt, repeatable: call.idempotencyKey !== false, settings })
+            : undefined;
         if (waitMs === undefined) throw error;
         await wait(waitMs, signal);
       }
@@ -113,7 +119,9 @@ function requestOf({
     path: pathOf(path, query),
     headers: {
       ...(bytes === undefined ? {} : { 'content-type': 'application/json' }),
-      ...(method === 'POST' ? { 'idempotency-key': idempotencyKey ?? randomUUID() } : {}),
+      ...(method === 'POST' && idempotencyKey !== false
+        ? { 'idempotency-key': idempotencyKey ?? randomUUID() }
+        : {}),
       ...headers,
     },
     ...(bytes === undefined ? {} : { body: bytes }),
@@ -129,20 +137,29 @@ export function pathOf(path: string, query: Call['query']): string {
   return search.size === 0 ? path : `${path}?${search}`;
 }
 
-/** Every call may be repeated: reads, PUT and DELETE by nature, POST by its idempotency key, PATCH because it sets. */
-function retryInMs(error: unknown, failures: number, settings: HttpSettings): number | undefined {
+interface Circumstances {
+  failures: number;
+  /** Doing it twice is doing it once: reads, PUT and DELETE by nature, POST by its key, PATCH because it sets. */
+  repeatable: boolean;
+  settings: HttpSettings;
+}
+
+function retryInMs(error: unknown, { failures, repeatable, settings }: Circumstances): number | undefined {
   const jitteredMs = retryWaitMs(failures, 5_000);
   if (error instanceof ConnectionError) {
-    if (error.kind === 'protocol') return undefined;
-    return error.kind === 'unreachable' && !settings.retryUnreachable ? undefined : jitteredMs;
+    if (error.kind === 'unreachable') return settings.retryUnreachable ? jitteredMs : undefined;
+    return error.kind === 'broken' && repeatable ? jitteredMs : undefined;
   }
-  if (!(error instanceof ApiError)) return undefined;
-  const { problem, retryAfterMs } = error;
-  // 409 with Retry-After: the first request under the same idempotency key still runs.
-  const retryable =
-    problem.status === 429 ||
-    problem.status === 503 ||
-    (problem.status === 409 && retryAfterMs !== undefined);
-  if (!retryable || (retryAfterMs ?? 0) > settings.retryAfterMaxMs) return undefined;
-  return (retryAfterMs ?? 0) + jitteredMs;
+  if (!(error instanceof ApiError) || !isRetryable(error, repeatable)) return undefined;
+  const retryAfterMs = error.retryAfterMs ?? 0;
+  return retryAfterMs > settings.retryAfterMaxMs ? undefined : retryAfterMs + jitteredMs;
+}
+
+/**
+ * 409 with `Retry-After`: the first request under the same idempotency key still runs. A 503 may come from a
+ * COMMIT of which nobody knows how it ended.
+ */
+function isRetryable({ problem, retryAfterMs }: ApiError, repeatable: boolean): boolean {
+  if (problem.status === 429) return true;
+  return repeatable && (problem.status === 503 || (problem.status === 409 && retryAfterMs !== undefined));
 }

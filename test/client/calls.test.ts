@@ -82,6 +82,24 @@ describe('a call', () => {
     expect(busy.server.requests).toHaveLength(1);
   });
 
+  it('without an idempotency key is tried again only where it certainly was not done', async () => {
+    const keyless = (client: Client) =>
+      client.messages.send({ to: '+31612345678' }, { idempotencyKey: false });
+    const broken = await start(cut);
+    await expect(keyless(broken.client)).rejects.toMatchObject({ kind: 'broken' });
+    const unavailable = await start((_, response) =>
+      answerProblem(response, 503, 'unavailable', { retryAfter: 0 }),
+    );
+    await expect(keyless(unavailable.client)).rejects.toThrow(ApiError);
+    expect([broken.server.requests.length, unavailable.server.requests.length]).toEqual([1, 1]);
+    const limited = await start(
+      (_, response) => answerProblem(response, 429, 'rate_limited', { retryAfter: 0 }),
+      (request, response) =>
+        answerJson(response, 202, { messages: [], errors: [request.headers['idempotency-key'] ?? 'none'] }),
+    );
+    expect(await keyless(limited.client)).toMatchObject({ errors: ['none'] });
+  });
+
   it('gives up after its tries', async () => {
     const { server, client } = await start(cut);
     await expect(client.batches.get('b')).rejects.toMatchObject({ kind: 'broken' });

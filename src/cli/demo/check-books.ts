@@ -1,5 +1,6 @@
 import type { Client } from '../../client/client.ts';
 import { SetDigest } from '../../lib/set-digest.ts';
+import type { OthersResult } from './other-customers.ts';
 
 /** What the simulated provider counted by itself. */
 export interface Ledger {
@@ -59,13 +60,28 @@ export async function checkFlood(settings: {
   };
 }
 
-/** The others know the id of every message that was accepted from them. */
-export async function checkOthers(ids: readonly string[], sinkUrl: string): Promise<Books> {
+/**
+ * The others know the id of every message that was accepted from them. A post that was refused may have been stored
+ * before the refusal (a COMMIT that outlived its deadline): only as many may the provider have beyond the accepted.
+ */
+export async function checkOthers(others: OthersResult, sinkUrl: string): Promise<Books> {
+  const { ids, refused, missing } = others;
+  const ledger = await readLedger(sinkUrl);
+  const beyond = ledger.distinct - (ids.length - missing);
   const digest = new SetDigest();
   for (const id of ids) digest.add(id);
-  const ledger = await readLedger(sinkUrl);
-  const books = compare(ids.length, ledger);
-  return { ...books, agree: books.agree && digest.toHex() === ledger.idsDigest };
+  return {
+    accepted: ids.length,
+    received: ledger.distinct,
+    lost: missing,
+    duplicated: ledger.duplicates,
+    agree:
+      missing === 0 &&
+      ledger.duplicates === 0 &&
+      beyond >= 0 &&
+      beyond <= refused &&
+      (beyond > 0 || digest.toHex() === ledger.idsDigest),
+  };
 }
 
 function compare(accepted: number, { received, distinct, duplicates }: Ledger): Books {

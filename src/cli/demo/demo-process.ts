@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Environment } from '../../config/environment.ts';
 import { Failure } from '../failure.ts';
@@ -37,7 +37,7 @@ export async function startDemoProcess(settings: {
       env: withoutMillrace(env),
     },
   );
-  closeSync(log);
+  child.once('close', () => closeSync(log));
   let stopping = false;
   const exit = once(child, 'exit');
   const ended = exit.then(([status, signal]): never => {
@@ -48,7 +48,7 @@ export async function startDemoProcess(settings: {
     );
   });
   ended.catch(() => {});
-  const url = await Promise.race([readUrl(child, name), ended]);
+  const url = await Promise.race([readUrl(child, { name, log }), ended]);
   return {
     name,
     url,
@@ -71,13 +71,15 @@ function withoutMillrace(env: Environment): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('MILLRACE_')));
 }
 
-async function readUrl(child: ChildProcess, name: string): Promise<string> {
+/** The rest of its output is its log. */
+async function readUrl(child: ChildProcess, { name, log }: { name: string; log: number }): Promise<string> {
   const timeout = AbortSignal.timeout(startMaxMs);
   const lines = createInterface({ input: child.stdout! });
   return await new Promise((resolve, reject) => {
     lines.on('line', (line) => {
       const url = urlIn(line);
-      if (url !== undefined) resolve(url);
+      if (url === undefined) writeSync(log, `${line}\n`);
+      else resolve(url);
     });
     timeout.addEventListener('abort', () => {
       child.kill('SIGKILL');

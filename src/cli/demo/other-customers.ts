@@ -15,8 +15,10 @@ export type Phase = 'warm-up' | 'calm' | 'flood';
 
 export interface OthersResult {
   accepted: number;
-  /** Posts that got no 202, after the client's retries. */
+  /** Posts that got no 202. What became of them is not known to the customer. */
   refused: number;
+  /** Accepted, and not seen at the provider. */
+  missing: number;
   ids: string[];
   latenciesMs: Record<Phase, number[]>;
 }
@@ -64,7 +66,10 @@ export async function startOtherCustomers(settings: {
     try {
       const to = `+49151${10_000_000 + random(89_999_999)}`;
       const body = `Your password reset code is ${100_000 + random(899_999)}`;
-      const { messages } = await client.messages.send({ to, body, ref: `reset-${number}`, route });
+      const { messages } = await client.messages.send(
+        { to, body, ref: `reset-${number}`, route },
+        { idempotencyKey: false },
+      );
       const [message] = messages;
       if (message === undefined) throw new Error('the answer names no message');
       ids.push(message.id);
@@ -93,7 +98,7 @@ export async function startOtherCustomers(settings: {
       while ((outstanding > 0 || arrivals.missing() > 0) && performance.now() < deadlineMs)
         await arrivals.runOnce();
       stop();
-      return { accepted: ids.length, refused, ids, latenciesMs };
+      return { accepted: ids.length, refused, missing: arrivals.missing(), ids, latenciesMs };
     },
   };
 }

@@ -176,7 +176,7 @@ async function duringFlood(
       signal: context.signal,
     }),
   );
-  const othersBooks = await checkOthers(othersResult.ids, stage.othersSink.url);
+  const othersBooks = await checkOthers(othersResult, stage.othersSink.url);
   const acceptSeconds = round((acceptedAtMs - floodStartedAtMs) / 1_000);
   const deliverSeconds = round((doneAtMs - floodStartedAtMs) / 1_000);
   const report = {

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Answer, OutgoingMessage, Sender } from '../../src/connectors/connector.ts';
@@ -249,20 +250,23 @@ describe('connections', { timeout: 10_000 }, () => {
     expect(provider.connections.accepted).toBe(1);
   });
 
-  it.each([
-    ['closed', (socket: { end(): void }) => socket.end()],
-    ['reset', (socket: { resetAndDestroy(): void }) => socket.resetAndDestroy()],
+  it.each<[string, (socket: Socket) => void]>([
+    ['closed', (socket) => socket.end()],
+    ['reset', (socket) => socket.resetAndDestroy()],
   ])('that were %s while idle cost no message its certainty', async (_, leave) => {
+    let last: Socket | undefined;
     const provider = await provide((socket) => {
+      last = socket;
       socket.write(httpAnswer(200, '{}'));
-      setImmediate(leave, socket);
     });
+    const bystander = await provide(answerWith(200, '{}'));
     const sender = openSender({ url: provider.url });
     for (let n = 0; n < 10; n++) {
       const [answer] = await sender.send(outgoing(1), signal);
       expect(answer!.kind).not.toBe('uncertain');
-      // The provider's end of the connection is gone by the time it has answered another.
-      await probe(provider.port);
+      leave(last!);
+      // By the time another round trip is over, the news of the lost connection has come too.
+      await fetch(bystander.url).then((reply) => reply.text());
     }
   });
 
@@ -428,11 +432,4 @@ describe('what a provider answers to a batch', { timeout: 10_000 }, () => {
 function drip(socket: { write(text: string): boolean; destroyed: boolean }, head: string): void {
   socket.write(head);
   const timer = setInterval(() => (socket.destroyed ? clearInterval(timer) : socket.write('x')), 10);
-}
-
-/** A round trip on a connection of its own. */
-async function probe(port: number): Promise<void> {
-  await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } }).then((answer) =>
-    answer.text(),
-  );
 }

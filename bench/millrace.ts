@@ -13,6 +13,8 @@ const uploadTimeoutMs = 1_200_000;
 const uploadReadBytes = 1 << 20;
 const pollEveryMs = 50;
 const pagesMax = 100;
+/** Two for each account of the ordinary day. What waits for one counts as waiting for its answer. */
+const connectionsMax = 100;
 
 export interface BatchCounts {
   accepted: number;
@@ -63,7 +65,11 @@ export async function startMillrace(options: {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   // Uploads last long before their answer begins.
-  const dispatcher = new Agent({ headersTimeout: uploadTimeoutMs, bodyTimeout: uploadTimeoutMs });
+  const dispatcher = new Agent({
+    connections: connectionsMax,
+    headersTimeout: uploadTimeoutMs,
+    bodyTimeout: uploadTimeoutMs,
+  });
   const data = mkdtempSync(join(options.dir, 'millrace-'));
   const server = await startServer({
     command: process.execPath,

@@ -22,7 +22,7 @@ export interface ChunkToRender {
   fromOffset: number;
 }
 
-export const csvColumns = [
+const csvColumns = [
   'id',
   'batchId',
   'route',

@@ -183,7 +183,7 @@ describe('an export', () => {
     const query = database.query.bind(database);
     let read = 0;
     database.query = (statement, values) => {
-      if (statement.name === 'read_chunks') read += (values?.[1] as string[]).length;
+      if (statement.name === 'read_chunks') read += (values![1] as string[]).length;
       return query(statement, values);
     };
     try {

@@ -4,7 +4,7 @@ import type { Queryable } from '../../store/database.ts';
 import { readChunks, type StoredChunk } from '../../store/reading/read-chunks.ts';
 
 /** What a message has in common with the others of its chunk. */
-export type ChunkHead = Pick<StoredChunk, 'id' | 'batch' | 'routeId' | 'count'>;
+type ChunkHead = Pick<StoredChunk, 'id' | 'batch' | 'routeId' | 'count'>;
 
 /** A message as it was sent in: `line` is one JSON object. */
 export interface FoundMessage {

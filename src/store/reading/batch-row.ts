@@ -1,5 +1,6 @@
 import type { MessageDefaults } from '../../message/fields.ts';
 import { type State, stateNumber, states } from '../../message/state.ts';
+import { acceptedCounter, rejectedCounter } from '../intake/store-slots.ts';
 
 /** Lines of a batch by what became of them; the states sum up to `accepted`. */
 export type BatchCounts = Record<'accepted' | 'rejected' | State, number>;
@@ -18,9 +19,6 @@ export interface BatchRow {
   nextLine: number;
   counts: BatchCounts;
 }
-
-/** `batch_progress.state` of accepted lines and of rejected ones. */
-export const progressState = { accepted: 100, rejected: 101 } as const;
 
 export const batchColumns =
   'b.id, b.account_id, b.route_id, b.priority, b.start_on, b.defaults, b.next_line, b.created_at, b.closed_at, b.done_at, b.counts';
@@ -79,10 +77,10 @@ function nextLineOf(checkpoint: number, slots: SlotExtent | undefined): number {
 }
 
 /** What is accepted and in no counter is queued. */
-export function countsOf(progress: Record<string, number>): BatchCounts {
+function countsOf(progress: Record<string, number>): BatchCounts {
   const counts = emptyCounts();
-  counts.accepted = Number(progress[progressState.accepted] ?? 0);
-  counts.rejected = Number(progress[progressState.rejected] ?? 0);
+  counts.accepted = Number(progress[acceptedCounter] ?? 0);
+  counts.rejected = Number(progress[rejectedCounter] ?? 0);
   counts.queued = counts.accepted;
   for (const state of states) {
     if (state === 'queued') continue;

@@ -69,7 +69,7 @@ export class ChunkWork {
   dirty = false;
   #lines: string[];
   #ids: string[];
-  readonly #defaults: MessageDefaults | undefined;
+  readonly #defaults: [string, unknown][];
   readonly #attempts: Uint16Array;
   readonly #states: Uint8Array;
   readonly #first: Bitmap | null;
@@ -84,7 +84,7 @@ export class ChunkWork {
     this.size = lines.reduce((sum, line) => sum + line.length + messageOverhead, 0);
     this.#lines = lines;
     this.#ids = messageIds(chunk.id, chunk.count);
-    this.#defaults = contents.defaults;
+    this.#defaults = Object.entries(contents.defaults ?? {});
     this.#attempts = folded?.attempt ?? new Uint16Array(chunk.count);
     this.#states = folded?.state ?? new Uint8Array(chunk.count);
     if (folded === undefined && chunk.remaining === null) {
@@ -117,8 +117,12 @@ export class ChunkWork {
 
   /** The message's own fields over those of its batch. Throws when the stored line cannot be read. */
   fieldsAt(offset: number): MessageFields {
-    const fields = JSON.parse(this.#lines[offset]!) as MessageFields;
-    return this.#defaults === undefined ? fields : { ...this.#defaults, ...fields };
+    const fields = JSON.parse(this.#lines[offset]!) as MessageFields & Record<string, unknown>;
+    // Filling in is half the cost of spreading both into a third object.
+    for (const [name, value] of this.#defaults) {
+      if (!Object.hasOwn(fields, name)) fields[name] = value;
+    }
+    return fields;
   }
 
   /** A message that was taken was not sent, and is not going to be from here. */

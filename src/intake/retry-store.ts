@@ -27,5 +27,7 @@ export async function retryStore<Result>(
 }
 
 function isWorthAnotherTry({ fault }: DatabaseError): boolean {
-  return fault.ambiguous || fault.kind === 'unavailable' || fault.kind === 'conflict' || fault.kind === 'timeout';
+  return (
+    fault.ambiguous || fault.kind === 'unavailable' || fault.kind === 'conflict' || fault.kind === 'timeout'
+  );
 }

@@ -30,7 +30,11 @@ export function documentEndpoints(app: ApiInstance): void {
       },
     },
     transform: ({ schema, url, route }) => ({
-      schema: describe(schema as FastifySchema, route.config ?? {}) as never,
+      schema: describe({
+        schema: schema as FastifySchema,
+        config: route.config ?? {},
+        isWrite: !['GET', 'HEAD'].includes([route.method].flat()[0]!),
+      }) as never,
       url,
     }),
   });
@@ -46,10 +50,16 @@ export function documentEndpoints(app: ApiInstance): void {
 }
 
 /** Adds what the configuration of an endpoint says: its scope, its errors, the bodies that it reads itself. */
-function describe(schema: FastifySchema = {}, config: FastifyContextConfig): Record<string, unknown> {
+function describe(endpoint: {
+  schema: FastifySchema | undefined;
+  config: FastifyContextConfig;
+  isWrite: boolean;
+}): Record<string, unknown> {
+  const { schema = {}, config, isWrite } = endpoint;
   const { scope, errors = [], bodies } = config;
   const open = scope === 'none' || scope === undefined;
   const codes = new Set<ErrorCode>([...(open ? [] : commonCodes), ...errors]);
+  if (isWrite) for (const code of writeCodes) codes.add(code);
   if (schema.body || schema.querystring) codes.add('validation_failed');
   if (schema.body) for (const code of bodyCodes) codes.add(code);
   return {
@@ -58,17 +68,40 @@ function describe(schema: FastifySchema = {}, config: FastifyContextConfig): Rec
       .filter(Boolean)
       .join('\n\n'),
     security: open ? [] : [{ key: [] }],
-    ...(bodies && { body: bodiesSchema(bodies), consumes: Object.keys(bodies) }),
-    response: { ...(schema.response as object), ...problemResponses(codes) },
+    ...(isWrite && { headers: writeHeaders }),
+    ...(bodies && { body: { content: bodiesContent(bodies) } }),
+    response: { ...goodResponses(schema.response as Record<string, object>), ...problemResponses(codes) },
   };
 }
 
+const writeCodes: readonly ErrorCode[] = ['idempotency_in_progress', 'idempotency_key_reused'];
+const writeHeaders = {
+  type: 'object',
+  properties: {
+    'Idempotency-Key': {
+      type: 'string',
+      maxLength: 255,
+      description: 'The same key and request give the first answer again, for 24 hours.',
+    },
+  },
+};
 const bodyCodes: readonly ErrorCode[] = [
   'invalid_json',
   'payload_too_large',
   'request_timeout',
   'unsupported_media_type',
 ];
+
+const meaningByStatus: Record<string, string> = { 200: 'Done', 201: 'Made', 202: 'Durable, and on its way' };
+
+function goodResponses(schemas: Record<string, object> = {}): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(schemas).map(([status, schema]) => [
+      status,
+      { ...schema, 'x-response-description': meaningByStatus[status] ?? 'Done' },
+    ]),
+  );
+}
 
 function problemResponses(codes: ReadonlySet<ErrorCode>): Record<number, unknown> {
   const byStatus = new Map<number, ErrorCode[]>();
@@ -87,13 +120,10 @@ function problemResponses(codes: ReadonlySet<ErrorCode>): Record<number, unknown
   );
 }
 
-function bodiesSchema(bodies: Readonly<Record<string, string>>): unknown {
-  return {
-    type: 'string',
-    description: Object.entries(bodies)
-      .map(([mediaType, text]) => `\`${mediaType}\`: ${text}`)
-      .join('\n\n'),
-  };
+function bodiesContent(bodies: Readonly<Record<string, string>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(bodies).map(([mediaType, description]) => [mediaType, { schema: { description } }]),
+  );
 }
 
 const problemSchema = {

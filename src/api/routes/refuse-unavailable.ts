@@ -32,8 +32,8 @@ export function refuseUnavailable(app: ApiInstance): void {
     app.route({
       method,
       url,
-      config: { scope, errors: ['not_available'] },
-      schema: { summary: 'Not available yet', tags: ['not available yet'] },
+      config: { scope },
+      schema: { hide: true },
       handler: () => {
         throw new ProblemError('not_available', 'this call is not available yet');
       },

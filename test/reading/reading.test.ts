@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { messageIdAt } from '../../src/message/id.ts';
 import { retryDefaults } from '../../src/message/route.ts';
@@ -424,4 +425,45 @@ describe('reads of the same moment', () => {
     const answer = await api.call('GET', path, { key: owner.key, headers });
     expect(answer.json.counts.sent).toBe(1);
   });
+});
+
+test('no input makes a read fail on the server', async () => {
+  const batch = await store({ lines: lines(3) });
+  const id = fc.oneof(
+    fc.constantFrom(batch.id, batch.chunks[0]!.id, '..', 'ffffffff-ffff-7fff-bfff-ffffffffffff'),
+    fc.string(),
+  );
+  const value = fc.oneof(
+    id,
+    fc.string({ unit: 'grapheme' }),
+    fc.constantFrom('sent', '-1', '1e9', '9999-12-31T23:59:59Z'),
+  );
+  const name = fc.constantFrom(
+    'to',
+    'ref',
+    'since',
+    'until',
+    'limit',
+    'after',
+    'state',
+    'format',
+    '__proto__',
+  );
+  const path = fc.oneof(
+    fc.constantFrom('/v1/messages', '/v1/batches'),
+    id.map((each) => `/v1/messages/${encodeURIComponent(each)}`),
+    fc
+      .tuple(id, fc.constantFrom('', '/messages', '/rejections', '/export'))
+      .map(([each, rest]) => `/v1/batches/${encodeURIComponent(each)}${rest}`),
+  );
+  const query = fc.array(fc.tuple(name, value), { maxLength: 3 });
+  const headers = { authorization: `Bearer ${owner.key}` };
+  await fc.assert(
+    fc.asyncProperty(path, query, async (at, pairs) => {
+      const search = pairs.map(([key, text]) => `${key}=${encodeURIComponent(text)}`).join('&');
+      const { statusCode } = await api.app.inject({ url: `${at}?${search}`, headers });
+      expect(statusCode).toBeLessThan(500);
+    }),
+    { numRuns: 300 },
+  );
 });

@@ -2,7 +2,7 @@ import { byWeight } from '../../lib/by-weight.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { decodeChunk } from '../../message/chunk-codec.ts';
 import { findInFrame } from '../../message/find-in-frame.ts';
-import { lowestIdAt, messageIdAt } from '../../message/id.ts';
+import { lowestIdAt, makeChunkId, messageIdAt, unixMsOf } from '../../message/id.ts';
 import { limits } from '../../message/limits.ts';
 import { lookupHash } from '../../message/lookup-hash.ts';
 import type { Queryable } from '../../store/database.ts';
@@ -62,10 +62,16 @@ export async function searchMessages(
       if (await takeMatches(database, { search, candidates, page })) return page;
       more = candidates.length === candidatesAtOnce;
       end = candidates.at(-1)?.id ?? from;
-      if (clock.monotonicMs() > deadline) return { ...page, next: more ? end : from };
+      if (clock.monotonicMs() > deadline) return { ...page, next: more ? end : cursorAt(from, search) };
     }
   }
   return page;
+}
+
+/** Where a search goes on below a bound between stretches: an id, as the bound itself is none; null at the end. */
+function cursorAt(from: string, search: MessageSearch): string | null {
+  if (from === lowestIdAt(search.sinceMs ?? 0)) return null;
+  return makeChunkId({ unixMs: unixMsOf(from), shard: 0, random: new Uint8Array(8) });
 }
 
 /** Adds what the candidates really hold; true when that is more than the page. */

@@ -33,6 +33,8 @@ export const BatchAnswer = Type.Object({
   counts: Type.Object(Object.fromEntries(['accepted', 'rejected', ...states].map((name) => [name, Count])), {
     description: 'the states from queued to uncertain sum up to accepted',
   }),
+  tags: Type.Array(Type.String()),
+  metadata: Type.Record(Type.String(), Type.Unknown()),
   createdAt: Time,
   closedAt: Type.Union([Time, Type.Null()]),
   doneAt: Type.Union([Time, Type.Null()]),
@@ -52,6 +54,8 @@ export function showBatch(batch: BatchRow, control: ControlCache) {
     start: batch.startOn,
     nextLine: batch.nextLine,
     counts: batch.counts,
+    tags: batch.defaults.tags ?? [],
+    metadata: batch.defaults.metadata ?? {},
     createdAt: batch.createdAt.toISOString(),
     closedAt: batch.closedAt?.toISOString() ?? null,
     doneAt: batch.doneAt?.toISOString() ?? null,

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance, RawServerDefault } from 'fastify';
 import type { Connector } from '../connectors/connector.ts';
+import type { Intake } from '../intake/intake.ts';
 import type { ApiKey, Scope } from '../message/api-key.ts';
 import type { ErrorCode } from '../message/error-codes.ts';
 import type { Logger } from '../observe/log.ts';
@@ -15,6 +16,7 @@ export interface ApiContext {
   database: Database;
   control: ControlCache;
   connectors: ReadonlyMap<string, Connector>;
+  intake: Intake;
   lifecycle: Lifecycle;
   log: Logger;
   metrics: Metrics;

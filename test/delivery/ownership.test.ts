@@ -1,0 +1,188 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { fairShare, Ownership } from '../../src/delivery/ownership.ts';
+import type { Tenure } from '../../src/delivery/tenure.ts';
+import type { Clock } from '../../src/lib/clock.ts';
+import { type Database, openDatabase } from '../../src/store/database.ts';
+import { deliveryStatements } from '../../src/store/delivery/delivery-statements.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+
+const leaseMs = 5_000;
+
+let database: Database;
+let nowMs: number;
+
+beforeEach(async () => {
+  database = openDatabase({ url: (await createTestDatabase()).url, poolSize: 4, name: 'ownership test' });
+  nowMs = 1_000;
+});
+
+afterEach(async () => {
+  await database.close();
+});
+
+interface Owner {
+  ownership: Ownership;
+  claimed: Tenure[];
+  lost: Tenure[];
+}
+
+/** A worker with a clock that differs from everybody's by a fixed amount, as machines' clocks do. */
+function owner(clockOffsetMs = 0): Owner {
+  const clock = { monotonicMs: () => nowMs + clockOffsetMs } as Clock;
+  const claimed: Tenure[] = [];
+  const lost: Tenure[] = [];
+  const ownership = new Ownership({
+    store: deliveryStatements(database),
+    clock,
+    leaseMs,
+    onClaimed: (tenures) => claimed.push(...tenures),
+    onLost: (tenures) => lost.push(...tenures),
+  });
+  return { ownership, claimed, lost };
+}
+
+async function turns(count: number, ...owners: Owner[]): Promise<void> {
+  for (let turn = 0; turn < count; turn++) {
+    nowMs += 200;
+    for (const { ownership } of owners) await ownership.runOnce();
+  }
+}
+
+async function owners(): Promise<Map<string | null, number>> {
+  return (await deliveryStatements(database).readOwners()).shardsByWorker;
+}
+
+async function claimsEver(): Promise<number> {
+  const { rows } = await database.query<{ claims: number }>({
+    name: 'test_claims',
+    text: 'SELECT sum(epoch)::int AS claims FROM shard_owner',
+  });
+  return rows[0]!.claims;
+}
+
+test('shards spread evenly over the workers that come, and only the excess moves', async () => {
+  const [a, b, c] = [owner(0), owner(1e9), owner(-500)];
+  await turns(1, a);
+  expect(a.ownership.heldShards()).toHaveLength(1_024);
+  await turns(4, a, b);
+  expect([a, b].map(({ ownership }) => ownership.tenures.size)).toEqual([512, 512]);
+  expect(await claimsEver()).toBe(1_024 + 512);
+  await turns(4, a, b, c);
+  const sizes = [a, b, c].map(({ ownership }) => ownership.tenures.size);
+  expect(sizes.sort()).toEqual([341, 341, 342]);
+  expect(await claimsEver()).toBe(1_024 + 512 + Math.min(...sizes.filter((size) => size > 0), 342));
+  const all = [a, b, c].flatMap(({ ownership }) => ownership.heldShards());
+  expect(new Set(all).size).toBe(1_024);
+  for (const { ownership } of [a, b, c]) await ownership.close();
+});
+
+test('fair shares add up to all shards, whatever the ids', () => {
+  for (const workers of [1, 2, 3, 5, 7, 64, 1_000]) {
+    const ids = Array.from({ length: workers }, (_, n) => `worker-${(n * 7_919) % 10_007}`);
+    const shares = ids.map((id) => fairShare(id, ids));
+    expect(shares.reduce((sum, share) => sum + share, 0)).toBe(1_024);
+    expect(Math.max(...shares) - Math.min(...shares)).toBeLessThanOrEqual(1);
+  }
+});
+
+test('a silent worker keeps its shards for a full lease, and then they are taken with a new epoch', async () => {
+  const [silent, taker] = [owner(), owner(7e8)];
+  await turns(1, silent);
+  const before = silent.claimed[0]!;
+  nowMs += 60_000;
+  await turns(1, taker);
+  nowMs += leaseMs - 300;
+  await turns(1, taker);
+  expect(taker.ownership.tenures.size).toBe(0);
+  await turns(2, taker);
+  expect(taker.ownership.tenures.size).toBe(1_024);
+  expect(taker.ownership.tenures.get(before.shard)!.epoch).toBe(before.epoch + 1);
+  // It wakes up: it finds its lease gone, ends everything it had, and comes back as another worker.
+  const oldId = silent.ownership.workerId;
+  await silent.ownership.runOnce();
+  expect(silent.ownership.tenures.size).toBe(0);
+  expect(silent.lost).toHaveLength(1_024);
+  expect(silent.ownership.deadlineMs).toBeLessThan(nowMs);
+  expect(silent.ownership.workerId).not.toBe(oldId);
+  await turns(4, silent, taker);
+  expect(silent.ownership.tenures.size).toBe(512);
+  await silent.ownership.close();
+  await taker.ownership.close();
+});
+
+test('the deadline for sends ends before anybody may take the shards', async () => {
+  const [first, taker] = [owner(), owner()];
+  await turns(1, first);
+  await taker.ownership.runOnce();
+  const seenAtMs = nowMs;
+  expect(first.ownership.deadlineMs).toBeLessThan(seenAtMs + leaseMs);
+  await first.ownership.close();
+  await taker.ownership.close();
+});
+
+test('a worker that was away from the database and was not replaced goes on with what it had', async () => {
+  const only = owner();
+  await turns(1, only);
+  nowMs += 10 * leaseMs;
+  expect(only.ownership.deadlineMs).toBeLessThan(nowMs);
+  await only.ownership.runOnce();
+  expect(only.ownership.deadlineMs).toBeGreaterThan(nowMs);
+  expect(only.lost).toEqual([]);
+  expect(await claimsEver()).toBe(1_024);
+  await only.ownership.close();
+});
+
+test('a worker that stops hands its shards over at once, those at rest first', async () => {
+  const [leaver, heir] = [owner(), owner()];
+  await turns(1, leaver);
+  const busy = leaver.claimed[0]!;
+  busy.inFlight = 1;
+  leaver.ownership.leaveAll();
+  await turns(1, leaver, heir);
+  expect([...leaver.ownership.tenures.keys()]).toEqual([busy.shard]);
+  await turns(1, heir);
+  expect(heir.ownership.tenures.has(busy.shard)).toBe(false);
+  busy.inFlight = 0;
+  await turns(1, leaver);
+  await leaver.ownership.close();
+  await turns(2, heir);
+  expect(heir.ownership.tenures.size).toBe(1_024);
+  await heir.ownership.close();
+});
+
+test('a claim whose answer was lost is claimed again, with an epoch of its own', async () => {
+  const statements = deliveryStatements(database);
+  let cut = true;
+  const ownership = new Ownership({
+    store: {
+      ...statements,
+      async claimShards(claim) {
+        const claimed = await statements.claimShards(claim);
+        if (!cut) return claimed;
+        cut = false;
+        throw new Error('the answer was lost');
+      },
+    },
+    clock: { monotonicMs: () => nowMs } as Clock,
+    leaseMs,
+    onClaimed: () => {},
+    onLost: () => {},
+  });
+  await expect(ownership.runOnce()).rejects.toThrow('the answer was lost');
+  await ownership.runOnce();
+  expect(ownership.tenures.size).toBe(1_024);
+  expect([...ownership.tenures.values()].every(({ epoch }) => epoch === 2)).toBe(true);
+  await ownership.close();
+});
+
+test('of two workers that find the same free shards, each shard goes to one', async () => {
+  const [a, b] = [owner(), owner()];
+  await Promise.all([a, b].map(({ ownership }) => ownership.runOnce()));
+  await turns(6, a, b);
+  const held = [a, b].map(({ ownership }) => ownership.heldShards());
+  expect(held.map((shards) => shards.length)).toEqual([512, 512]);
+  expect(new Set(held.flat()).size).toBe(1_024);
+  expect((await owners()).get(null)).toBeUndefined();
+  await a.ownership.close();
+  await b.ownership.close();
+});

@@ -6,7 +6,7 @@ import { stateName } from './state.ts';
 
 /**
  * Gives the messages of a chunk as lines of JSON, each exactly `JSON.stringify(viewMessage(…))`. What the
- * messages of a chunk share is made once: 2 µs for a message instead of 6, the parsing of its line included,
+ * messages of a chunk share is made once: 3.4 µs for a message instead of 6.2, decoding and parsing included,
  * which counts when four million are exported.
  */
 export function jsonLines(chunk: ChunkView, lines: readonly string[]): (offset: number) => string {

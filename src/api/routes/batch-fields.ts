@@ -5,7 +5,7 @@ import { priorityName } from '../../message/fields.ts';
 import { isId } from '../../message/id.ts';
 import { states } from '../../message/state.ts';
 import type { ControlCache } from '../../store/control/control-cache.ts';
-import type { BatchCounts, BatchRow } from '../../store/reading/batch-row.ts';
+import type { BatchRow } from '../../store/reading/batch-row.ts';
 import { findBatch } from '../../store/reading/find-batch.ts';
 import type { ApiContext } from '../context.ts';
 

@@ -1,0 +1,71 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+const startMs = 60_000;
+
+/** A Millrace process as users run it: the built one. */
+export interface MillraceProcess {
+  url: string;
+  pid: number;
+  child: ChildProcess;
+  /** Asks it to end and resolves to its exit status. */
+  stop(): Promise<number | null>;
+  /** Ends it at once, as a crash does. */
+  kill(): Promise<void>;
+}
+
+const running = new Set<ChildProcess>();
+
+/** Starts `millrace <arguments> --json` and waits until it announces its address. */
+export async function startProcess(
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<MillraceProcess> {
+  if (!existsSync(main)) throw new Error('there is no dist: run `npm run build` first');
+  const child = spawn(process.execPath, [main, ...args, '--json'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { PATH: process.env.PATH, ...env },
+  });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  const { url } = await announcement(child, args);
+  const exited = once(child, 'exit') as Promise<[number | null]>;
+  return {
+    url,
+    pid: child.pid!,
+    child,
+    async stop() {
+      child.kill('SIGTERM');
+      return (await exited)[0];
+    },
+    async kill() {
+      child.kill('SIGKILL');
+      await exited;
+    },
+  };
+}
+
+/** Ends what a failed test left behind. */
+export function killProcesses(): void {
+  for (const child of running) child.kill('SIGKILL');
+  running.clear();
+}
+
+/** The first line on stdout that has an address; log lines come on stdout as well. */
+async function announcement(child: ChildProcess, args: readonly string[]): Promise<{ url: string }> {
+  const lines = createInterface({ input: child.stdout! });
+  const signal = AbortSignal.timeout(startMs);
+  return await new Promise((resolve, reject) => {
+    const fail = (why: string) => reject(new Error(`millrace ${args.join(' ')} ${why}`));
+    signal.addEventListener('abort', () => fail('did not start in time'));
+    child.once('exit', (status) => fail(`ended with status ${status}`));
+    lines.on('line', (line) => {
+      const said = line.startsWith('{') ? (JSON.parse(line) as { url?: string }) : {};
+      if (said.url) resolve({ url: said.url });
+    });
+  });
+}

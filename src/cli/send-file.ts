@@ -35,8 +35,8 @@ export interface SendFileResult {
   errors: LineError[];
   /** The line that an earlier run had reached, when this one went on from there. */
   resumedFrom?: number;
-  /** Times that the connection broke on the way. */
-  breaks: number;
+  /** Tries again after the connection broke. */
+  retries: number;
   seconds: number;
 }
 
@@ -57,7 +57,7 @@ export async function sendFile(context: CommandContext, options: SendFileOptions
       : await keyOf(file, wanted, { progress, signal: context.signal });
     const created = await client.batches.create(wanted, { idempotencyKey: key });
     const batch = created.replayed ? await client.batches.get(created.value.id) : created.value;
-    const base = { file: path, batchId: batch.id, breaks: 0 };
+    const base = { file: path, batchId: batch.id, retries: 0 };
     if (batch.closedAt || batch.state === 'done' || batch.state === 'canceled') {
       return {
         ...base,
@@ -68,14 +68,14 @@ export async function sendFile(context: CommandContext, options: SendFileOptions
     }
     const resumed = batch.nextLine > 1;
     if (resumed) progress.note(`Going on with batch ${batch.id} from line ${formatCount(batch.nextLine)}.`);
-    const breaks = await uploadFile(context, { client, file, batch, progress });
+    const retries = await uploadFile(context, { client, file, batch, progress });
     const done = await client.batches.close(batch.id);
     return {
       ...base,
       ...(await summarize(client, done)),
       alreadySent: false,
       ...(resumed ? { resumedFrom: batch.nextLine } : {}),
-      breaks,
+      retries,
       seconds: secondsSince(startedAtMs),
     };
   } finally {
@@ -94,7 +94,7 @@ export function describeSendFile(result: SendFileResult): string {
     `batch ${batchId}: ${formatCount(accepted)} messages accepted in ${formatDuration(result.seconds * 1_000)}`,
   ];
   if (rejected > 0) {
-    lines.push(`${formatCount(rejected)} lines were not taken:`);
+    lines.push(rejected === 1 ? '1 line was not taken:' : `${formatCount(rejected)} lines were not taken:`);
     for (const { line, code, detail } of errors.slice(0, rejectionsShown))
       lines.push(`  line ${formatCount(line)}: ${code}: ${detail}`);
     if (rejected > errors.length || errors.length > rejectionsShown)
@@ -123,7 +123,7 @@ interface FileUpload {
   progress: Progress;
 }
 
-/** Answers how often the connection broke. */
+/** Answers how often it tried again. */
 async function uploadFile(
   { signal }: CommandContext,
   { client, file, batch, progress }: FileUpload,
@@ -131,7 +131,7 @@ async function uploadFile(
   const source: FileSource = fileSource(file);
   const bar = progress.bar('sending', { total: file.bytes, unit: 'bytes' });
   const timer = setInterval(() => bar.update(source.position()), 100);
-  let breaks = 0;
+  let retries = 0;
   try {
     await client.batches.upload({
       batchId: batch.id,
@@ -139,7 +139,7 @@ async function uploadFile(
       line: batch.nextLine,
       signal,
       onResume({ error, waitMs }) {
-        breaks++;
+        retries++;
         progress.note(`${error.message}; trying again in ${formatDuration(waitMs)}`);
       },
     });
@@ -155,7 +155,7 @@ async function uploadFile(
       },
     );
   }
-  return breaks;
+  return retries;
 }
 
 async function summarize(

@@ -11,25 +11,30 @@ export interface ServerFlags {
 }
 
 /** What a running server writes to `server.json` in its data directory. */
-export interface ServerFile {
+interface ServerFile {
   url: string;
   pid: number;
 }
 
 /**
- * A client for the server that is meant: `--url` and MILLRACE_URL, else the local server whose data directory is
- * `--data`, MILLRACE_DATA or the default; the key from MILLRACE_KEY, else from `admin.key` there.
+ * A client for the server that is meant: `--url`, else the local server of `--data`, else MILLRACE_URL, else the
+ * local server of MILLRACE_DATA or the default. Its key is `admin.key` of `--data`, else MILLRACE_KEY, else
+ * `admin.key` of MILLRACE_DATA or the default.
  */
 export function connect(context: CommandContext, flags: ServerFlags): Client {
   const { environment } = context;
-  const data = flags.data ?? (environment.MILLRACE_DATA || defaultDataDirectory());
-  const url = flags.url ?? (environment.MILLRACE_URL || localServer(data));
+  const usual = environment.MILLRACE_DATA || defaultDataDirectory();
+  const url =
+    flags.url ??
+    (flags.data === undefined ? environment.MILLRACE_URL || localUrl(usual) : localUrl(flags.data));
   if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
     throw usageFailure(
       `${JSON.stringify(url)} is not the URL of a server; it looks like http://127.0.0.1:8080`,
     );
   }
-  const key = environment.MILLRACE_KEY || localKey(data);
+  const named = flags.data === undefined ? undefined : localKey(flags.data);
+  const key = named ?? (environment.MILLRACE_KEY || localKey(usual));
+  if (!key) throw noKey(flags.data ?? usual);
   return createClient({
     url,
     key,
@@ -39,7 +44,7 @@ export function connect(context: CommandContext, flags: ServerFlags): Client {
   });
 }
 
-export function readServerFile(dataDirectory: string): ServerFile | undefined {
+function readServerFile(dataDirectory: string): ServerFile | undefined {
   const content = readIfThere(join(dataDirectory, 'server.json'));
   if (content === undefined) return undefined;
   try {
@@ -50,7 +55,7 @@ export function readServerFile(dataDirectory: string): ServerFile | undefined {
   }
 }
 
-function localServer(dataDirectory: string): string {
+function localUrl(dataDirectory: string): string {
   const server = readServerFile(dataDirectory);
   if (server !== undefined) return server.url;
   throw new Failure(`no server was found: there is no server.json in ${dataDirectory}`, {
@@ -58,11 +63,12 @@ function localServer(dataDirectory: string): string {
   });
 }
 
-function localKey(dataDirectory: string): string {
-  const path = join(dataDirectory, 'admin.key');
-  const key = readIfThere(path)?.trim();
-  if (key) return key;
-  throw new Failure(`no API key: MILLRACE_KEY is not set, and there is no key in ${path}`, {
+function localKey(dataDirectory: string): string | undefined {
+  return readIfThere(join(dataDirectory, 'admin.key'))?.trim() || undefined;
+}
+
+function noKey(dataDirectory: string): Failure {
+  return new Failure(`no API key: MILLRACE_KEY is not set, and there is no admin.key in ${dataDirectory}`, {
     hint: 'Set MILLRACE_KEY; the server wrote its first key to admin.key in its data directory.',
   });
 }

@@ -132,7 +132,11 @@ function batchCalls(http: Http) {
         query: { format: 'csv', after },
         signal,
       });
-      await pipeline(answer.body, to, { end: false });
+      try {
+        await pipeline(answer.body, to, { end: false });
+      } catch (error) {
+        throw answer.body.complete ? error : asConnectionError(error, { connected: true, signal });
+      }
     },
   };
 }

@@ -86,9 +86,9 @@ export interface Message {
   batchId?: string | null;
   route: string;
   to: string;
-  from?: string;
-  body?: string;
-  ref?: string;
+  from?: string | null;
+  body?: string | null;
+  ref?: string | null;
   state: MessageState;
   attempts: number;
   providerRef?: string;

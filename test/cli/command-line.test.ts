@@ -138,7 +138,10 @@ describe('a failure says what to do next', () => {
   });
 
   it('when there is no key, and when the key is wrong', async () => {
-    const none = await runCli(['batch', 'list', '--data', directory], { MILLRACE_URL: 'http://127.0.0.1:1' });
+    const none = await runCli(['batch', 'list'], {
+      MILLRACE_URL: 'http://127.0.0.1:1',
+      MILLRACE_DATA: directory,
+    });
     expect(none.err).toMatch(/no API key.*admin\.key/);
     const env = await serverOf((_, response) => answerProblem(response, 401, 'unauthorized'));
     const wrong = await runCli(['batch', 'list'], env);

@@ -71,7 +71,7 @@ it('goes on by itself after broken connections, and tells how often', async () =
   const path = await fileOf('c.ndjson', lines.join('\n'));
   const { status, out, err } = await runCli(['send', path, '--route', 'sms', '--json'], env);
   expect({ status, err }).toEqual({ status: 0, err: '' });
-  expect(JSON.parse(out)).toMatchObject({ batchId: 'b1', accepted: 3_000, alreadySent: false, breaks: 2 });
+  expect(JSON.parse(out)).toMatchObject({ batchId: 'b1', accepted: 3_000, alreadySent: false, retries: 2 });
   expect(server.lines).toEqual(lines);
 });
 

@@ -29,8 +29,8 @@ const batchMax = 500;
 const warmUpMs = 3_000;
 const calmMs = 8_000;
 const pollMs = 250;
-/** Longer than any pause a healthy system makes, such as a checkpoint on a slow disk. */
-const stallMaxMs = 60_000;
+/** Longer than any pause that a checkpoint on a slow disk or a busy machine makes. */
+const stallMaxMs = 120_000;
 /** Where nobody watches bars, a line now and then shows that it lives. */
 const noteEveryMs = 10_000;
 

@@ -23,6 +23,8 @@ export interface Database {
   startMeter(): Promise<Meter>;
   /** Tables, TOAST, indexes, catalogue. */
   bytes(): Promise<number>;
+  /** The tables that take the most room, partitions counted with their parent; indexes and TOAST included. */
+  largestTables(): Promise<{ name: string; bytes: number }[]>;
   /** Reads a file of tab-parted rows by psql's `\copy`; the milliseconds that it took. */
   copy(table: string, file: string): Promise<number>;
   drop(): Promise<void>;
@@ -76,6 +78,10 @@ function openDatabase({ name, url, server }: { name: string; url: string; server
         },
       };
     },
+    async largestTables() {
+      const { rows } = await pool.query<{ name: string; bytes: string }>(largestTables);
+      return rows.map(({ name, bytes }) => ({ name, bytes: Number(bytes) }));
+    },
     copy: (table, file) => copy({ url, table, file }),
     async drop() {
       await pool.end();
@@ -83,6 +89,15 @@ function openDatabase({ name, url, server }: { name: string; url: string; server
     },
   };
 }
+
+const largestTables = `
+  SELECT coalesce(parent.relname, child.relname) AS name, sum(pg_total_relation_size(child.oid)) AS bytes
+  FROM pg_class child
+  JOIN pg_namespace space ON space.oid = child.relnamespace AND space.nspname NOT LIKE 'pg%'
+  LEFT JOIN pg_inherits ON inhrelid = child.oid
+  LEFT JOIN pg_class parent ON parent.oid = inhparent
+  WHERE child.relkind = 'r'
+  GROUP BY 1 ORDER BY 2 DESC LIMIT 8`;
 
 async function copy({ url, table, file }: { url: string; table: string; file: string }): Promise<number> {
   const { PGPASSWORD, target } = withoutPassword(url);

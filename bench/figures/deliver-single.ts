@@ -3,7 +3,7 @@ import { type Figure, type FigureContext, ratios, sized } from '../figure.ts';
 import { startMillrace } from '../millrace.ts';
 import { startNginx } from '../nginx.ts';
 import { floodRoute, putSingleRoute } from '../routes.ts';
-import { rankBareLoops, runBareLoop } from '../run-bare-loop.ts';
+import { type BareLoopSettings, rankBareLoops, runBareLoop } from '../run-bare-loop.ts';
 
 const drainTimeoutMs = 600_000;
 
@@ -20,22 +20,27 @@ export const deliverSingle: Figure = {
     const nginx = await startNginx(context.dir);
     try {
       const ranked = await rankBareLoops({ url: nginx.url, ndjson: data.ndjson, count: trial });
-      const best = ranked[0]!;
-      for (const { settings, perSecond } of ranked) {
-        context.say(
-          `bare loop, ${settings.api}, ${settings.connections} connections: ${Math.round(perSecond)}/s`,
-        );
-      }
+      for (const { settings, perSecond } of ranked)
+        context.say(`${describe(settings)}: ${Math.round(perSecond)}/s`);
+      // A trial is short and machines are uneven: the two fastest meet again in every run.
+      const best = ranked.slice(0, 2).map(({ settings }) => settings);
+      const { connections } = best[0]!;
+      const bareLoops = async () => {
+        const rates: number[] = [];
+        for (const settings of best) {
+          rates.push(
+            await runBareLoop({ url: nginx.url, ndjson: data.ndjson, count: data.count, ...settings }),
+          );
+        }
+        return Math.max(...rates);
+      };
       const bare: number[] = [];
       const millrace: number[] = [];
       for (let run = 0; run < context.runs; run++) {
-        const task = { url: nginx.url, ndjson: data.ndjson, count: data.count, ...best.settings };
         const sides = [
-          async () => bare.push(await runBareLoop(task)),
+          async () => bare.push(await bareLoops()),
           async () =>
-            millrace.push(
-              await deliverSingly({ context, data, url: nginx.url, concurrency: best.settings.connections }),
-            ),
+            millrace.push(await deliverSingly({ context, data, url: nginx.url, concurrency: connections })),
         ];
         for (const side of run % 2 === 0 ? sides : sides.reverse()) await side();
         context.say(
@@ -55,7 +60,8 @@ export const deliverSingle: Figure = {
         ],
         notes: [
           `${data.count} messages; outcomes durable at the end; both sides warmed up by a tenth as many.`,
-          `The best of eight bare loops: ${best.settings.api}, ${best.settings.connections} connections; Millrace's route has the same concurrency.`,
+          `Of eight bare loops the two fastest ran beside every run, and the faster counts: ${best.map(describe).join('; ')}.`,
+          `Millrace's route has ${connections} connections.`,
         ],
       };
     } finally {
@@ -63,6 +69,10 @@ export const deliverSingle: Figure = {
     }
   },
 };
+
+function describe({ api, connections }: BareLoopSettings): string {
+  return `${api}, ${connections} connections`;
+}
 
 /** Messages a second from the closing of a waiting batch to the last recorded outcome. */
 export async function deliverSingly(options: {

@@ -15,6 +15,8 @@ interface Day {
   walBytes: number;
   databaseBytes: number;
   answerMs: number[];
+  /** Where the bytes are, for whoever wants fewer. */
+  tables: { name: string; bytes: number }[];
 }
 
 export const ordinaryDay: Figure = {
@@ -59,6 +61,7 @@ export const ordinaryDay: Figure = {
       notes: [
         `${count} messages, evenly spaced. Rows: one INSERT, one transaction each. Accepted: by a server with the role api alone.`,
         'Delivered too: posted singly to the simulated provider, outcomes, heartbeats and all; the row table records none of that.',
+        `Bytes per message, delivered too, by table: ${describeTables(delivered, count)}.`,
       ],
     };
   },
@@ -78,7 +81,7 @@ async function insertRows(context: FigureContext, messages: GeneratedMessage[]):
         ref,
       ]);
     });
-    return { ...(await meter.read()), answerMs };
+    return { ...(await meter.read()), answerMs, tables: await database.largestTables() };
   } finally {
     await database.drop();
   }
@@ -102,7 +105,7 @@ async function postMessages(options: {
       await millrace.call('POST', '/v1/messages', { body: message, key: accountKeys[account]! });
     });
     if (args.length === 0) await waitLedger(sink.url, messages.length);
-    return { ...(await meter.read()), answerMs };
+    return { ...(await meter.read()), answerMs, tables: await database.largestTables() };
   } finally {
     await millrace.stop();
     await sink.stop();
@@ -151,6 +154,10 @@ async function waitLedger(sinkUrl: string, expected: number): Promise<void> {
   }
   // The provider's answer to the last message still has to be recorded.
   await delay(1_000);
+}
+
+function describeTables({ tables }: Day, count: number): string {
+  return tables.map(({ name, bytes }) => `${name} ${Math.round(bytes / count)}`).join(', ');
 }
 
 function describe({ side, day, count }: { side: string; day: Day; count: number }): Measurement[] {

@@ -236,15 +236,11 @@ interface BodyReading {
 }
 
 async function readBody({ request, cutter, packing, flush, signal, clock }: BodyReading): Promise<void> {
-  const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
-  aborted.catch(() => {});
   signal.throwIfAborted();
   const iterator = request.body[Symbol.asyncIterator]();
   try {
     for (;;) {
-      const next = Promise.race([iterator.next(), aborted]);
+      const next = nextOf(iterator, signal);
       let bytes = await within(next, idleStoreMs, clock);
       if (bytes === idle) {
         await packing.settle();
@@ -267,6 +263,24 @@ async function readBody({ request, cutter, packing, flush, signal, clock }: Body
     // Not awaited: behind a pending read it would wait for a sender that may never send again.
     iterator.return?.()?.catch(() => {});
   }
+}
+
+/**
+ * The next piece of the body, or the reason of an abort. Not a race with one long promise: its reactions would keep
+ * every piece in memory until the upload's end.
+ */
+function nextOf(
+  iterator: AsyncIterator<Uint8Array>,
+  signal: AbortSignal,
+): Promise<IteratorResult<Uint8Array>> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    iterator
+      .next()
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener('abort', onAbort));
+  });
 }
 
 function brokenUpload({ line, code, detail }: UploadProblem): ProblemError {

@@ -83,6 +83,33 @@ test('a fenced worker cannot record outcomes, nor touch what is pending', async 
   expect(await pendingCount(database)).toBe(1);
 });
 
+test('messages without a batch are recorded behind the same fence, and once', async () => {
+  const chunkIds = [await insertChunk(database, { shard }), await insertChunk(database, { shard })];
+  const row = { batch: null, agoMs: 3, errorCode: null, details: null, providerRefs: ['x'], dueInMs: null };
+  const flush: OutcomeFlush = {
+    shard,
+    epoch: 1,
+    outcomes: chunkIds.map((chunkId, n) => ({
+      ...row,
+      chunkId,
+      seq: `${4_294_967_296 + n}`,
+      state: stateNumber.sent,
+      attempt: 1,
+      count: 1,
+      offsets: null,
+    })),
+    progress: [],
+    finished: chunkIds,
+    waiting: [],
+  };
+  expect(await recordOutcomes(database, { ...flush, epoch: 2 })).toBe(false);
+  expect(await loadOutcomes(database, { shards: [shard], ids: chunkIds })).toEqual([]);
+  expect(await pendingCount(database)).toBe(2);
+  for (let time = 0; time < 2; time++) expect(await recordOutcomes(database, flush)).toBe(true);
+  expect(await loadOutcomes(database, { shards: [shard], ids: chunkIds })).toHaveLength(2);
+  expect(await pendingCount(database)).toBe(0);
+});
+
 test('a claim waits for the transaction that is recording, and so reads what it wrote', async () => {
   const flush = await flushOfChunk();
   let claimed = false;

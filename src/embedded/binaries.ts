@@ -12,9 +12,8 @@ import {
   symlink,
 } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { Account } from './account.ts';
 import { EmbeddedError } from './embedded-error.ts';
-import { runProgram } from './run-program.ts';
+import { type Account, runProgram } from './run-program.ts';
 
 /** PostgreSQL's programs at a place where the server's account can run them. */
 export interface Binaries {

@@ -12,10 +12,9 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Account } from './account.ts';
 import type { Binaries } from './binaries.ts';
 import { EmbeddedError } from './embedded-error.ts';
-import { runProgram } from './run-program.ts';
+import { type Account, runProgram } from './run-program.ts';
 import { renderSettings, type ServerSettings, serverSettings } from './server-settings.ts';
 
 /** The embedded server's only role and its database. */
@@ -120,7 +119,7 @@ export async function clusterPassword(place: ClusterPlace): Promise<string> {
   return password;
 }
 
-export async function readPassword(dataDir: string): Promise<string | undefined> {
+async function readPassword(dataDir: string): Promise<string | undefined> {
   const text = await readFile(join(dataDir, passwordFile), 'utf8').catch(() => '');
   return /^[0-9a-f]{48}$/.exec(text.trim())?.[0];
 }

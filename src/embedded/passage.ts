@@ -1,8 +1,7 @@
 import { chmod, chown, mkdir, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Account } from './account.ts';
 import { EmbeddedError } from './embedded-error.ts';
-import { runProgram } from './run-program.ts';
+import { type Account, type ProgramResult, runProgram } from './run-program.ts';
 
 const probeTimeoutMs = 10_000;
 
@@ -14,6 +13,7 @@ const probeTimeoutMs = 10_000;
 export async function openPassage(dataDir: string, account: Account | undefined): Promise<void> {
   await makeDirectory(dataDir);
   if (!account || (await canEnter(dataDir, account))) return;
+  await checkSwitch(account);
   const closed = await firstClosed(await realpath(dataDir), account);
   if (closed === (await realpath(dataDir))) {
     const { mode, uid } = await stat(dataDir);
@@ -37,6 +37,17 @@ async function makeDirectory(dataDir: string): Promise<void> {
     await chmod(path, 0o755);
 }
 
+/** Root without the right to change user (a container that drops CAP_SETUID) can run nothing as the account. */
+async function checkSwitch(account: Account): Promise<void> {
+  const { status, output } = await enter('/', account);
+  if (status === 0) return;
+  throw new EmbeddedError(
+    'start_failed',
+    `PostgreSQL does not run as root, and this root may not switch to the user "${account.name}" (${output}). ` +
+      'Run Millrace as an ordinary user, or give it a database with --database.',
+  );
+}
+
 async function firstClosed(path: string, account: Account): Promise<string> {
   const above = dirname(path);
   if (above === path || (await canEnter(above, account))) return path;
@@ -45,11 +56,14 @@ async function firstClosed(path: string, account: Account): Promise<string> {
 
 /** Asked by trying: mode bits do not tell of access lists, mount options or security modules. */
 async function canEnter(path: string, account: Account): Promise<boolean> {
-  const { status } = await runProgram({
+  return (await enter(path, account)).status === 0;
+}
+
+function enter(path: string, account: Account): Promise<ProgramResult> {
+  return runProgram({
     file: '/bin/sh',
     args: ['-c', 'cd -- "$1"', 'sh', path],
     account,
     timeoutMs: probeTimeoutMs,
   });
-  return status === 0;
 }

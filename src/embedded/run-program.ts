@@ -1,5 +1,11 @@
 import { spawn } from 'node:child_process';
-import type { Account } from './account.ts';
+
+/** An operating-system user that PostgreSQL can run as. */
+export interface Account {
+  name: string;
+  uid: number;
+  gid: number;
+}
 
 export interface ProgramRun {
   file: string;
@@ -28,7 +34,16 @@ const outputCharactersMax = 8_192;
 
 /** Runs a program to its end. Never rejects: a program that cannot be started is a result, too. */
 export function runProgram(run: ProgramRun): Promise<ProgramResult> {
-  return new Promise((resolve) => {
+  // What keeps a program from starting is thrown or emitted, depending on the fault.
+  return runOrReject(run).catch((error: Error) => ({ status: null, output: error.message }));
+}
+
+export function spawnIdentity(account: Account | undefined): { uid?: number; gid?: number } {
+  return account ? { uid: account.uid, gid: account.gid } : {};
+}
+
+function runOrReject(run: ProgramRun): Promise<ProgramResult> {
+  return new Promise((resolve, reject) => {
     let output = '';
     const child = spawn(run.file, run.args, {
       // The caller's directory may be closed to the account.
@@ -47,11 +62,7 @@ export function runProgram(run: ProgramRun): Promise<ProgramResult> {
     // A program that does not read its input closes the pipe; its status tells the rest.
     child.stdin.on('error', () => {});
     child.stdin.end(run.input ?? '');
-    child.on('error', (error) => resolve({ status: null, output: error.message }));
+    child.on('error', reject);
     child.on('close', (status) => resolve({ status, output: output.trim() }));
   });
-}
-
-export function spawnIdentity(account: Account | undefined): { uid?: number; gid?: number } {
-  return account ? { uid: account.uid, gid: account.gid } : {};
 }

@@ -2,8 +2,8 @@ import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { chooseAccount } from './account.ts';
 import { findBinaries, findPackage } from './binaries.ts';
+import { chooseAccount } from './choose-account.ts';
 import {
   type ClusterPlace,
   checkMajor,

@@ -1,9 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import type { Account } from './account.ts';
 import { EmbeddedError } from './embedded-error.ts';
-import { programEnvironment, spawnIdentity } from './run-program.ts';
+import { type Account, programEnvironment, spawnIdentity } from './run-program.ts';
 
 export interface SupervisedServer {
   /** Process id of the server itself. */

@@ -1,13 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { EmbeddedError } from './embedded-error.ts';
-import { runProgram } from './run-program.ts';
-
-/** An operating-system user that PostgreSQL can run as. */
-export interface Account {
-  name: string;
-  uid: number;
-  gid: number;
-}
+import { type Account, runProgram } from './run-program.ts';
 
 /** macOS and the BSDs put an underscore before the names of service users. */
 const accountNames = ['millrace', 'postgres', '_postgres'];

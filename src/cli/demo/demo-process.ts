@@ -73,19 +73,23 @@ function withoutMillrace(env: Environment): NodeJS.ProcessEnv {
 
 /** The rest of its output is its log. */
 async function readUrl(child: ChildProcess, { name, log }: { name: string; log: number }): Promise<string> {
-  const timeout = AbortSignal.timeout(startMaxMs);
   const lines = createInterface({ input: child.stdout! });
-  return await new Promise((resolve, reject) => {
-    lines.on('line', (line) => {
-      const url = urlIn(line);
-      if (url === undefined) writeSync(log, `${line}\n`);
-      else resolve(url);
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    return await new Promise((resolve, reject) => {
+      lines.on('line', (line) => {
+        const url = urlIn(line);
+        if (url === undefined) writeSync(log, `${line}\n`);
+        else resolve(url);
+      });
+      timer = setTimeout(() => {
+        child.kill('SIGKILL');
+        reject(new Failure(`the ${name} was not up within ${startMaxMs / 1_000} s`));
+      }, startMaxMs);
     });
-    timeout.addEventListener('abort', () => {
-      child.kill('SIGKILL');
-      reject(new Failure(`the ${name} was not up within ${startMaxMs / 1_000} s`));
-    });
-  });
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function urlIn(line: string): string | undefined {

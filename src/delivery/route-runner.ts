@@ -10,7 +10,7 @@ import type { Lane } from './lane.ts';
 import { Pace, type PaceLimits } from './pace.ts';
 import { type Slice, takeSlice } from './slice.ts';
 import { TurnOrder } from './turn-order.ts';
-import { bounded, verdict } from './verdict.ts';
+import { verdict } from './verdict.ts';
 
 /** What all routes of a worker have in common. */
 export interface RouteContext {
@@ -39,7 +39,6 @@ export interface RouteContext {
 /** Messages that a lane keeps loaded ahead of its sends. */
 const readyMin = 1_000;
 const readyBatches = 4;
-const providerRefLengthMax = 255;
 
 /** Sends the messages of one route: whose turn it is, how fast, and what became of them. */
 export class RouteRunner {
@@ -190,11 +189,8 @@ export class RouteRunner {
       return false;
     }
     const policy = this.#route!.retry;
-    const expiresAtMs = unixMsOf(work.chunk.id) + policy.expireAfterMs - databaseNowMs(nowMs) + nowMs;
+    const expiresAtMs = () => unixMsOf(work.chunk.id) + policy.expireAfterMs - databaseNowMs(nowMs) + nowMs;
     const outcome = verdict(answer, { attempt, policy, nowMs, expiresAtMs, random });
-    if (outcome.providerRef !== undefined) {
-      outcome.providerRef = bounded(outcome.providerRef, providerRefLengthMax);
-    }
     work.record(slice.offsets[index]!, outcome);
     this.#count(outcome);
     return true;

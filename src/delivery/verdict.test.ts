@@ -7,12 +7,12 @@ import { verdict } from './verdict.ts';
 const policy = { attemptsMax: 5, backoffMinMs: 100, backoffMaxMs: 10_000, expireAfterMs: 60_000 };
 const error = { code: 'provider_error', detail: 'it broke' };
 
-function judge(answer: Answer, more: { attempt?: number; expiresAtMs?: number; random?: () => number } = {}) {
+function judge(answer: Answer, more: { attempt?: number; random?: () => number } = {}) {
   return verdict(answer, {
     attempt: 1,
     policy,
     nowMs: 1_000,
-    expiresAtMs: 61_000,
+    expiresAtMs: () => 61_000,
     random: () => 0.5,
     ...more,
   });

@@ -10,7 +10,7 @@ export interface VerdictSettings {
   policy: RetryPolicy;
   /** Both on the monotonic clock. */
   nowMs: number;
-  expiresAtMs: number;
+  expiresAtMs: () => number;
   random: () => number;
 }
 
@@ -22,10 +22,11 @@ const retryAfterStepMs = 100;
  * anything else is tried again, until the attempts or the time are used up.
  */
 export function verdict(answer: Answer, settings: VerdictSettings): MessageOutcome {
-  const { attempt, policy, nowMs, expiresAtMs } = settings;
+  const { attempt, policy, nowMs } = settings;
   if (answer.kind === 'sent') {
-    const sent = { state: stateNumber.sent, attempt, atMs: nowMs };
-    return answer.providerRef === undefined ? sent : { ...sent, providerRef: answer.providerRef };
+    const sent: MessageOutcome = { state: stateNumber.sent, attempt, atMs: nowMs };
+    if (answer.providerRef !== undefined) sent.providerRef = bounded(answer.providerRef, refLengthMax);
+    return sent;
   }
   const error = boundedError(answer.error);
   if (answer.kind === 'rejected' || attempt >= policy.attemptsMax) {
@@ -40,19 +41,20 @@ export function verdict(answer: Answer, settings: VerdictSettings): MessageOutco
     random: settings.random,
   });
   const dueAtMs = Math.max(nowMs + waitMs, Math.ceil(notBeforeMs / retryAfterStepMs) * retryAfterStepMs);
-  if (dueAtMs >= expiresAtMs) return { state: stateNumber.expired, attempt, atMs: nowMs, error };
+  if (dueAtMs >= settings.expiresAtMs()) return { state: stateNumber.expired, attempt, atMs: nowMs, error };
   return { state: stateNumber.retrying, attempt, atMs: nowMs, error, dueAtMs, notBeforeMs };
 }
 
+const refLengthMax = 255;
 const codeLengthMax = 100;
 const detailLengthMax = 500;
 
 /** A provider's own words may hold anything; PostgreSQL's text holds no NUL. */
-export function boundedError(error: SendError): SendError {
+function boundedError(error: SendError): SendError {
   return { code: bounded(error.code, codeLengthMax), detail: bounded(error.detail, detailLengthMax) };
 }
 
-/** Text that PostgreSQL takes. */
-export function bounded(text: string, lengthMax: number): string {
-  return text.slice(0, lengthMax).replaceAll('\0', '');
+function bounded(text: string, lengthMax: number): string {
+  const cut = text.length > lengthMax ? text.slice(0, lengthMax) : text;
+  return cut.includes('\0') ? cut.replaceAll('\0', '') : cut;
 }

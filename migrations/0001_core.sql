@@ -126,9 +126,12 @@ CREATE TABLE batch_progress (
 ) PARTITION BY RANGE (batch);
 CREATE INDEX batch_progress_batch ON batch_progress (batch);
 
--- Chunks: compressed, immutable. The payload is already compressed, so TOAST must not try again.
+-- Chunks: compressed, immutable. The payload is already compressed, so TOAST must not try again. A chunk of one
+-- message carries the hashes by which it is found: a row of message_key for each would cost as much as the chunk.
 CREATE TABLE chunk (
   first_line bigint,
+  to_hash bigint,
+  ref_hash bigint,
   account_id integer NOT NULL,
   route_id integer NOT NULL,
   shard smallint NOT NULL,
@@ -142,6 +145,8 @@ CREATE TABLE chunk (
 ) PARTITION BY RANGE (id);
 ALTER TABLE chunk ALTER COLUMN payload SET STORAGE EXTERNAL;
 CREATE INDEX chunk_batch ON chunk (batch, id) WHERE batch IS NOT NULL;
+CREATE INDEX chunk_to ON chunk (to_hash) WHERE to_hash IS NOT NULL;
+CREATE INDEX chunk_ref ON chunk (ref_hash) WHERE ref_hash IS NOT NULL;
 
 -- Who may be in a chunk: Bloom filters of hashed recipients and references, kept in the row itself (a
 -- filter in TOAST costs a second look-up for each chunk searched).
@@ -155,7 +160,7 @@ CREATE TABLE chunk_filter (
 ) PARTITION BY RANGE (chunk_id);
 ALTER TABLE chunk_filter ALTER COLUMN to_bits SET STORAGE PLAIN, ALTER COLUMN ref_bits SET STORAGE PLAIN;
 
--- The same for small chunks, one row a key: the hash holds whether it is a recipient or a reference.
+-- The same for chunks of a few messages, one row a key: the hash holds whether it is a recipient or a reference.
 CREATE TABLE message_key (
   hash bigint NOT NULL,
   account_id integer NOT NULL,

@@ -12,7 +12,10 @@ export interface ChunkRow {
   firstLine?: number;
   /** When its delivery may begin, null for at once, `infinity` until its batch is closed. */
   dueAt: Date | 'infinity' | null;
-  /** How its messages are found by recipient and reference: by filters, or by one hash a key. */
+  /**
+   * How its messages are found by recipient and reference: by filters, or by one hash a key, those of the recipients
+   * first.
+   */
   lookup: { toBits: Uint8Array; refBits?: Uint8Array } | { hashes: bigint[] };
 }
 
@@ -28,8 +31,8 @@ export async function insertChunks(
     {
       name: `insert_chunks_${chunks.length}`,
       text: `INSERT INTO chunk
-          (shard, id, account_id, batch, route_id, priority, first_line, count, codec, payload)
-        VALUES ${multiRow(chunks.length, 10)}
+          (shard, id, account_id, batch, route_id, priority, first_line, count, codec, payload, to_hash, ref_hash)
+        VALUES ${multiRow(chunks.length, 12)}
         ON CONFLICT DO NOTHING
         RETURNING id`,
     },
@@ -44,6 +47,7 @@ export async function insertChunks(
       chunk.count,
       chunk.codec,
       chunk.payload,
+      ...ownHashes(chunk),
     ]),
   );
   const inserted = new Set(rows.map(({ id }) => id));
@@ -53,6 +57,12 @@ export async function insertChunks(
   await insertFilters(transaction, shard, fresh);
   await insertKeys(transaction, shard, fresh);
   return inserted;
+}
+
+/** The hashes of recipient and reference that a chunk of one message carries itself. */
+function ownHashes({ count, lookup }: ChunkRow): [bigint | null, bigint | null] {
+  if (count !== 1 || !('hashes' in lookup)) return [null, null];
+  return [lookup.hashes[0] ?? null, lookup.hashes[1] ?? null];
 }
 
 async function insertPending(
@@ -102,8 +112,10 @@ async function insertFilters(transaction: Queryable, shard: number, chunks: Chun
 const keysPerStatement = 1_000;
 
 async function insertKeys(transaction: Queryable, shard: number, chunks: ChunkRow[]): Promise<void> {
-  const values = chunks.flatMap(({ id, accountId, lookup }) =>
-    'hashes' in lookup ? [...new Set(lookup.hashes)].map((hash) => [accountId, hash, shard, id]) : [],
+  const values = chunks.flatMap(({ id, accountId, count, lookup }) =>
+    'hashes' in lookup && count > 1
+      ? [...new Set(lookup.hashes)].map((hash) => [accountId, hash, shard, id])
+      : [],
   );
   for (let from = 0; from < values.length; from += keysPerStatement) {
     const some = values.slice(from, from + keysPerStatement);

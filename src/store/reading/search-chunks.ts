@@ -46,6 +46,19 @@ const searchKeysStatement = {
      ORDER BY chunk_id DESC LIMIT $5`,
 };
 
+/** Chunks of one message. The hash is the account's own, so that of another account is met as rarely as any. */
+const searchSingles = {
+  to: { name: 'search_to_singles', text: singleSearch('to_hash') },
+  ref: { name: 'search_ref_singles', text: singleSearch('ref_hash') },
+};
+
+function singleSearch(column: string): string {
+  return `
+    SELECT id FROM chunk
+     WHERE ${column} = $2 AND account_id = $1 AND id >= $3 AND id < $4
+     ORDER BY id DESC LIMIT $5`;
+}
+
 export interface ChunkCandidate {
   id: string;
   /** It has a filter, and so many messages; else it has a few. */
@@ -54,18 +67,19 @@ export interface ChunkCandidate {
 
 /**
  * The newest `limit` chunks that may hold a value, newest first: large ones by their filters, small ones by
- * their hashed keys.
+ * their hashed keys, those of one message by the hashes that they carry.
  */
 export async function searchChunks(database: Queryable, search: ChunkSearch): Promise<ChunkCandidate[]> {
   const { accountId, kind, hash, from, to, limit } = search;
   const positions = bloomLengths.flatMap((length) => bloomPositions(hash, length));
-  const [large, small] = await Promise.all([
+  const [large, small, single] = await Promise.all([
     database.query<{ id: string }>(searchFilters[kind], [accountId, from, to, limit, ...positions]),
     database.query<{ id: string }>(searchKeysStatement, [accountId, hash, from, to, limit]),
+    database.query<{ id: string }>(searchSingles[kind], [accountId, hash, from, to, limit]),
   ]);
   const found = [
     ...large.rows.map(({ id }) => ({ id, large: true })),
-    ...small.rows.map(({ id }) => ({ id, large: false })),
+    ...[...small.rows, ...single.rows].map(({ id }) => ({ id, large: false })),
   ];
   return found.sort((a, b) => (a.id < b.id ? 1 : -1)).slice(0, limit);
 }

@@ -1,4 +1,8 @@
 import { Worker } from 'node:worker_threads';
+import { threadEntry } from '../../lib/thread-entry.ts';
+
+const scriptName = import.meta.url.endsWith('.ts') ? './flood-thread.ts' : './flood-thread.js';
+const script = new URL(scriptName, import.meta.url);
 
 /** What the thread is told to send. */
 export interface FloodOrder {
@@ -22,9 +26,7 @@ export function startFlood(
   order: FloodOrder,
   onResume: (event: { line: number; reason: string }) => void,
 ): Flood {
-  // TypeScript rewrites the endings of imports, not those of URLs.
-  const file = import.meta.url.endsWith('.ts') ? './flood-thread.ts' : './flood-thread.js';
-  const thread = new Worker(new URL(file, import.meta.url), { workerData: order });
+  const thread = new Worker(threadEntry(script), { workerData: order });
   const done = new Promise<void>((resolve, reject) => {
     thread.on('message', (event: FloodEvent) => (event.kind === 'done' ? resolve() : onResume(event)));
     thread.once('error', reject);

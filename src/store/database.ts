@@ -21,8 +21,8 @@ export interface DatabaseSettings {
   /** Shown in pg_stat_activity as `millrace <name>`. */
   name: string;
   /**
-   * In a transaction the server ends a statement after this long; the client gives up 5 s later, in or
-   * outside a transaction, and drops the connection.
+   * In a transaction the server ends a statement after this long, and the transaction itself when no statement
+   * comes for as long; the client gives up 5 s later, in or outside a transaction, and drops the connection.
    */
   statementTimeoutMs?: number;
   /** Off for a PgBouncer before 1.21, which forgets prepared statements between transactions. */
@@ -66,8 +66,10 @@ export function openDatabase(settings: DatabaseSettings): Database {
   // A connection that breaks between two statements of a transaction has nobody to tell, and an event without
   // a listener would end the process; the next statement on it fails.
   pool.on('connect', (client) => client.on('error', () => {}));
-  // One round trip, and no session state: a setting of the session would be lost behind PgBouncer.
-  const begin = `BEGIN; SET LOCAL statement_timeout = ${statementTimeoutMs}`;
+  // One round trip, and no session state: a setting of the session would be lost behind PgBouncer. A client that
+  // is suspended, or whose machine is gone, must not keep its locks: nobody could take its shards.
+  const begin = `BEGIN; SET LOCAL statement_timeout = ${statementTimeoutMs};
+    SET LOCAL idle_in_transaction_session_timeout = ${statementTimeoutMs}`;
 
   async function connect(): Promise<pg.PoolClient> {
     try {
@@ -110,7 +112,7 @@ export function openDatabase(settings: DatabaseSettings): Database {
         await client.query(begin);
         const result = await work({ query: (statement, values = []) => run(client, statement, values) });
         committing = true;
-        await client.query('COMMIT');
+        await commit(client);
         client.release();
         return result;
       } catch (error) {
@@ -131,6 +133,41 @@ export function openDatabase(settings: DatabaseSettings): Database {
     },
   };
 }
+
+/**
+ * A COMMIT succeeds only when the server says COMMIT and nothing else. It says ROLLBACK, and calls that no error,
+ * when a statement of the transaction had failed; and it warns when the wait for the synchronous standby was cut
+ * short: then the transaction is in this server alone, and a failover may lose it.
+ */
+async function commit(client: pg.PoolClient): Promise<void> {
+  let warning: { code: string | undefined; message: string | undefined } | undefined;
+  const onNotice = ({ code, message }: { code: string | undefined; message: string | undefined }) => {
+    if (code !== noticeCode) warning = { code, message };
+  };
+  client.on('notice', onNotice);
+  try {
+    const { command } = await client.query('COMMIT');
+    if (command !== 'COMMIT') throw new DatabaseError(rolledBack, undefined);
+    if (warning) {
+      const { code = '', message = '' } = warning;
+      const fault: Fault = { kind: 'unavailable', code, message, connectionLost: false, ambiguous: true };
+      throw new DatabaseError(fault, undefined);
+    }
+  } finally {
+    client.off('notice', onNotice);
+  }
+}
+
+/** Of messages that are no warning: `successful_completion`. */
+const noticeCode = '00000';
+
+const rolledBack: Fault = {
+  kind: 'invalid',
+  code: '25P02',
+  message: 'a statement of the transaction had failed, so that COMMIT rolled it back',
+  connectionLost: false,
+  ambiguous: false,
+};
 
 /** Rolls back and gives the connection back, or drops it when that fails or the connection is lost. */
 async function abandon<E extends DatabaseError | null>(client: pg.PoolClient, error: E): Promise<E> {

@@ -107,3 +107,45 @@ test('a wrong password is refused, not unavailable', async () => {
   expect(await faultOf(locked.query(sql('SELECT 1')))).toMatchObject({ kind: 'refused', code: '28P01' });
   await locked.close();
 });
+
+test('a transaction that its client has left alone is ended by the server, with its locks', async () => {
+  await database.query(sql('INSERT INTO thing VALUES (20)'));
+  const abandoned = database.transaction(async (transaction) => {
+    await transaction.query(sql('SELECT 1 FROM thing WHERE id = 20 FOR UPDATE'));
+    // Waits for the lock that this transaction would hold for ever.
+    await database.query(sql('UPDATE thing SET id = 21 WHERE id = 20'));
+    await transaction.query(sql('SELECT 1'));
+  });
+  expect(await faultOf(abandoned)).toMatchObject({
+    kind: 'unavailable',
+    connectionLost: true,
+    ambiguous: false,
+  });
+  expect((await database.query(sql('SELECT 1 FROM thing WHERE id = 21'))).rowCount).toBe(1);
+});
+
+test('a transaction whose work hides an error is not taken for committed', async () => {
+  const hiding = database.transaction(async (transaction) => {
+    await transaction.query(sql('INSERT INTO thing VALUES (30)'));
+    await transaction.query(sql('SELECT 1 / 0')).catch(() => {});
+  });
+  expect(await faultOf(hiding)).toMatchObject({ kind: 'invalid', ambiguous: false });
+  expect((await database.query(sql('SELECT 1'))).rowCount).toBe(1);
+});
+
+test('a COMMIT with a warning is ambiguous: it may not have reached the standby', async () => {
+  await database.query(
+    sql(`CREATE FUNCTION warn() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN RAISE WARNING 'canceling wait for synchronous replication'; RETURN NULL; END $$`),
+  );
+  await database.query(sql('CREATE TABLE unsure (id integer)'));
+  await database.query(
+    sql(`CREATE CONSTRAINT TRIGGER warn_at_commit AFTER INSERT ON unsure
+      DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION warn()`),
+  );
+  const unsure = database.transaction((transaction) =>
+    transaction.query(sql('INSERT INTO unsure VALUES (1)')),
+  );
+  expect(await faultOf(unsure)).toMatchObject({ ambiguous: true });
+  expect((await database.query(sql('SELECT 1'))).rowCount).toBe(1);
+});

@@ -154,7 +154,8 @@ export class Backlog {
       }
     }
     for (const [key, lane] of this.#lanes) {
-      if (lane.chunks === 0 && lane.due === 0 && !lane.active && !lane.wantsLoad) this.#lanes.delete(key);
+      const used = lane.chunks > 0 || lane.due > 0 || lane.overflown || lane.active || lane.wantsLoad;
+      if (!used) this.#lanes.delete(key);
     }
   }
 

@@ -23,7 +23,7 @@ const log = createLog({ level: data.logLevel, name: 'delivery' });
 const faults = new FaultReport(log);
 const onError = (error: unknown) => faults.add(error);
 
-function open(settings: Pick<DatabaseSettings, 'name' | 'poolSize'>) {
+function open(settings: Pick<DatabaseSettings, 'name' | 'poolSize' | 'statementTimeoutMs'>) {
   return openDatabase({
     ...settings,
     url: data.databaseUrl,
@@ -33,9 +33,9 @@ function open(settings: Pick<DatabaseSettings, 'name' | 'poolSize'>) {
 }
 
 // The lease has a connection of its own: it must be renewed while the others wait for locks.
-const leaseDatabase = open({ name: 'lease', poolSize: 1 });
+const leaseDatabase = open({ name: 'lease', poolSize: 1, statementTimeoutMs: data.leaseMs / 3 });
 const database = open({ name: 'delivery', poolSize: Math.max(2, data.poolSize - 1) });
-const control = createControlCache({ database: leaseDatabase, onError });
+const control = createControlCache({ database, onError });
 await control.start();
 const lease = ownershipOf(deliveryStatements(leaseDatabase));
 if (data.replaces !== undefined) await lease.removeWorker(data.replaces);

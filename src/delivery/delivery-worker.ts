@@ -162,14 +162,6 @@ export class DeliveryWorker {
     this.#reader.readAllSoon();
   }
 
-  /** Everything once, in order: for tests that want to know what a turn does. */
-  async runOnce(): Promise<void> {
-    await this.#ownership.runOnce();
-    await this.#reader.runOnce();
-    this.#backlog.forgetLeft();
-    await finishBatches(this.#settings.store, this.#ownership.heldShards());
-  }
-
   /**
    * Begins no send any more, lets those on their way end, records them, and hands every shard over as soon as
    * it is at rest. What has not ended in time is cut off. May be called twice.

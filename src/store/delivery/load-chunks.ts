@@ -1,5 +1,6 @@
 import type { MessageDefaults } from '../../message/fields.ts';
 import type { OutcomeRow } from '../../message/fold-outcomes.ts';
+import { shardOf } from '../../message/id.ts';
 import type { Queryable } from '../database.ts';
 
 export interface ChunkRow {
@@ -8,16 +9,20 @@ export interface ChunkRow {
   payload: Uint8Array;
 }
 
+/**
+ * Each row is found by its own key: `= ANY` on both columns reads every pair of a shard and an id, or all rows of
+ * the shards. The bounds leave out the days in which none of the ids lies, which a plan kept for any array cannot.
+ */
 const chunksStatement = {
   name: 'load_chunks',
-  text: 'SELECT id, codec, payload FROM chunk WHERE shard = ANY($1::smallint[]) AND id = ANY($2::uuid[])',
+  text: `SELECT c.id, c.codec, c.payload
+    FROM unnest($1::smallint[], $2::uuid[]) AS key (shard, id)
+    JOIN chunk c ON c.shard = key.shard AND c.id = key.id
+    WHERE c.id >= $3 AND c.id <= $4`,
 };
 
-export async function loadChunks(
-  database: Queryable,
-  keys: { shards: number[]; ids: string[] },
-): Promise<ChunkRow[]> {
-  const values = [keys.shards, keys.ids];
+export async function loadChunks(database: Queryable, keys: { ids: string[] }): Promise<ChunkRow[]> {
+  const values = boundedKeys(keys.ids);
   return (await database.query<ChunkRow & Record<string, unknown>>(chunksStatement, values)).rows;
 }
 
@@ -27,29 +32,43 @@ export interface ChunkOutcomeRow extends OutcomeRow {
 
 const outcomesStatement = {
   name: 'load_outcomes',
-  text: `SELECT chunk_id AS "chunkId", at, due_at AS "dueAt", state, attempt, offsets, error_code AS "errorCode",
-      NULL AS details, NULL AS "providerRefs"
-    FROM outcome WHERE shard = ANY($1::smallint[]) AND chunk_id = ANY($2::uuid[]) ORDER BY chunk_id, seq`,
+  text: `SELECT o.chunk_id AS "chunkId", o.at, o.due_at AS "dueAt", o.state, o.attempt, o.offsets,
+      o.error_code AS "errorCode", NULL AS details, NULL AS "providerRefs"
+    FROM unnest($1::smallint[], $2::uuid[]) AS key (shard, id)
+    JOIN outcome o ON o.shard = key.shard AND o.chunk_id = key.id
+    WHERE o.chunk_id >= $3 AND o.chunk_id <= $4
+    ORDER BY o.chunk_id, o.seq`,
 };
 
 /** What is recorded of some chunks, in order of seq; without details and references, which delivery does not need. */
-export async function loadOutcomes(
-  database: Queryable,
-  keys: { shards: number[]; ids: string[] },
-): Promise<ChunkOutcomeRow[]> {
-  const values = [keys.shards, keys.ids];
+export async function loadOutcomes(database: Queryable, keys: { ids: string[] }): Promise<ChunkOutcomeRow[]> {
+  const values = boundedKeys(keys.ids);
   return (await database.query<ChunkOutcomeRow & Record<string, unknown>>(outcomesStatement, values)).rows;
 }
 
 const defaultsStatement = {
   name: 'load_batch_defaults',
-  text: 'SELECT id, defaults FROM batch WHERE shard = ANY($1::smallint[]) AND id = ANY($2::uuid[])',
+  text: `SELECT b.id, b.defaults
+    FROM unnest($1::smallint[], $2::uuid[]) AS key (shard, id)
+    JOIN batch b ON b.shard = key.shard AND b.id = key.id
+    WHERE b.id >= $3 AND b.id <= $4`,
 };
 
 export async function loadBatchDefaults(
   database: Queryable,
-  keys: { shards: number[]; ids: string[] },
+  keys: { ids: string[] },
 ): Promise<{ id: string; defaults: MessageDefaults }[]> {
-  const values = [keys.shards, keys.ids];
+  const values = boundedKeys(keys.ids);
   return (await database.query<{ id: string; defaults: MessageDefaults }>(defaultsStatement, values)).rows;
+}
+
+/** The shards of some ids, the ids, and the lowest and the highest of them. */
+function boundedKeys(ids: readonly string[]): unknown[] {
+  let lowest = ids[0];
+  let highest = ids[0];
+  for (const id of ids) {
+    if (id < lowest!) lowest = id;
+    if (id > highest!) highest = id;
+  }
+  return [ids.map(shardOf), ids, lowest, highest];
 }

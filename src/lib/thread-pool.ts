@@ -18,6 +18,9 @@ export interface ThreadTask<Task> {
 }
 export type ThreadAnswer<Result> = { id: number; result: Result } | { id: number; error: unknown };
 
+/** A thread holds some 35 MB: one that has had nothing to do for this long gives them back. */
+const idleMs = 5_000;
+
 /** Two tasks a thread: it finds the next one when it has finished one. */
 const tasksPerThread = 2;
 
@@ -79,6 +82,7 @@ export class ThreadPool<Task, Result> {
   #start(): Thread<Result> {
     const thread: Thread<Result> = new Thread(this.#settings, {
       onAnswer: () => this.#dispatch(),
+      onRetire: () => this.#threads.delete(thread),
       onExit: () => {
         this.#threads.delete(thread);
         this.#dispatch();
@@ -109,13 +113,20 @@ class Thread<Result> {
   readonly #pending = new Map<number, Pending<Result>>();
   readonly #exited: Promise<void>;
   readonly #onAnswer: () => void;
+  /** Called when the thread ends for want of work: no task may be given to it any more. */
+  readonly #onRetire: () => void;
+  #idleTimer: NodeJS.Timeout | undefined;
   /** Resolves `stop` when the last task has been answered. */
   #onIdle: (() => void) | undefined;
   #fault: unknown;
 
-  constructor(settings: ThreadPoolSettings, events: { onAnswer: () => void; onExit: () => void }) {
+  constructor(
+    settings: ThreadPoolSettings,
+    events: { onAnswer: () => void; onRetire: () => void; onExit: () => void },
+  ) {
     const { script, resourceLimits } = settings;
     this.#onAnswer = events.onAnswer;
+    this.#onRetire = events.onRetire;
     this.#worker = new Worker(threadEntry(script), resourceLimits ? { resourceLimits } : {});
     this.#worker.unref();
     this.#worker.on('message', (answer: ThreadAnswer<Result>) => this.#take(answer));
@@ -142,12 +153,14 @@ class Thread<Result> {
       pending.reject(error);
       return;
     }
+    clearTimeout(this.#idleTimer);
     this.#pending.set(message.id, pending);
     // A process waits for its tasks, but not for idle threads.
     this.#worker.ref();
   }
 
   async stop(): Promise<void> {
+    clearTimeout(this.#idleTimer);
     if (this.load > 0) {
       await new Promise<void>((resolve) => {
         this.#onIdle = resolve;
@@ -170,6 +183,13 @@ class Thread<Result> {
   #rest(): void {
     this.#worker.unref();
     this.#onIdle?.();
+    this.#idleTimer = setTimeout(() => this.#retire(), idleMs);
+    this.#idleTimer.unref();
+  }
+
+  #retire(): void {
+    this.#onRetire();
+    void this.stop();
   }
 
   #failAll(code: number): void {

@@ -13,7 +13,7 @@ import { systemClock } from './lib/clock.ts';
 import { StopStack } from './lib/stop-stack.ts';
 import { createLog, type Logger } from './observe/log.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
-import { finishReleases } from './services/finish-releases.ts';
+import { finishClosings } from './services/finish-closings.ts';
 import { keepPartitions } from './services/keep-partitions.ts';
 import type { Service } from './services/service.ts';
 import { createControlCache } from './store/control/control-cache.ts';
@@ -173,7 +173,7 @@ async function startUpkeep(
       onDropped: (partitions) => log.info({ partitions }, 'expired partitions dropped'),
       onError,
     }),
-    finishReleases({ database, clock: systemClock, onError }),
+    finishClosings({ database, clock: systemClock, onError }),
   ];
   for (const service of services) {
     service.start();

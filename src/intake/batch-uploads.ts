@@ -112,7 +112,6 @@ async function runUpload(settings: BatchUploadsSettings, request: UploadRequest)
   const begun = await begin(settings, request);
   const durable = new DurableLines(begun.nextLine, begun.durable);
   const firstLine = request.again?.firstLine ?? begun.nextLine;
-  let ended = false;
   try {
     if (request.uploadLine !== undefined && request.uploadLine !== begun.nextLine) {
       throw new ProblemError(
@@ -122,11 +121,11 @@ async function runUpload(settings: BatchUploadsSettings, request: UploadRequest)
     }
     await request.onBegun?.({ upload: begun.upload, firstLine });
     const result = await streamIn(settings, { request, begun, durable, firstLine });
-    ended = await checkpoint(settings, { request, begun, durable, ended: true });
-    if (!ended) throw supersededProblem();
+    if (!(await checkpoint(settings, { request, begun, durable, ended: true }))) throw supersededProblem();
     return { ...result, nextLine: durable.nextLine };
   } catch (error) {
-    if (!ended) await checkpoint(settings, { request, begun, durable, ended: true }).catch(() => false);
+    // Not ended: a COMMIT whose answer was lost may still come.
+    await checkpoint(settings, { request, begun, durable, ended: false }).catch(() => false);
     if (error instanceof ProblemError) error.extra.nextLine = durable.nextLine;
     throw error;
   }
@@ -274,6 +273,7 @@ function nextOf(
   signal: AbortSignal,
 ): Promise<IteratorResult<Uint8Array>> {
   return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
     const onAbort = () => reject(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
     iterator

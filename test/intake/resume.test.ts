@@ -1,5 +1,16 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { shardOfRun } from '../../src/intake/shard-of-run.ts';
+import { BatchUploads } from '../../src/intake/batch-uploads.ts';
+import { packSlot } from '../../src/intake/pack-slot.ts';
+import { runOfLine, shardOfRun } from '../../src/intake/shard-of-run.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { encodeChunk } from '../../src/message/chunk-codec.ts';
+import { shardOf } from '../../src/message/id.ts';
+import { readFinishedBatches } from '../../src/store/delivery/finish-batches.ts';
+import { createIdMint } from '../../src/store/id-mint.ts';
+import { closeBatch, listHalfClosed } from '../../src/store/intake/close-batch.ts';
+import { type SlotsOfRun, storeSlots } from '../../src/store/intake/store-slots.ts';
+import { beginUpload } from '../../src/store/intake/uploads.ts';
+import { partitionRange } from '../../src/store/partitions.ts';
 import {
   eventually,
   numbered,
@@ -208,3 +219,94 @@ test('closing a batch ends its upload', async () => {
   expect(await upload.answer).toMatchObject({ status: 409, json: { code: 'upload_superseded' } });
   expect(await refsOf(batch)).toEqual(upTo(7));
 });
+
+/** A slot of one message on that line, held until the batch is closed, as an upload in another process stores it. */
+async function heldSlot(
+  batch: string,
+  { upload, line }: { upload: number; line: number },
+): Promise<SlotsOfRun> {
+  const range = await partitionRange(api.database);
+  const shard = shardOfRun(batch, runOfLine(line));
+  const id = createIdMint({ nowMs: Date.now, range: () => range }).mint(shard);
+  const message = encodeChunk(Buffer.from('{"to":"+31612345678"}'));
+  const lane = { accountId: 1, routeId: 1, priority: 1 };
+  const chunk = { id, ...lane, count: 1, ...message, dueAt: 'infinity' as const, lookup: { hashes: [] } };
+  return { batch, shard, upload, slots: [{ firstLine: line, lines: 1, accepted: 1, rejected: 0, chunk }] };
+}
+
+async function uploadElsewhere(batch: string): Promise<number> {
+  const begun = await beginUpload(api.database, { batch, accountId: 1 });
+  if (begun.kind !== 'begun') throw new Error(`the upload was not begun but ${begun.kind}`);
+  return begun.upload.upload;
+}
+
+test('an upload that another process still runs cannot commit behind the closing of its batch', async () => {
+  const { json } = await api.call('POST', '/v1/batches', { body: { route: 'r', start: 'close' } });
+  const batch = json.id as string;
+  const upload = await uploadElsewhere(batch);
+  expect(await storeSlots(api.database, await heldSlot(batch, { upload, line: 1 }))).toEqual({
+    kind: 'stored',
+  });
+  expect((await api.call('POST', `/v1/batches/${batch}/close`)).status).toBe(200);
+  for (const line of [2, 1_000_001]) {
+    const late = await heldSlot(batch, { upload, line });
+    expect(await storeSlots(api.database, late), `line ${line}`).toEqual({ kind: 'superseded' });
+  }
+  const due = 'SELECT isfinite(due_at) AS released FROM pending WHERE batch = $1';
+  expect((await api.database.query({ name: '', text: due }, [batch])).rows).toEqual([{ released: true }]);
+});
+
+test('a closing that was cut off is finished, and its batch not called done before', async () => {
+  const batch = await newBatch();
+  const upload = await uploadElsewhere(batch);
+  await api.database.query({ name: '', text: 'UPDATE batch SET closed_at = now() WHERE id = $1' }, [batch]);
+  const finished = async () =>
+    (await readFinishedBatches(api.database, { shards: [shardOf(batch)], limit: 1_000 })).map(({ id }) => id);
+  expect(await finished()).not.toContain(batch);
+  expect(await listHalfClosed(api.database)).toContainEqual({ batch, accountId: 1 });
+  await closeBatch(api.database, { batch, accountId: 1 });
+  expect(await listHalfClosed(api.database)).not.toContainEqual({ batch, accountId: 1 });
+  expect(await finished()).toContain(batch);
+  const late = await heldSlot(batch, { upload, line: 1 });
+  expect(await storeSlots(api.database, late)).toEqual({ kind: 'superseded' });
+});
+
+test('an upload that is ended while its slots are packed does not wait for a sender that has stalled', async () => {
+  const batch = await newBatch();
+  const range = await partitionRange(api.database);
+  let open = () => {};
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  let packs = 0;
+  const uploads = new BatchUploads({
+    database: api.database,
+    mint: createIdMint({ nowMs: Date.now, range: () => range }),
+    clock: systemClock,
+    async pack(slot, settings) {
+      packs++;
+      await gate;
+      return packSlot(slot, settings);
+    },
+    hints: { push() {}, reread() {} },
+    channelOf: () => undefined,
+    onStored() {},
+  });
+  async function* stalled(): AsyncGenerator<Buffer> {
+    yield Buffer.from(numbered(10_000));
+    await new Promise(() => {});
+  }
+  const ending = new AbortController();
+  const upload = uploads.upload({
+    batch,
+    accountId: 1,
+    format: 'ndjson',
+    body: stalled(),
+    signal: ending.signal,
+  });
+  const ended = expect(upload).rejects.toThrow('ended by the test');
+  await eventually(async () => packs > 0);
+  ending.abort(new Error('ended by the test'));
+  open();
+  await ended;
+}, 10_000);

@@ -1,18 +1,21 @@
 import { type State, stateNumber, states } from '../../message/state.ts';
 import type { Queryable } from '../database.ts';
+import { acceptedCounter, rejectedCounter } from '../intake/store-slots.ts';
 
 const readStatement = {
   name: 'read_finished_batches',
-  // One statement, one snapshot. A batch that is closed takes no more lines, so its accepted count stands.
+  // One statement, one snapshot. A batch that is closed and has no upload takes no more lines, so that its accepted
+  // count stands.
   text: `SELECT batch.shard, batch.id, progress.states, progress.counts
     FROM batch, LATERAL (
       SELECT array_agg(state) AS states, array_agg(count) AS counts,
-        coalesce(sum(count) FILTER (WHERE state = 100), 0) AS accepted,
+        coalesce(sum(count) FILTER (WHERE state = ${acceptedCounter}), 0) AS accepted,
         coalesce(sum(count) FILTER (WHERE state BETWEEN 3 AND 99), 0) AS final
       FROM (SELECT state, sum(count)::float8 AS count FROM batch_progress
         WHERE batch_progress.batch = batch.id GROUP BY state) AS by_state
     ) AS progress
-    WHERE batch.done_at IS NULL AND batch.closed_at IS NOT NULL AND batch.shard = ANY($1::smallint[])
+    WHERE batch.done_at IS NULL AND batch.closed_at IS NOT NULL AND NOT batch.uploading
+      AND batch.shard + 0 = ANY($1::int[])
       AND progress.final = progress.accepted
     ORDER BY batch.id LIMIT $2`,
 };
@@ -59,8 +62,8 @@ function namedCounts(numbers: number[] | null, counts: number[] | null): BatchCo
   for (const state of states) named[state] = 0;
   numbers?.forEach((number, index) => {
     const count = counts?.[index] ?? 0;
-    if (number === 100) named.accepted = count;
-    else if (number === 101) named.rejected = count;
+    if (number === acceptedCounter) named.accepted = count;
+    else if (number === rejectedCounter) named.rejected = count;
     else if (number !== stateNumber.queued && states[number]) named[states[number]] = count;
   });
   return named;

@@ -1,31 +1,67 @@
 import { shardOf } from '../../message/id.ts';
+import { limits } from '../../message/limits.ts';
 import type { Queryable } from '../database.ts';
 
 /**
- * Closes a batch; closing it again changes nothing. It also ends an upload that still runs elsewhere.
+ * Closes a batch; closing it again changes nothing, and finishes a closing that was cut off. It also ends an upload
+ * that still runs elsewhere: when this resolves, no line can be added any more.
  * Answers false when the account has no such batch.
  */
 export async function closeBatch(
   database: Queryable,
   { batch, accountId }: { batch: string; accountId: number },
 ): Promise<boolean> {
-  const { rows } = await database.query<{ start_on: string; released: boolean }>(
+  const { rows } = await database.query<{
+    start_on: string;
+    released: boolean;
+    uploading: boolean;
+    upload: number;
+  }>(
     {
       name: 'close_batch',
-      text: `UPDATE batch SET closed_at = coalesce(closed_at, now())
+      text: `UPDATE batch SET closed_at = coalesce(closed_at, now()), upload = upload + uploading::integer
         WHERE shard = $1 AND id = $2 AND account_id = $3
-        RETURNING start_on, released_at IS NOT NULL AS released`,
+        RETURNING start_on, released_at IS NOT NULL AS released, uploading, upload`,
     },
     [shardOf(batch), batch, accountId],
   );
   const row = rows[0];
   if (!row) return false;
+  if (row.uploading) await endUploads(database, { batch, upload: row.upload });
   if (row.start_on === 'close' && !row.released) await releaseBatch(database, batch);
   return true;
 }
 
+/**
+ * An upload that did not end before its batch was closed runs in another process, or died with commits under way.
+ * The fence is raised on every shard, because its next slot may go to any of them: this waits for what is being
+ * committed there, and refuses what comes later. Otherwise lines could be added to a batch that was released and
+ * called done, and be counted or delivered never.
+ */
+async function endUploads(
+  database: Queryable,
+  { batch, upload }: { batch: string; upload: number },
+): Promise<void> {
+  await database.query(
+    {
+      name: 'fence_closed_batch',
+      text: `INSERT INTO batch_fence (shard, batch, upload)
+        SELECT shard::smallint, $1::uuid, $2::integer FROM generate_series(0, $3::integer) AS shard
+        ON CONFLICT (shard, batch) DO UPDATE SET upload = greatest(batch_fence.upload, excluded.upload)`,
+    },
+    [batch, upload, limits.shards - 1],
+  );
+  await database.query(
+    {
+      name: 'mark_uploads_ended',
+      text: 'UPDATE batch SET uploading = false WHERE shard = $1 AND id = $2 AND upload = $3',
+    },
+    [shardOf(batch), batch, upload],
+  );
+}
+
 /** Lets the deliveries of a batch begin that was to start at its closing. Repeating it changes nothing. */
-export async function releaseBatch(database: Queryable, batch: string): Promise<void> {
+async function releaseBatch(database: Queryable, batch: string): Promise<void> {
   await database.query(
     {
       name: 'release_pending',
@@ -42,12 +78,13 @@ export async function releaseBatch(database: Queryable, batch: string): Promise<
   );
 }
 
-/** Batches that were closed but whose release was cut off by a crash. */
-export async function listUnreleased(database: Queryable): Promise<string[]> {
-  const { rows } = await database.query<{ id: string }>({
-    name: 'list_unreleased',
-    text: `SELECT id FROM batch
-      WHERE done_at IS NULL AND start_on = 'close' AND closed_at IS NOT NULL AND released_at IS NULL`,
+/** Batches that were closed but whose closing was cut off by a crash: closing them again finishes it. */
+export async function listHalfClosed(database: Queryable): Promise<{ batch: string; accountId: number }[]> {
+  const { rows } = await database.query<{ id: string; account_id: number }>({
+    name: 'list_half_closed',
+    text: `SELECT id, account_id FROM batch
+      WHERE done_at IS NULL AND closed_at IS NOT NULL
+        AND (uploading OR (start_on = 'close' AND released_at IS NULL))`,
   });
-  return rows.map(({ id }) => id);
+  return rows.map(({ id, account_id }) => ({ batch: id, accountId: account_id }));
 }

@@ -91,7 +91,7 @@ export async function readDurable(
 
 /**
  * Moves the checkpoint on and tells whether this upload is still the newest of an open batch.
- * `ended` also marks the batch as having no upload under way.
+ * `ended` also marks the batch as having no upload under way: all that this one stored was answered for.
  */
 export async function checkpointUpload(
   database: Queryable,

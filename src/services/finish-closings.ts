@@ -1,25 +1,25 @@
 import type { Clock } from '../lib/clock.ts';
 import type { Database } from '../store/database.ts';
-import { listUnreleased, releaseBatch } from '../store/intake/close-batch.ts';
+import { closeBatch, listHalfClosed } from '../store/intake/close-batch.ts';
 import { periodic } from './periodic.ts';
 import type { Service } from './service.ts';
 
 const everyMs = 5_000;
 
-/** Finishes the release of batches whose closing was cut off between its two statements. */
-export function finishReleases(settings: {
+/** Finishes the closing of batches that was cut off between its statements. */
+export function finishClosings(settings: {
   database: Database;
   clock: Clock;
   onError: (error: unknown) => void;
 }): Service {
   const { database, clock, onError } = settings;
   return periodic({
-    name: 'releases',
+    name: 'closings',
     everyMs,
     clock,
     onError,
     async runOnce() {
-      for (const batch of await listUnreleased(database)) await releaseBatch(database, batch);
+      for (const half of await listHalfClosed(database)) await closeBatch(database, half);
     },
   });
 }

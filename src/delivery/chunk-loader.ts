@@ -3,7 +3,6 @@ import { Fifo } from '../lib/fifo.ts';
 import { decodeChunk, splitFrame } from '../message/chunk-codec.ts';
 import { type MessageDefaults, priorityNumber } from '../message/fields.ts';
 import { foldOutcomes } from '../message/fold-outcomes.ts';
-import { shardOf } from '../message/id.ts';
 import type { ChunkOutcomeRow } from '../store/delivery/load-chunks.ts';
 import { ChunkWork } from './chunk-work.ts';
 import { DefaultsCache } from './defaults-cache.ts';
@@ -214,10 +213,8 @@ export class ChunkLoader {
   }
 }
 
-function keysOf(chunks: readonly PendingChunk[]): { shards: number[]; ids: string[] } {
-  const shards = new Set<number>();
-  for (const chunk of chunks) shards.add(shardOf(chunk.id));
-  return { shards: [...shards], ids: chunks.map((chunk) => chunk.id) };
+function keysOf(chunks: readonly PendingChunk[]): { ids: string[] } {
+  return { ids: chunks.map((chunk) => chunk.id) };
 }
 
 function byChunk(rows: readonly ChunkOutcomeRow[]): Map<string, ChunkOutcomeRow[]> {

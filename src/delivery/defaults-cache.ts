@@ -1,5 +1,4 @@
 import type { MessageDefaults } from '../message/fields.ts';
-import { shardOf } from '../message/id.ts';
 import type { ChunkStore } from './delivery-store.ts';
 
 /** Batches whose defaults are remembered; they never change. */
@@ -31,7 +30,7 @@ export class DefaultsCache {
     const kept = this.peek(batches);
     if (kept) return kept;
     const ids = [...new Set(batches)].filter((batch) => batch !== null);
-    const rows = await this.#store.loadBatchDefaults({ shards: [...new Set(ids.map(shardOf))], ids });
+    const rows = await this.#store.loadBatchDefaults({ ids });
     // A batch whose row is gone has no defaults to give.
     const found = new Map<string, MessageDefaults | undefined>(ids.map((id) => [id, undefined]));
     for (const { id, defaults } of rows) if (Object.keys(defaults).length > 0) found.set(id, defaults);

@@ -38,7 +38,7 @@ export interface DeliveryHost {
 
 const scriptName = import.meta.url.endsWith('.ts') ? './delivery-thread.ts' : './delivery-thread.js';
 const script = new URL(scriptName, import.meta.url);
-const resourceLimits: ResourceLimits = { maxYoungGenerationSizeMb: 48, maxOldGenerationSizeMb: 512 };
+const resourceLimits: ResourceLimits = { maxYoungGenerationSizeMb: 32, maxOldGenerationSizeMb: 512 };
 /** Hints that wait for one message to the thread; beyond, chunks are found by reading. */
 const hintsMax = 10_000;
 const restartMs = 1_000;

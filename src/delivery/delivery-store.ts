@@ -35,12 +35,9 @@ export interface PendingStore {
 
 /** What fetches the messages of chunks. */
 export interface ChunkStore {
-  loadChunks(keys: { shards: number[]; ids: string[] }): Promise<ChunkRow[]>;
-  loadOutcomes(keys: { shards: number[]; ids: string[] }): Promise<ChunkOutcomeRow[]>;
-  loadBatchDefaults(keys: {
-    shards: number[];
-    ids: string[];
-  }): Promise<{ id: string; defaults: MessageDefaults }[]>;
+  loadChunks(keys: { ids: string[] }): Promise<ChunkRow[]>;
+  loadOutcomes(keys: { ids: string[] }): Promise<ChunkOutcomeRow[]>;
+  loadBatchDefaults(keys: { ids: string[] }): Promise<{ id: string; defaults: MessageDefaults }[]>;
 }
 
 /** What keeps outcomes. `false`: another worker owns the shard, nothing was written. */

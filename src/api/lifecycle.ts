@@ -1,7 +1,12 @@
+import { ProblemError } from '../message/error-codes.ts';
+
 /** Whether this server takes requests, and the signal that long requests end on. */
 export interface Lifecycle {
   readonly stopping: boolean;
-  /** Aborted when stopping begins: an upload ends at its next durable line, a stream at its next record. */
+  /**
+   * Aborted when stopping begins, its reason being a ProblemError: an upload ends at its next durable line, a stream
+   * at its next record.
+   */
   readonly signal: AbortSignal;
   beginStop(): void;
 }
@@ -13,6 +18,9 @@ export function createLifecycle(): Lifecycle {
       return controller.signal.aborted;
     },
     signal: controller.signal,
-    beginStop: () => controller.abort(),
+    beginStop: () =>
+      controller.abort(
+        new ProblemError('stopping', 'The server is stopping; resume the upload from nextLine.'),
+      ),
   };
 }

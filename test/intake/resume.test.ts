@@ -310,3 +310,18 @@ test('an upload that is ended while its slots are packed does not wait for a sen
   open();
   await ended;
 }, 10_000);
+
+test('a server that stops tells a running upload so, and from where to resume', async () => {
+  const other = await startIntake();
+  const { json } = await other.call('POST', '/v1/batches', { body: { route: 'r' } });
+  const path = `/v1/batches/${json.id}`;
+  const upload = openUpload(other, { path: `${path}/messages` });
+  await upload.write(numbered(7));
+  await eventually(async () => {
+    const headers = { 'millrace-consistency': 'now' };
+    return (await other.call('GET', path, { headers })).json.nextLine === 8;
+  });
+  other.context.lifecycle.beginStop();
+  expect(await upload.answer).toMatchObject({ status: 503, json: { code: 'stopping', nextLine: 8 } });
+  await other.stop();
+});

@@ -59,6 +59,8 @@ export function exportBatch(app: ApiInstance, context: ApiContext): void {
       if (running >= exportsMax) {
         throw new ProblemError('unavailable', `${exportsMax} exports are running`, { retryAfterSeconds: 5 });
       }
+      // Who has gone meanwhile will not close a second time.
+      if (reply.raw.destroyed) throw new ProblemError('invalid_request', 'the connection was closed');
       running++;
       reply.raw.once('close', () => running--);
       const parts = await primed(

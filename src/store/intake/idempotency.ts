@@ -31,6 +31,10 @@ export type ReserveResult =
 /** The lock of a try that died is free after this long; a long upload renews its own. */
 const lockSeconds = 30;
 
+/** 24 hours touch two dates: without them every statement would look into the partitions made ahead as well. */
+const kept = `created_at > now() - interval '24 hours'
+          AND created_on BETWEEN (now() AT TIME ZONE 'UTC')::date - 1 AND (now() AT TIME ZONE 'UTC')::date`;
+
 /**
  * Reserves a key. `requestHash` covers method, path and query, and the body unless it is still streaming in.
  * Tries with one key come one after another, also at midnight, when the partition changes.
@@ -69,7 +73,7 @@ export async function finishKey(
     {
       name: 'finish_idempotency_key',
       text: `UPDATE idempotency SET status = $4, answer = $5, body_hash = $6
-        WHERE shard = $1 AND account_id = $2 AND key = $3 AND created_at > now() - interval '24 hours'`,
+        WHERE shard = $1 AND account_id = $2 AND key = $3 AND ${kept}`,
     },
     [key.shard, key.accountId, key.key, stored.status, stored.answer, bodyHash ?? null],
   );
@@ -82,7 +86,7 @@ export async function dropKey(database: Queryable, key: IdempotencyKey): Promise
       name: 'drop_idempotency_key',
       text: `DELETE FROM idempotency
         WHERE shard = $1 AND account_id = $2 AND key = $3 AND status IS NULL
-          AND created_at > now() - interval '24 hours'`,
+          AND ${kept}`,
     },
     [key.shard, key.accountId, key.key],
   );
@@ -94,7 +98,7 @@ export async function releaseKey(database: Queryable, key: IdempotencyKey): Prom
     {
       name: 'release_idempotency_key',
       text: `UPDATE idempotency SET locked_until = now()
-        WHERE shard = $1 AND account_id = $2 AND key = $3 AND created_at > now() - interval '24 hours'`,
+        WHERE shard = $1 AND account_id = $2 AND key = $3 AND ${kept}`,
     },
     [key.shard, key.accountId, key.key],
   );
@@ -112,7 +116,7 @@ export async function renewKey(
       text: `UPDATE idempotency
         SET locked_until = now() + $6 * interval '1 second',
           upload = coalesce($4, upload), first_line = coalesce($5, first_line)
-        WHERE shard = $1 AND account_id = $2 AND key = $3 AND created_at > now() - interval '24 hours'`,
+        WHERE shard = $1 AND account_id = $2 AND key = $3 AND ${kept}`,
     },
     [key.shard, key.accountId, key.key, begun?.upload ?? null, begun?.firstLine ?? null, lockSeconds],
   );
@@ -142,7 +146,7 @@ async function readKey(transaction: Queryable, key: IdempotencyKey): Promise<Pre
       text: `SELECT request_hash, body_hash, locked_until > now() AS locked, status, answer, ids::text[], upload, first_line
         FROM idempotency
         WHERE shard = $1 AND account_id = $2 AND key = $3
-          AND created_on >= (now() AT TIME ZONE 'UTC')::date - 1 AND created_at > now() - interval '24 hours'
+          AND ${kept}
         ORDER BY created_at DESC LIMIT 1`,
     },
     [key.shard, key.accountId, key.key],

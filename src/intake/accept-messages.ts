@@ -1,6 +1,8 @@
+import { byWeight } from '../lib/by-weight.ts';
 import type { ErrorItem } from '../message/error-codes.ts';
 import { ProblemError } from '../message/error-codes.ts';
 import { priorityNumber } from '../message/fields.ts';
+import { limits } from '../message/limits.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { ParsedMessage, ParsedMessages } from './parse-messages.ts';
 
@@ -9,14 +11,17 @@ export interface AcceptedMessages {
   errors: ErrorItem[];
 }
 
-/** Messages of one request that share a lane, and so a chunk. */
+/** Messages of one request that share a lane and a chunk. */
 export interface LaneMessages {
   routeId: number;
   priority: number;
   messages: ParsedMessage[];
 }
 
-/** In order of each lane's first message, so that the same body always gives the same lanes. */
+/**
+ * In order of each lane's first message, so that the same body always gives the same. What a chunk may not hold
+ * together is cut into several.
+ */
 export function lanesOf(messages: readonly ParsedMessage[]): LaneMessages[] {
   const lanes = new Map<string, LaneMessages>();
   for (const message of messages) {
@@ -28,11 +33,17 @@ export function lanesOf(messages: readonly ParsedMessage[]): LaneMessages[] {
     }
     lane.messages.push(message);
   }
-  return [...lanes.values()];
+  const weight = ({ line }: ParsedMessage) => line.length + 1;
+  return [...lanes.values()].flatMap((lane) =>
+    [...byWeight(lane.messages, { weight, max: limits.slotBytesMax })].map((some) => ({
+      ...lane,
+      messages: some,
+    })),
+  );
 }
 
 /**
- * Makes the valid messages of a request durable. `chunkIds` are reserved ids, one for each lane: storing the
+ * Makes the valid messages of a request durable. `chunkIds` are reserved ids, one for each chunk: storing the
  * same messages under them again changes nothing.
  * @throws ProblemError `conflict` when the lanes are no longer those that the ids were reserved for
  */

@@ -168,3 +168,16 @@ test('requests of the same moment share commits and chunks', async () => {
   const { rows } = await api.database.query<{ n: number }>({ name: '', text: commits }, [from]);
   expect(rows[0]!.n).toBeLessThan(100);
 });
+
+test('an array of large messages is stored in chunks that can be read again', async () => {
+  const texts = Array.from({ length: 200 }, (_, index) => `${index} ${'x'.repeat(50_000)}`);
+  const { status, json } = await api.call('POST', '/v1/messages', {
+    headers: { 'idempotency-key': 'large-array' },
+    body: texts.map((body) => ({ to: '+31612349999', route: 'r', body })),
+  });
+  expect(status).toBe(202);
+  expect(new Set(json.messages.map(({ id }: { id: string }) => id)).size).toBe(texts.length);
+  const stored = await storedMessages(api.database);
+  const bodies = stored.filter(({ to }) => to === '+31612349999').map(({ body }) => body);
+  expect(new Set(bodies)).toEqual(new Set(texts));
+});

@@ -304,7 +304,8 @@ async function within<Value>(
     );
     return (await Promise.race([promise, timer])) as Value | typeof idle;
   } finally {
-    stop.abort();
+    // A reason of its own: making a DOMException for each piece took 3 % of the main thread's time.
+    stop.abort(idle);
   }
 }
 

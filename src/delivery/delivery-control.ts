@@ -4,6 +4,8 @@ import type { Route } from '../message/route.ts';
 export interface DeliveryControl {
   routeById(id: number): Route | undefined;
   accountById(id: number): { weight: number } | undefined;
+  /** Reads what is there now, without waiting for the next poll. */
+  refresh(): Promise<void>;
   /** Calls back after each change; the answer ends that. */
   onChange(listener: () => void): () => void;
 }

@@ -313,6 +313,9 @@ export class DeliveryWorker {
       onRecorded: (work: ChunkWork, messages: number) => this.#onRecorded(work, messages),
       onTaken: (lane: Lane) => this.#loader.want(lane),
     };
-    return new RouteRunner(context, control.routeById(routeId));
+    const route = control.routeById(routeId);
+    // The first message of a new route may be here before the route.
+    if (route === undefined) control.refresh().catch(onError);
+    return new RouteRunner(context, route);
   }
 }

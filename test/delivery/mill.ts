@@ -72,6 +72,7 @@ export function createMill(url: string, { batchMax = 1, poolSize = 8 } = {}): Mi
         control: {
           routeById: (id) => mill.routes.get(id),
           accountById: (id) => ({ weight: mill.weights.get(id) ?? 1 }),
+          refresh: async () => {},
           onChange(listener) {
             listeners.add(listener);
             return () => listeners.delete(listener);

@@ -1,6 +1,6 @@
 -- The core of Millrace. One schema for every PostgreSQL from 15 up. On Citus the tables with a column `shard`
--- are distributed by it and co-located, the others are reference tables (src/store/distribute.ts), so every
--- key begins or ends with `shard`. Big tables are partitioned by day on a UUIDv7 (src/store/partitions.ts).
+-- are to be distributed by it and co-located, the others to be reference tables, so every key of the former
+-- holds `shard`. Big tables are partitioned by day on a UUIDv7 (src/store/partitions.ts).
 
 -- Control tables: small, read into memory by every process. `control_version` is raised by every change of
 -- them and polled, because a notification needs a session.

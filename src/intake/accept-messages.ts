@@ -12,7 +12,7 @@ export interface AcceptedMessages {
 }
 
 /** Messages of one request that share a lane and a chunk. */
-export interface LaneMessages {
+export interface ChunkMessages {
   routeId: number;
   priority: number;
   messages: ParsedMessage[];
@@ -22,8 +22,8 @@ export interface LaneMessages {
  * In order of each lane's first message, so that the same body always gives the same. What a chunk may not hold
  * together is cut into several.
  */
-export function lanesOf(messages: readonly ParsedMessage[]): LaneMessages[] {
-  const lanes = new Map<string, LaneMessages>();
+export function chunksOf(messages: readonly ParsedMessage[]): ChunkMessages[] {
+  const lanes = new Map<string, ChunkMessages>();
   for (const message of messages) {
     const key = `${message.routeId}:${message.priority}`;
     let lane = lanes.get(key);
@@ -55,7 +55,7 @@ export async function acceptMessages(
     chunkIds,
   }: { accountId: number; parsed: ParsedMessages; chunkIds?: readonly string[] },
 ): Promise<AcceptedMessages> {
-  const lanes = lanesOf(parsed.messages);
+  const lanes = chunksOf(parsed.messages);
   if (chunkIds && chunkIds.length !== lanes.length) {
     throw new ProblemError(
       'conflict',

@@ -42,8 +42,9 @@ const shardStayMs = 100;
 const commitsMax = 4;
 /** A statement takes 65,535 parameters, and a chunk ten of them. */
 const chunksPerCommitMax = 1_000;
-/** Messages that wait for a commit: what comes beyond them is refused, because the database is behind. */
+/** Messages, and their bytes, that wait for a commit: beyond them is refused, because the database is behind. */
 const waitingMax = 50_000;
+const waitingBytesMax = 67_108_864;
 
 /**
  * Stores small requests, many in one transaction on one shard. A message is durable when its promise
@@ -55,6 +56,7 @@ export class GroupCommit {
   private readonly gathering = new Map<number, Gathered>();
   private readonly running = new Set<Promise<void>>();
   private waiting = 0;
+  private waitingBytes = 0;
   private shard = 0;
   private shardSinceMs = Number.NEGATIVE_INFINITY;
 
@@ -78,7 +80,8 @@ export class GroupCommit {
 
   /** Resolves to the ids of the messages, in order, when they are durable. At most 1,000 messages. */
   async store(group: MessageGroup): Promise<string[]> {
-    if (this.waiting + group.lines.length > waitingMax) {
+    const bytes = group.lines.reduce((sum, line) => sum + line.length, 0);
+    if (this.waiting + group.lines.length > waitingMax || this.waitingBytes + bytes > waitingBytesMax) {
       throw new ProblemError('unavailable', 'Too many messages wait for the database.', {
         retryAfterSeconds: 1,
       });
@@ -88,10 +91,12 @@ export class GroupCommit {
     const { chunk, offset } = placeIn(gathered, { group, mint: this.settings.mint });
     if (gathered.chunks.length === chunksPerCommitMax) this.gathering.delete(shard);
     this.waiting += group.lines.length;
+    this.waitingBytes += bytes;
     try {
       await gathered.committed;
     } finally {
       this.waiting -= group.lines.length;
+      this.waitingBytes -= bytes;
     }
     return group.lines.map((_, index) => messageIdAt(chunk.id, offset + index));
   }

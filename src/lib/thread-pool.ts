@@ -118,6 +118,7 @@ class Thread<Result> {
   #idleTimer: NodeJS.Timeout | undefined;
   /** Resolves `stop` when the last task has been answered. */
   #onIdle: (() => void) | undefined;
+  #stopping: Promise<void> | undefined;
   #fault: unknown;
 
   constructor(
@@ -159,7 +160,12 @@ class Thread<Result> {
     this.#worker.ref();
   }
 
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
     clearTimeout(this.#idleTimer);
     if (this.load > 0) {
       await new Promise<void>((resolve) => {

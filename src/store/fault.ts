@@ -33,6 +33,9 @@ const socketCodes = new Set([
   'ENETUNREACH',
   'ENOENT',
   'EADDRNOTAVAIL',
+  'ECONNABORTED',
+  'ENETDOWN',
+  'EAI_FAIL',
 ]);
 
 const kindByCode: Record<string, Fault['kind']> = {

@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { acceptMessages, lanesOf } from '../../intake/accept-messages.ts';
+import { acceptMessages, chunksOf } from '../../intake/accept-messages.ts';
 import { routeChooser } from '../../intake/choose-route.ts';
 import { parseMessages } from '../../intake/parse-messages.ts';
 import { ProblemError } from '../../message/error-codes.ts';
@@ -61,7 +61,7 @@ export function createMessages(app: ApiInstance, context: ApiContext): void {
         { request, reply },
         {
           body,
-          reserve: () => ({ ids: lanesOf(parsed.messages).map(() => groupCommit.reserveChunkId()) }),
+          reserve: () => ({ ids: chunksOf(parsed.messages).map(() => groupCommit.reserveChunkId()) }),
           async work({ reservation, keyed }) {
             const accepted = await acceptMessages(groupCommit, {
               accountId,

@@ -1,5 +1,6 @@
 import type { StateNumber } from '../../message/state.ts';
 import type { Database, Queryable, Statement } from '../database.ts';
+import { rowsMax, slices } from '../multi-row.ts';
 
 /** One row of `outcome`. `seq` is the owner's epoch times 2^32 plus a counter, as text. */
 export interface OutcomeInsert {
@@ -114,20 +115,6 @@ async function updatePending(transaction: Queryable, flush: OutcomeFlush): Promi
     const values: unknown[] = [flush.shard];
     for (const { chunkId, remaining, dueInMs } of chunks) values.push(chunkId, remaining, dueInMs);
     await transaction.query(waitStatement(chunks.length), values);
-  }
-}
-
-/** Rows of one statement at most; each number of rows is a prepared statement of its own. */
-const rowsMax = 32;
-
-function* slices<Row>(rows: readonly Row[]): Generator<readonly Row[]> {
-  // Whole statements, then powers of two: few distinct statements for every number of rows.
-  let start = 0;
-  while (start < rows.length) {
-    const left = rows.length - start;
-    const size = left >= rowsMax ? rowsMax : 2 ** Math.floor(Math.log2(left));
-    yield start === 0 && size === rows.length ? rows : rows.slice(start, start + size);
-    start += size;
   }
 }
 

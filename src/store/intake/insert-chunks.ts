@@ -1,5 +1,5 @@
 import type { Queryable } from '../database.ts';
-import { multiRow } from '../multi-row.ts';
+import { insertRows } from '../multi-row.ts';
 
 export interface ChunkRow {
   id: string;
@@ -27,16 +27,11 @@ export async function insertChunks(
   transaction: Queryable,
   { shard, batch, chunks }: { shard: number; batch: string | null; chunks: ChunkRow[] },
 ): Promise<Set<string>> {
-  const { rows } = await transaction.query<{ id: string }>(
-    {
-      name: `insert_chunks_${chunks.length}`,
-      text: `INSERT INTO chunk
-          (shard, id, account_id, batch, route_id, priority, first_line, count, codec, payload, to_hash, ref_hash)
-        VALUES ${multiRow(chunks.length, 12)}
-        ON CONFLICT DO NOTHING
-        RETURNING id`,
-    },
-    chunks.flatMap((chunk) => [
+  const rows = await insertRows<{ id: string }>(transaction, {
+    name: 'insert_chunks',
+    into: `INSERT INTO chunk
+      (shard, id, account_id, batch, route_id, priority, first_line, count, codec, payload, to_hash, ref_hash)`,
+    rows: chunks.map((chunk) => [
       shard,
       chunk.id,
       chunk.accountId,
@@ -49,7 +44,8 @@ export async function insertChunks(
       chunk.payload,
       ...ownHashes(chunk),
     ]),
-  );
+    then: 'ON CONFLICT DO NOTHING RETURNING id',
+  });
   const inserted = new Set(rows.map(({ id }) => id));
   const fresh = chunks.filter(({ id }) => inserted.has(id));
   if (fresh.length === 0) return inserted;
@@ -69,13 +65,10 @@ async function insertPending(
   transaction: Queryable,
   { shard, batch, chunks }: { shard: number; batch: string | null; chunks: ChunkRow[] },
 ): Promise<void> {
-  await transaction.query(
-    {
-      name: `insert_pending_${chunks.length}`,
-      text: `INSERT INTO pending (chunk_id, shard, account_id, route_id, priority, batch, count, due_at)
-        VALUES ${pendingRows(chunks.length)}`,
-    },
-    chunks.flatMap((chunk) => [
+  await insertRows(transaction, {
+    name: 'insert_pending',
+    into: 'INSERT INTO pending (chunk_id, shard, account_id, route_id, priority, batch, count, due_at)',
+    rows: chunks.map((chunk) => [
       chunk.id,
       shard,
       chunk.accountId,
@@ -85,47 +78,29 @@ async function insertPending(
       chunk.count,
       chunk.dueAt,
     ]),
-  );
-}
-
-/** What has no due time is due at the database's now, whatever the clock here says. */
-function pendingRows(rows: number): string {
-  return multiRow(rows, 8).replace(/,(\$\d+)\)/g, ',coalesce($1::timestamptz, now()))');
+    // What has no due time is due at the database's now, whatever the clock here says.
+    tuple: (p) => `(${[1, 2, 3, 4, 5, 6, 7].map(p).join(',')}, coalesce(${p(8)}::timestamptz, now()))`,
+  });
 }
 
 async function insertFilters(transaction: Queryable, shard: number, chunks: ChunkRow[]): Promise<void> {
-  const values = chunks.flatMap(({ id, accountId, lookup }) =>
-    'toBits' in lookup ? [[accountId, shard, id, lookup.toBits, lookup.refBits ?? null]] : [],
-  );
-  if (values.length === 0) return;
-  await transaction.query(
-    {
-      name: `insert_filters_${values.length}`,
-      text: `INSERT INTO chunk_filter (account_id, shard, chunk_id, to_bits, ref_bits)
-        VALUES ${multiRow(values.length, 5)}`,
-    },
-    values.flat(),
-  );
+  await insertRows(transaction, {
+    name: 'insert_filters',
+    into: 'INSERT INTO chunk_filter (account_id, shard, chunk_id, to_bits, ref_bits)',
+    rows: chunks.flatMap(({ id, accountId, lookup }) =>
+      'toBits' in lookup ? [[accountId, shard, id, lookup.toBits, lookup.refBits ?? null]] : [],
+    ),
+  });
 }
 
-/** PostgreSQL takes at most 65,535 parameters in a statement. */
-const keysPerStatement = 1_000;
-
 async function insertKeys(transaction: Queryable, shard: number, chunks: ChunkRow[]): Promise<void> {
-  const values = chunks.flatMap(({ id, accountId, count, lookup }) =>
-    'hashes' in lookup && count > 1
-      ? [...new Set(lookup.hashes)].map((hash) => [accountId, hash, shard, id])
-      : [],
-  );
-  for (let from = 0; from < values.length; from += keysPerStatement) {
-    const some = values.slice(from, from + keysPerStatement);
-    await transaction.query(
-      {
-        // Few of the possible counts are worth a prepared statement.
-        name: some.length <= 16 ? `insert_keys_${some.length}` : '',
-        text: `INSERT INTO message_key (account_id, hash, shard, chunk_id) VALUES ${multiRow(some.length, 4)}`,
-      },
-      some.flat(),
-    );
-  }
+  await insertRows(transaction, {
+    name: 'insert_keys',
+    into: 'INSERT INTO message_key (account_id, hash, shard, chunk_id)',
+    rows: chunks.flatMap(({ id, accountId, count, lookup }) =>
+      'hashes' in lookup && count > 1
+        ? [...new Set(lookup.hashes)].map((hash) => [accountId, hash, shard, id])
+        : [],
+    ),
+  });
 }

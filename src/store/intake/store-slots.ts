@@ -1,5 +1,5 @@
 import type { Database, Queryable } from '../database.ts';
-import { multiRow } from '../multi-row.ts';
+import { insertRows } from '../multi-row.ts';
 import { type ChunkRow, insertChunks } from './insert-chunks.ts';
 
 /** A slot as it is stored: its extent, its chunk when it has valid messages, its rejections when it has any. */
@@ -99,13 +99,10 @@ function overlaps(
 }
 
 async function insertSlots(transaction: Queryable, { batch, shard, slots }: SlotsOfRun): Promise<void> {
-  await transaction.query(
-    {
-      name: `insert_slots_${slots.length}`,
-      text: `INSERT INTO batch_slot (shard, batch, first_line, lines, accepted, rejected, chunk_id)
-        VALUES ${multiRow(slots.length, 7)}`,
-    },
-    slots.flatMap((slot) => [
+  await insertRows(transaction, {
+    name: 'insert_slots',
+    into: 'INSERT INTO batch_slot (shard, batch, first_line, lines, accepted, rejected, chunk_id)',
+    rows: slots.map((slot) => [
       shard,
       batch,
       slot.firstLine,
@@ -114,38 +111,29 @@ async function insertSlots(transaction: Queryable, { batch, shard, slots }: Slot
       slot.rejected,
       slot.chunk?.id ?? null,
     ]),
-  );
+  });
 }
 
 async function insertRejections(transaction: Queryable, { batch, shard, slots }: SlotsOfRun): Promise<void> {
-  const values = slots.flatMap(({ firstLine, rejected, rejections }) =>
-    rejections ? [[shard, batch, firstLine, rejected, rejections.codec, rejections.payload]] : [],
-  );
-  if (values.length === 0) return;
-  await transaction.query(
-    {
-      name: `insert_rejections_${values.length}`,
-      text: `INSERT INTO rejection (shard, batch, first_line, count, codec, payload)
-        VALUES ${multiRow(values.length, 6)}`,
-    },
-    values.flat(),
-  );
+  await insertRows(transaction, {
+    name: 'insert_rejections',
+    into: 'INSERT INTO rejection (shard, batch, first_line, count, codec, payload)',
+    rows: slots.flatMap(({ firstLine, rejected, rejections }) =>
+      rejections ? [[shard, batch, firstLine, rejected, rejections.codec, rejections.payload]] : [],
+    ),
+  });
 }
 
 async function raiseProgress(transaction: Queryable, { batch, shard, slots }: SlotsOfRun): Promise<void> {
   const accepted = slots.reduce((sum, slot) => sum + slot.accepted, 0);
   const rejected = slots.reduce((sum, slot) => sum + slot.rejected, 0);
-  const values = [
-    ...(accepted > 0 ? [[shard, batch, acceptedCounter, accepted]] : []),
-    ...(rejected > 0 ? [[shard, batch, rejectedCounter, rejected]] : []),
-  ];
-  if (values.length === 0) return;
-  await transaction.query(
-    {
-      name: `raise_progress_${values.length}`,
-      text: `INSERT INTO batch_progress (shard, batch, state, count) VALUES ${multiRow(values.length, 4)}
-        ON CONFLICT (shard, batch, state) DO UPDATE SET count = batch_progress.count + excluded.count`,
-    },
-    values.flat(),
-  );
+  await insertRows(transaction, {
+    name: 'raise_progress',
+    into: 'INSERT INTO batch_progress (shard, batch, state, count)',
+    rows: [
+      ...(accepted > 0 ? [[shard, batch, acceptedCounter, accepted]] : []),
+      ...(rejected > 0 ? [[shard, batch, rejectedCounter, rejected]] : []),
+    ],
+    then: 'ON CONFLICT (shard, batch, state) DO UPDATE SET count = batch_progress.count + excluded.count',
+  });
 }

@@ -21,7 +21,7 @@ export interface RowInsert {
   into: string;
   rows: readonly (readonly unknown[])[];
   /** Behind the rows: ON CONFLICT, RETURNING. */
-  then?: string;
+  suffix?: string;
   /** A row's tuple where it is more than its parameters; `p(n)` is the n-th of them, from 1. */
   tuple?: (p: (n: number) => string, columns: number) => string;
 }
@@ -43,14 +43,14 @@ export async function insertRows<Returned extends Record<string, unknown>>(
 const statements = new Map<string, { name: string; text: string }>();
 
 function statementOf(
-  { name: base, into, then = '', tuple = plainTuple }: RowInsert,
+  { name: base, into, suffix = '', tuple = plainTuple }: RowInsert,
   { rows, columns }: { rows: number; columns: number },
 ): { name: string; text: string } {
   const name = `${base}_${rows}`;
   let statement = statements.get(name);
   if (statement === undefined) {
     const tuples = Array.from({ length: rows }, (_, row) => tuple((n) => `$${row * columns + n}`, columns));
-    statement = { name, text: `${into} VALUES ${tuples.join(', ')} ${then}` };
+    statement = { name, text: `${into} VALUES ${tuples.join(', ')} ${suffix}` };
     statements.set(name, statement);
   }
   return statement;

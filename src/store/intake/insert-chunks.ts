@@ -44,7 +44,7 @@ export async function insertChunks(
       chunk.payload,
       ...ownHashes(chunk),
     ]),
-    then: 'ON CONFLICT DO NOTHING RETURNING id',
+    suffix: 'ON CONFLICT DO NOTHING RETURNING id',
   });
   const inserted = new Set(rows.map(({ id }) => id));
   const fresh = chunks.filter(({ id }) => inserted.has(id));

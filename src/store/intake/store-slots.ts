@@ -134,6 +134,6 @@ async function raiseProgress(transaction: Queryable, { batch, shard, slots }: Sl
       ...(accepted > 0 ? [[shard, batch, acceptedCounter, accepted]] : []),
       ...(rejected > 0 ? [[shard, batch, rejectedCounter, rejected]] : []),
     ],
-    then: 'ON CONFLICT (shard, batch, state) DO UPDATE SET count = batch_progress.count + excluded.count',
+    suffix: 'ON CONFLICT (shard, batch, state) DO UPDATE SET count = batch_progress.count + excluded.count',
   });
 }

@@ -44,7 +44,7 @@ export class Backlog {
   readonly #waiting = new MinHeap<PendingChunk>();
   readonly #reads = new Set<PendingRead>();
   #storedBytes = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #callOff: (() => void) | undefined;
   #timerAtMs = Number.POSITIVE_INFINITY;
 
   constructor(settings: BacklogSettings) {
@@ -165,7 +165,7 @@ export class Backlog {
   }
 
   close(): void {
-    clearTimeout(this.#timer);
+    this.#callOff?.();
   }
 
   /** False for a chunk that is known already, or that may not or cannot be taken in. */
@@ -224,9 +224,9 @@ export class Backlog {
   #setTimer(): void {
     const atMs = this.#waiting.minKey;
     if (atMs >= this.#timerAtMs) return;
-    clearTimeout(this.#timer);
+    this.#callOff?.();
     this.#timerAtMs = atMs;
     const delayMs = Math.min(Math.max(atMs - this.#settings.clock.monotonicMs(), 1), timerMsMax);
-    this.#timer = setTimeout(() => this.runOnce(), delayMs);
+    this.#callOff = this.#settings.clock.after(delayMs, () => this.runOnce());
   }
 }

@@ -47,7 +47,7 @@ export class OutcomeBuffer {
   #running = 0;
   #unrecorded = 0;
   #wasFull = false;
-  #timer: NodeJS.Timeout | undefined;
+  #callOff: (() => void) | undefined;
   #idleWaiters: (() => void)[] = [];
 
   constructor(settings: OutcomeBufferSettings) {
@@ -105,12 +105,13 @@ export class OutcomeBuffer {
   #collect(shard: ShardOutcomes): void {
     // Until its turn comes, a shard whose time has come goes on collecting as well.
     if (!this.#due.has(shard)) this.#collecting.add(shard);
-    this.#timer ??= setTimeout(() => this.#fire(), this.#settings.flushEveryMs);
+    const { clock, flushEveryMs } = this.#settings;
+    this.#callOff ??= clock.after(flushEveryMs, () => this.#fire());
   }
 
   #fire(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#callOff?.();
+    this.#callOff = undefined;
     for (const shard of this.#collecting) this.#due.add(shard);
     this.#collecting.clear();
     this.#startDue();

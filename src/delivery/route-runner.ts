@@ -47,7 +47,7 @@ export class RouteRunner {
   #route: Route | undefined;
   #sender: Sender | undefined;
   #pace: Pace;
-  #timer: NodeJS.Timeout | undefined;
+  #callOff: (() => void) | undefined;
 
   constructor(context: RouteContext, route: Route | undefined) {
     this.#context = context;
@@ -111,7 +111,7 @@ export class RouteRunner {
   }
 
   async close(): Promise<void> {
-    clearTimeout(this.#timer);
+    this.#callOff?.();
     await this.#sender?.close();
     this.#sender = undefined;
   }
@@ -228,13 +228,10 @@ export class RouteRunner {
   }
 
   #pumpIn(ms: number): void {
-    this.#timer ??= setTimeout(
-      () => {
-        this.#timer = undefined;
-        this.pump();
-      },
-      Math.max(1, ms),
-    );
+    this.#callOff ??= this.#context.clock.after(Math.max(1, ms), () => {
+      this.#callOff = undefined;
+      this.pump();
+    });
   }
 }
 

@@ -16,8 +16,10 @@ import { listBatches } from './routes/list-batches.ts';
 import { listKeys } from './routes/list-keys.ts';
 import { listRejections } from './routes/list-rejections.ts';
 import { listRoutes } from './routes/list-routes.ts';
+import { pauseRoute } from './routes/pause-route.ts';
 import { putRoute } from './routes/put-route.ts';
 import { refuseUnavailable } from './routes/refuse-unavailable.ts';
+import { resumeRoute } from './routes/resume-route.ts';
 import { revokeKey } from './routes/revoke-key.ts';
 import { rotateKey } from './routes/rotate-key.ts';
 import { showAccount } from './routes/show-account.ts';
@@ -28,6 +30,7 @@ import { showMessage } from './routes/show-message.ts';
 import { showMetrics } from './routes/show-metrics.ts';
 import { showReadiness } from './routes/show-readiness.ts';
 import { showRoute } from './routes/show-route.ts';
+import { testRoute } from './routes/test-route.ts';
 
 /** Endpoints whose body, if any, is JSON that their schema describes. */
 export const endpoints: readonly Endpoint[] = [
@@ -45,6 +48,9 @@ export const endpoints: readonly Endpoint[] = [
   listRoutes,
   showRoute,
   deleteRoute,
+  pauseRoute,
+  resumeRoute,
+  testRoute,
   listBatches,
   showBatch,
   listBatchMessages,

@@ -12,6 +12,7 @@ import type {
   NewBatch,
   NewMessage,
   Route,
+  RouteTest,
   SendAnswer,
 } from './resources.ts';
 import { type UploadOptions, upload } from './upload.ts';
@@ -189,9 +190,11 @@ function routeCalls(http: Http) {
     set: (name: string, route: Members): Promise<Route> =>
       http.value({ method: 'PUT', path: at(name), body: route }),
     delete: (name: string): Promise<void> => http.value({ method: 'DELETE', path: at(name) }),
-    /** pause, resume or test. */
-    act: (name: string, action: string, body?: Members): Promise<Members> =>
-      http.value({ method: 'POST', path: `${at(name)}/${action}`, ...(body === undefined ? {} : { body }) }),
+    pause: (name: string): Promise<Route> => http.value({ method: 'POST', path: `${at(name)}/pause` }),
+    resume: (name: string): Promise<Route> => http.value({ method: 'POST', path: `${at(name)}/resume` }),
+    /** Sends one message to `message.to` at once, which no account has, and tells what the provider said. */
+    test: (name: string, message: Members): Promise<RouteTest> =>
+      http.value({ method: 'POST', path: `${at(name)}/test`, body: message }),
   };
 }
 

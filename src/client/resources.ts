@@ -105,6 +105,15 @@ export interface Route {
   [member: string]: unknown;
 }
 
+/** What the provider made of a test message: `retry` certainly did not send it, `uncertain` may have. */
+export interface RouteTest {
+  id: string;
+  result: 'sent' | 'rejected' | 'retry' | 'uncertain';
+  providerRef?: string;
+  error?: { code: string; detail: string };
+  elapsedMs: number;
+}
+
 export interface Account {
   id: string;
   name: string;

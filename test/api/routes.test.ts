@@ -124,11 +124,6 @@ test.each([{ onUncertain: 'hold' }, { breaker: { failures: 5 } }])(
   },
 );
 
-test.each(['pause', 'resume', 'test'])('POST …/%s says that it is not available', async (verb) => {
-  const answer = await api.call('POST', `/v1/routes/main/${verb}`);
-  expect([answer.status, answer.json.code]).toEqual([422, 'not_available']);
-});
-
 test.each(['Upper', '-x', 'x-', 'a b', `a${'b'.repeat(64)}`, 'é'])('the name %j is refused', async (name) => {
   const answer = await api.call('PUT', `/v1/routes/${encodeURIComponent(name)}`, { body: good });
   expect(answer.status).toBe(422);

@@ -94,6 +94,7 @@ describe('wrong usage ends with status 2 and says what is wrong', () => {
     [['send', '--to', 'x', '--template', 't'], /not_available/],
     [['message', 'find'], /--to or --ref/],
     [['route', 'set', 'sms'], /--connector/],
+    [['route', 'test', 'sms'], /--to/],
     [['route', 'set', 'sms', '--header', 'nonsense'], /Name: value/],
     [['account', 'set', '1', '--url', 'http://127.0.0.1:1'], /nothing to change/],
     [['sink', '--fail-rate', '2'], /from 0 to 1/],
@@ -223,6 +224,19 @@ describe('a route', () => {
         accounts: ['1', '2'],
       },
     ]);
+  });
+});
+
+describe('a test of a route', () => {
+  it.each([
+    [{ result: 'sent', providerRef: 'p-1', elapsedMs: 12 }, 0, /sent in 12 ms, reference p-1/],
+    [{ result: 'rejected', error: { code: 'bad', detail: 'no' }, elapsedMs: 1 }, 1, /not sent: no \(bad\)/],
+    [{ result: 'uncertain', error: { code: 't', detail: 'late' }, elapsedMs: 1 }, 1, /may or may not.*late/],
+  ])('%j ends with status %i', async (answer, expected, words) => {
+    const env = await serverOf((_, response) => answerJson(response, 200, answer));
+    const { status, out, err } = await runCli(['route', 'test', 'sms', '--to', '+31612345678'], env);
+    expect(out + err).toMatch(words);
+    expect(status).toBe(expected);
   });
 });
 

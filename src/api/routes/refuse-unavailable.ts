@@ -5,9 +5,6 @@ import type { ApiInstance } from '../context.ts';
 
 /** Promised by the interface and not built yet: refused by name, so that nobody takes a 404 for an answer. */
 const unavailable: readonly [HTTPMethods | HTTPMethods[], string, Scope][] = [
-  ['POST', '/v1/routes/:name/pause', 'admin'],
-  ['POST', '/v1/routes/:name/resume', 'admin'],
-  ['POST', '/v1/routes/:name/test', 'admin'],
   ['POST', '/v1/batches/:id/pause', 'manage'],
   ['POST', '/v1/batches/:id/resume', 'manage'],
   ['POST', '/v1/batches/:id/cancel', 'manage'],

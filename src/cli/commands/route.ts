@@ -13,7 +13,7 @@ import {
   withExamples,
   withServer,
 } from '../flags.ts';
-import { formatTable } from '../format.ts';
+import { formatDuration, formatTable } from '../format.ts';
 import { printResult } from '../output.ts';
 import { connect } from '../server-access.ts';
 
@@ -31,18 +31,12 @@ export function routeCommand(context: CommandContext): Command {
     }),
   );
   command.addCommand(
-    nameCommand(context, 'pause', 'send nothing through it for now', (client, name) =>
-      client.act(name, 'pause'),
-    ),
+    nameCommand(context, 'pause', 'send nothing through it for now', (routes, name) => routes.pause(name)),
   );
   command.addCommand(
-    nameCommand(context, 'resume', 'send through it again', (client, name) => client.act(name, 'resume')),
+    nameCommand(context, 'resume', 'send through it again', (routes, name) => routes.resume(name)),
   );
-  command.addCommand(
-    nameCommand(context, 'test', 'try its provider without a message', (client, name) =>
-      client.act(name, 'test'),
-    ),
-  );
+  command.addCommand(testCommand(context));
   return withExamples(
     command,
     'route list',
@@ -80,6 +74,42 @@ function nameCommand(
       printResult(context, result, { json: flags.json, render: (value) => JSON.stringify(value, null, 2) });
     });
   return withExamples(command, `route ${name} sms`);
+}
+
+interface TestFlags extends ServerOptions {
+  to: string;
+  from?: string;
+  body?: string;
+  subject?: string;
+}
+
+function testCommand(context: CommandContext): Command {
+  const command = withServer(new Command('test'))
+    .description('send one message at once, also while it is paused, and tell what the provider said')
+    .argument('<name>')
+    .requiredOption('--to <recipient>', 'who gets it')
+    .option('--from <sender>', 'who it is from')
+    .option('--body <text>', 'its text (default: "Test message")')
+    .option('--subject <text>', 'its subject')
+    .action((name: string, flags: TestFlags) => test(context, name, flags));
+  return withExamples(command, 'route test sms --to +31612345678 --from Acme');
+}
+
+async function test(context: CommandContext, name: string, flags: TestFlags): Promise<void> {
+  const { to, from, body, subject } = flags;
+  const given = Object.entries({ to, from, body, subject }).filter(([, value]) => value !== undefined);
+  const answer = await connect(context, flags).routes.test(name, Object.fromEntries(given));
+  const { result, providerRef, error, elapsedMs } = answer;
+  if (result === 'sent' || flags.json) {
+    const reference = providerRef === undefined ? '' : `, reference ${providerRef}`;
+    const render = () => `sent in ${formatDuration(elapsedMs)}${reference}`;
+    printResult(context, answer, { json: flags.json, render });
+  }
+  if (result === 'sent') return;
+  const meaning = result === 'uncertain' ? 'it may or may not have been sent' : 'it was not sent';
+  throw new Failure(
+    `${meaning}: ${error?.detail ?? 'the provider gave no reason'} (${error?.code ?? result})`,
+  );
 }
 
 interface SetFlags extends ServerOptions {

@@ -72,6 +72,23 @@ export async function listRoutes(
   return rows.map(routeOf);
 }
 
+/** The route, paused or not as asked; null when there is no live one of that name. */
+export async function switchRoute(
+  database: Queryable,
+  { name, paused }: { name: string; paused: boolean },
+): Promise<Route | null> {
+  const { rows } = await database.query<RouteRow>(
+    {
+      name: 'switch_route',
+      text: `UPDATE route SET paused = $2, version = version + (paused <> $2)::integer,
+          updated_at = CASE WHEN paused <> $2 THEN now() ELSE updated_at END
+        WHERE name = $1 AND deleted_at IS NULL RETURNING ${columns}`,
+    },
+    [name, paused],
+  );
+  return rows[0] ? routeOf(rows[0]) : null;
+}
+
 /** The route as it was; null when there is no live one of that name. */
 export async function deleteRoute(database: Queryable, name: string): Promise<Route | null> {
   const { rows } = await database.query<RouteRow>(

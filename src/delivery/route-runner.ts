@@ -7,7 +7,8 @@ import { type AttemptLog, answerKinds } from './attempt-log.ts';
 import type { ChunkWork, MessageOutcome } from './chunk-work.ts';
 import type { DeliveryCounts } from './delivery-counts.ts';
 import type { Lane } from './lane.ts';
-import { Pace, type PaceLimits } from './pace.ts';
+import type { PaceLimits } from './pace.ts';
+import { type Permit, RouteGate } from './route-gate.ts';
 import { type Slice, takeSlice } from './slice.ts';
 import { TurnOrder } from './turn-order.ts';
 import { verdict } from './verdict.ts';
@@ -40,29 +41,29 @@ export interface RouteContext {
 const readyMin = 1_000;
 const readyBatches = 4;
 
-/** Sends the messages of one route: whose turn it is, how fast, and what became of them. */
+/** Sends the messages of one route as its gate lets them out: whose turn it is, and what became of them. */
 export class RouteRunner {
   readonly #context: RouteContext;
   readonly #order = new TurnOrder();
   #route: Route | undefined;
   #sender: Sender | undefined;
-  #pace: Pace;
+  readonly #gate: RouteGate;
   #callOff: (() => void) | undefined;
 
   constructor(context: RouteContext, route: Route | undefined) {
     this.#context = context;
-    this.#pace = new Pace({ ratePerSecond: undefined, concurrency: 0 }, context.clock.monotonicMs());
+    this.#gate = new RouteGate(context.clock.monotonicMs());
     this.change(route);
   }
 
   /** Requests on their way. */
   get inFlight(): number {
-    return this.#pace.inFlight;
+    return this.#gate.inFlight;
   }
 
   /** Nothing can leave at the moment. */
   get stuck(): boolean {
-    return this.#sender === undefined || this.#pace.freeSlots <= 0;
+    return this.#sender === undefined || this.#gate.full;
   }
 
   /** Messages that each lane should have in memory, ready to be sent. */
@@ -79,7 +80,7 @@ export class RouteRunner {
       this.#sender = route && this.#open(route);
     }
     this.#route = route;
-    this.#pace.change(this.#limits(), clock.monotonicMs());
+    this.#gate.change(this.#limits(), clock.monotonicMs());
   }
 
   /** The lane has messages to send. */
@@ -92,18 +93,17 @@ export class RouteRunner {
   pump(): void {
     const sender = this.#sender;
     if (sender === undefined) return;
-    const pace = this.#pace;
-    const worthwhile = pace.worthwhile(sender.batchMax);
+    const gate = this.#gate;
     const nowMs = this.#context.clock.monotonicMs();
-    while (pace.freeSlots > 0 && this.#context.mayBegin(nowMs)) {
-      const allowance = pace.allowance(nowMs);
-      if (allowance < worthwhile) {
-        this.#pumpIn(pace.waitMs(worthwhile, nowMs));
+    while (this.#context.mayBegin(nowMs)) {
+      const room = gate.room(sender.batchMax, nowMs);
+      if (room === 0) {
+        this.#pumpIn(gate.waitMs(sender.batchMax, nowMs));
         return;
       }
-      const lane = this.#order.next(sender.batchMax, pace.bulkAllowed);
+      const lane = this.#order.next(sender.batchMax, gate.bulkAllowed);
       if (lane === undefined) return;
-      const slice = this.#take(lane, Math.min(sender.batchMax, allowance), nowMs);
+      const slice = this.#take(lane, room, nowMs);
       this.#order.charge(lane, slice.messages.length);
       this.#context.onTaken(lane);
       if (slice.messages.length > 0) this.#send(sender, slice, nowMs);
@@ -147,27 +147,27 @@ export class RouteRunner {
     });
   }
 
-  #send(sender: Sender, slice: Slice, beganMs: number): void {
+  #send(sender: Sender, slice: Slice, nowMs: number): void {
     const { counts, signal } = this.#context;
     for (const work of slice.works) work.chunk.tenure.inFlight++;
     counts.requests++;
     counts.attempts += slice.messages.length;
-    this.#pace.begin(slice.messages.length);
+    const permit = this.#gate.begin(slice.messages.length, nowMs);
     sender.send(slice.messages, signal).then(
-      (answers) => this.#settle(slice, answers, beganMs),
+      (answers) => this.#settle(slice, answers, permit),
       // A sender never rejects; one that does has told nothing.
       (error) => {
         this.#context.onError(error);
-        this.#settle(slice, [], beganMs);
+        this.#settle(slice, [], permit);
       },
     );
   }
 
-  #settle(slice: Slice, answers: readonly Answer[], beganMs: number): void {
-    this.#pace.end();
+  #settle(slice: Slice, answers: readonly Answer[], permit: Permit): void {
     const { works } = slice;
     const nowMs = this.#context.clock.monotonicMs();
-    this.#note(answers, (nowMs - beganMs) / 1_000);
+    this.#gate.end(permit, answers, nowMs);
+    this.#note(answers, (nowMs - permit.beganAtMs) / 1_000);
     let recorded = 0;
     for (let index = 0; index < works.length; index++) {
       const work = works[index]!;
@@ -228,6 +228,7 @@ export class RouteRunner {
   }
 
   #pumpIn(ms: number): void {
+    if (ms === Number.POSITIVE_INFINITY) return;
     this.#callOff ??= this.#context.clock.after(Math.max(1, ms), () => {
       this.#callOff = undefined;
       this.pump();

@@ -33,7 +33,10 @@ export interface DeliveryWorkerSettings {
   flushesMax?: number;
   /** Notes every answered request. */
   attempts?: AttemptLog;
+  /** Shards of the installation, which a simulation may have fewer of; 1,024. */
+  shards?: number;
   random?: () => number;
+  newWorkerId?: () => string;
 }
 
 export interface LaneStats {
@@ -99,6 +102,9 @@ export class DeliveryWorker {
       store,
       clock,
       leaseMs: settings.leaseMs ?? leaseMsDefault,
+      shards: settings.shards ?? limits.shards,
+      ...(settings.random && { random: settings.random }),
+      ...(settings.newWorkerId && { newWorkerId: settings.newWorkerId }),
       onClaimed: (tenures) => this.#onClaimed(tenures),
       onLost: (tenures) => this.#onLost(tenures),
       onBeat: (databaseNowMs) => this.#onBeat(databaseNowMs),
@@ -309,7 +315,7 @@ export class DeliveryWorker {
       mayBegin: (nowMs: number) =>
         !this.#stopping && nowMs < this.#ownership.deadlineMs && !this.#outcomes.full,
       databaseNowMs: (ms: number) => ms + this.#databaseAheadMs,
-      share: () => this.#ownership.tenures.size / limits.shards,
+      share: () => this.#ownership.tenures.size / (this.#settings.shards ?? limits.shards),
       onRecorded: (work: ChunkWork, messages: number) => this.#onRecorded(work, messages),
       onTaken: (lane: Lane) => this.#loader.want(lane),
     };

@@ -15,7 +15,11 @@ export interface OwnershipSettings {
   onLost: (tenures: Tenure[]) => void;
   /** The lease was renewed; `databaseNowMs` is the database's clock. */
   onBeat?: (databaseNowMs: number) => void;
+  /** Shards to divide, 0 and up; all of them. */
+  shards?: number;
   random?: () => number;
+  /** Never gives an id twice; by default a random UUID. */
+  newWorkerId?: () => string;
 }
 
 /** A send that was begun just before the deadline must be on its way before a taker may claim. */
@@ -35,7 +39,8 @@ export class Ownership {
   readonly #settings: OwnershipSettings;
   readonly #tenures = new Map<number, Tenure>();
   readonly #watched = new Map<string, { beat: string; sinceMs: number }>();
-  #workerId = randomUUID() as string;
+  readonly #newWorkerId: () => string;
+  #workerId: string;
   #registered = false;
   #beatAtMs = Number.NEGATIVE_INFINITY;
   #deadlineMs = Number.NEGATIVE_INFINITY;
@@ -44,6 +49,8 @@ export class Ownership {
 
   constructor(settings: OwnershipSettings) {
     this.#settings = settings;
+    this.#newWorkerId = settings.newWorkerId ?? randomUUID;
+    this.#workerId = this.#newWorkerId();
   }
 
   get workerId(): string {
@@ -76,7 +83,7 @@ export class Ownership {
     const { store } = this.#settings;
     const owners = await store.readOwners();
     const live = await this.#watch(owners.beats);
-    const target = fairShare(this.#workerId, live);
+    const target = fairShare(this.#workerId, live, this.#settings.shards);
     const held = this.heldShards();
     if (held.length > target) {
       for (const shard of held.slice(target)) this.#tenures.get(shard)!.state = 'leaving';
@@ -122,7 +129,7 @@ export class Ownership {
     const databaseNowMs = await store.beatWorker(this.#workerId);
     if (databaseNowMs === undefined) {
       this.#registered = false;
-      this.#workerId = randomUUID();
+      this.#workerId = this.#newWorkerId();
       this.#deadlineMs = Number.NEGATIVE_INFINITY;
       this.#unclear = false;
       this.#end([...this.#tenures.values()]);
@@ -210,10 +217,10 @@ export class Ownership {
 }
 
 /** Shares differ by one at most, and follow from the ids alone, so that they add up to all shards. */
-export function fairShare(workerId: string, live: readonly string[]): number {
+export function fairShare(workerId: string, live: readonly string[], shards: number = limits.shards): number {
   const ids = [...new Set([...live, workerId])].sort();
-  const share = Math.floor(limits.shards / ids.length);
-  return share + (ids.indexOf(workerId) < limits.shards % ids.length ? 1 : 0);
+  const share = Math.floor(shards / ids.length);
+  return share + (ids.indexOf(workerId) < shards % ids.length ? 1 : 0);
 }
 
 function shuffled<Item>(items: readonly Item[], random: () => number): Item[] {

@@ -7,7 +7,7 @@ import { buildServer, stopServer } from './api/server.ts';
 import type { Config } from './config/resolve-config.ts';
 import { connectors } from './connectors/registry.ts';
 import { type DeliveryHost, startDelivery } from './delivery/delivery-host.ts';
-import { startEmbedded } from './embedded/start-embedded.ts';
+import { keepEmbedded } from './embedded/keep-embedded.ts';
 import { createIntake, type Intake } from './intake/intake.ts';
 import { systemClock } from './lib/clock.ts';
 import { StopStack } from './lib/stop-stack.ts';
@@ -116,7 +116,11 @@ async function startOwnDatabase(
   config: Config,
   { log, stops }: { log: Logger; stops: StopStack },
 ): Promise<string> {
-  const server = await startEmbedded({ dataDir: config.data, log: (message) => log.info(message) });
+  const server = await keepEmbedded({
+    dataDir: config.data,
+    log: (message) => log.info(message),
+    onFault: (err) => log.error({ err }, 'the database is away'),
+  });
   stops.push(() => server.stop());
   return server.url;
 }

@@ -26,6 +26,8 @@ export interface EmbeddedOptions {
   dataDir: string;
   /** Over Millrace's own, by PostgreSQL's names. */
   settings?: ServerSettings;
+  /** To listen on; any free one when absent. */
+  port?: number;
   log?: (message: string) => void;
   /** Ends a start under way. */
   signal?: AbortSignal;
@@ -34,6 +36,7 @@ export interface EmbeddedOptions {
 export interface EmbeddedServer {
   /** With the password: not for logs. */
   url: string;
+  port: number;
   /** Process id of the server. */
   pid: number;
   /** Resolves when the server has ended, for whatever reason; without `stop` it is a fault. */
@@ -77,11 +80,12 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
   await configureCluster(place, settings);
   signal?.throwIfAborted();
 
-  const { server, port } = await startReady(place, signal);
+  const { server, port } = await startReady(place, { port: options.port, signal });
   await recordOwner(dataDir, server.pid);
   server.unref();
   return {
     url: `postgres://${clusterRole}:${password}@127.0.0.1:${port}/${clusterDatabase}`,
+    port,
     pid: server.pid,
     ended: server.ended,
     stop: () => server.stop(),
@@ -91,12 +95,12 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
 /** Starts until a server is ready to serve, again where the reason is known to pass. */
 async function startReady(
   place: ClusterPlace,
-  signal: AbortSignal | undefined,
+  { port: asked, signal }: { port: number | undefined; signal: AbortSignal | undefined },
 ): Promise<{ server: SupervisedServer; port: number }> {
   const { dataDir, clusterDir, account, binaries } = place;
   const logPath = join(dataDir, 'postgres-start.log');
   for (let start = 1; ; start++) {
-    const port = await freePort();
+    const port = asked ?? (await freePort());
     const args = ['-D', clusterDir, '-c', `port=${port}`];
     const server = await startSupervised({ file: binaries.postgres, args, account, logPath });
     if (await becomesReady({ server, clusterDir, port, signal })) return { server, port };

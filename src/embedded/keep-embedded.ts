@@ -1,0 +1,64 @@
+import { systemClock } from '../lib/clock.ts';
+import { type EmbeddedOptions, type EmbeddedServer, startEmbedded } from './start-embedded.ts';
+
+export interface KeptServer {
+  /** With the password: not for logs. The same for as long as it is kept. */
+  url: string;
+  /** Ends the server in order; its clients should have closed. May be called twice. */
+  stop(): Promise<void>;
+}
+
+export interface KeepEmbeddedOptions extends Omit<EmbeddedOptions, 'port' | 'signal'> {
+  /** It ended by itself, or could not be started again: it is tried until `stop`. */
+  onFault: (error: Error) => void;
+}
+
+/** A server that ends right after each start is not started in a tight loop; a full disk may take hours to be mended. */
+const restartPauseMs = 1_000;
+
+/**
+ * Starts the PostgreSQL that comes along, and starts it again at the same address whenever it ends by itself:
+ * killed for want of memory, or given up because its disk was full.
+ * @throws EmbeddedError when the first start fails
+ */
+export async function keepEmbedded({ onFault, ...options }: KeepEmbeddedOptions): Promise<KeptServer> {
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  let server = await startEmbedded(options);
+  const { url, port } = server;
+  const kept = keep();
+
+  async function keep(): Promise<void> {
+    for (;;) {
+      await server.ended;
+      if (signal.aborted) return;
+      onFault(new Error(`PostgreSQL (process ${server.pid}) ended by itself; it is started again`));
+      const next = await startAgain();
+      if (!next) return;
+      server = next;
+    }
+  }
+
+  async function startAgain(): Promise<EmbeddedServer | undefined> {
+    while (!signal.aborted) {
+      try {
+        await systemClock.sleep(restartPauseMs, signal);
+        return await startEmbedded({ ...options, port, signal });
+      } catch (error) {
+        if (!signal.aborted) onFault(error as Error);
+      }
+    }
+    return undefined;
+  }
+
+  return {
+    url,
+    async stop() {
+      stopping.abort();
+      await server.stop();
+      await kept;
+      // One that had come up just before `stop` was called.
+      await server.stop();
+    },
+  };
+}

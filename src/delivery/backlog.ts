@@ -2,8 +2,9 @@ import type { Clock } from '../lib/clock.ts';
 import { MinHeap } from '../lib/min-heap.ts';
 import type { PendingRow } from '../store/delivery/read-pending.ts';
 import type { ChunkWork } from './chunk-work.ts';
+import type { HeldAs } from './held-batches.ts';
 import { type Hint, hintAgeMsMax } from './hint.ts';
-import { Lane, type LaneKey, laneKeysMax } from './lane.ts';
+import { isKnown, Lane, type LaneKey, laneKeysMax } from './lane.ts';
 import type { PendingChunk } from './pending-chunk.ts';
 import type { Tenure } from './tenure.ts';
 
@@ -13,6 +14,9 @@ export interface BacklogSettings {
   weightOf: (accountId: number) => number;
   /** A lane has another key to load, or another message to send. */
   onDue: (lane: Lane) => void;
+  /** A chunk of a paused batch is left where it is, one of a canceled batch is canceled. */
+  heldAs: (batch: string) => HeldAs | undefined;
+  onCanceled: (chunk: PendingChunk) => void;
   /** The retries of a loaded chunk can be sent. */
   onWoken: (chunk: PendingChunk, messages: number) => void;
 }
@@ -69,7 +73,8 @@ export class Backlog {
   takeRow(row: PendingRow, read: PendingRead): void {
     const tenure = this.#settings.tenures().get(row.shard);
     if (tenure === undefined || tenure.sinceMs > read.beganAtMs) return;
-    if (row.dueInMs > keepDueWithinMs) return;
+    const canceled = row.batch !== null && this.#settings.heldAs(row.batch) === 'canceled';
+    if (row.dueInMs > keepDueWithinMs && !canceled) return;
     this.#take(tenure, row, {
       remaining: row.remaining,
       dueAtMs: this.#settings.clock.monotonicMs() + row.dueInMs,
@@ -121,6 +126,30 @@ export class Backlog {
     chunk.tenure.left.set(chunk.id, this.#settings.clock.monotonicMs());
     chunk.lane.chunks--;
     this.dropStored(chunk);
+  }
+
+  /** What is in memory of a chunk is void: it is found again by reading. */
+  forget(chunk: PendingChunk): void {
+    if (!isKnown(chunk)) return;
+    chunk.tenure.chunks.delete(chunk.id);
+    chunk.lane.chunks--;
+    this.dropStored(chunk);
+  }
+
+  /** Takes in a chunk that may be pending no more, to be decided on. */
+  adopt(
+    tenure: Tenure,
+    key: LaneKey & { chunkId: string; batch: string | null; count: number },
+  ): PendingChunk {
+    const { chunkId: id, batch, count } = key;
+    const lane = this.#laneOf(key);
+    const chunk: PendingChunk = {
+      ...{ id, tenure, lane, batch, count, place: 'deciding' },
+      ...{ remaining: null, dueAtMs: 0, fresh: false },
+    };
+    tenure.chunks.set(id, chunk);
+    lane.chunks++;
+    return chunk;
   }
 
   /** The tenures have ended. Lanes drop their keys when they come across them. */
@@ -176,6 +205,8 @@ export class Backlog {
   ): boolean {
     const { chunkId, batch, count } = key;
     if (tenure.state !== 'held' || tenure.chunks.has(chunkId) || tenure.left.has(chunkId)) return false;
+    const held = batch === null ? undefined : this.#settings.heldAs(batch);
+    if (held === 'paused') return false;
     const lane = this.#laneOf(key);
     if (lane.chunks >= laneKeysMax) {
       lane.overflown = true;
@@ -184,6 +215,10 @@ export class Backlog {
     const taken: PendingChunk = { id: chunkId, tenure, lane, batch, count, place: 'waiting', ...chunk };
     tenure.chunks.set(chunkId, taken);
     lane.chunks++;
+    if (held === 'canceled') {
+      this.#settings.onCanceled(taken);
+      return true;
+    }
     if (taken.dueAtMs > this.#settings.clock.monotonicMs()) {
       this.#wakeAt(taken, taken.dueAtMs);
     } else {
@@ -209,7 +244,7 @@ export class Backlog {
   }
 
   #wake(chunk: PendingChunk, nowMs: number): void {
-    if (chunk.tenure.state !== 'held' || !chunk.tenure.chunks.has(chunk.id)) return;
+    if (chunk.tenure.state !== 'held' || !isKnown(chunk)) return;
     const { work } = chunk;
     if (work !== undefined && !work.closed) {
       const messages = work.wake(nowMs);

@@ -3,6 +3,7 @@ import { Fifo } from '../lib/fifo.ts';
 import { decodeChunk, splitFrame } from '../message/chunk-codec.ts';
 import { type MessageDefaults, priorityNumber } from '../message/fields.ts';
 import { foldOutcomes } from '../message/fold-outcomes.ts';
+import type { OnUncertain } from '../message/route.ts';
 import type { ChunkOutcomeRow } from '../store/delivery/load-chunks.ts';
 import { ChunkWork } from './chunk-work.ts';
 import { DefaultsCache } from './defaults-cache.ts';
@@ -18,6 +19,8 @@ export interface ChunkLoaderSettings {
   /** Messages that a lane should have loaded and unsent, 0 for one that cannot send. */
   readyWanted: (lane: Lane) => number;
   dropStored: (chunk: PendingChunk) => void;
+  /** What the route of a chunk does with messages that an earlier owner left in flight. */
+  onInterrupted: (routeId: number) => OnUncertain;
   onLoaded: (work: ChunkWork) => void;
   /** The lane's route can take nothing at the moment. */
   isStuck: (lane: Lane) => boolean;
@@ -80,11 +83,27 @@ export class ChunkLoader {
 
   /** The chunk leaves memory. */
   release(work: ChunkWork): void {
+    work.chunk.work = undefined;
     if (!this.#loaded.delete(work)) return;
     this.#loadedBytes -= work.size;
     work.dropText();
-    work.chunk.work = undefined;
     this.#pump();
+  }
+
+  /** Brings what is recorded of some chunks into memory, without their text: to decide on them. */
+  async loadParked(chunks: readonly PendingChunk[]): Promise<ChunkWork[]> {
+    const known = chunks.filter((chunk) => !chunk.fresh);
+    const rows = known.length === 0 ? [] : await this.#settings.store.loadOutcomes(keysOf(known));
+    const read = { stored: new Map(), defaults: new Map(), outcomes: byChunk(rows) };
+    const works: ChunkWork[] = [];
+    for (const chunk of chunks) {
+      if (chunk.tenure.state !== 'held') continue;
+      this.#settings.dropStored(chunk);
+      chunk.place = 'loaded';
+      chunk.work = this.#work(chunk, read, { lines: [], parked: true });
+      works.push(chunk.work);
+    }
+    return works;
   }
 
   #pump(): void {
@@ -173,7 +192,7 @@ export class ChunkLoader {
   #place(chunks: PendingChunk[], read: ChunksRead): void {
     for (const chunk of chunks) {
       if (chunk.tenure.state !== 'held') continue;
-      const work = this.#work(chunk, this.#linesOf(chunk, read), read);
+      const work = this.#work(chunk, read, { lines: this.#linesOf(chunk, read), parked: false });
       chunk.place = 'loaded';
       this.#settings.dropStored(chunk);
       chunk.work = work;
@@ -195,13 +214,14 @@ export class ChunkLoader {
     }
   }
 
-  #work(chunk: PendingChunk, lines: string[], read: ChunksRead): ChunkWork {
+  #work(chunk: PendingChunk, read: ChunksRead, as: { lines: string[]; parked: boolean }): ChunkWork {
     const rows = read.outcomes.get(chunk.id);
     const nowMs = this.#settings.clock.monotonicMs();
     const databaseNowMs = this.#settings.databaseNowMs(nowMs);
     const folded = rows && foldOutcomes(chunk.count, rows);
     return new ChunkWork(chunk, {
-      lines,
+      ...as,
+      onInterrupted: this.#settings.onInterrupted(chunk.lane.key.routeId),
       defaults: chunk.batch === null ? undefined : read.defaults.get(chunk.batch),
       folded,
       nowMs,

@@ -4,9 +4,10 @@ import { foldOutcomes, type OutcomeRow } from '../message/fold-outcomes.ts';
 import { messageIds } from '../message/id.ts';
 import { isFinal, type StateNumber, stateNumber } from '../message/state.ts';
 import type { OutcomeInsert } from '../store/delivery/record-outcomes.ts';
-import { ChunkWork, type MessageOutcome } from './chunk-work.ts';
+import { ChunkWork } from './chunk-work.ts';
 import { flushOf } from './flush-of.ts';
 import { Lane } from './lane.ts';
+import type { MessageOutcome } from './outcome-groups.ts';
 import type { PendingChunk } from './pending-chunk.ts';
 import { Tenure } from './tenure.ts';
 
@@ -33,6 +34,7 @@ function workOn(chunk: PendingChunk, rows?: OutcomeRow[]): ChunkWork {
     folded: rows && foldOutcomes(chunk.count, rows),
     nowMs: 0,
     dueAtMs: () => 0,
+    onInterrupted: 'resend',
   });
 }
 
@@ -139,8 +141,7 @@ test('a chunk that was handed back is never taken for finished', () => {
   const chunk = chunkOf(2);
   const work = workOn(chunk);
   const offset = work.take();
-  work.take();
-  work.giveBack();
+  work.giveBack(work.take());
   work.record(offset, { state: stateNumber.sent, attempt: 1, atMs: 0 });
   expect(work.resting).toBe(false);
   expect(flushOf(chunk.tenure, [work], 0).flush.finished).toEqual([]);

@@ -1,36 +1,18 @@
-import { type Bitmap, inBitmap } from '../message/bitmap.ts';
+import { type Bitmap, eachOffset, inBitmap, removeFromBitmap } from '../message/bitmap.ts';
 import type { MessageDefaults, MessageFields } from '../message/fields.ts';
-import type { FoldedOutcomes } from '../message/fold-outcomes.ts';
+import {
+  errorAt,
+  type FoldedOutcomes,
+  noReplays,
+  providerKeyOf,
+  type Replayed,
+} from '../message/fold-outcomes.ts';
 import { messageIds } from '../message/id.ts';
-import { isFinal, type StateNumber, stateNumber } from '../message/state.ts';
+import type { OnUncertain } from '../message/route.ts';
+import { isFinal, stateNumber } from '../message/state.ts';
+import type { Decision } from './decision.ts';
+import { type MessageOutcome, type OutcomeGroup, OutcomeGroups } from './outcome-groups.ts';
 import type { PendingChunk } from './pending-chunk.ts';
-
-/** Some messages of a chunk that came to the same end at about the same time: one row of `outcome`. */
-export interface OutcomeGroup {
-  state: StateNumber;
-  attempt: number;
-  /** The last recorded state of these messages. */
-  prior: number;
-  errorCode: string | null;
-  /** When their retry is due; they share it. */
-  dueAtMs: number | null;
-  atMs: number;
-  offsets: number[];
-  /** In order of `offsets`; null while no message has one. */
-  details: string[] | null;
-  providerRefs: (string | null)[] | null;
-}
-
-export interface MessageOutcome {
-  state: StateNumber;
-  attempt: number;
-  atMs: number;
-  error?: { code: string; detail: string };
-  /** When a retry is due, if this is the first of its kind, and the earliest time that the provider bears. */
-  dueAtMs?: number;
-  notBeforeMs?: number;
-  providerRef?: string;
-}
 
 export interface ChunkContents {
   lines: string[];
@@ -41,6 +23,16 @@ export interface ChunkContents {
   nowMs: number;
   /** When the retry of a message is due on the monotonic clock. */
   dueAtMs: (offset: number) => number;
+  /** What becomes of messages that an earlier owner had marked in flight and never settled. */
+  onInterrupted: OnUncertain;
+  /** The messages are not sent from here: it is loaded to be decided on, without their text. */
+  parked?: boolean;
+}
+
+export interface Decided {
+  recorded: number;
+  ready: number;
+  open: boolean;
 }
 
 /** Bytes of a message's id, line object, state and attempts. */
@@ -67,16 +59,30 @@ export class ChunkWork {
   closed = false;
   /** In the outcome buffer's list of chunks to record. */
   dirty = false;
+  /** What its unrecorded outcomes weigh in the outcome buffer. */
+  unrecorded = 0;
+  /** Messages that became uncertain when the chunk was loaded: an earlier owner ended while it sent them. */
+  interrupted = 0;
+  /** Nothing more is sent from here: it rests as soon as nothing is in flight. */
+  parked: boolean;
+  /** Requests of the inbox that are answered by what is recorded next. */
+  answered: string[] = [];
   #lines: string[];
   #ids: string[];
   readonly #defaults: [string, unknown][];
   readonly #attempts: Uint16Array;
   readonly #states: Uint8Array;
-  readonly #first: Bitmap | null;
+  /** 1 for a message that is in flight, 2 for one that is canceled unless this attempt ends it. */
+  readonly #taken: Uint8Array;
+  #replayed: Replayed | undefined;
+  readonly #folded: FoldedOutcomes | undefined;
+  /** Codes of the failures since the chunk was loaded. */
+  readonly #failures = new Map<number, string>();
+  readonly #outcomes = new OutcomeGroups();
+  #first: Bitmap | null;
   #cursor = 0;
   #due: number[] = [];
   #waiting: { dueAtMs: number; offsets: number[] }[] = [];
-  #groups: OutcomeGroup[] = [];
 
   constructor(chunk: PendingChunk, contents: ChunkContents) {
     const { lines, folded } = contents;
@@ -87,6 +93,10 @@ export class ChunkWork {
     this.#defaults = Object.entries(contents.defaults ?? {});
     this.#attempts = folded?.attempt ?? new Uint16Array(chunk.count);
     this.#states = folded?.state ?? new Uint8Array(chunk.count);
+    this.#taken = new Uint8Array(chunk.count);
+    this.#replayed = folded?.replayed;
+    this.#folded = folded;
+    this.parked = contents.parked ?? false;
     if (folded === undefined && chunk.remaining === null) {
       this.#first = null;
       this.unsettled = chunk.count;
@@ -100,10 +110,9 @@ export class ChunkWork {
   take(): number {
     this.ready--;
     this.inFlight++;
-    const retried = this.#due.pop();
-    if (retried !== undefined) return retried;
-    while (!inBitmap(this.#first, this.#cursor)) this.#cursor++;
-    return this.#cursor++;
+    const offset = this.#due.pop() ?? this.#nextFirst();
+    this.#taken[offset] = 1;
+    return offset;
   }
 
   idAt(offset: number): string {
@@ -113,6 +122,21 @@ export class ChunkWork {
   /** Attempts made so far. */
   attemptsAt(offset: number): number {
     return this.#attempts[offset]!;
+  }
+
+  /** Of those, the ones before its last replay: they are not held against it. */
+  attemptsBeforeAt(offset: number): number {
+    return this.#replayed?.attemptsBefore[offset] ?? 0;
+  }
+
+  /** When the message was last replayed, in Unix milliseconds of the database; 0 if never. */
+  replayedAtMs(offset: number): number {
+    return this.#replayed?.atMs[offset] ?? 0;
+  }
+
+  /** What the provider knows the message by. */
+  keyAt(offset: number): string {
+    return providerKeyOf(this.idAt(offset), this.#replayed?.renewals[offset] ?? 0);
   }
 
   /** The message's own fields over those of its batch. Throws when the stored line cannot be read. */
@@ -126,41 +150,136 @@ export class ChunkWork {
   }
 
   /** A message that was taken was not sent, and is not going to be from here. */
-  giveBack(): void {
+  giveBack(offset: number): void {
     this.inFlight--;
+    this.#taken[offset] = 0;
   }
 
-  /** What became of a message that was taken. */
-  record(offset: number, outcome: MessageOutcome): void {
-    this.inFlight--;
-    const group = this.#groupFor(offset, outcome);
-    const index = group.offsets.push(offset) - 1;
-    if (outcome.error) {
-      group.details ??= [];
-      group.details[index] = outcome.error.detail;
-    }
-    if (outcome.providerRef !== undefined) {
-      group.providerRefs ??= new Array<string | null>(index).fill(null);
-      group.providerRefs[index] = outcome.providerRef;
-    } else if (group.providerRefs !== null) group.providerRefs[index] = null;
+  /** A message that was taken is about to leave; this is recorded before it does. */
+  mark(offset: number, attempt: number, atMs: number): void {
+    this.#note(offset, { state: stateNumber.sending, attempt, atMs });
+  }
+
+  /**
+   * What became of a message that was taken. One that was canceled on its way is not tried again; the answer
+   * is the outcome that stands.
+   */
+  record(offset: number, outcome: MessageOutcome): MessageOutcome {
+    const canceled = this.#taken[offset] === 2 && outcome.state === stateNumber.retrying;
+    this.giveBack(offset);
+    const stands = canceled ? canceledAt(outcome.attempt, outcome.atMs) : outcome;
+    this.#note(offset, stands);
+    return stands;
+  }
+
+  /** Nothing of it is sent from now on. The answer is how many messages could have been sent. */
+  park(): number {
+    const lost = this.ready;
+    this.parked = true;
+    this.ready = 0;
+    return lost;
+  }
+
+  /**
+   * Applies what was decided on some of its messages. `recorded` outcomes came of it; `ready` messages more (or
+   * fewer) can be sent; `open` says that some of those meant are in flight, so that it is to be asked again.
+   */
+  decide(decision: Decision, at: { nowMs: number; databaseNowMs: number }): Decided {
+    if (decision.kind === 'cancel') return this.#cancel(decision.offsets, at.nowMs);
+    this.#outcomes.seal();
+    const { chunk } = this;
+    const decided = { recorded: 0, ready: 0, open: false };
+    eachOffset(decision.offsets, chunk.count, (offset) => {
+      const state = this.#states[offset]!;
+      if (decision.kind === 'resolve') {
+        if (state !== stateNumber.uncertain) return;
+        this.#note(offset, { ...decision.outcome, attempt: this.#attempts[offset]!, atMs: at.nowMs });
+      } else {
+        if (!decision.states.includes(state) || !this.#failedWith(offset, decision.errorCode)) return;
+        this.#replay(offset, at);
+        decided.ready++;
+      }
+      decided.recorded++;
+    });
+    this.#outcomes.seal();
+    if (this.parked) decided.ready = 0;
+    else this.ready += decided.ready;
+    return decided;
+  }
+
+  #cancel(offsets: Bitmap | null, nowMs: number): Decided {
+    const decided = { recorded: 0, ready: 0, open: false };
+    const waiting = new Set(this.waitingOffsets());
+    const canceled = new Set<number>();
+    eachOffset(offsets, this.chunk.count, (offset) => {
+      if (isFinal(this.#states[offset]!)) return;
+      if (this.#taken[offset]! > 0) {
+        this.#taken[offset] = 2;
+        decided.open = true;
+        return;
+      }
+      canceled.add(offset);
+      if (!waiting.has(offset) && !this.parked) decided.ready--;
+    });
+    if (canceled.size === 0) return decided;
+    this.#withdraw(canceled);
+    for (const offset of canceled) this.#note(offset, canceledAt(this.#attempts[offset]!, nowMs));
+    this.ready += decided.ready;
+    decided.recorded = canceled.size;
+    return decided;
+  }
+
+  /** Takes messages out of whatever they wait in. */
+  #withdraw(offsets: ReadonlySet<number>): void {
+    const stays = (offset: number) => !offsets.has(offset);
+    this.#due = this.#due.filter(stays);
+    this.#first ??= new Uint8Array((this.chunk.count + 7) >> 3).fill(0xff);
+    for (const offset of offsets) removeFromBitmap(this.#first, offset);
+    this.#waiting = this.#waiting
+      .map((group) => ({ ...group, offsets: group.offsets.filter(stays) }))
+      .filter((group) => group.offsets.length > 0);
+    this.waitingMessages = this.waitingOffsets().length;
+  }
+
+  #replay(offset: number, at: { nowMs: number; databaseNowMs: number }): void {
+    this.#replayed ??= noReplays(this.chunk.count);
+    const { renewals, attemptsBefore, atMs } = this.#replayed;
+    const attempt = this.#attempts[offset]!;
+    if (this.#states[offset] !== stateNumber.uncertain) renewals[offset]!++;
+    attemptsBefore[offset] = attempt;
+    atMs[offset] = at.databaseNowMs;
+    this.#failures.delete(offset);
+    this.#due.push(offset);
+    this.#note(offset, { state: stateNumber.queued, attempt, atMs: at.nowMs });
+  }
+
+  /** True too when any failure is meant. */
+  #failedWith(offset: number, code: string | undefined): boolean {
+    if (code === undefined) return true;
+    const known = this.#failures.get(offset) ?? (this.#folded && errorAt(this.#folded, offset)?.code);
+    return known === code;
+  }
+
+  #note(offset: number, outcome: MessageOutcome): void {
+    const wasFinal = isFinal(this.#states[offset]!);
+    const dueAtMs = this.#outcomes.note({ offset, outcome, prior: this.#states[offset]! });
+    if (outcome.error && outcome.state === stateNumber.failed) this.#failures.set(offset, outcome.error.code);
     this.#attempts[offset] = outcome.attempt;
     this.#states[offset] = outcome.state;
-    if (group.dueAtMs !== null) this.#wait(offset, group.dueAtMs);
-    else if (isFinal(outcome.state)) this.unsettled--;
+    if (dueAtMs !== null) this.#wait(offset, dueAtMs);
+    this.unsettled += Number(wasFinal) - Number(isFinal(outcome.state));
   }
 
   /** What happened since the last call, in an order that keeps a message's own outcomes in theirs. */
   takeGroups(): OutcomeGroup[] {
-    const groups = this.#groups;
-    this.#groups = [];
-    // A message's attempts rise, and a decision without an attempt follows the retry that it ends.
-    return groups.sort((a, b) => a.attempt - b.attempt || a.state - b.state);
+    return this.#outcomes.take();
   }
 
   /** Makes retries sendable whose time has come, and says how many. */
   wake(nowMs: number): number {
     let woken = 0;
     this.wakeAtMs = Number.POSITIVE_INFINITY;
+    if (this.parked) return 0;
     this.#waiting = this.#waiting.filter(({ dueAtMs, offsets }) => {
       if (dueAtMs > nowMs) return true;
       this.#due.push(...offsets);
@@ -179,7 +298,16 @@ export class ChunkWork {
 
   /** The chunk is done, or all that remains of it waits. */
   get resting(): boolean {
-    return this.inFlight === 0 && this.unsettled === this.waitingMessages;
+    return this.inFlight === 0 && (this.parked || this.unsettled === this.waitingMessages);
+  }
+
+  /** Messages without a final state. */
+  unsettledOffsets(): number[] {
+    const offsets: number[] = [];
+    for (let offset = 0; offset < this.chunk.count; offset++) {
+      if (!isFinal(this.#states[offset]!)) offsets.push(offset);
+    }
+    return offsets;
   }
 
   /** The messages that wait. */
@@ -194,12 +322,17 @@ export class ChunkWork {
   }
 
   /** Finds what is left to do of a chunk that was worked on before. */
-  #sortOut({ nowMs, dueAtMs }: ChunkContents): Bitmap {
+  #sortOut({ nowMs, dueAtMs, onInterrupted }: ChunkContents): Bitmap {
     const { chunk } = this;
     const first = new Uint8Array((chunk.count + 7) >> 3);
     for (let offset = 0; offset < chunk.count; offset++) {
       if (!inBitmap(chunk.remaining, offset) || isFinal(this.#states[offset]!)) continue;
       this.unsettled++;
+      if (this.#states[offset] === stateNumber.sending && onInterrupted === 'hold') {
+        this.#note(offset, interruptedAt(this.#attempts[offset]!, nowMs));
+        this.interrupted++;
+        continue;
+      }
       const retryAtMs = this.#states[offset] === stateNumber.retrying ? dueAtMs(offset) : nowMs;
       if (retryAtMs > nowMs) {
         this.#wait(offset, retryAtMs);
@@ -211,35 +344,27 @@ export class ChunkWork {
     return first;
   }
 
+  #nextFirst(): number {
+    while (!inBitmap(this.#first, this.#cursor)) this.#cursor++;
+    return this.#cursor++;
+  }
+
   #wait(offset: number, dueAtMs: number): void {
     this.waitingMessages++;
     const last = this.#waiting.at(-1);
     if (last?.dueAtMs === dueAtMs) last.offsets.push(offset);
     else this.#waiting.push({ dueAtMs, offsets: [offset] });
   }
+}
 
-  #groupFor(offset: number, outcome: MessageOutcome): OutcomeGroup {
-    const prior = this.#states[offset]!;
-    const errorCode = outcome.error?.code ?? null;
-    for (const group of this.#groups) {
-      const { state, attempt } = outcome;
-      const same = group.state === state && group.attempt === attempt && group.errorCode === errorCode;
-      if (!same || group.prior !== prior) continue;
-      // Messages that failed alike share a retry, unless the provider asked for a later one.
-      if (group.dueAtMs === null || group.dueAtMs >= (outcome.notBeforeMs ?? 0)) return group;
-    }
-    const group: OutcomeGroup = {
-      state: outcome.state,
-      attempt: outcome.attempt,
-      prior,
-      errorCode,
-      dueAtMs: outcome.dueAtMs ?? null,
-      atMs: outcome.atMs,
-      offsets: [],
-      details: null,
-      providerRefs: null,
-    };
-    this.#groups.push(group);
-    return group;
-  }
+function canceledAt(attempt: number, atMs: number): MessageOutcome {
+  return { state: stateNumber.canceled, attempt, atMs };
+}
+
+function interruptedAt(attempt: number, atMs: number): MessageOutcome {
+  const error = {
+    code: 'interrupted',
+    detail: 'The worker ended after it began to send and before it recorded an answer',
+  };
+  return { state: stateNumber.uncertain, attempt, atMs, error };
 }

@@ -6,8 +6,11 @@ export interface DeliveryCounts {
   retried: number;
   failed: number;
   expired: number;
+  canceled: number;
+  uncertain: number;
 }
 
 export function noDeliveries(): DeliveryCounts {
-  return { requests: 0, attempts: 0, sent: 0, retried: 0, failed: 0, expired: 0 };
+  const messages = { sent: 0, retried: 0, failed: 0, expired: 0, canceled: 0, uncertain: 0 };
+  return { requests: 0, attempts: 0, ...messages };
 }

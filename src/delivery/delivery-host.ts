@@ -2,6 +2,7 @@ import { type ResourceLimits, Worker } from 'node:worker_threads';
 import { threadEntry } from '../lib/thread-entry.ts';
 import type { State } from '../message/state.ts';
 import { type AnswerKind, attemptsIn } from './attempt-log.ts';
+import { noDeliveries } from './delivery-counts.ts';
 import type { DeliveryThreadData, FromDelivery, ToDelivery } from './delivery-protocol.ts';
 import type { DeliveryStats } from './delivery-worker.ts';
 import { type Hint, hintPayloadBytesMax } from './hint.ts';
@@ -36,6 +37,16 @@ export interface DeliveryHost {
   stop(settings: { deadlineMs: number }): Promise<void>;
 }
 
+/** Counters, and the states that they count. */
+const countedStates = [
+  ['sent', 'sent'],
+  ['retried', 'retrying'],
+  ['failed', 'failed'],
+  ['expired', 'expired'],
+  ['canceled', 'canceled'],
+  ['uncertain', 'uncertain'],
+] as const;
+
 const scriptName = import.meta.url.endsWith('.ts') ? './delivery-thread.ts' : './delivery-thread.js';
 const script = new URL(scriptName, import.meta.url);
 /** 32 MB of young generation took some 35 MB more of resident memory through a flood, and delivered no faster. */
@@ -60,7 +71,7 @@ class ThreadHost implements DeliveryHost {
   #fault: unknown;
   #hints: Hint[] = [];
   #stats: DeliveryStats | undefined;
-  #counted = { sent: 0, retrying: 0, failed: 0, expired: 0 };
+  #counted = noDeliveries();
   #restart: NodeJS.Timeout | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -79,7 +90,7 @@ class ThreadHost implements DeliveryHost {
     const worker = new Worker(threadEntry(script), { workerData: data, resourceLimits });
     this.#worker = worker;
     this.#fault = undefined;
-    this.#counted = { sent: 0, retrying: 0, failed: 0, expired: 0 };
+    this.#counted = noDeliveries();
     worker.on('error', (error) => {
       this.#fault = error;
     });
@@ -151,12 +162,10 @@ class ThreadHost implements DeliveryHost {
     for (const { routeId, ...attempt } of attemptsIn(attempts)) {
       metrics.attemptAnswered({ ...attempt, route: routeNames[routeId] ?? `route ${routeId}` });
     }
-    const { sent, retried: retrying, failed, expired } = stats.counts;
-    const counts = { sent, retrying, failed, expired };
-    for (const state of ['sent', 'retrying', 'failed', 'expired'] as const) {
-      metrics.outcomesRecorded({ state, count: counts[state] - this.#counted[state] });
+    for (const [name, state] of countedStates) {
+      metrics.outcomesRecorded({ state, count: stats.counts[name] - this.#counted[name] });
     }
-    this.#counted = counts;
+    this.#counted = stats.counts;
     for (const [kind, count] of Object.entries(faults)) {
       for (let n = 0; n < count; n++) metrics.databaseFault(kind);
     }

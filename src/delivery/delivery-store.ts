@@ -1,7 +1,8 @@
 import type { MessageDefaults } from '../message/fields.ts';
 import type { ShardEpoch } from '../store/delivery/claim-shards.ts';
 import type { FinishedBatch } from '../store/delivery/finish-batches.ts';
-import type { ChunkOutcomeRow, ChunkRow } from '../store/delivery/load-chunks.ts';
+import type { ChunkKeyRow, ChunkOutcomeRow, ChunkRow } from '../store/delivery/load-chunks.ts';
+import type { InboxRow } from '../store/delivery/read-inbox.ts';
 import type { Owners } from '../store/delivery/read-owners.ts';
 import type { PendingKey, PendingRow } from '../store/delivery/read-pending.ts';
 import type { OutcomeFlush } from '../store/delivery/record-outcomes.ts';
@@ -40,6 +41,16 @@ export interface ChunkStore {
   loadBatchDefaults(keys: { ids: string[] }): Promise<{ id: string; defaults: MessageDefaults }[]>;
 }
 
+/** What is asked of the owner of a shard. */
+export interface DecisionStore {
+  readInbox(read: { shards: number[]; limit: number }): Promise<InboxRow[]>;
+  loadChunkKeys(keys: { ids: string[] }): Promise<ChunkKeyRow[]>;
+}
+
+export interface BatchHoldStore {
+  readHeldBatches(): Promise<{ id: string; canceled: boolean }[]>;
+}
+
 /** What keeps outcomes. `false`: another worker owns the shard, nothing was written. */
 export interface OutcomeStore {
   recordOutcomes(flush: OutcomeFlush): Promise<boolean>;
@@ -50,4 +61,10 @@ export interface BatchStore {
   finishBatch(batch: FinishedBatch): Promise<void>;
 }
 
-export type DeliveryStore = OwnershipStore & PendingStore & ChunkStore & OutcomeStore & BatchStore;
+export type DeliveryStore = OwnershipStore &
+  PendingStore &
+  ChunkStore &
+  DecisionStore &
+  BatchHoldStore &
+  OutcomeStore &
+  BatchStore;

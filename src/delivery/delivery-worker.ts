@@ -5,16 +5,19 @@ import type { AttemptLog } from './attempt-log.ts';
 import { Backlog } from './backlog.ts';
 import { ChunkLoader } from './chunk-loader.ts';
 import type { ChunkWork } from './chunk-work.ts';
+import { Decisions } from './decisions.ts';
 import type { DeliveryControl } from './delivery-control.ts';
 import { type DeliveryCounts, noDeliveries } from './delivery-counts.ts';
 import type { DeliveryStore } from './delivery-store.ts';
 import { finishBatches } from './finish-batches.ts';
 import type { FlushRest } from './flush-of.ts';
+import { type HeldAs, HeldBatches } from './held-batches.ts';
 import type { Hint } from './hint.ts';
 import type { Lane } from './lane.ts';
 import { Loop } from './loop.ts';
-import { OutcomeBuffer } from './outcome-buffer.ts';
+import { OutcomeBuffer, type Recorded } from './outcome-buffer.ts';
 import { Ownership } from './ownership.ts';
+import type { PendingChunk } from './pending-chunk.ts';
 import { PendingReader } from './pending-reader.ts';
 import { RouteRunner } from './route-runner.ts';
 import type { Tenure } from './tenure.ts';
@@ -67,6 +70,9 @@ const flushesMaxDefault = 4;
 /** How often ownership looks around: a shard handed over is idle for two such turns at most. */
 const ownershipEveryMs = 200;
 const readEveryMs = 250;
+/** A pause, a cancellation and a decision take effect within a second: these, and what is under way. */
+const holdEveryMs = 250;
+const decideEveryMs = 250;
 const tidyEveryMs = 1_000;
 /** While stopping, how often it is tried whether a shard has come to rest. */
 const stopEveryMs = 20;
@@ -84,6 +90,8 @@ export class DeliveryWorker {
   readonly #reader: PendingReader;
   readonly #loader: ChunkLoader;
   readonly #outcomes: OutcomeBuffer;
+  readonly #held: HeldBatches;
+  readonly #decisions: Decisions;
   readonly #runners = new Map<number, RouteRunner>();
   readonly #counts = noDeliveries();
   readonly #aborting = new AbortController();
@@ -115,6 +123,13 @@ export class DeliveryWorker {
       weightOf: (accountId) => control.accountById(accountId)?.weight ?? 1,
       onDue: (lane) => this.#loader.want(lane),
       onWoken: (chunk, messages) => this.#offer(chunk.work!, messages),
+      heldAs: (batch) => this.#held.heldAs(batch),
+      onCanceled: (chunk) => this.#decisions.cancel(chunk),
+    });
+    this.#held = new HeldBatches({
+      store,
+      onHeld: (batches) => this.#onHeld(batches),
+      onReleased: () => this.#reader.readAllSoon(),
     });
     this.#reader = new PendingReader({
       store,
@@ -129,6 +144,7 @@ export class DeliveryWorker {
       readyWanted: (lane) => this.#runnerOf(lane).readyWanted,
       isStuck: (lane) => this.#runnerOf(lane).stuck,
       dropStored: (chunk) => this.#backlog.dropStored(chunk),
+      onInterrupted: (routeId) => control.routeById(routeId)?.onUncertain ?? 'hold',
       onLoaded: (work) => this.#onLoaded(work),
       onError,
     });
@@ -142,6 +158,18 @@ export class DeliveryWorker {
       onRoom: () => this.#pumpAll(),
       onError,
     });
+    this.#decisions = new Decisions({
+      store,
+      clock,
+      backlog: this.#backlog,
+      loader: this.#loader,
+      outcomes: this.#outcomes,
+      counts: this.#counts,
+      tenures: () => this.#ownership.tenures,
+      databaseNowMs: (ms) => ms + this.#databaseAheadMs,
+      onReady: (work, messages) => this.#onReady(work, messages),
+      onForgotten: () => this.#reader.readAllSoon(),
+    });
   }
 
   /** Returns at once; shards are claimed and messages sent from now on. */
@@ -152,6 +180,9 @@ export class DeliveryWorker {
     const loop = (everyMs: number, runOnce: () => unknown) => new Loop({ everyMs, clock, onError, runOnce });
     this.#loops = [
       loop(ownershipEveryMs, () => this.#ownership.runOnce()),
+      // First, so that nothing of a paused batch is sent that was paused before this worker began.
+      loop(holdEveryMs, () => this.#held.runOnce()),
+      loop(decideEveryMs, () => this.#decisions.runOnce()),
       loop(readEveryMs, () => this.#reader.runOnce()),
       loop(tidyEveryMs, () => this.#backlog.forgetLeft()),
       loop(tidyEveryMs, () => finishBatches(store, this.#ownership.heldShards())),
@@ -264,8 +295,47 @@ export class DeliveryWorker {
 
   #onLoaded(work: ChunkWork): void {
     this.#backlog.wakeWork(work);
+    if (work.interrupted > 0) {
+      this.#counts.uncertain += work.interrupted;
+      this.#outcomes.add(work, work.interrupted);
+    }
+    const { batch } = work.chunk;
+    const held = batch === null ? undefined : this.#held.heldAs(batch);
+    if (held === 'paused') work.park();
+    if (held === 'canceled') this.#decisions.cancelLoaded(work);
     if (work.resting) this.#outcomes.add(work, 0);
     else this.#offer(work, work.ready);
+  }
+
+  #onReady(work: ChunkWork, messages: number): void {
+    if (messages > 0) this.#offer(work, messages);
+    else if (work.offered) work.chunk.lane.ready += messages;
+  }
+
+  /** What is in memory of these batches stays, or is canceled. */
+  #onHeld(batches: ReadonlyMap<string, HeldAs>): void {
+    for (const tenure of this.#ownership.tenures.values()) {
+      for (const chunk of tenure.chunks.values()) {
+        const held = chunk.batch === null ? undefined : batches.get(chunk.batch);
+        if (held !== undefined && tenure.state === 'held') this.#hold(chunk, held);
+      }
+    }
+    // What is due too late to be in memory is canceled as well.
+    if ([...batches.values()].includes('canceled')) this.#reader.readAllSoon();
+  }
+
+  #hold(chunk: PendingChunk, held: HeldAs): void {
+    const { work, place, lane } = chunk;
+    if (place === 'waiting' || place === 'due') {
+      if (held === 'paused') this.#backlog.forget(chunk);
+      else this.#decisions.cancel(chunk);
+    } else if (work !== undefined && !work.closed && held === 'canceled') {
+      this.#decisions.cancelLoaded(work);
+    } else if (work !== undefined && !work.closed && !work.parked) {
+      const lost = work.park();
+      if (work.offered) lane.ready -= lost;
+      if (work.resting) this.#outcomes.add(work, 0);
+    }
   }
 
   #offer(work: ChunkWork, messages: number): void {
@@ -283,6 +353,7 @@ export class DeliveryWorker {
     const { chunk } = work;
     this.#loader.release(work);
     if (finished) this.#backlog.leave(chunk);
+    else if (chunk.batch !== null && this.#held.heldAs(chunk.batch) === 'paused') this.#backlog.forget(chunk);
     else this.#backlog.wait(chunk, remaining, dueAtMs);
     this.#loader.want(chunk.lane);
   }
@@ -314,9 +385,12 @@ export class DeliveryWorker {
       isStopping: () => this.#stopping,
       mayBegin: (nowMs: number) =>
         !this.#stopping && nowMs < this.#ownership.deadlineMs && !this.#outcomes.full,
+      mayLeave: (nowMs: number) => !this.#stopping && nowMs < this.#ownership.deadlineMs,
       databaseNowMs: (ms: number) => ms + this.#databaseAheadMs,
       share: () => this.#ownership.tenures.size / (this.#settings.shards ?? limits.shards),
       onRecorded: (work: ChunkWork, messages: number) => this.#onRecorded(work, messages),
+      onMarked: (work: ChunkWork, messages: number, recorded: Recorded) =>
+        this.#outcomes.addUrgent(work, messages, recorded),
       onTaken: (lane: Lane) => this.#loader.want(lane),
     };
     const route = control.routeById(routeId);

@@ -3,10 +3,12 @@ import { type StateNumber, stateNumber } from '../message/state.ts';
 import type {
   OutcomeFlush,
   OutcomeInsert,
+  PendingRenewal,
   PendingUpdate,
   ProgressDelta,
 } from '../store/delivery/record-outcomes.ts';
-import type { ChunkWork, OutcomeGroup } from './chunk-work.ts';
+import type { ChunkWork } from './chunk-work.ts';
+import type { OutcomeGroup } from './outcome-groups.ts';
 import type { Tenure } from './tenure.ts';
 
 /** A chunk on which nothing can be done for now. */
@@ -20,8 +22,8 @@ export interface FlushRest {
 
 export interface PreparedFlush {
   flush: OutcomeFlush;
-  /** Outcomes in it. */
-  messages: number;
+  /** What its outcomes weighed in the buffer. */
+  weight: number;
   rests: FlushRest[];
 }
 
@@ -31,27 +33,36 @@ export function flushOf(tenure: Tenure, works: readonly ChunkWork[], nowMs: numb
   const progress = new Map<string, ProgressDelta>();
   const finished: string[] = [];
   const waiting: PendingUpdate[] = [];
+  const renewed: PendingRenewal[] = [];
+  const answered: string[] = [];
   const rests: FlushRest[] = [];
-  let messages = 0;
+  let weight = 0;
   for (const work of works) {
     work.dirty = false;
     for (const group of work.takeGroups()) {
       outcomes.push(outcomeRow({ work, group, seq: tenure.nextSeq(), nowMs }));
       count(progress, work.chunk.batch, group);
-      messages += group.offsets.length;
     }
+    weight += work.unrecorded;
+    work.unrecorded = 0;
+    answered.push(...work.answered.splice(0));
     if (!work.resting) continue;
-    const rest = restOf(work);
+    const rest = restOf(work, nowMs);
     rests.push(rest);
     work.closed = true;
     if (rest.finished) finished.push(work.chunk.id);
+    else if (work.parked) renewed.push(renewalOf(rest, nowMs));
     else waiting.push({ chunkId: work.chunk.id, remaining: rest.remaining!, dueInMs: rest.dueAtMs - nowMs });
   }
   // In order of key, so that two transactions never wait for each other.
   const deltas = [...progress.values()].filter(({ delta }) => delta !== 0);
   deltas.sort((a, b) => (a.batch < b.batch ? -1 : a.batch > b.batch ? 1 : a.state - b.state));
   const { shard, epoch } = tenure;
-  return { flush: { shard, epoch, outcomes, progress: deltas, finished, waiting }, messages, rests };
+  return {
+    flush: { shard, epoch, outcomes, progress: deltas, finished, waiting, renewed, answered },
+    weight,
+    rests,
+  };
 }
 
 function outcomeRow(of: { work: ChunkWork; group: OutcomeGroup; seq: string; nowMs: number }): OutcomeInsert {
@@ -89,7 +100,7 @@ function inOrder(group: OutcomeGroup): Pick<OutcomeGroup, 'offsets' | 'details' 
 /** `queued` has no counter, it is what is left; a message that leaves `retrying` is counted out of it. */
 function count(progress: Map<string, ProgressDelta>, batch: string | null, group: OutcomeGroup): void {
   if (batch === null) return;
-  raise(progress, batch, group.state, group.offsets.length);
+  if (group.state !== stateNumber.queued) raise(progress, batch, group.state, group.offsets.length);
   if (group.prior !== stateNumber.queued) {
     raise(progress, batch, group.prior as StateNumber, -group.offsets.length);
   }
@@ -102,10 +113,17 @@ function raise(progress: Map<string, ProgressDelta>, batch: string, state: State
   else progress.set(key, { batch, state, delta });
 }
 
-function restOf(work: ChunkWork): FlushRest {
+function restOf(work: ChunkWork, nowMs: number): FlushRest {
   if (work.unsettled === 0) {
     return { work, finished: true, remaining: null, dueAtMs: Number.POSITIVE_INFINITY };
   }
-  const remaining = bitmapOf(work.chunk.count, work.waitingOffsets());
-  return { work, finished: false, remaining, dueAtMs: work.nextDueAtMs };
+  const offsets = work.parked ? work.unsettledOffsets() : work.waitingOffsets();
+  const dueAtMs = work.unsettled > work.waitingMessages ? nowMs : work.nextDueAtMs;
+  return { work, finished: false, remaining: bitmapOf(work.chunk.count, offsets), dueAtMs };
+}
+
+/** A chunk that was decided on may be pending no more, so that its whole row is told. */
+function renewalOf({ work, remaining, dueAtMs }: FlushRest, nowMs: number): PendingRenewal {
+  const { id: chunkId, batch, count, lane } = work.chunk;
+  return { chunkId, batch, count, ...lane.key, remaining: remaining!, dueInMs: dueAtMs - nowMs };
 }

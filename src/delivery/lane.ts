@@ -43,11 +43,11 @@ export class Lane {
     (chunk.remaining === null ? this.#due : this.#retries).push(chunk);
   }
 
-  /** The next key to load. Keys of a shard that was lost or is being left are dropped on the way. */
+  /** The next key to load. Keys that have left the queue otherwise, or whose shard was lost, are dropped on the way. */
   shiftDue(): PendingChunk | undefined {
     for (const queue of [this.#retries, this.#due]) {
       for (let chunk = queue.shift(); chunk; chunk = queue.shift()) {
-        if (chunk.tenure.state === 'held') return chunk;
+        if (chunk.place === 'due' && isKnown(chunk) && chunk.tenure.state === 'held') return chunk;
       }
     }
     return undefined;
@@ -77,4 +77,9 @@ export class Lane {
       this.#loaded.shift();
     }
   }
+}
+
+/** False for the key of a chunk that was forgotten, whether or not it was taken in again since. */
+export function isKnown(chunk: PendingChunk): boolean {
+  return chunk.tenure.chunks.get(chunk.id) === chunk;
 }

@@ -21,8 +21,13 @@ export interface OutcomeBufferSettings {
   onError: (error: unknown) => void;
 }
 
+/** Told whether what was added was recorded; it was not when the shard was lost. */
+export type Recorded = (recorded: boolean) => void;
+
 /** Outcomes that may wait to be recorded before sends stop: at 100,000 a second, half a second of a slow database. */
 export const unrecordedMax = 50_000;
+/** How long outcomes that somebody waits for wait for others. */
+const urgentMs = 2;
 /** Wait after a flush that failed, doubled up to the maximum. */
 const retryMs = { min: 50, max: 2_000 };
 
@@ -30,6 +35,7 @@ const retryMs = { min: 50, max: 2_000 };
 interface ShardOutcomes {
   tenure: Tenure;
   works: ChunkWork[];
+  waiters: Recorded[];
   flushing: boolean;
 }
 
@@ -44,6 +50,7 @@ export class OutcomeBuffer {
   /** Shards with something to record: those that wait for the timer, and those whose time has come. */
   #collecting = new Set<ShardOutcomes>();
   #due = new Set<ShardOutcomes>();
+  #urgent = new Set<ShardOutcomes>();
   #running = 0;
   #unrecorded = 0;
   #wasFull = false;
@@ -62,21 +69,27 @@ export class OutcomeBuffer {
     return this.#unrecorded;
   }
 
-  /** `messages` outcomes were recorded in `work`, or it came to rest without any. */
-  add(work: ChunkWork, messages: number): void {
+  /** Outcomes that weigh so many messages were recorded in `work`, or it came to rest without any. */
+  add(work: ChunkWork, weight: number): void {
     const { tenure } = work.chunk;
-    tenure.unrecorded += messages;
-    this.#unrecorded += messages;
+    work.unrecorded += weight;
+    tenure.unrecorded += weight;
+    this.#unrecorded += weight;
     this.#wasFull ||= this.full;
     if (work.dirty) return;
     work.dirty = true;
-    let shard = this.#shards.get(tenure);
-    if (shard === undefined) {
-      shard = { tenure, works: [], flushing: false };
-      this.#shards.set(tenure, shard);
-    }
+    const shard = this.#shardOf(tenure);
     shard.works.push(work);
     if (!shard.flushing) this.#collect(shard);
+  }
+
+  /** The same, soon, and with word of it. */
+  addUrgent(work: ChunkWork, weight: number, recorded: Recorded): void {
+    this.add(work, weight);
+    const shard = this.#shardOf(work.chunk.tenure);
+    shard.waiters.push(recorded);
+    if (this.#urgent.size === 0) this.#settings.clock.after(urgentMs, () => this.#fireUrgent());
+    this.#urgent.add(shard);
   }
 
   /** Records everything now; resolves when nothing is left, by being recorded or by being lost. */
@@ -90,16 +103,21 @@ export class OutcomeBuffer {
   drop(tenure: Tenure): void {
     const shard = this.#shards.get(tenure);
     if (shard === undefined) return;
-    for (const work of shard.works) {
-      this.#forget(
-        tenure,
-        work.takeGroups().reduce((sum, group) => sum + group.offsets.length, 0),
-      );
-    }
+    for (const work of shard.works) this.#forget(tenure, work.unrecorded);
     shard.works = [];
+    tell(shard.waiters.splice(0), false);
     this.#collecting.delete(shard);
     this.#due.delete(shard);
     if (!shard.flushing) this.#remove(shard);
+  }
+
+  #shardOf(tenure: Tenure): ShardOutcomes {
+    let shard = this.#shards.get(tenure);
+    if (shard === undefined) {
+      shard = { tenure, works: [], waiters: [], flushing: false };
+      this.#shards.set(tenure, shard);
+    }
+    return shard;
   }
 
   #collect(shard: ShardOutcomes): void {
@@ -117,6 +135,16 @@ export class OutcomeBuffer {
     this.#startDue();
   }
 
+  #fireUrgent(): void {
+    for (const shard of this.#urgent) {
+      // One that is being recorded right now collects what came since; it follows at once.
+      if (shard.flushing || !this.#collecting.delete(shard)) continue;
+      this.#due.add(shard);
+    }
+    this.#urgent.clear();
+    this.#startDue();
+  }
+
   #startDue(): void {
     for (const shard of this.#due) {
       if (this.#running >= this.#settings.flushesMax) break;
@@ -128,17 +156,20 @@ export class OutcomeBuffer {
   async #record(shard: ShardOutcomes): Promise<void> {
     const { tenure } = shard;
     const works = shard.works;
+    const waiters = shard.waiters.splice(0);
     shard.works = [];
     shard.flushing = true;
     this.#running++;
-    const { flush, messages, rests } = flushOf(tenure, works, this.#settings.clock.monotonicMs());
+    const { flush, weight, rests } = flushOf(tenure, works, this.#settings.clock.monotonicMs());
     const recorded = await this.#recordUntilLost(tenure, flush);
     this.#running--;
     shard.flushing = false;
-    this.#forget(tenure, messages);
+    this.#forget(tenure, weight);
+    tell(waiters, recorded);
     if (recorded) for (const rest of rests) this.#settings.onRest(rest);
     else if (tenure.state !== 'ended') this.#settings.onFenced(tenure);
-    if (shard.works.length > 0) this.#collect(shard);
+    if (shard.waiters.length > 0) this.#due.add(shard);
+    else if (shard.works.length > 0) this.#collect(shard);
     else this.#remove(shard);
     this.#startDue();
     if (this.#wasFull && !this.full) {
@@ -163,9 +194,9 @@ export class OutcomeBuffer {
     return false;
   }
 
-  #forget(tenure: Tenure, messages: number): void {
-    tenure.unrecorded -= messages;
-    this.#unrecorded -= messages;
+  #forget(tenure: Tenure, weight: number): void {
+    tenure.unrecorded -= weight;
+    this.#unrecorded -= weight;
   }
 
   #remove(shard: ShardOutcomes): void {
@@ -175,11 +206,15 @@ export class OutcomeBuffer {
   }
 }
 
+function tell(waiters: Recorded[], recorded: boolean): void {
+  for (const waiter of waiters) waiter(recorded);
+}
+
 /** Ages and due times are told from the moment of the statement. */
 function delay(flush: OutcomeFlush, ms: number): void {
   for (const row of flush.outcomes) {
     row.agoMs += ms;
     if (row.dueInMs !== null) row.dueInMs -= ms;
   }
-  for (const row of flush.waiting) row.dueInMs -= ms;
+  for (const row of [...flush.waiting, ...flush.renewed]) row.dueInMs -= ms;
 }

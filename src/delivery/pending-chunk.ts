@@ -5,7 +5,8 @@ import type { Tenure } from './tenure.ts';
 
 /**
  * An unfinished chunk whose key is in memory. It is `waiting` for its time, `due` in its lane's queue,
- * `loading`, or `loaded`: only then are its messages in memory.
+ * `loading`, or `loaded`: only then are its messages in memory. While something is decided on it, it is
+ * `deciding`; it has no part in its lane's turns then.
  */
 export interface PendingChunk {
   readonly id: string;
@@ -13,7 +14,7 @@ export interface PendingChunk {
   readonly lane: Lane;
   readonly batch: string | null;
   readonly count: number;
-  place: 'waiting' | 'due' | 'loading' | 'loaded';
+  place: 'waiting' | 'due' | 'loading' | 'loaded' | 'deciding';
   /** Offsets still to do, null for all. */
   remaining: Bitmap | null;
   /** On the monotonic clock. */

@@ -53,6 +53,11 @@ export class RouteGate {
     return { beganAtMs: nowMs, messages };
   }
 
+  /** Nothing left after all. */
+  giveBack(_permit: Permit, _nowMs: number): void {
+    this.#pace.end();
+  }
+
   /** It was answered. */
   end(_permit: Permit, _answers: readonly Answer[], _nowMs: number): void {
     this.#pace.end();

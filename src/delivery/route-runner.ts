@@ -4,9 +4,11 @@ import { unixMsOf } from '../message/id.ts';
 import type { Route } from '../message/route.ts';
 import { stateNumber } from '../message/state.ts';
 import { type AttemptLog, answerKinds } from './attempt-log.ts';
-import type { ChunkWork, MessageOutcome } from './chunk-work.ts';
+import type { ChunkWork } from './chunk-work.ts';
 import type { DeliveryCounts } from './delivery-counts.ts';
 import type { Lane } from './lane.ts';
+import { markSlice, notSent, type SliceMarks } from './mark-slice.ts';
+import type { MessageOutcome } from './outcome-groups.ts';
 import type { PaceLimits } from './pace.ts';
 import { type Permit, RouteGate } from './route-gate.ts';
 import { type Slice, takeSlice } from './slice.ts';
@@ -14,7 +16,7 @@ import { TurnOrder } from './turn-order.ts';
 import { verdict } from './verdict.ts';
 
 /** What all routes of a worker have in common. */
-export interface RouteContext {
+export interface RouteContext extends SliceMarks {
   clock: Clock;
   random: () => number;
   connectors: ReadonlyMap<string, Connector>;
@@ -137,10 +139,9 @@ export class RouteRunner {
     return takeSlice(lane, {
       messagesMax,
       nowMs,
-      expiresAtMs: (work) => unixMsOf(work.chunk.id) + expireAfterMs - aheadMs,
+      expiresAtMs: (work, offset) => openedAtMs(work, offset) + expireAfterMs - aheadMs,
       onOutcome: (work, offset, outcome) => {
-        work.record(offset, outcome);
-        this.#count(outcome);
+        this.#count(work.record(offset, outcome));
         this.#context.onRecorded(work, 1);
       },
       onFault: onError,
@@ -148,11 +149,27 @@ export class RouteRunner {
   }
 
   #send(sender: Sender, slice: Slice, nowMs: number): void {
-    const { counts, signal } = this.#context;
     for (const work of slice.works) work.chunk.tenure.inFlight++;
+    const permit = this.#gate.begin(slice.messages.length, nowMs);
+    if (this.#route?.onUncertain !== 'hold') {
+      this.#leave(sender, slice, permit);
+      return;
+    }
+    markSlice(slice, this.#context, (marked) => {
+      permit.beganAtMs = this.#context.clock.monotonicMs();
+      if (marked.messages.length > 0) {
+        this.#leave(sender, marked, permit);
+        return;
+      }
+      this.#gate.giveBack(permit, permit.beganAtMs);
+      this.pump();
+    });
+  }
+
+  #leave(sender: Sender, slice: Slice, permit: Permit): void {
+    const { counts, signal } = this.#context;
     counts.requests++;
     counts.attempts += slice.messages.length;
-    const permit = this.#gate.begin(slice.messages.length, nowMs);
     sender.send(slice.messages, signal).then(
       (answers) => this.#settle(slice, answers, permit),
       // A sender never rejects; one that does has told nothing.
@@ -184,15 +201,22 @@ export class RouteRunner {
     const { databaseNowMs, random, isStopping } = this.#context;
     const { attempt } = slice.messages[index]!;
     const work = slice.works[index]!;
-    if (work.chunk.tenure.state === 'ended' || (answer.kind === 'retry' && isStopping())) {
-      work.giveBack();
+    const offset = slice.offsets[index]!;
+    const { retry: policy, onUncertain } = this.#route!;
+    const unsent = answer.kind === 'retry' && isStopping();
+    if (work.chunk.tenure.state === 'ended' || (unsent && onUncertain === 'resend')) {
+      work.giveBack(offset);
       return false;
     }
-    const policy = this.#route!.retry;
-    const expiresAtMs = () => unixMsOf(work.chunk.id) + policy.expireAfterMs - databaseNowMs(nowMs) + nowMs;
-    const outcome = verdict(answer, { attempt, policy, nowMs, expiresAtMs, random });
-    work.record(slice.offsets[index]!, outcome);
-    this.#count(outcome);
+    if (unsent) {
+      // It was marked as in flight, which the next owner would take for an uncertain send.
+      work.record(offset, notSent(attempt, nowMs));
+      return true;
+    }
+    const expiresAtMs = () => openedAtMs(work, offset) + policy.expireAfterMs - databaseNowMs(nowMs) + nowMs;
+    const attemptsBefore = work.attemptsBeforeAt(offset);
+    const at = { attempt, attemptsBefore, policy, onUncertain, nowMs, expiresAtMs, random };
+    this.#count(work.record(offset, verdict(answer, at)));
     return true;
   }
 
@@ -213,6 +237,8 @@ export class RouteRunner {
     if (outcome.state === stateNumber.sent) counts.sent++;
     else if (outcome.state === stateNumber.retrying) counts.retried++;
     else if (outcome.state === stateNumber.expired) counts.expired++;
+    else if (outcome.state === stateNumber.canceled) counts.canceled++;
+    else if (outcome.state === stateNumber.uncertain) counts.uncertain++;
     else counts.failed++;
   }
 
@@ -240,3 +266,9 @@ const unanswered: Answer = {
   kind: 'uncertain',
   error: { code: 'internal_unanswered', detail: 'The connector gave no answer for this message' },
 };
+
+/** What expiry counts from, in Unix milliseconds of the database: the message's creation, or its last replay. */
+function openedAtMs(work: ChunkWork, offset: number | undefined): number {
+  const replayedAtMs = offset === undefined ? 0 : work.replayedAtMs(offset);
+  return replayedAtMs > 0 ? replayedAtMs : unixMsOf(work.chunk.id);
+}

@@ -1,7 +1,8 @@
 import type { OutgoingMessage } from '../connectors/connector.ts';
 import { stateNumber } from '../message/state.ts';
-import type { ChunkWork, MessageOutcome } from './chunk-work.ts';
+import type { ChunkWork } from './chunk-work.ts';
 import type { Lane } from './lane.ts';
+import type { MessageOutcome } from './outcome-groups.ts';
 
 /** Messages of one lane that leave in one request. Three lists side by side: `messages[i]` is at `offsets[i]` of `works[i]`. */
 export interface Slice {
@@ -13,8 +14,8 @@ export interface Slice {
 export interface TakeSliceSettings {
   messagesMax: number;
   nowMs: number;
-  /** When messages of this chunk expire, on the monotonic clock. */
-  expiresAtMs: (work: ChunkWork) => number;
+  /** When the messages of a chunk expire, or one of them that was replayed, on the monotonic clock. */
+  expiresAtMs: (work: ChunkWork, offset?: number) => number;
   /** A message came to its end without being sent. */
   onOutcome: (work: ChunkWork, offset: number, outcome: MessageOutcome) => void;
   /** Handling a stored message threw. */
@@ -38,7 +39,9 @@ export function takeSlice(lane: Lane, settings: TakeSliceSettings): Slice {
     }
     const offset = work.take();
     lane.ready--;
-    if (expired) settings.onOutcome(work, offset, expiredBeforeSend(work.attemptsAt(offset), settings.nowMs));
+    const late =
+      work.replayedAtMs(offset) > 0 ? settings.expiresAtMs(work, offset) <= settings.nowMs : expired;
+    if (late) settings.onOutcome(work, offset, expiredBeforeSend(work.attemptsAt(offset), settings.nowMs));
     else add(slice, { work, offset, settings });
   }
   return slice;
@@ -49,7 +52,7 @@ function add(slice: Slice, of: { work: ChunkWork; offset: number; settings: Take
   const id = work.idAt(offset);
   const attempt = work.attemptsAt(offset) + 1;
   try {
-    slice.messages.push({ id, key: id, attempt, fields: work.fieldsAt(offset) });
+    slice.messages.push({ id, key: work.keyAt(offset), attempt, fields: work.fieldsAt(offset) });
   } catch (error) {
     settings.onFault(error);
     settings.onOutcome(work, offset, unhandled(work.attemptsAt(offset), settings.nowMs));

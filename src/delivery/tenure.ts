@@ -17,9 +17,11 @@ export class Tenure {
   readonly chunks = new Map<string, PendingChunk>();
   /** Chunks that left memory, and when: what a stale read or a late hint must not bring back. */
   readonly left = new Map<string, number>();
+  /** Requests of the inbox that are being answered, or were a moment ago: `null`, or when that was recorded. */
+  readonly decisions = new Map<string, number | null>();
   /** Messages handed to a sender that has not answered. */
   inFlight = 0;
-  /** Outcomes that are not recorded yet. */
+  /** What outcomes that are not recorded yet weigh. */
   unrecorded = 0;
   #counter = 0;
 

@@ -2,14 +2,16 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Answer } from '../connectors/connector.ts';
 import { stateNumber } from '../message/state.ts';
-import { verdict } from './verdict.ts';
+import { type VerdictSettings, verdict } from './verdict.ts';
 
 const policy = { attemptsMax: 5, backoffMinMs: 100, backoffMaxMs: 10_000, expireAfterMs: 60_000 };
 const error = { code: 'provider_error', detail: 'it broke' };
 
-function judge(answer: Answer, more: { attempt?: number; random?: () => number } = {}) {
+function judge(answer: Answer, more: Partial<VerdictSettings> = {}) {
   return verdict(answer, {
     attempt: 1,
+    attemptsBefore: 0,
+    onUncertain: 'resend',
     policy,
     nowMs: 1_000,
     expiresAtMs: () => 61_000,
@@ -69,4 +71,16 @@ test('text that PostgreSQL cannot hold is left out, and long text is cut', () =>
   expect(outcome.error?.code.length).toBe(100);
   expect(outcome.error?.detail).toMatch(/^abc+$/);
   expect(outcome.error?.detail.length).toBeLessThanOrEqual(500);
+});
+
+test('an uncertain send is held where the route says so, and nothing else is', () => {
+  const held = judge({ kind: 'uncertain', error }, { onUncertain: 'hold' });
+  expect(held).toMatchObject({ state: stateNumber.uncertain, error });
+  expect(judge({ kind: 'retry', error }, { onUncertain: 'hold' }).state).toBe(stateNumber.retrying);
+});
+
+test('attempts of before a replay are not held against a message', () => {
+  const replayed = { attempt: 9, attemptsBefore: 5 };
+  expect(judge({ kind: 'retry', error }, replayed).state).toBe(stateNumber.retrying);
+  expect(judge({ kind: 'retry', error }, { ...replayed, attempt: 10 }).state).toBe(stateNumber.failed);
 });

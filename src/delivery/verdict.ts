@@ -1,13 +1,16 @@
 import type { Answer, SendError } from '../connectors/connector.ts';
 import { backoff } from '../lib/backoff.ts';
-import type { RetryPolicy } from '../message/route.ts';
+import type { OnUncertain, RetryPolicy } from '../message/route.ts';
 import { stateNumber } from '../message/state.ts';
-import type { MessageOutcome } from './chunk-work.ts';
+import type { MessageOutcome } from './outcome-groups.ts';
 
 export interface VerdictSettings {
   /** The attempt that was answered, 1 for the first. */
   attempt: number;
+  /** Of them, those before the last replay: they are not held against the message. */
+  attemptsBefore: number;
   policy: RetryPolicy;
+  onUncertain: OnUncertain;
   /** Both on the monotonic clock. */
   nowMs: number;
   expiresAtMs: () => number;
@@ -18,24 +21,28 @@ export interface VerdictSettings {
 const retryAfterStepMs = 100;
 
 /**
- * What an answer makes of a message under the policy `resend`: taken or refused for good, it is final;
- * anything else is tried again, until the attempts or the time are used up.
+ * What an answer makes of a message: taken or refused for good, it is final; so is an uncertain one under the
+ * policy `hold`. Anything else is tried again, until the attempts or the time are used up.
  */
 export function verdict(answer: Answer, settings: VerdictSettings): MessageOutcome {
-  const { attempt, policy, nowMs } = settings;
+  const { attempt, attemptsBefore, policy, nowMs } = settings;
   if (answer.kind === 'sent') {
     const sent: MessageOutcome = { state: stateNumber.sent, attempt, atMs: nowMs };
     if (answer.providerRef !== undefined) sent.providerRef = bounded(answer.providerRef, refLengthMax);
     return sent;
   }
   const error = boundedError(answer.error);
-  if (answer.kind === 'rejected' || attempt >= policy.attemptsMax) {
+  if (answer.kind === 'uncertain' && settings.onUncertain === 'hold') {
+    return { state: stateNumber.uncertain, attempt, atMs: nowMs, error };
+  }
+  const tries = attempt - attemptsBefore;
+  if (answer.kind === 'rejected' || tries >= policy.attemptsMax) {
     return { state: stateNumber.failed, attempt, atMs: nowMs, error };
   }
   const retryAfterMs = answer.kind === 'retry' ? (answer.retryAfterMs ?? 0) : 0;
   const notBeforeMs = retryAfterMs > 0 ? nowMs + retryAfterMs : 0;
   const waitMs = backoff({
-    attempt,
+    attempt: tries,
     minMs: policy.backoffMinMs,
     maxMs: policy.backoffMaxMs,
     random: settings.random,

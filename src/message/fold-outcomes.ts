@@ -32,6 +32,21 @@ export interface FoldedOutcomes {
   row: Int32Array;
   /** The last row that names provider references and holds the message, or -1. */
   refRow: Int32Array;
+  /** Where messages were replayed; undefined while none was. */
+  replayed?: Replayed;
+}
+
+/**
+ * What a replay changes of a message that had come to an end. Arrays are indexed by offset.
+ * A replay is an outcome `queued`: it leaves the attempts as they are, and counts them from there.
+ */
+export interface Replayed {
+  /** Replays of a message that was not `uncertain`: the provider must take each for another message. */
+  renewals: Uint16Array;
+  /** Attempts that were made before the last replay. */
+  attemptsBefore: Uint16Array;
+  /** When the last replay was, in Unix milliseconds; 0 for a message without one. */
+  atMs: Float64Array;
 }
 
 export interface MessageError {
@@ -94,8 +109,32 @@ export function timelineOf(rows: readonly OutcomeRow[], offset: number): Timelin
     });
 }
 
+/** The key by which the provider tells a message from another: its id, followed by the number of renewals. */
+export function providerKeyOf(id: string, renewals: number): string {
+  return renewals === 0 ? id : `${id}.${renewals}`;
+}
+
+export function noReplays(count: number): Replayed {
+  return {
+    renewals: new Uint16Array(count),
+    attemptsBefore: new Uint16Array(count),
+    atMs: new Float64Array(count),
+  };
+}
+
+function foldReplay(folded: FoldedOutcomes, row: OutcomeRow): void {
+  folded.replayed ??= noReplays(folded.state.length);
+  const { renewals, attemptsBefore, atMs } = folded.replayed;
+  eachOffset(row.offsets, folded.state.length, (offset) => {
+    if (folded.state[offset] !== stateNumber.uncertain) renewals[offset]!++;
+    attemptsBefore[offset] = row.attempt;
+    atMs[offset] = row.at.getTime();
+  });
+}
+
 function foldRow(folded: FoldedOutcomes, row: OutcomeRow, index: number): void {
   const { state, attempt, row: decided, refRow } = folded;
+  if (row.state === stateNumber.queued) foldReplay(folded, row);
   const refs = row.providerRefs;
   if (row.offsets === null) {
     state.fill(row.state);

@@ -59,6 +59,8 @@ async function flushOfChunk(): Promise<OutcomeFlush & { batch: string; chunkId: 
     ],
     finished: [],
     waiting: [{ chunkId, remaining: bitmapOf(10, [3, 4, 5, 6, 7, 8]), dueInMs: 2_000 }],
+    renewed: [],
+    answered: [],
   };
 }
 
@@ -101,6 +103,8 @@ test('messages without a batch are recorded behind the same fence, and once', as
     progress: [],
     finished: chunkIds,
     waiting: [],
+    renewed: [],
+    answered: [],
   };
   expect(await recordOutcomes(database, { ...flush, epoch: 2 })).toBe(false);
   expect(await loadOutcomes(database, { ids: chunkIds })).toEqual([]);
@@ -158,6 +162,8 @@ test('many rows go in one transaction, however many there are', async () => {
     progress: [{ batch, state: stateNumber.sent, delta: 154 }],
     finished: chunkIds.slice(0, 50),
     waiting: chunkIds.slice(50).map((chunkId) => ({ chunkId, remaining: bitmapOf(2, [1]), dueInMs: 60_000 })),
+    renewed: [],
+    answered: [],
   };
   expect(await recordOutcomes(database, flush)).toBe(true);
   expect(await recordOutcomes(database, flush)).toBe(true);

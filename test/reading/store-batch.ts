@@ -120,5 +120,7 @@ export async function recordOutcome(
     progress: [{ batch, state, delta: count }],
     finished: final && !offsets ? [chunk.id] : [],
     waiting: [],
+    renewed: [],
+    answered: [],
   });
 }

@@ -2,7 +2,9 @@ import type { Database } from '../database.ts';
 import { beatWorker } from './beat-worker.ts';
 import { claimShards, readFreeShards, readOwnedShards, releaseShards } from './claim-shards.ts';
 import { finishBatch, readFinishedBatches } from './finish-batches.ts';
-import { loadBatchDefaults, loadChunks, loadOutcomes } from './load-chunks.ts';
+import { loadBatchDefaults, loadChunkKeys, loadChunks, loadOutcomes } from './load-chunks.ts';
+import { readHeldBatches } from './read-held-batches.ts';
+import { readInbox } from './read-inbox.ts';
 import { readOwners } from './read-owners.ts';
 import { readPendingAfter, readPendingOfLane, readRecentPending } from './read-pending.ts';
 import { readReleasedBatches } from './read-released-batches.ts';
@@ -27,8 +29,11 @@ export function deliveryStatements(database: Database) {
     readPendingOfLane: bind(database, readPendingOfLane),
     readReleasedBatches: bind(database, readReleasedBatches),
     loadChunks: bind(database, loadChunks),
+    loadChunkKeys: bind(database, loadChunkKeys),
     loadOutcomes: bind(database, loadOutcomes),
     loadBatchDefaults: bind(database, loadBatchDefaults),
+    readInbox: bind(database, readInbox),
+    readHeldBatches: () => readHeldBatches(database),
     recordOutcomes: bind(database, recordOutcomes),
     readFinishedBatches: bind(database, readFinishedBatches),
     finishBatch: bind(database, finishBatch),

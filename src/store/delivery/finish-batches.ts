@@ -17,6 +17,7 @@ const readStatement = {
     WHERE batch.done_at IS NULL AND batch.closed_at IS NOT NULL AND NOT batch.uploading
       AND batch.shard + 0 = ANY($1::int[])
       AND progress.final = progress.accepted
+      AND NOT EXISTS (SELECT FROM inbox WHERE inbox.batch = batch.id)
     ORDER BY batch.id LIMIT $2`,
 };
 

@@ -26,6 +26,31 @@ export async function loadChunks(database: Queryable, keys: { ids: string[] }): 
   return (await database.query<ChunkRow & Record<string, unknown>>(chunksStatement, values)).rows;
 }
 
+/** What a chunk is by its columns, without its messages. */
+export interface ChunkKeyRow {
+  chunkId: string;
+  shard: number;
+  accountId: number;
+  routeId: number;
+  priority: number;
+  count: number;
+  batch: string | null;
+}
+
+const keysStatement = {
+  name: 'load_chunk_keys',
+  text: `SELECT c.id AS "chunkId", c.shard, c.account_id AS "accountId", c.route_id AS "routeId", c.priority, c.count,
+      c.batch
+    FROM unnest($1::smallint[], $2::uuid[]) AS key (shard, id)
+    JOIN chunk c ON c.shard = key.shard AND c.id = key.id
+    WHERE c.id >= $3 AND c.id <= $4`,
+};
+
+export async function loadChunkKeys(database: Queryable, keys: { ids: string[] }): Promise<ChunkKeyRow[]> {
+  const values = boundedKeys(keys.ids);
+  return (await database.query<ChunkKeyRow & Record<string, unknown>>(keysStatement, values)).rows;
+}
+
 export interface ChunkOutcomeRow extends OutcomeRow {
   chunkId: string;
 }

@@ -31,6 +31,15 @@ export interface PendingUpdate {
   dueInMs: number;
 }
 
+/** The row of a chunk that was decided on, whether or not it is pending at the moment. */
+export interface PendingRenewal extends PendingUpdate {
+  accountId: number;
+  routeId: number;
+  priority: number;
+  count: number;
+  batch: string | null;
+}
+
 /** What one owner has to say of one shard. Recorded whole or not at all, and once however often it is tried. */
 export interface OutcomeFlush {
   shard: number;
@@ -41,11 +50,20 @@ export interface OutcomeFlush {
   finished: string[];
   /** Chunks of which all that remains waits. */
   waiting: PendingUpdate[];
+  /** Chunks that go on, or again, after a decision on them. */
+  renewed: PendingRenewal[];
+  /** Ids of the inbox that the outcomes answer. */
+  answered: string[];
 }
 
 const fenceStatement = {
   name: 'fence',
   text: 'SELECT 1 FROM shard_owner WHERE shard = $1 AND epoch = $2 FOR SHARE',
+};
+
+const deleteAnsweredStatement = {
+  name: 'delete_answered',
+  text: 'DELETE FROM inbox WHERE shard = $1 AND id = ANY($2::uuid[])',
 };
 
 const deletePendingStatement = {
@@ -59,7 +77,8 @@ const deletePendingStatement = {
  */
 export async function recordOutcomes(database: Database, flush: OutcomeFlush): Promise<boolean> {
   // Counters may be raised only where the rows are new, which takes statements one after another.
-  const simple = flush.progress.length === 0 && flush.waiting.length === 0;
+  const { progress, waiting, renewed, answered } = flush;
+  const simple = progress.length + waiting.length + renewed.length + answered.length === 0;
   if (simple && flush.outcomes.length > 0 && flush.outcomes.length <= rowsMax) {
     return await recordAtOnce(database, flush);
   }
@@ -75,6 +94,10 @@ export async function recordOutcomes(database: Database, flush: OutcomeFlush): P
       await transaction.query(deletePendingStatement, [flush.shard, flush.finished]);
     }
     await updatePending(transaction, flush);
+    await renewPending(transaction, flush);
+    if (flush.answered.length > 0) {
+      await transaction.query(deleteAnsweredStatement, [flush.shard, flush.answered]);
+    }
     return true;
   });
 }
@@ -115,6 +138,16 @@ async function updatePending(transaction: Queryable, flush: OutcomeFlush): Promi
     const values: unknown[] = [flush.shard];
     for (const { chunkId, remaining, dueInMs } of chunks) values.push(chunkId, remaining, dueInMs);
     await transaction.query(waitStatement(chunks.length), values);
+  }
+}
+
+async function renewPending(transaction: Queryable, flush: OutcomeFlush): Promise<void> {
+  for (const chunks of slices(flush.renewed)) {
+    const values: unknown[] = [flush.shard];
+    for (const { chunkId, remaining, dueInMs, accountId, routeId, priority, count, batch } of chunks) {
+      values.push(chunkId, remaining, dueInMs, accountId, routeId, priority, count, batch);
+    }
+    await transaction.query(renewStatement(chunks.length), values);
   }
 }
 
@@ -182,6 +215,18 @@ const waitStatement = byRows((rows) => ({
       AS waiting (chunk_id, remaining, due_in_ms)
     WHERE pending.shard = $1 AND pending.chunk_id = waiting.chunk_id`,
 }));
+
+const renewStatement = byRows((rows) => ({
+  name: `renew_pending_${rows}`,
+  text: `INSERT INTO pending (shard, chunk_id, remaining, due_at, account_id, route_id, priority, count, batch)
+    VALUES ${tuples({ rows, width: 8, first: 2 }, renewedTuple)}
+    ON CONFLICT (chunk_id, shard) DO UPDATE SET remaining = excluded.remaining, due_at = excluded.due_at`,
+}));
+
+function renewedTuple(p: (n: number) => string): string {
+  return `($1::smallint, ${p(1)}::uuid, ${p(2)}::bytea, now() + ${p(3)}::float8 * interval '1 millisecond',
+    ${p(4)}::integer, ${p(5)}::integer, ${p(6)}::smallint, ${p(7)}::smallint, ${p(8)}::uuid)`;
+}
 
 /** Tuples of a VALUES list whose parameters begin at `first`; `p(n)` is the n-th parameter of a tuple. */
 function tuples(

@@ -1,0 +1,98 @@
+import { randomUUID } from 'node:crypto';
+import { bitmapOf } from '../../message/bitmap.ts';
+import { type DecisionKind, decisionNumber, type InboxFilter } from '../../message/decision-request.ts';
+import { chunkIdOf, parseId, shardOf } from '../../message/id.ts';
+import { type State, stateNumber } from '../../message/state.ts';
+import type { Database, Queryable } from '../database.ts';
+import type { BatchKey } from './hold-batch.ts';
+
+const messageStatement = {
+  name: 'request_of_message',
+  text: `INSERT INTO inbox (shard, id, chunk_id, batch, kind, offsets, filter)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+};
+
+/** Asks the owner of a message's shard for a decision on it. The answer is the request's id. */
+export async function requestOfMessage(
+  database: Queryable,
+  request: {
+    messageId: string;
+    batch: string | null;
+    count: number;
+    kind: DecisionKind;
+    filter: InboxFilter;
+  },
+): Promise<string> {
+  const { messageId, batch, count, kind, filter } = request;
+  const id = randomUUID();
+  await database.query(messageStatement, [
+    shardOf(messageId),
+    id,
+    chunkIdOf(messageId),
+    batch,
+    decisionNumber(kind),
+    bitmapOf(count, [parseId(messageId).offset]),
+    JSON.stringify(filter),
+  ]);
+  return id;
+}
+
+const chunksStatement = {
+  name: 'request_of_batch',
+  // One request for each chunk in which some message once had such a state; the owner looks at what it has now.
+  // The condition on 3 and 4 is that of the partial index.
+  text: `INSERT INTO inbox (shard, id, chunk_id, batch, kind, filter)
+    SELECT shard, gen_random_uuid(), chunk_id, $1::uuid, $2::smallint, $3::jsonb FROM outcome
+    WHERE batch = $1 AND state = ANY($4::smallint[]) AND state NOT IN (3, 4)
+    GROUP BY shard, chunk_id`,
+};
+
+const reopenStatement = {
+  name: 'reopen_batch',
+  text: `UPDATE batch SET done_at = NULL, counts = NULL, canceled_at = NULL
+    WHERE shard = $1 AND id = $2 AND account_id = $3 AND (canceled_at IS NULL OR done_at IS NOT NULL)`,
+};
+
+const resettleStatement = {
+  name: 'resettle_batch',
+  text: `UPDATE batch SET done_at = NULL, counts = NULL WHERE shard = $1 AND id = $2 AND account_id = $3`,
+};
+
+export interface BatchRequest extends BatchKey {
+  kind: 'replay' | 'resolve';
+  /** The states that are meant. */
+  states: readonly State[];
+  filter: InboxFilter;
+}
+
+/**
+ * Asks the owners of a batch's shards for a decision on its messages in some states. The batch is not done until
+ * all have answered. False for a batch that is still being canceled, or is not there: nothing is asked then.
+ */
+export function requestOfBatch(database: Database, request: BatchRequest): Promise<boolean> {
+  const { batch, accountId, kind, states, filter } = request;
+  return database.transaction(async (transaction) => {
+    const statement = kind === 'replay' ? reopenStatement : resettleStatement;
+    const { rowCount } = await transaction.query(statement, [shardOf(batch), batch, accountId]);
+    if (rowCount === 0) return false;
+    const numbers = states.map((state) => stateNumber[state]);
+    await transaction.query(chunksStatement, [batch, decisionNumber(kind), JSON.stringify(filter), numbers]);
+    return true;
+  });
+}
+
+const openStatement = {
+  name: 'count_open_requests',
+  text: `SELECT count(*)::int AS open FROM inbox
+    WHERE ($1::smallint IS NULL OR shard = $1) AND ($2::uuid IS NULL OR id = $2) AND ($3::uuid IS NULL OR batch = $3)`,
+};
+
+/** Requests that no owner has answered yet: of a batch, or the one with an id on its shard. */
+export async function countOpenRequests(
+  database: Queryable,
+  of: { batch: string } | { shard: number; id: string },
+): Promise<number> {
+  const values = 'batch' in of ? [null, null, of.batch] : [of.shard, of.id, null];
+  const { rows } = await database.query<{ open: number }>(openStatement, values);
+  return rows[0]!.open;
+}

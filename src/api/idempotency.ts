@@ -92,7 +92,10 @@ export async function idempotently(
     });
     return send(reply, { status: answer.status, text });
   } catch (error) {
-    const refused = error instanceof ProblemError && errorCodes[error.code].status < 500 && !keepsPart;
+    // What an earlier try has done is found by its key alone, so a later try's refusal keeps the key as well.
+    const isFirst = result.kind === 'new';
+    const refused =
+      isFirst && error instanceof ProblemError && errorCodes[error.code].status < 500 && !keepsPart;
     // When the database is away the lock runs out by itself.
     await (refused ? dropKey(database, key) : releaseKey(database, key)).catch(() => {});
     throw error;

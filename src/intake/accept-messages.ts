@@ -2,6 +2,7 @@ import { byWeight } from '../lib/by-weight.ts';
 import type { ErrorItem } from '../message/error-codes.ts';
 import { ProblemError } from '../message/error-codes.ts';
 import { priorityNumber } from '../message/fields.ts';
+import { chunkIdOf, messageIdAt, parseId } from '../message/id.ts';
 import { limits } from '../message/limits.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { ParsedMessage, ParsedMessages } from './parse-messages.ts';
@@ -12,17 +13,69 @@ export interface AcceptedMessages {
 }
 
 /** Messages of one request that share a lane and a chunk. */
-export interface ChunkMessages {
+interface ChunkMessages {
   routeId: number;
   priority: number;
   messages: ParsedMessage[];
 }
 
 /**
+ * Makes the valid messages of a request durable. `reservedIds` are those of `reserveMessages`: storing the
+ * same messages under them again changes nothing.
+ * @throws ProblemError `conflict` when the chunks are no longer those that the ids were reserved for
+ */
+export async function acceptMessages(
+  groupCommit: GroupCommit,
+  {
+    accountId,
+    parsed,
+    reservedIds,
+  }: { accountId: number; parsed: ParsedMessages; reservedIds?: readonly string[] },
+): Promise<AcceptedMessages> {
+  const chunks = chunksOf(parsed.messages);
+  if (reservedIds && !areReservedFor(chunks, reservedIds)) {
+    throw new ProblemError(
+      'conflict',
+      'Routes have changed since this request was first tried, and it is not known what became of it. ' +
+        'Look its messages up before sending them under another key.',
+    );
+  }
+  const stored = await Promise.all(
+    chunks.map(async ({ routeId, priority, messages }, chunk) => {
+      const ids = await groupCommit.store({
+        accountId,
+        routeId,
+        priority,
+        lines: messages.map(({ line }) => line),
+        toHashes: messages.map(({ toHash }) => toHash),
+        refHashes: messages.map(({ refHash }) => refHash),
+        ...(reservedIds && { chunkId: chunkIdOf(reservedIds[chunk]!) }),
+      });
+      return messages.map(({ index, to }, position) => ({ index, id: ids[position]!, to }));
+    }),
+  );
+  const messages = stored.flat().sort((a, b) => a.index - b.index);
+  return {
+    messages: messages.map(({ id, to }) => ({ id, to, state: 'queued' as const })),
+    errors: parsed.errors,
+  };
+}
+
+/**
+ * Ids to store messages under, those of the last message of each chunk: so a try that finds other messages valid,
+ * because routes have changed, is told from the one that the ids were made for.
+ */
+export function reserveMessages(groupCommit: GroupCommit, messages: readonly ParsedMessage[]): string[] {
+  return chunksOf(messages).map((chunk) =>
+    messageIdAt(groupCommit.reserveChunkId(), chunk.messages.length - 1),
+  );
+}
+
+/**
  * In order of each lane's first message, so that the same body always gives the same. What a chunk may not hold
  * together is cut into several.
  */
-export function chunksOf(messages: readonly ParsedMessage[]): ChunkMessages[] {
+function chunksOf(messages: readonly ParsedMessage[]): ChunkMessages[] {
   const lanes = new Map<string, ChunkMessages>();
   for (const message of messages) {
     const key = `${message.routeId}:${message.priority}`;
@@ -42,44 +95,9 @@ export function chunksOf(messages: readonly ParsedMessage[]): ChunkMessages[] {
   );
 }
 
-/**
- * Makes the valid messages of a request durable. `chunkIds` are reserved ids, one for each chunk: storing the
- * same messages under them again changes nothing.
- * @throws ProblemError `conflict` when the lanes are no longer those that the ids were reserved for
- */
-export async function acceptMessages(
-  groupCommit: GroupCommit,
-  {
-    accountId,
-    parsed,
-    chunkIds,
-  }: { accountId: number; parsed: ParsedMessages; chunkIds?: readonly string[] },
-): Promise<AcceptedMessages> {
-  const lanes = chunksOf(parsed.messages);
-  if (chunkIds && chunkIds.length !== lanes.length) {
-    throw new ProblemError(
-      'conflict',
-      'Routes have changed since this request was first tried, and it is not known what became of it. ' +
-        'Look its messages up before sending them under another key.',
-    );
-  }
-  const stored = await Promise.all(
-    lanes.map(async ({ routeId, priority, messages }, lane) => {
-      const ids = await groupCommit.store({
-        accountId,
-        routeId,
-        priority,
-        lines: messages.map(({ line }) => line),
-        toHashes: messages.map(({ toHash }) => toHash),
-        refHashes: messages.map(({ refHash }) => refHash),
-        ...(chunkIds && { chunkId: chunkIds[lane]! }),
-      });
-      return messages.map(({ index, to }, position) => ({ index, id: ids[position]!, to }));
-    }),
+function areReservedFor(chunks: readonly ChunkMessages[], reservedIds: readonly string[]): boolean {
+  return (
+    chunks.length === reservedIds.length &&
+    chunks.every(({ messages }, chunk) => parseId(reservedIds[chunk]!).offset === messages.length - 1)
   );
-  const messages = stored.flat().sort((a, b) => a.index - b.index);
-  return {
-    messages: messages.map(({ id, to }) => ({ id, to, state: 'queued' as const })),
-    errors: parsed.errors,
-  };
 }

@@ -11,6 +11,11 @@ function send(body: unknown, headers: Record<string, string> = {}) {
   return api.call('POST', '/v1/messages', { body, headers });
 }
 
+async function setRoute(name: string, more: Record<string, unknown> = {}): Promise<void> {
+  const body = { connector: 'http', url: 'http://127.0.0.1:9/', allowPrivate: true, ...more };
+  expect((await api.call('PUT', `/v1/routes/${name}`, { body })).status).toBeLessThan(300);
+}
+
 async function countOf(table: string): Promise<number> {
   const { rows } = await api.database.query<{ n: number }>({
     name: '',
@@ -147,6 +152,39 @@ test('a try that died after its commit is repeated under the same ids', async ()
   const again = await send(body, { 'idempotency-key': 'k3' });
   expect(again.json).toEqual(first.json);
   expect((await storedMessages(api.database)).filter(({ to }) => to === '+31600000013')).toHaveLength(1);
+});
+
+test('the first answer is given again also when its route is gone', async () => {
+  await setRoute('leaving');
+  const body = { to: '+31600000020', route: 'leaving' };
+  const first = await send(body, { 'idempotency-key': 'k5' });
+  expect(first.status).toBe(202);
+  await api.call('DELETE', '/v1/routes/leaving');
+  const again = await send(body, { 'idempotency-key': 'k5' });
+  expect(again.status).toBe(202);
+  expect(again.text).toBe(first.text);
+  expect((await send(body, { 'idempotency-key': 'k5-other' })).status).toBe(422);
+});
+
+test.each([
+  ['one of its messages', () => setRoute('changing', { channel: 'sms' })],
+  ['all of its messages', () => api.call('DELETE', '/v1/routes/changing')],
+])('a try that died is not repeated when %s would be refused now', async (name, change) => {
+  await setRoute('changing');
+  const ref = name.replaceAll(' ', '-');
+  const body = ['+31600000021', 'a@example.org'].map((to) => ({ to, route: 'changing', ref }));
+  expect((await send(body, { 'idempotency-key': ref })).json.messages).toHaveLength(2);
+  const died = `UPDATE idempotency SET status = NULL, answer = NULL, locked_until = now() WHERE key = $1`;
+  await api.database.query({ name: '', text: died }, [ref]);
+  await change();
+  // Not taken for a new request after the first refusal either.
+  for (let time = 0; time < 2; time++) {
+    expect((await send(body, { 'idempotency-key': ref })).json).toMatchObject({
+      status: 409,
+      code: 'conflict',
+    });
+  }
+  expect((await storedMessages(api.database)).filter((message) => message.ref === ref)).toHaveLength(2);
 });
 
 test('a refused request does not use its key up', async () => {

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
-import { acceptMessages, chunksOf } from '../../intake/accept-messages.ts';
+import { acceptMessages, reserveMessages } from '../../intake/accept-messages.ts';
 import { routeChooser } from '../../intake/choose-route.ts';
-import { parseMessages } from '../../intake/parse-messages.ts';
+import { type ParsedMessages, parseMessages } from '../../intake/parse-messages.ts';
 import { ProblemError } from '../../message/error-codes.ts';
 import { readBody } from '../body.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
@@ -49,24 +49,21 @@ export function createMessages(app: ApiInstance, context: ApiContext): void {
         accountId,
         chooseRoute: routeChooser(context.control, accountId),
       });
-      if (parsed.messages.length === 0) {
-        const [first] = parsed.errors;
-        throw new ProblemError('validation_failed', `No message can be taken: ${first!.detail}`, {
-          errors: parsed.errors,
-        });
-      }
       const { groupCommit } = context.intake;
       return await idempotently(
         context,
         { request, reply },
         {
           body,
-          reserve: () => ({ ids: chunksOf(parsed.messages).map(() => groupCommit.reserveChunkId()) }),
-          async work({ reservation, keyed }) {
+          reserve: () => ({ ids: reserveMessages(groupCommit, parsed.messages) }),
+          async work({ reservation, again, keyed }) {
+            // Only now: what an earlier try stored, or answered, does not change with the routes.
+            if (parsed.messages.length === 0 && !(again && reservation.ids.length > 0))
+              throw noneTaken(parsed);
             const accepted = await acceptMessages(groupCommit, {
               accountId,
               parsed,
-              ...(keyed && { chunkIds: reservation.ids }),
+              ...(keyed && { reservedIds: reservation.ids }),
             });
             return { status: 202, body: accepted };
           },
@@ -74,4 +71,8 @@ export function createMessages(app: ApiInstance, context: ApiContext): void {
       );
     },
   );
+}
+
+function noneTaken({ errors }: ParsedMessages): ProblemError {
+  return new ProblemError('validation_failed', `No message can be taken: ${errors[0]!.detail}`, { errors });
 }

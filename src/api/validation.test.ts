@@ -9,6 +9,7 @@ const schema = Type.Object(
     count: Type.Optional(Type.Integer({ minimum: 1 })),
     on: Type.Optional(Type.Boolean()),
     kind: Type.Optional(Type.Union([Type.Literal('a'), Type.Literal('b')])),
+    scope: Type.Optional(Type.Enum(['send', 'read'])),
     'a/b~c': Type.Optional(Type.String()),
   },
   { additionalProperties: false },
@@ -28,6 +29,7 @@ test('each fault is told once, with its pointer', () => {
   expect(faults({ name: 'ok', extra: 1 })).toEqual(['/extra unknown_field: there is no such field']);
   expect(faults({})).toEqual(['/name required: is required']);
   expect(faults({ name: 'ok', kind: 'c' })).toEqual(['/kind invalid_value: must be "a" or "b"']);
+  expect(faults({ name: 'ok', scope: 'c' })).toEqual(['/scope invalid_value: must be "send" or "read"']);
   expect(faults({ name: 5, count: 'x' })).toEqual([
     '/name wrong_type: must be string',
     '/count wrong_type: must be integer',

@@ -85,6 +85,10 @@ function itemsOfOne(error: SchemaError): ErrorItem[] {
     return [{ pointer: instancePath, code: 'unknown_field', detail: 'there is no such field' }];
   }
   if (keyword === 'anyOf') return [];
+  if (keyword === 'enum' && Array.isArray(params.allowedValues)) {
+    const choices = params.allowedValues.map((choice) => JSON.stringify(choice)).join(' or ');
+    return [{ pointer: instancePath, code: 'invalid_value', detail: `must be ${choices}` }];
+  }
   if (keyword === 'const') {
     return [
       {

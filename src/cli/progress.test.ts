@@ -11,6 +11,14 @@ describe('a rate', () => {
     expect(meter.perSecond()).toBeCloseTo(10);
   });
 
+  it('of what is finished is that of the whole, however often its end is drawn', () => {
+    const meter = new RateMeter();
+    meter.sample(0, 0);
+    for (let second = 10; second <= 60; second++) meter.sample(1_000, second * 1_000, { last: true });
+    expect(meter.perSecond()).toBe(0);
+    expect(meter.average()).toBeCloseTo(100);
+  });
+
   it('is nothing before there are two samples, and never below nothing', () => {
     const meter = new RateMeter();
     expect(meter.perSecond()).toBe(0);

@@ -48,7 +48,7 @@ export function createProgress(terminal: Terminal, { quiet = false }: { quiet?: 
       const bar = bars.create(total, 0, { name, unit, rate } satisfies Payload);
       return {
         update(value) {
-          rate.sample(value, performance.now());
+          rate.sample(value, performance.now(), { last: value >= total });
           bar.update(value);
         },
       };
@@ -63,21 +63,34 @@ function formatBar(options: Options, params: Params, { name, unit, rate }: Paylo
   const filled = Math.round(share * (options.barsize ?? 30));
   const bar = '█'.repeat(filled) + '░'.repeat((options.barsize ?? 30) - filled);
   const format = unit === 'bytes' ? formatBytes : formatCount;
-  const perSecond = rate.perSecond();
+  // What is finished has no present speed: the one that matters is that of the whole.
+  const perSecond = share < 1 ? rate.perSecond() : rate.average();
+  const speed = share < 1 || perSecond > 0 ? `  ${format(perSecond)}/s` : '';
   const left =
     share < 1 && perSecond > 0
       ? `, ${formatDuration(((params.total - params.value) / perSecond) * 1_000)} left`
       : '';
   const percent = `${Math.floor(share * 100)}%`.padStart(4);
-  return `${name.padEnd(nameWidth)} ${bar} ${percent}  ${format(params.value)}/${format(params.total)}  ${format(perSecond)}/s${left}`;
+  return `${name.padEnd(nameWidth)} ${bar} ${percent}  ${format(params.value)}/${format(params.total)}${speed}${left}`;
+}
+
+interface Sample {
+  atMs: number;
+  value: number;
 }
 
 /** Speed over the last seconds, so that what the bar promises follows what happens. */
 export class RateMeter {
   static readonly windowMs = 5_000;
-  readonly #samples: { atMs: number; value: number }[] = [];
+  readonly #samples: Sample[] = [];
 
-  sample(value: number, atMs: number): void {
+  #first: Sample | undefined;
+  #end: Sample | undefined;
+
+  /** Of several `last` samples the first counts: what comes later is only drawn again. */
+  sample(value: number, atMs: number, { last: isLast = false }: { last?: boolean } = {}): void {
+    this.#first ??= { atMs, value };
+    if (isLast) this.#end ??= { atMs, value };
     const last = this.#samples.at(-1);
     if (last !== undefined && atMs - last.atMs < 100) return;
     this.#samples.push({ atMs, value });
@@ -86,8 +99,16 @@ export class RateMeter {
   }
 
   perSecond(): number {
-    const [first, last] = [this.#samples[0], this.#samples.at(-1)];
-    if (first === undefined || last === undefined || last.atMs === first.atMs) return 0;
-    return Math.max(0, ((last.value - first.value) * 1_000) / (last.atMs - first.atMs));
+    return speedBetween(this.#samples[0], this.#samples.at(-1));
   }
+
+  /** From the first sample to the one that was marked as the last. */
+  average(): number {
+    return speedBetween(this.#first, this.#end);
+  }
+}
+
+function speedBetween(first: Sample | undefined, last: Sample | undefined): number {
+  if (first === undefined || last === undefined || last.atMs === first.atMs) return 0;
+  return Math.max(0, ((last.value - first.value) * 1_000) / (last.atMs - first.atMs));
 }

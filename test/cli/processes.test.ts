@@ -1,8 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, it } from 'vitest';
+import { createTestDatabase } from '../support/postgres.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const children: ChildProcess[] = [];
@@ -52,3 +56,37 @@ it('the exit status of the process is that of the command', async () => {
   const child = start('frobnicate');
   expect(await once(child, 'exit')).toEqual([2, null]);
 });
+
+it('a server shows the administrator key that it makes once, and keeps it in its data directory', async () => {
+  const data = await mkdtemp(join(tmpdir(), 'millrace-serve-'));
+  const database = await createTestDatabase();
+  try {
+    const run = async () => {
+      const child = start(
+        'serve',
+        '--port',
+        '0',
+        '--data',
+        data,
+        '--database',
+        database.url,
+        '--log-level',
+        'silent',
+      );
+      const lines: string[] = [];
+      const reader = createInterface({ input: child.stdout! }).on('line', (line) => lines.push(line));
+      await once(reader, 'line');
+      const closed = once(reader, 'close');
+      child.kill('SIGTERM');
+      await closed;
+      return lines;
+    };
+    const first = await run();
+    expect(first.at(-1)).toBe((await readFile(join(data, 'admin.key'), 'utf8')).trim());
+    expect(first).toHaveLength(3);
+    expect(await run()).toHaveLength(1);
+  } finally {
+    await database.drop();
+    await rm(data, { recursive: true });
+  }
+}, 60_000);

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { flagOf, type OptionName, optionNames, optionOf, shownValue } from '../../config/options.ts';
 import { type Config, resolveConfig } from '../../config/resolve-config.ts';
@@ -50,11 +51,15 @@ async function serve(context: CommandContext, flags: ServeFlags): Promise<void> 
   const { runServer } = await import('../../app.ts');
   const server = await runServer(config);
   const { out } = context.terminal;
-  out.write(
-    flags.json
-      ? `${JSON.stringify({ url: server.url, pid: process.pid })}\n`
-      : `Millrace listens on ${server.url}\n`,
-  );
+  const { url, madeAdminKey: adminKey } = server;
+  if (flags.json) out.write(`${JSON.stringify({ url, pid: process.pid, adminKey })}\n`);
+  else {
+    out.write(`Millrace listens on ${url}\n`);
+    if (adminKey !== undefined) {
+      const path = join(config.data, 'admin.key');
+      out.write(`The administrator key, shown this once and kept in ${path}:\n${adminKey}\n`);
+    }
+  }
   await aborted(signal);
   await stopWithin(stopMaxMs, server.stop());
 }

@@ -1,5 +1,6 @@
 import { ApiError, ConnectionError, type Problem, SourceError } from '../client/client.ts';
 import { ConfigError } from '../config/config-error.ts';
+import type { Fault } from '../store/fault.ts';
 import { Failure } from './failure.ts';
 import { formatCount } from './format.ts';
 
@@ -9,6 +10,8 @@ export interface DescribedFailure {
   lines: string[];
   exitStatus: 1 | 2;
 }
+
+const protocolHint = 'Is there another program at this address? MILLRACE_URL or --url names the server.';
 
 /** Errors of single lines shown; the rest is counted. */
 const errorsShownMax = 10;
@@ -28,6 +31,9 @@ export function describeFailure(error: unknown): DescribedFailure {
   if (error instanceof ApiError) return describeProblem(error);
   if (error instanceof ConnectionError) return describeConnection(error);
   if (error instanceof SourceError) return { message: error.message, lines: [], exitStatus: 1 };
+  const fault = databaseFault(error);
+  const described = fault && describeDatabase(fault);
+  if (described) return described;
   return { message: describeUnknown(error), lines: [], exitStatus: 1 };
 }
 
@@ -55,6 +61,7 @@ function hintFor({ status, code }: Problem, retryAfterMs: number | undefined): s
   if (status === 403) return 'Use a key with the scope that this needs: millrace key create --scope …';
   if (code === 'unknown_route') return 'millrace route list shows the routes; millrace route set makes one.';
   if (code === 'upload_superseded') return 'Another upload of this batch has taken over; let it finish.';
+  if (code.startsWith('http_')) return protocolHint;
   if (retryAfterMs !== undefined)
     return `The server asks to try again in ${Math.ceil(retryAfterMs / 1_000)} s.`;
   return undefined;
@@ -64,13 +71,39 @@ function describeConnection(error: ConnectionError): DescribedFailure {
   const hints = {
     unreachable: 'Start a server with: millrace serve. Another address goes into MILLRACE_URL or --url.',
     broken: 'The server may have stopped meanwhile; its log tells. Running the same command again is safe.',
-    protocol: 'Is there another program at this address? MILLRACE_URL or --url names the server.',
+    protocol: protocolHint,
   };
   return { message: error.message, lines: [hints[error.kind]], exitStatus: 1 };
 }
 
+/** By name: the class would bring the driver, which the commands of a client need not wait for. */
+function databaseFault(error: unknown): Fault | undefined {
+  return error instanceof Error && error.name === 'DatabaseError' && 'fault' in error
+    ? (error.fault as Fault)
+    : undefined;
+}
+
+/** A fault without a hint here is a defect, and keeps its trace. */
+const databaseHints: Partial<Record<Fault['kind'], string>> = {
+  unavailable:
+    'Is PostgreSQL running there? millrace config show tells which database is meant, and who named it.',
+  refused: 'The database option (--database, MILLRACE_DATABASE_URL) names user, password and database.',
+  timeout: 'The database was too slow, or something holds a lock. Running the command again is safe.',
+  full: 'Make room for the database, or let it take more connections; then run the command again.',
+};
+
+function describeDatabase(fault: Fault): DescribedFailure | undefined {
+  const hint = databaseHints[fault.kind];
+  if (hint === undefined) return undefined;
+  // A host name with several addresses fails with an error for each, and none of its own.
+  return { message: `the database: ${fault.message || fault.code}`, lines: [hint], exitStatus: 1 };
+}
+
+/** Their message tells a person what to do; a trace would only hide it. */
+const plainErrors = new Set(['SchemaError', 'AdminKeyError', 'AbortError']);
+
 function describeUnknown(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   // Errors of the system (a missing file, a taken port) carry a code and a message that tells; others are bugs.
-  return 'code' in error || error.name === 'AbortError' ? error.message : (error.stack ?? error.message);
+  return 'code' in error || plainErrors.has(error.name) ? error.message : (error.stack ?? error.message);
 }

@@ -26,7 +26,9 @@ export async function runCommandLine(argv: readonly string[], context: CommandCo
   } catch (error) {
     // Commander has written what it had to say by now: a help text that was asked for, or what is wrong.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    const { message, lines, exitStatus } = describeFailure(error);
+    // What an abort cut short rejects with its own AbortError; the signal knows why.
+    const aborted = context.signal.aborted && error instanceof Error && error.name === 'AbortError';
+    const { message, lines, exitStatus } = describeFailure(aborted ? context.signal.reason : error);
     terminal.err.write(`${terminal.style('red', 'error:', 'err')} ${message}\n`);
     for (const line of lines) terminal.err.write(`${line}\n`);
     return exitStatus;

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { Failure } from '../../src/cli/failure.ts';
 import { createProgram } from '../../src/cli/program.ts';
 import { createTerminal } from '../../src/cli/terminal.ts';
 import { runCli } from '../support/run-cli.ts';
@@ -150,6 +151,23 @@ describe('a failure says what to do next', () => {
     expect([none.status, wrong.status]).toEqual([1, 1]);
   });
 
+  it('when another program answers', async () => {
+    const env = await serverOf((_request, response) => answerJson(response, 404, { message: 'no' }));
+    const { status, err } = await runCli(['batch', 'list'], env);
+    expect(status).toBe(1);
+    expect(err).toMatch(/\(http_404\)\n.*another program.*--url/);
+  });
+
+  it('when it is interrupted while it waits', async () => {
+    const stop = new AbortController();
+    const env = await serverOf((_request, response) => {
+      answerJson(response, 200, { id: 'b', state: 'delivering', counts: {} });
+      response.once('close', () => setImmediate(() => stop.abort(new Failure('stopped by SIGINT'))));
+    });
+    const { status, err } = await runCli(['batch', 'watch', 'b'], env, stop.signal);
+    expect({ status, err }).toEqual({ status: 1, err: 'error: stopped by SIGINT\n' });
+  });
+
   it('with the first of the errors that a problem lists', async () => {
     const errors = Array.from({ length: 30 }, (_, index) => ({
       pointer: `/p${index}`,
@@ -162,6 +180,16 @@ describe('a failure says what to do next', () => {
     const { err } = await runCli(['route', 'set', 'r', '--connector', 'http'], env);
     expect(err).toContain('  /p0: bad: is bad\n');
     expect(err).toContain('  and 20 more\n');
+  });
+});
+
+describe('a database that cannot be used', () => {
+  it('is told in a line with what to do, not as a trace', async () => {
+    // Port 1 is nobody's: tcpmux, which no system runs any more.
+    const { status, out, err } = await runCli(['migrate', '--database', 'postgres://a:b@127.0.0.1:1/c']);
+    expect({ status, out }).toEqual({ status: 1, out: '' });
+    expect(err).toMatch(/^error: the database: connect ECONNREFUSED 127\.0\.0\.1:1\n.*config show/);
+    expect(err).not.toContain('    at ');
   });
 });
 
@@ -224,6 +252,22 @@ describe('a route', () => {
         accounts: ['1', '2'],
       },
     ]);
+  });
+});
+
+describe('the URL of a provider', () => {
+  it('is not taken from --url, which would be sent the key', async () => {
+    let requests = 0;
+    const env = await serverOf((_request, reply) => {
+      requests++;
+      answerJson(reply, 200, {});
+    });
+    const { status, err } = await runCli(
+      ['route', 'set', 'sms', '--connector', 'http', '--url', env.MILLRACE_URL],
+      env,
+    );
+    expect({ status, requests }).toEqual({ status: 2, requests: 0 });
+    expect(err).toContain('--endpoint');
   });
 });
 

@@ -40,7 +40,7 @@ export function routeCommand(context: CommandContext): Command {
   return withExamples(
     command,
     'route list',
-    'route set sms --connector http --url https://api.example.com/sms',
+    'route set sms --connector http --endpoint https://api.example.com/sms',
   );
 }
 
@@ -175,8 +175,14 @@ async function set(context: CommandContext, name: string, flags: SetFlags): Prom
     accounts: flags.accounts,
   };
   const options = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  const route = { ...(flags.file === undefined ? {} : await readRouteFile(flags.file)), ...options };
+  const route: Record<string, unknown> = {
+    ...(flags.file === undefined ? {} : await readRouteFile(flags.file)),
+    ...options,
+  };
   if (!('connector' in route)) throw usageFailure('a route needs --connector, or --file with one');
+  // --url is the server, as in every command. Taken for the provider's, it would send the provider our key.
+  if (flags.url !== undefined && route.connector === 'http' && !('url' in route))
+    throw usageFailure('--url names the Millrace server; the URL of the provider goes into --endpoint');
   const result = await connect(context, flags).routes.set(name, route);
   printResult(context, result, { json: flags.json, render: () => `route ${name} is set` });
 }

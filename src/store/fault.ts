@@ -1,3 +1,5 @@
+import { socketFault } from './socket-fault.ts';
+
 /**
  * Every way in which the database can fail, classified once. Callers look at `kind` and `ambiguous`, never
  * at a SQLSTATE. Codes: PostgreSQL documentation, appendix A.
@@ -6,7 +8,7 @@
  * - `conflict`: a unique key, a serialization failure or a deadlock;
  * - `timeout`: a statement or lock limit passed;
  * - `full`: no space left, or another resource ran out;
- * - `refused`: wrong password, database or privilege: a person must mend it;
+ * - `refused`: wrong password, database, privilege or certificate: a person must mend it;
  * - `invalid`: the statement or its data is wrong: a defect of Millrace or a schema that does not fit;
  * - `unknown`: not an error of the database at all.
  */
@@ -22,25 +24,10 @@ export interface Fault {
   constraint?: string;
 }
 
-const socketCodes = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'ETIMEDOUT',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENOENT',
-  'EADDRNOTAVAIL',
-  'ECONNABORTED',
-  'ENETDOWN',
-  'EAI_FAIL',
-]);
-
 const kindByCode: Record<string, Fault['kind']> = {
   '23505': 'conflict',
   '40001': 'conflict',
+  '40003': 'unavailable',
   '40P01': 'conflict',
   '55P03': 'timeout',
   '57014': 'timeout',
@@ -69,27 +56,43 @@ const kindByClass: Record<string, Fault['kind']> = {
   '58': 'unavailable',
 };
 
-/** Codes after which the server has closed, or will close, the connection. */
-const fatalCodes = new Set(['57P01', '57P02', '57P03', '57P04', '57P05', '25P03', '25P04', '25006']);
+/** Codes after which the server has closed, or will close, the connection, or is not the one to talk to. */
+const fatalCodes = new Set(['57P01', '57P02', '57P03', '57P04', '57P05', '25P03', '25P04', '25006', '40003']);
+
+/** `statement_completion_unknown` and `transaction_resolution_unknown`: the server itself cannot tell. */
+const ambiguousCodes = new Set(['40003', '08007']);
 
 export function faultOf(error: unknown): Fault {
   const { code, message, constraint } = describe(error);
-  if (socketCodes.has(code)) return lost('unavailable', code, message);
-  if (/^[0-9A-Z]{5}$/.test(code)) {
+  const socket = socketFault(code);
+  if (socket) return lost(socket, code, message);
+  // No class of SQLSTATEs begins with an E, as the system's codes do.
+  if (/^(?!E)[0-9A-Z]{5}$/.test(code)) {
     const kind =
       kindByCode[code] ?? kindByClass[code.slice(0, 2)] ?? (code === '42501' ? 'refused' : 'invalid');
     const connectionLost = fatalCodes.has(code) || code.startsWith('08');
-    return { kind, code, message, connectionLost, ambiguous: false, ...(constraint && { constraint }) };
+    const ambiguous = ambiguousCodes.has(code);
+    return { kind, code, message, connectionLost, ambiguous, ...(constraint && { constraint }) };
   }
-  // The driver's own errors carry no code.
-  if (/timeout exceeded when trying to connect/.test(message))
-    return lost('unavailable', 'CONNECT_TIMEOUT', message);
-  if (/Query read timeout/.test(message)) return lost('timeout', 'QUERY_TIMEOUT', message);
-  if (/Connection terminated|Client has encountered a connection error|not queryable/.test(message)) {
-    return lost('unavailable', 'CONNECTION_LOST', message);
-  }
+  const known = driverErrors.find(({ says }) => says.test(message));
+  if (known) return lost(known.kind, known.code, message);
   return { kind: 'unknown', code, message, connectionLost: false, ambiguous: false };
 }
+
+/** The driver's own errors carry no code (pg 8: client, connection, pool and its SASL exchange). */
+const driverErrors: { says: RegExp; kind: Fault['kind']; code: string }[] = [
+  { says: /timeout exceeded when trying to connect/, kind: 'unavailable', code: 'CONNECT_TIMEOUT' },
+  { says: /due to connection timeout|^timeout expired$/, kind: 'unavailable', code: 'CONNECT_TIMEOUT' },
+  { says: /Query read timeout/, kind: 'timeout', code: 'QUERY_TIMEOUT' },
+  {
+    says: /Connection terminated|Client has encountered a connection error|not queryable|Received unexpected/,
+    kind: 'unavailable',
+    code: 'CONNECTION_LOST',
+  },
+  { says: /error establishing an SSL connection/, kind: 'unavailable', code: 'TLS_FAILED' },
+  { says: /server does not support SSL connections/, kind: 'refused', code: 'TLS_MISSING' },
+  { says: /^SASL: /, kind: 'refused', code: 'SASL_FAILED' },
+];
 
 function lost(kind: Fault['kind'], code: string, message: string): Fault {
   return { kind, code, message, connectionLost: true, ambiguous: false };

@@ -27,7 +27,10 @@ export interface ServerOptions {
 /** A whole number from `min` on, for commander. */
 export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
-    const number = /^\d[\d_,]*$/.test(text) ? Number(text.replaceAll(/[_,]/g, '')) : Number.NaN;
+    // Separators stand before groups of three, so that the decimal comma of `1,5` does not make it 15.
+    const number = /^(?:\d+|\d{1,3}(?:[_,]\d{3})+)$/.test(text)
+      ? Number(text.replaceAll(/[_,]/g, ''))
+      : Number.NaN;
     if (!Number.isSafeInteger(number) || number < min || number > max) {
       const range = max === Number.MAX_SAFE_INTEGER ? `of ${min} or more` : `from ${min} to ${max}`;
       throw new InvalidArgumentError(`It must be a whole number ${range}.`);

@@ -1,8 +1,8 @@
 import { Agent, type IncomingHttpHeaders, type IncomingMessage, request as requestPlain } from 'node:http';
 import { Agent as AgentTls, request as requestTls } from 'node:https';
 import type { Readable } from 'node:stream';
+import { parseRetryAfter } from '../lib/parse-retry-after.ts';
 import { ApiError, ConnectionError, readProblem, SourceError } from './client-error.ts';
-import { readRetryAfterMs } from './retry-wait.ts';
 
 /** Bytes of one JSON answer; a page of 1,000 messages of 64 KiB stays below it. */
 const answerBytesMax = 96 * 1_048_576;
@@ -89,7 +89,8 @@ export function createExchange(settings: ExchangeSettings): Exchange {
     const answer = await start(call);
     if (answer.status < 400 && answer.status >= 200) return answer;
     const text = await readText(answer.body, call.signal);
-    const retryAfterMs = readRetryAfterMs(answer.headers['retry-after'], Date.now());
+    const retryAfter = answer.headers['retry-after'];
+    const retryAfterMs = retryAfter === undefined ? undefined : parseRetryAfter(retryAfter, Date.now());
     throw new ApiError(readProblem(answer.status, text), retryAfterMs);
   }
 

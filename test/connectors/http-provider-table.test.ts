@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Answer, OutgoingMessage, Sender } from '../../src/connectors/connector.ts';
 import { httpConnector } from '../../src/connectors/http/http-connector.ts';
-import { retryAfterMsMax } from '../../src/connectors/http/retry-after.ts';
+import { retryAfterMsMax } from '../../src/connectors/http/reply-answer.ts';
 import { outgoing } from './outgoing.ts';
 import type { Script, ScriptedProvider } from './scripted-provider.ts';
 import { httpAnswer, startProvider } from './scripted-provider.ts';

@@ -1,13 +1,16 @@
+import { parseRetryAfter } from '../../lib/parse-retry-after.ts';
 import type { Answer, SendError } from '../connector.ts';
 import { oneLine, sendError } from '../send-errors.ts';
 import type { Reply } from './request-slot.ts';
-import { parseRetryAfter } from './retry-after.ts';
 
 /** Bytes of a refusal's body that its detail may quote. */
 const quotedBytesMax = 300;
 
 /** Longest error code that is taken over from a provider. */
 const providerCodeLengthMax = 64;
+
+/** An hour: a provider's longer wish is met by asking again, so that a wrong clock cannot park a route. */
+export const retryAfterMsMax = 3_600_000;
 
 /** What a reply that is no 2xx says of every message in its request. */
 export function refusalAnswer(reply: Reply): Answer {
@@ -64,8 +67,9 @@ function retryAnswer(reply: StatusReply): Answer {
   const code = reply.status === 429 ? 'rate_limited' : 'provider_unavailable';
   const error = sendError(code, `HTTP ${reply.status}`);
   const value = headerValue(reply.headers, 'retry-after');
-  const retryAfterMs = value === undefined ? undefined : parseRetryAfter(value, Date.now());
-  return retryAfterMs === undefined ? { kind: 'retry', error } : { kind: 'retry', error, retryAfterMs };
+  const askedMs = value === undefined ? undefined : parseRetryAfter(value, Date.now());
+  if (askedMs === undefined) return { kind: 'retry', error };
+  return { kind: 'retry', error, retryAfterMs: Math.min(askedMs, retryAfterMsMax) };
 }
 
 /** `{code, …}`, `{error: "…"}` and `{error: {code, …}}` are how most JSON interfaces name a refusal. */

@@ -23,7 +23,9 @@ const log = createLog({ level: data.logLevel, name: 'delivery' });
 const faults = new FaultReport(log);
 const onError = (error: unknown) => faults.add(error);
 
-function open(settings: Pick<DatabaseSettings, 'name' | 'poolSize' | 'statementTimeoutMs'>) {
+function open(
+  settings: Pick<DatabaseSettings, 'name' | 'poolSize' | 'statementTimeoutMs' | 'answerExtraMs'>,
+) {
   return openDatabase({
     ...settings,
     url: data.databaseUrl,
@@ -32,8 +34,14 @@ function open(settings: Pick<DatabaseSettings, 'name' | 'poolSize' | 'statementT
   });
 }
 
-// The lease has a connection of its own: it must be renewed while the others wait for locks.
-const leaseDatabase = open({ name: 'lease', poolSize: 1, statementTimeoutMs: data.leaseMs / 3 });
+// The lease has a connection of its own: it must be renewed while the others wait for locks, and after an answer
+// that does not come there must be time for another try.
+const leaseDatabase = open({
+  name: 'lease',
+  poolSize: 1,
+  statementTimeoutMs: data.leaseMs / 3,
+  answerExtraMs: data.leaseMs / 10,
+});
 const database = open({ name: 'delivery', poolSize: Math.max(2, data.poolSize - 1) });
 const control = createControlCache({ database, onError });
 await control.start();

@@ -21,10 +21,12 @@ export interface DatabaseSettings {
   /** Shown in pg_stat_activity as `millrace <name>`. */
   name: string;
   /**
-   * In a transaction the server ends a statement after this long, and the transaction itself when no statement
-   * comes for as long; the client gives up 5 s later, in or outside a transaction, and drops the connection.
+   * The server ends a statement after this long, and a transaction when no statement comes for as long; 10,000 ms.
+   * The wait for a synchronous standby at a COMMIT is not part of it: that ends with the client's patience.
    */
   statementTimeoutMs?: number;
+  /** How much longer the client waits for an answer before it drops the connection; 5,000 ms. */
+  answerExtraMs?: number;
   /** Off for a PgBouncer before 1.21, which forgets prepared statements between transactions. */
   namedStatements?: boolean;
   /** Called when an idle connection breaks; the pool replaces it. */
@@ -49,34 +51,34 @@ export class DatabaseError extends Error {
 
 const connectTimeoutMs = 5_000;
 const statementTimeoutDefaultMs = 10_000;
-const clientExtraMs = 5_000;
+const answerExtraDefaultMs = 5_000;
 
 export function openDatabase(settings: DatabaseSettings): Database {
-  const statementTimeoutMs = settings.statementTimeoutMs ?? statementTimeoutDefaultMs;
+  const limits = limitsOf(settings);
   const named = settings.namedStatements ?? true;
-  const pool = new pg.Pool({
-    connectionString: settings.url,
-    max: settings.poolSize,
-    application_name: `millrace ${settings.name}`,
-    connectionTimeoutMillis: connectTimeoutMs,
-    query_timeout: statementTimeoutMs + clientExtraMs,
-    keepAlive: true,
-  });
-  pool.on('error', (error) => settings.onIdleError?.(faultOf(error)));
-  // A connection that breaks between two statements of a transaction has nobody to tell, and an event without
-  // a listener would end the process; the next statement on it fails.
-  pool.on('connect', (client) => client.on('error', () => {}));
+  let pool = openPool(settings, { limited: true });
+  /** Whether the connections have the limit from their start; where a pooler stands between, only transactions do. */
+  let limited = true;
   // One round trip, and no session state: a setting of the session would be lost behind PgBouncer. A client that
   // is suspended, or whose machine is gone, must not keep its locks: nobody could take its shards.
-  const begin = `BEGIN; SET LOCAL statement_timeout = ${statementTimeoutMs};
-    SET LOCAL idle_in_transaction_session_timeout = ${statementTimeoutMs}`;
+  const begin = `BEGIN; SET LOCAL statement_timeout = ${limits.statementMs};
+    SET LOCAL idle_in_transaction_session_timeout = ${limits.statementMs}`;
 
   async function connect(): Promise<pg.PoolClient> {
+    const asked = pool;
     try {
-      return await pool.connect();
+      return await asked.connect();
     } catch (error) {
-      throw new DatabaseError(faultOf(error), error);
+      const fault = faultOf(error);
+      if (!isPoolersRefusal(fault)) throw new DatabaseError(fault, error);
     }
+    if (pool === asked) {
+      limited = false;
+      pool = openPool(settings, { limited });
+      // It has no connection: not one was taken.
+      await asked.end();
+    }
+    return await connect();
   }
 
   async function run<Row extends pg.QueryResultRow>(
@@ -91,42 +93,48 @@ export function openDatabase(settings: DatabaseSettings): Database {
     return { rows: result.rows, rowCount: result.rowCount ?? 0 };
   }
 
+  async function transaction<Result>(work: (transaction: Queryable) => Promise<Result>): Promise<Result> {
+    const client = await connect();
+    let committing = false;
+    try {
+      await client.query(begin);
+      const result = await work({ query: (statement, values = []) => run(client, statement, values) });
+      committing = true;
+      await commit(client);
+      client.release();
+      return result;
+    } catch (error) {
+      if (error instanceof DatabaseError) throw await abandon(client, error);
+      const known = isDatabaseFault(error);
+      if (!known) {
+        await abandon(client, null);
+        throw error;
+      }
+      const fault = faultOf(error);
+      const ambiguous = fault.ambiguous || (committing && fault.connectionLost);
+      throw await abandon(client, new DatabaseError({ ...fault, ambiguous }, error));
+    }
+  }
+
   return {
     async query<Row extends pg.QueryResultRow>(statement: Statement, values: readonly unknown[] = []) {
       const client = await connect();
+      if (!limited) {
+        client.release();
+        return await transaction((one) => one.query<Row>(statement, values));
+      }
       try {
-        const result = await run<Row>(client, statement, values);
+        const result = await withoutWarning(client, () => run<Row>(client, statement, values));
         client.release();
         return result;
       } catch (error) {
-        const fault = faultOf(error);
+        const fault = error instanceof DatabaseError ? error.fault : faultOf(error);
         client.release(fault.connectionLost);
-        throw new DatabaseError(fault, error);
+        throw error instanceof DatabaseError ? error : new DatabaseError(fault, error);
       }
     },
 
-    async transaction(work) {
-      const client = await connect();
-      let committing = false;
-      try {
-        await client.query(begin);
-        const result = await work({ query: (statement, values = []) => run(client, statement, values) });
-        committing = true;
-        await commit(client);
-        client.release();
-        return result;
-      } catch (error) {
-        if (error instanceof DatabaseError) throw await abandon(client, error);
-        const known = isDatabaseFault(error);
-        if (!known) {
-          await abandon(client, null);
-          throw error;
-        }
-        const fault = faultOf(error);
-        const ambiguous = committing && fault.connectionLost;
-        throw await abandon(client, new DatabaseError({ ...fault, ambiguous }, error));
-      }
-    },
+    transaction,
 
     async close() {
       await pool.end();
@@ -134,25 +142,62 @@ export function openDatabase(settings: DatabaseSettings): Database {
   };
 }
 
+function limitsOf({
+  statementTimeoutMs = statementTimeoutDefaultMs,
+  answerExtraMs = answerExtraDefaultMs,
+}: DatabaseSettings): { statementMs: number; answerMs: number } {
+  const statementMs = Math.ceil(statementTimeoutMs);
+  return { statementMs, answerMs: statementMs + answerExtraMs };
+}
+
+function openPool(settings: DatabaseSettings, { limited }: { limited: boolean }): pg.Pool {
+  const { statementMs, answerMs } = limitsOf(settings);
+  const pool = new pg.Pool({
+    connectionString: settings.url,
+    max: settings.poolSize,
+    application_name: `millrace ${settings.name}`,
+    connectionTimeoutMillis: connectTimeoutMs,
+    query_timeout: answerMs,
+    keepAlive: true,
+    ...(limited && { statement_timeout: statementMs }),
+  });
+  pool.on('error', (error) => settings.onIdleError?.(faultOf(error)));
+  // A connection that breaks between two statements of a transaction has nobody to tell, and an event without
+  // a listener would end the process; the next statement on it fails.
+  pool.on('connect', (client) => client.on('error', () => {}));
+  return pool;
+}
+
+/** PgBouncer takes no setting of a session along, unless it was told to forget it: then it does not refuse it. */
+function isPoolersRefusal({ code, message }: Fault): boolean {
+  return code === '08P01' && message.includes('startup parameter');
+}
+
 /**
  * A COMMIT succeeds only when the server says COMMIT and nothing else. It says ROLLBACK, and calls that no error,
- * when a statement of the transaction had failed; and it warns when the wait for the synchronous standby was cut
- * short: then the transaction is in this server alone, and a failover may lose it.
+ * when a statement of the transaction had failed.
  */
 async function commit(client: pg.PoolClient): Promise<void> {
+  const { command } = await withoutWarning(client, () => client.query('COMMIT'));
+  if (command !== 'COMMIT') throw new DatabaseError(rolledBack, undefined);
+}
+
+/**
+ * What commits, a COMMIT or a statement by itself, is answered with a warning when the wait for the synchronous standby
+ * was cut short: then the transaction is in this server alone, and a failover may lose it.
+ */
+async function withoutWarning<Result>(client: pg.PoolClient, work: () => Promise<Result>): Promise<Result> {
   let warning: { code: string | undefined; message: string | undefined } | undefined;
   const onNotice = ({ code, message }: { code: string | undefined; message: string | undefined }) => {
     if (code !== noticeCode) warning = { code, message };
   };
   client.on('notice', onNotice);
   try {
-    const { command } = await client.query('COMMIT');
-    if (command !== 'COMMIT') throw new DatabaseError(rolledBack, undefined);
-    if (warning) {
-      const { code = '', message = '' } = warning;
-      const fault: Fault = { kind: 'unavailable', code, message, connectionLost: false, ambiguous: true };
-      throw new DatabaseError(fault, undefined);
-    }
+    const result = await work();
+    if (!warning) return result;
+    const { code = '', message = '' } = warning;
+    const fault: Fault = { kind: 'unavailable', code, message, connectionLost: false, ambiguous: true };
+    throw new DatabaseError(fault, undefined);
   } finally {
     client.off('notice', onNotice);
   }

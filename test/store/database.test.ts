@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Database, DatabaseError, openDatabase, type Statement } from '../../src/store/database.ts';
+import { startPoolerProxy } from '../support/pooler-proxy.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 
 let url: string;
@@ -48,6 +49,44 @@ test('a repeated key is a conflict and the connection stays usable', async () =>
 test('a statement over its limit is ended by the server', async () => {
   const slow = database.transaction((transaction) => transaction.query(sql('SELECT pg_sleep(30)')));
   expect(await faultOf(slow)).toMatchObject({ kind: 'timeout', code: '57014' });
+});
+
+test('a statement outside of a transaction is ended by the server as well', async () => {
+  expect(await faultOf(database.query(sql('SELECT pg_sleep(30)')))).toMatchObject({
+    kind: 'timeout',
+    code: '57014',
+    connectionLost: false,
+  });
+});
+
+test('behind a pooler that takes no settings every statement still has its limit', async () => {
+  const pooler = await startPoolerProxy(url);
+  const pooled = openDatabase({ url: pooler.url, poolSize: 2, name: 'pooled', statementTimeoutMs: 300 });
+  const [first, second] = await Promise.all([1, 2].map(() => pooled.query(sql('SELECT 1'))));
+  expect([first?.rowCount, second?.rowCount]).toEqual([1, 1]);
+  for (const slow of [
+    () => pooled.query(sql('SELECT pg_sleep(30)')),
+    () => pooled.transaction((transaction) => transaction.query(sql('SELECT pg_sleep(30)'))),
+  ]) {
+    expect(await faultOf(slow())).toMatchObject({ kind: 'timeout', code: '57014' });
+  }
+  await pooled.close();
+  await pooler.stop();
+});
+
+test('an answer that does not come is waited for no longer than was asked', async () => {
+  const proxy = await startPoolerProxy(url);
+  const open = (name: string, answerExtraMs: number) =>
+    openDatabase({ url: proxy.url, poolSize: 1, name, statementTimeoutMs: 100, answerExtraMs });
+  const [hasty, patient] = [open('hasty', 100), open('patient', 60_000)];
+  await Promise.all([hasty.query(sql('SELECT 1')), patient.query(sql('SELECT 1'))]);
+  proxy.fallSilent();
+  const patiently = faultOf(patient.query(sql('SELECT 1')));
+  const first = await Promise.race([patiently, faultOf(hasty.query(sql('SELECT 1')))]);
+  expect(first).toMatchObject({ kind: 'timeout', code: 'QUERY_TIMEOUT', connectionLost: true });
+  await proxy.stop();
+  expect(await patiently).toMatchObject({ kind: 'unavailable', connectionLost: true });
+  await Promise.all([hasty.close(), patient.close()]);
 });
 
 test('a connection that the server ends is replaced', async () => {
@@ -133,7 +172,7 @@ test('a transaction whose work hides an error is not taken for committed', async
   expect((await database.query(sql('SELECT 1'))).rowCount).toBe(1);
 });
 
-test('a COMMIT with a warning is ambiguous: it may not have reached the standby', async () => {
+test('what is committed with a warning is ambiguous: it may not have reached the standby', async () => {
   await database.query(
     sql(`CREATE FUNCTION warn() RETURNS trigger LANGUAGE plpgsql AS
       $$ BEGIN RAISE WARNING 'canceling wait for synchronous replication'; RETURN NULL; END $$`),
@@ -147,5 +186,7 @@ test('a COMMIT with a warning is ambiguous: it may not have reached the standby'
     transaction.query(sql('INSERT INTO unsure VALUES (1)')),
   );
   expect(await faultOf(unsure)).toMatchObject({ ambiguous: true });
-  expect((await database.query(sql('SELECT 1'))).rowCount).toBe(1);
+  const alone = database.query(sql('INSERT INTO unsure VALUES (2)'));
+  expect(await faultOf(alone)).toMatchObject({ ambiguous: true });
+  expect((await database.query(sql('SELECT 1 FROM unsure'))).rowCount).toBe(2);
 });

@@ -13,14 +13,17 @@ export interface NewBatch {
   metadata?: Record<string, unknown>;
 }
 
-/** Repeating it with the same id changes nothing: a lost answer is asked for again. */
+/**
+ * Repeating it with the same id changes nothing: a lost answer is asked for again. It writes all the same, because a
+ * COMMIT of nothing would not wait for the standby that the first one may not have reached.
+ */
 export async function createBatch(database: Queryable, batch: NewBatch): Promise<void> {
   await database.query(
     {
       name: 'create_batch',
       text: `INSERT INTO batch (shard, id, account_id, route_id, priority, start_on, defaults, tags, metadata)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-        ON CONFLICT (shard, id) DO NOTHING`,
+        ON CONFLICT (shard, id) DO UPDATE SET start_on = batch.start_on`,
     },
     [
       shardOf(batch.id),

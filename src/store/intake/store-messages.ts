@@ -9,5 +9,17 @@ export async function storeMessages(
   database: Database,
   { shard, chunks }: { shard: number; chunks: ChunkRow[] },
 ): Promise<void> {
-  await database.transaction((transaction) => insertChunks(transaction, { shard, batch: null, chunks }));
+  await database.transaction(async (transaction) => {
+    const inserted = await insertChunks(transaction, { shard, batch: null, chunks });
+    if (inserted.size === 0) await transaction.query(lockStatement, [shard]);
+  });
 }
+
+/**
+ * A COMMIT of nothing would not wait for the standby, which the one that stored these chunks may not have reached.
+ * This lock is written to the log, and neither waits for claims of the shard nor holds them up.
+ */
+const lockStatement = {
+  name: 'lock_shard',
+  text: 'SELECT 1 FROM shard_owner WHERE shard = $1 FOR KEY SHARE',
+};

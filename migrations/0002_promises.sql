@@ -22,3 +22,18 @@ CREATE INDEX inbox_batch ON inbox (batch) WHERE batch IS NOT NULL;
 ALTER TABLE batch ADD COLUMN paused_at timestamptz, ADD COLUMN canceled_at timestamptz;
 CREATE INDEX batch_held ON batch (id)
   WHERE done_at IS NULL AND (paused_at IS NOT NULL OR canceled_at IS NOT NULL);
+
+-- Secrets of routes are encrypted at rest: a route's options as a whole, as text `mrs1.<key>.<nonce>.<tag>.<data>`
+-- (src/lib/secret-box.ts). Plain options are of routes made before; they are encrypted at the next start.
+ALTER TABLE route ALTER COLUMN options DROP NOT NULL;
+ALTER TABLE route ADD COLUMN sealed_options text;
+ALTER TABLE route ADD CONSTRAINT route_options CHECK ((options IS NULL) <> (sealed_options IS NULL));
+
+-- A known text, sealed by the key of the installation: a process that cannot open it has not got the key and must
+-- not start. `made_by` tells a person where the key is to be found.
+CREATE TABLE secret_key_check (
+  one boolean PRIMARY KEY DEFAULT true CHECK (one),
+  sealed text NOT NULL,
+  made_by text NOT NULL,
+  made_at timestamptz NOT NULL DEFAULT now()
+);

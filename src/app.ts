@@ -15,6 +15,7 @@ import { createLog, type Logger } from './observe/log.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
 import { finishClosings } from './services/finish-closings.ts';
 import { keepPartitions } from './services/keep-partitions.ts';
+import { type OpenedSecrets, openSecrets } from './services/open-secrets.ts';
 import type { Service } from './services/service.ts';
 import { createControlCache } from './store/control/control-cache.ts';
 import { type Database, openDatabase } from './store/database.ts';
@@ -74,15 +75,17 @@ async function startParts(
     log,
     stops,
   });
+  const { keys: secretKeys, secrets } = await findSecrets(database, { config, log });
   const control = createControlCache({
     database,
+    secrets,
     onError: (err) => log.warn({ err }, 'control poll failed'),
   });
   await control.start();
   stops.push(() => control.stop());
 
   const delivery = config.roles.includes('deliver')
-    ? await startDeliveries(databaseUrl, { config, log, metrics, stops })
+    ? await startDeliveries(databaseUrl, { config, secretKeys, log, metrics, stops })
     : undefined;
   const intakeDatabase = openPool(databaseUrl, {
     config,
@@ -108,7 +111,7 @@ async function startParts(
     path: join(config.data, 'admin.key'),
   });
   await control.refresh();
-  const url = await listen(config, { database, control, intake, log, metrics, stops });
+  const url = await listen(config, { database, control, secrets, intake, log, metrics, stops });
   return { url, ...(adminKey.kind === 'made' && { madeAdminKey: adminKey.key }) };
 }
 
@@ -140,15 +143,44 @@ function openPool(
   return database;
 }
 
+/** The keys of the secrets that are stored, and what tells of them: a key that was made is said once. */
+async function findSecrets(
+  database: Database,
+  { config, log }: { config: Config; log: Logger },
+): Promise<OpenedSecrets> {
+  const path = join(config.data, 'secret.key');
+  const opened = await openSecrets(database, {
+    ...(config.secretKey !== undefined && { configured: config.secretKey }),
+    path,
+  });
+  const { made, sealed } = opened;
+  if (made) {
+    log.info(
+      { path },
+      'made the key that the secrets of routes are encrypted with: keep a copy, also apart from backups',
+    );
+  }
+  if (sealed.older.length > 0) log.info({ routes: sealed.older }, 'encrypted by the new key');
+  if (sealed.plain.length > 0) {
+    log.warn(
+      { routes: sealed.plain },
+      'encrypted secrets that were plain: old backups, the WAL and, until VACUUM FULL route, the data files still have them',
+    );
+  }
+  return opened;
+}
+
 async function startDeliveries(
   databaseUrl: string,
-  { config, log, metrics, stops }: { config: Config; log: Logger; metrics: Metrics; stops: StopStack },
+  at: { config: Config; secretKeys: string; log: Logger; metrics: Metrics; stops: StopStack },
 ): Promise<DeliveryHost> {
+  const { config, secretKeys, log, metrics, stops } = at;
   const delivery = await startDelivery({
     databaseUrl,
     poolSize: config.deliveryConnections,
     namedStatements: config.namedStatements,
     leaseMs: config.leaseMs,
+    secretKeys,
     logLevel: config.logLevel,
     metrics,
     onFailure: (error) => log.fatal({ err: error }, 'deliveries failed and are started again'),
@@ -188,7 +220,10 @@ async function startUpkeep(
 
 async function listen(
   config: Config,
-  parts: Pick<ApiContext, 'database' | 'control' | 'log' | 'metrics'> & { intake: Intake; stops: StopStack },
+  parts: Pick<ApiContext, 'database' | 'control' | 'secrets' | 'log' | 'metrics'> & {
+    intake: Intake;
+    stops: StopStack;
+  },
 ): Promise<string> {
   const { intake, stops, ...rest } = parts;
   const lifecycle = createLifecycle();

@@ -3,6 +3,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance, RawServerDefault } from 'fastify';
 import type { Connector } from '../connectors/connector.ts';
 import type { Intake } from '../intake/intake.ts';
+import type { SecretBox } from '../lib/secret-box.ts';
 import type { ApiKey, Scope } from '../message/api-key.ts';
 import type { ErrorCode } from '../message/error-codes.ts';
 import type { Logger } from '../observe/log.ts';
@@ -15,6 +16,8 @@ import type { Lifecycle } from './lifecycle.ts';
 export interface ApiContext {
   database: Database;
   control: ControlCache;
+  /** Seals what is stored of routes and their answers. */
+  secrets: SecretBox;
   connectors: ReadonlyMap<string, Connector>;
   intake: Intake;
   lifecycle: Lifecycle;

@@ -20,12 +20,15 @@ export async function controlWrite(
   at: { request: FastifyRequest; reply: FastifyReply },
   settings: {
     reserveIds?: () => string[];
+    /** The answer shows credentials. */
+    secretAnswer?: boolean;
     change: (transaction: Queryable, tried: ControlTry) => Promise<Answer>;
   },
 ): Promise<void> {
   await idempotently(context, at, {
     reserve: () => ({ ids: settings.reserveIds?.() ?? [] }),
     body: Buffer.from(JSON.stringify(at.request.body ?? null)),
+    secretAnswer: settings.secretAnswer ?? false,
     async work({ reservation, again }) {
       const answer = await changeControl(context.database, (transaction) =>
         settings.change(transaction, { ids: reservation.ids, again }),

@@ -1,5 +1,5 @@
-import { rename, writeFile } from 'node:fs/promises';
 import { uuidV7 } from '../lib/uuid-v7.ts';
+import { writePrivately } from '../lib/write-privately.ts';
 import { defaultAccountId } from '../message/account.ts';
 import { changeControl } from '../store/control/change-control.ts';
 import { findKeyByHash, hasLiveAdminKey, insertKey } from '../store/control/keys.ts';
@@ -68,11 +68,4 @@ async function storeAdminKey(transaction: Queryable, key: string): Promise<void>
     hint: hintOf(key),
     scopes: ['admin'],
   });
-}
-
-/** Whole or not at all, and never readable by others, not even for a moment. */
-async function writePrivately(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${process.pid}.new`;
-  await writeFile(temporary, text, { mode: 0o600 });
-  await rename(temporary, path);
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { isSealed, type SecretBox } from '../lib/secret-box.ts';
 import { errorCodes, ProblemError } from '../message/error-codes.ts';
 import { limits } from '../message/limits.ts';
 import {
@@ -33,6 +34,8 @@ export interface IdempotentWork {
    * Absent for bodies that were read whole.
    */
   hashBody?: () => Promise<Buffer>;
+  /** The answer shows credentials: what is kept of it is sealed. */
+  secretAnswer?: boolean;
   /** A refusal may leave work behind that a next try goes on with: the key stays. */
   keepsPart?: boolean;
 }
@@ -56,7 +59,7 @@ const retryAfterSeconds = 1;
 export async function idempotently(
   context: ApiContext,
   at: { request: FastifyRequest; reply: FastifyReply },
-  { reserve, body, work, hashBody, keepsPart = false }: IdempotentWork,
+  { reserve, body, work, hashBody, secretAnswer = false, keepsPart = false }: IdempotentWork,
 ): Promise<FastifyReply> {
   const { request, reply } = at;
   const key = keyOf(request);
@@ -64,7 +67,7 @@ export async function idempotently(
     const answer = await work({ reservation: reserve(), again: false, keyed: false, renew: async () => {} });
     return send(reply, { status: answer.status, text: JSON.stringify(answer.body) });
   }
-  const { database } = context;
+  const { database, secrets } = context;
   const requestHash = hashRequest(request, body);
   const result = await reserveKey(database, { key, requestHash, reservation: reserve() });
   if (result.kind === 'other_request') throw keyReused();
@@ -74,7 +77,8 @@ export async function idempotently(
   if (result.kind === 'done') {
     if (result.bodyHash && hashBody && !result.bodyHash.equals(await hashBody())) throw keyReused();
     reply.header('idempotent-replayed', 'true');
-    return send(reply, { status: result.stored.status, text: result.stored.answer.toString() });
+    const { status, answer } = result.stored;
+    return send(reply, { status, text: shownAgain(secrets, { key, kept: answer.toString() }) });
   }
   try {
     const answer = await work({
@@ -87,7 +91,10 @@ export async function idempotently(
     const kept = answer.kept === undefined ? text : JSON.stringify(answer.kept);
     await finishKey(database, {
       key,
-      stored: { status: answer.status, answer: Buffer.from(kept) },
+      stored: {
+        status: answer.status,
+        answer: Buffer.from(secretAnswer ? secrets.seal(kept, aboutAnswer(key)) : kept),
+      },
       ...(answer.bodyHash && { bodyHash: answer.bodyHash }),
     });
     return send(reply, { status: answer.status, text });
@@ -100,6 +107,15 @@ export async function idempotently(
     await (refused ? dropKey(database, key) : releaseKey(database, key)).catch(() => {});
     throw error;
   }
+}
+
+/** JSON never has the form of a sealed text, so that what was kept tells itself which it is. */
+function shownAgain(secrets: SecretBox, { key, kept }: { key: IdempotencyKey; kept: string }): string {
+  return isSealed(kept) ? secrets.open(kept, aboutAnswer(key)) : kept;
+}
+
+function aboutAnswer({ accountId, key }: IdempotencyKey): string {
+  return `answer/${accountId}/${key}`;
 }
 
 function keyOf(request: FastifyRequest): IdempotencyKey | null {

@@ -1,5 +1,6 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { parseSecretKeys } from '../lib/secret-box.ts';
 import { defaultDataDirectory } from './default-data-directory.ts';
 import { choice, integer, type Option, text, truth, ValueError, type ValueOf } from './option.ts';
 
@@ -21,7 +22,7 @@ export const options = {
     default: '127.0.0.1',
   }),
   data: path({
-    doc: 'data directory: the embedded PostgreSQL, server.json, admin.key',
+    doc: 'data directory: the embedded PostgreSQL, server.json, admin.key, secret.key',
     placeholder: '<dir>',
     default: defaultDataDirectory(),
   }),
@@ -97,6 +98,14 @@ export const options = {
   }),
   adminKey: adminKey({
     doc: 'the first administrator key; else one is made at first start and written to admin.key',
+    default: undefined,
+    secret: true,
+    withoutFlag: true,
+  }),
+  secretKey: secretKey({
+    doc:
+      'keys of 32 bytes (base64 or hex, comma between) that encrypt the secrets of routes: the first encrypts, all decrypt; ' +
+      'else secret.key in the data directory',
     default: undefined,
     secret: true,
     withoutFlag: true,
@@ -213,6 +222,18 @@ function adminKey(description: Described<string | undefined>): Option<string | u
         throw new ValueError('must be 16 to 200 printable ASCII characters without spaces');
       }
       return value;
+    },
+  };
+}
+
+function secretKey(description: Described<string | undefined>): Option<string | undefined> {
+  return {
+    ...description,
+    parse(value) {
+      if (typeof value === 'string' && parseSecretKeys(value)) return value;
+      throw new ValueError(
+        'must be keys of 32 bytes such as `openssl rand -base64 32` makes, with commas between',
+      );
     },
   };
 }

@@ -81,10 +81,10 @@ class ThreadHost implements DeliveryHost {
 
   /** Resolves when the thread delivers. */
   start(): Promise<void> {
-    const { databaseUrl, poolSize, namedStatements, leaseMs, logLevel } = this.#settings;
+    const { databaseUrl, poolSize, namedStatements, leaseMs, secretKeys, logLevel } = this.#settings;
     const replaces = this.#stats?.workerId;
     const data: DeliveryThreadData = {
-      ...{ databaseUrl, poolSize, namedStatements, leaseMs, logLevel },
+      ...{ databaseUrl, poolSize, namedStatements, leaseMs, secretKeys, logLevel },
       ...(replaces !== undefined && { replaces }),
     };
     const worker = new Worker(threadEntry(script), { workerData: data, resourceLimits });

@@ -8,6 +8,8 @@ export interface DeliveryThreadData {
   poolSize: number;
   namedStatements: boolean;
   leaseMs: number;
+  /** What opens the options of routes. */
+  secretKeys: string;
   logLevel: LogLevel;
   /** The worker of a thread that died: it will not send any more, so its lease need not run out. */
   replaces?: string;

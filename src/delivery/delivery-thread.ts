@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { connectors } from '../connectors/registry.ts';
 import { systemClock } from '../lib/clock.ts';
+import { createSecretBox, parseSecretKeys } from '../lib/secret-box.ts';
 import { createLog } from '../observe/log.ts';
 import { createControlCache } from '../store/control/control-cache.ts';
 import { type DatabaseSettings, openDatabase } from '../store/database.ts';
@@ -43,7 +44,8 @@ const leaseDatabase = open({
   answerExtraMs: data.leaseMs / 10,
 });
 const database = open({ name: 'delivery', poolSize: Math.max(2, data.poolSize - 1) });
-const control = createControlCache({ database, onError });
+const secrets = createSecretBox(parseSecretKeys(data.secretKeys) ?? []);
+const control = createControlCache({ database, secrets, onError });
 await control.start();
 const lease = ownershipOf(deliveryStatements(leaseDatabase));
 if (data.replaces !== undefined) await lease.removeWorker(data.replaces);

@@ -6,6 +6,7 @@ import { createControlCache } from '../../src/store/control/control-cache.ts';
 import { insertKey } from '../../src/store/control/keys.ts';
 import { type Database, openDatabase, type Queryable } from '../../src/store/database.ts';
 import { createTestDatabase } from '../support/postgres.ts';
+import { testSecrets } from '../support/test-secrets.ts';
 
 let database: Database;
 
@@ -18,7 +19,7 @@ afterAll(() => database.close());
 const fields = { weight: 1, defaultRoutes: {} };
 
 test('what was committed before a refresh is visible after it', async () => {
-  const control = createControlCache({ database });
+  const control = createControlCache({ secrets: testSecrets, database });
   await control.refresh();
   const changes = Array.from({ length: 10 }, async (_, at) => {
     const account = await changeControl(database, (transaction) =>
@@ -38,7 +39,7 @@ test('a poll reads nothing but the version while nothing changes', async () => {
       return database.query(statement, values);
     },
   };
-  const control = createControlCache({ database: watched });
+  const control = createControlCache({ secrets: testSecrets, database: watched });
   await control.refresh();
   texts.length = 0;
   await control.runOnce();
@@ -63,7 +64,7 @@ test('a change that commits between the version and the tables is found by the n
       return result as never;
     },
   };
-  const control = createControlCache({ database: racing });
+  const control = createControlCache({ secrets: testSecrets, database: racing });
   await control.refresh();
   expect(control.accountById(account.id)?.weight).toBe(1);
   await control.runOnce();
@@ -71,7 +72,7 @@ test('a change that commits between the version and the tables is found by the n
 });
 
 test('a failed change leaves the version as it was', async () => {
-  const control = createControlCache({ database });
+  const control = createControlCache({ secrets: testSecrets, database });
   await control.refresh();
   let reloads = 0;
   control.onChange(() => reloads++);
@@ -96,7 +97,12 @@ test('while the database is away the last known state stands', async () => {
         tick = resolve;
       }),
   };
-  const control = createControlCache({ database: flaky, clock, onError: (error) => errors.push(error) });
+  const control = createControlCache({
+    secrets: testSecrets,
+    database: flaky,
+    clock,
+    onError: (error) => errors.push(error),
+  });
   await control.start();
   isAway = true;
   tick();
@@ -118,7 +124,7 @@ test('an expired key is not found, although nothing changed', async () => {
     scopes: ['read'],
     expiresAt: new Date(nowMs + 60_000),
   });
-  const control = createControlCache({ database, clock });
+  const control = createControlCache({ secrets: testSecrets, database, clock });
   await control.refresh();
   expect(control.keyByHash('00ff')).toBeDefined();
   nowMs += 60_000;

@@ -8,6 +8,7 @@ import { createControlCache } from '../../src/store/control/control-cache.ts';
 import { findKeyByHash, listKeys, revokeKey } from '../../src/store/control/keys.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { createTestDatabase } from '../support/postgres.ts';
+import { testSecrets } from '../support/test-secrets.ts';
 
 let database: Database;
 let directory: string;
@@ -42,7 +43,7 @@ test('of several processes that start at once, one makes the key', async () => {
   const results = await Promise.all(Array.from({ length: 4 }, () => ensureAdminKey(database, { path })));
   expect(results.map(({ kind }) => kind).sort()).toEqual(['made', 'present', 'present', 'present']);
   expect(await keys()).toHaveLength(1);
-  const control = createControlCache({ database });
+  const control = createControlCache({ secrets: testSecrets, database });
   await control.refresh();
   const written = (await readFile(path, 'utf8')).trim();
   expect(control.keyByHash(hashKey(written).toString('hex'))).toBeDefined();

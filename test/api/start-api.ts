@@ -15,6 +15,7 @@ import { openDatabase } from '../../src/store/database.ts';
 import { createIdMint } from '../../src/store/id-mint.ts';
 import { partitionRange } from '../../src/store/partitions.ts';
 import { createTestDatabase } from '../support/postgres.ts';
+import { testSecrets } from '../support/test-secrets.ts';
 
 interface Answer {
   status: number;
@@ -54,7 +55,8 @@ export async function startApi(
   const directory = await mkdtemp(join(tmpdir(), 'millrace-api-'));
   const admin = await ensureAdminKey(database, { path: join(directory, 'admin.key') });
   await rm(directory, { recursive: true });
-  const control = createControlCache({ database, ...(pollMs !== undefined && { pollMs }) });
+  const { secrets = testSecrets } = overrides;
+  const control = createControlCache({ database, secrets, ...(pollMs !== undefined && { pollMs }) });
   await control.start();
   const metrics = createMetrics();
   const range = await partitionRange(database);
@@ -69,6 +71,7 @@ export async function startApi(
   const context: ApiContext = {
     database,
     control,
+    secrets,
     connectors,
     intake,
     lifecycle: createLifecycle(),

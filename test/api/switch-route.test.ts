@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type DeliveryHost, startDelivery } from '../../src/delivery/delivery-host.ts';
 import { type Sink, startSink } from '../../src/sink/start-sink.ts';
 import { until } from '../delivery/mill.ts';
+import { testSecretKey } from '../support/test-secrets.ts';
 import { startApi, type TestApi } from './start-api.ts';
 
 let api: TestApi;
@@ -22,7 +23,13 @@ afterAll(async () => {
 });
 
 async function startWorker(): Promise<void> {
-  const settings = { poolSize: 3, namedStatements: true, leaseMs: 5_000, logLevel: 'warn' } as const;
+  const settings = {
+    secretKeys: testSecretKey,
+    poolSize: 3,
+    namedStatements: true,
+    leaseMs: 5_000,
+    logLevel: 'warn',
+  } as const;
   const metrics = { attemptAnswered() {}, outcomesRecorded() {}, deliveryState() {}, databaseFault() {} };
   const onFailure = (error: unknown) => {
     throw error;

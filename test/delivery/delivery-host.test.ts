@@ -5,6 +5,7 @@ import { type DeliveryHost, startDelivery } from '../../src/delivery/delivery-ho
 import { encodeChunk } from '../../src/message/chunk-codec.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { createTestDatabase } from '../support/postgres.ts';
+import { testSecretKey } from '../support/test-secrets.ts';
 import { insertChunk, pendingCount, until } from './mill.ts';
 
 let url: string;
@@ -49,6 +50,7 @@ function start(): Promise<DeliveryHost> {
     poolSize: 4,
     namedStatements: true,
     leaseMs: 5_000,
+    secretKeys: testSecretKey,
     logLevel: 'warn',
     metrics: {
       attemptAnswered: ({ messages }) => {

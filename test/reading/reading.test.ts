@@ -17,12 +17,15 @@ beforeAll(async () => {
   owner = await api.makeAccount('owner', ['send', 'read']);
   stranger = await api.makeAccount('stranger', ['send', 'read']);
   const { route } = await putRoute(api.context.database, {
-    name: 'sms',
-    connector: 'http',
-    options: { url: 'https://provider.example/send' },
-    concurrency: 1,
-    retry: retryDefaults,
-    onUncertain: 'resend',
+    secrets: api.context.secrets,
+    fields: {
+      name: 'sms',
+      connector: 'http',
+      options: { url: 'https://provider.example/send' },
+      concurrency: 1,
+      retry: retryDefaults,
+      onUncertain: 'resend',
+    },
   });
   routeId = route.id;
   await api.context.control.refresh();

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import type { SecretBox } from '../../lib/secret-box.ts';
 import type { Account } from '../../message/account.ts';
 import { type ErrorItem, ProblemError } from '../../message/error-codes.ts';
 import type { Channel } from '../../message/fields.ts';
@@ -81,11 +82,11 @@ export function refuseLimits(body: { limits?: unknown }): void {
 /** @throws ProblemError when a default route does not exist, or is not for the account or the channel. */
 export async function checkDefaultRoutes(
   transaction: Queryable,
-  settings: { routes: Account['defaultRoutes']; accountId?: number },
+  settings: { routes: Account['defaultRoutes']; accountId?: number; secrets: SecretBox },
 ): Promise<void> {
   const errors: ErrorItem[] = [];
   for (const [channel, name] of Object.entries(settings.routes) as [Channel, string][]) {
-    const route = await findRoute(transaction, name);
+    const route = await findRoute(transaction, { name, secrets: settings.secrets });
     const add = (code: string, detail: string) =>
       errors.push({ pointer: `/defaultRoutes/${channel}`, code, detail });
     if (!route) add('unknown_route', 'there is no route of this name');

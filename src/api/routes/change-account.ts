@@ -44,7 +44,11 @@ export function changeAccount(app: ApiInstance, context: ApiContext): void {
               if (holder && holder.id !== id) throw nameTaken(name);
             }
             if (defaultRoutes) {
-              await checkDefaultRoutes(transaction, { routes: defaultRoutes, accountId: id });
+              await checkDefaultRoutes(transaction, {
+                routes: defaultRoutes,
+                accountId: id,
+                secrets: context.secrets,
+              });
             }
             const account = await updateAccount(transaction, id, {
               name: name ?? present.name,

@@ -36,7 +36,10 @@ export function createAccount(app: ApiInstance, context: ApiContext): void {
           async change(transaction, { again }) {
             const present = await findAccountByName(transaction, fields.name);
             if (present && !(again && isTheSame(present, fields))) throw nameTaken(fields.name);
-            await checkDefaultRoutes(transaction, { routes: fields.defaultRoutes });
+            await checkDefaultRoutes(transaction, {
+              routes: fields.defaultRoutes,
+              secrets: context.secrets,
+            });
             const account = present ?? (await insertAccount(transaction, fields));
             return { status: 201, body: accountAnswer(account) };
           },

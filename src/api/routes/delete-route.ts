@@ -26,12 +26,13 @@ export function deleteRoute(app: ApiInstance, context: ApiContext): void {
         context,
         { request, reply },
         {
+          secretAnswer: true,
           async change(transaction) {
             const users = await accountsDefaultingTo(transaction, name);
             if (users.length > 0) {
               throw new ProblemError('conflict', `it is a default route of: ${users.join(', ')}`);
             }
-            const route = await markDeleted(transaction, name);
+            const route = await markDeleted(transaction, { name, secrets: context.secrets });
             if (!route) throw noSuchRoute();
             return { status: 200, body: routeAnswer(route, { complete: true }) };
           },

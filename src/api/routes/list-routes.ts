@@ -24,6 +24,7 @@ export function listRoutes(app: ApiInstance, context: ApiContext): void {
       const routes = await readRoutes(context.database, {
         after: query.after ?? '',
         limit: limit + 1,
+        secrets: context.secrets,
         ...(!complete && { usableBy: caller.accountId }),
       });
       return pageOf(routes, {

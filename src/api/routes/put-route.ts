@@ -39,9 +39,11 @@ export function putRoute(app: ApiInstance, context: ApiContext): void {
         context,
         { request, reply },
         {
+          secretAnswer: true,
           async change(transaction) {
             await checkAccounts(transaction, fields.accounts ?? []);
-            const { route, created } = await storeRoute(transaction, fields);
+            const { secrets } = context;
+            const { route, created } = await storeRoute(transaction, { fields, secrets });
             return { status: created ? 201 : 200, body: routeAnswer(route, { complete: true }) };
           },
         },

@@ -19,7 +19,11 @@ export function showRoute(app: ApiInstance, context: ApiContext): void {
     },
     async ({ params, caller }) => {
       const complete = allows(caller.scopes, 'admin');
-      const route = await findRoute(context.database, params.name, complete ? undefined : caller.accountId);
+      const route = await findRoute(context.database, {
+        name: params.name,
+        usableBy: complete ? undefined : caller.accountId,
+        secrets: context.secrets,
+      });
       if (!route) throw noSuchRoute();
       return routeAnswer(route, { complete });
     },

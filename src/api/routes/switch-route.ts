@@ -11,8 +11,9 @@ export function switchRoute(
   change: { name: string; paused: boolean },
 ): Promise<void> {
   return controlWrite(context, at, {
+    secretAnswer: true,
     async change(transaction) {
-      const route = await store(transaction, change);
+      const route = await store(transaction, { ...change, secrets: context.secrets });
       if (!route) throw noSuchRoute();
       return { status: 200, body: routeAnswer(route, { complete: true }) };
     },

@@ -54,7 +54,8 @@ export function testRoute(app: ApiInstance, context: ApiContext): void {
       },
     },
     async (request, reply) => {
-      const route = await findRoute(context.database, request.params.name);
+      const { secrets } = context;
+      const route = await findRoute(context.database, { name: request.params.name, secrets });
       if (!route) throw noSuchRoute();
       const connector = context.connectors.get(route.connector);
       if (!connector) throw new ProblemError('not_available', `there is no connector ${route.connector}`);

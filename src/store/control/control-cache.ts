@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from '../../lib/clock.ts';
+import type { SecretBox } from '../../lib/secret-box.ts';
 import type { Account } from '../../message/account.ts';
 import type { ApiKey } from '../../message/api-key.ts';
 import type { Route } from '../../message/route.ts';
@@ -35,9 +36,11 @@ export interface ControlCache {
 
 export interface ControlCacheSettings {
   database: Queryable;
+  /** Opens the options of routes. */
+  secrets: SecretBox;
   pollMs?: number;
   clock?: Clock;
-  /** A poll failed; the next one comes all the same. */
+  /** A poll failed, and the next one comes all the same; or a route cannot be opened, and stays as it was known. */
   onError?: (error: unknown) => void;
 }
 
@@ -45,7 +48,7 @@ export interface ControlCacheSettings {
 const pollDefaultMs = 500;
 
 export function createControlCache(settings: ControlCacheSettings): ControlCache {
-  const { database, pollMs = pollDefaultMs, clock = systemClock } = settings;
+  const { database, secrets, pollMs = pollDefaultMs, clock = systemClock } = settings;
   const listeners = new Set<() => void>();
   const ending = new AbortController();
   let image: Image = emptyImage;
@@ -54,8 +57,9 @@ export function createControlCache(settings: ControlCacheSettings): ControlCache
   let polling: Promise<void> | undefined;
 
   async function reload(): Promise<void> {
-    const fresh = await readImage(database);
+    const { image: fresh, unopened } = await readImage(database, { secrets, last: image });
     image = fresh;
+    for (const error of unopened) settings.onError?.(error);
     for (const listener of listeners) listener();
   }
 
@@ -134,18 +138,24 @@ const emptyImage: Image = {
 };
 
 /** The version is read first: a change that commits meanwhile makes the next poll differ. */
-async function readImage(database: Queryable): Promise<Image> {
+async function readImage(
+  database: Queryable,
+  { secrets, last }: { secrets: SecretBox; last: Image },
+): Promise<{ image: Image; unopened: Error[] }> {
   const version = await readVersion(database);
   const accounts = await readAllAccounts(database);
   const keys = await readLiveKeys(database);
-  const routes = await readAllRoutes(database);
-  return {
+  const { routes, unopened } = await readAllRoutes(database, secrets);
+  // Its secrets were changed by somebody with another key. Sending on by the last known ones beats failing messages.
+  routes.push(...unopened.flatMap(({ id }) => last.routes.get(id) ?? []));
+  const image = {
     version,
     accounts: new Map(accounts.map((account) => [account.id, account])),
     keys: new Map(keys.map(({ hash, key }) => [hash, key])),
     routes: new Map(routes.map((route) => [route.id, route])),
     routesByName: new Map(routes.filter(({ deleted }) => !deleted).map((route) => [route.name, route])),
   };
+  return { image, unopened: unopened.map(({ error }) => error) };
 }
 
 async function readVersion(database: Queryable): Promise<string> {

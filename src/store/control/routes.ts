@@ -1,26 +1,28 @@
+import type { SecretBox } from '../../lib/secret-box.ts';
 import type { Channel } from '../../message/fields.ts';
 import type { OnUncertain, RetryPolicy, Route } from '../../message/route.ts';
 import type { Queryable } from '../database.ts';
+import { openOptions, type StoredOptions, sealOptions } from './sealed-options.ts';
 
 /** Named, because a prepared `*` fails when a migration adds a column. */
-const columns = `id, name, connector, channel, options, rate_per_second, concurrency, retry, on_uncertain, accounts,
-  paused, version, created_at, updated_at, deleted_at`;
+const columns = `id, name, connector, channel, options, sealed_options, rate_per_second, concurrency, retry,
+  on_uncertain, accounts, paused, version, created_at, updated_at, deleted_at`;
 
 export type RouteFields = Omit<Route, 'id' | 'paused' | 'version' | 'createdAt' | 'updatedAt' | 'deleted'>;
 
 /** Makes the route, or gives a live one of that name these fields and the next version. */
 export async function putRoute(
   database: Queryable,
-  fields: RouteFields,
+  { fields, secrets }: { fields: RouteFields; secrets: SecretBox },
 ): Promise<{ route: Route; created: boolean }> {
   const { rows } = await database.query<RouteRow>(
     {
       name: 'put_route',
       text: `INSERT INTO route
-          (name, connector, channel, options, rate_per_second, concurrency, retry, on_uncertain, accounts)
+          (name, connector, channel, sealed_options, rate_per_second, concurrency, retry, on_uncertain, accounts)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         ON CONFLICT (name) WHERE deleted_at IS NULL DO UPDATE SET
-          connector = excluded.connector, channel = excluded.channel, options = excluded.options,
+          connector = excluded.connector, channel = excluded.channel, options = NULL, sealed_options = excluded.sealed_options,
           rate_per_second = excluded.rate_per_second, concurrency = excluded.concurrency,
           retry = excluded.retry, on_uncertain = excluded.on_uncertain, accounts = excluded.accounts,
           version = route.version + 1, updated_at = now()
@@ -30,7 +32,7 @@ export async function putRoute(
       fields.name,
       fields.connector,
       fields.channel ?? null,
-      JSON.stringify(fields.options),
+      sealOptions(secrets, fields),
       fields.ratePerSecond ?? null,
       fields.concurrency,
       JSON.stringify(fields.retry),
@@ -38,27 +40,30 @@ export async function putRoute(
       fields.accounts ?? null,
     ],
   );
-  const route = routeOf(rows[0]!);
+  const route = routeOf(rows[0]!, secrets);
   return { route, created: route.version === 1 };
 }
 
 /** The live route of that name, if the account may use it. */
-export async function findRoute(database: Queryable, name: string, usableBy?: number): Promise<Route | null> {
+export async function findRoute(
+  database: Queryable,
+  key: { name: string; usableBy?: number | undefined; secrets: SecretBox },
+): Promise<Route | null> {
   const { rows } = await database.query<RouteRow>(
     {
       name: 'find_route',
       text: `SELECT ${columns} FROM route WHERE name = $1 AND deleted_at IS NULL
         AND ($2::integer IS NULL OR accounts IS NULL OR $2 = ANY (accounts))`,
     },
-    [name, usableBy ?? null],
+    [key.name, key.usableBy ?? null],
   );
-  return rows[0] ? routeOf(rows[0]) : null;
+  return rows[0] ? routeOf(rows[0], key.secrets) : null;
 }
 
 /** Live routes behind `after` by name, all or those that an account may use. */
 export async function listRoutes(
   database: Queryable,
-  page: { usableBy?: number; after: string; limit: number },
+  page: { usableBy?: number; after: string; limit: number; secrets: SecretBox },
 ): Promise<Route[]> {
   const { rows } = await database.query<RouteRow>(
     {
@@ -69,13 +74,13 @@ export async function listRoutes(
     },
     [page.after, page.usableBy ?? null, page.limit],
   );
-  return rows.map(routeOf);
+  return rows.map((row) => routeOf(row, page.secrets));
 }
 
 /** The route, paused or not as asked; null when there is no live one of that name. */
 export async function switchRoute(
   database: Queryable,
-  { name, paused }: { name: string; paused: boolean },
+  { name, paused, secrets }: { name: string; paused: boolean; secrets: SecretBox },
 ): Promise<Route | null> {
   const { rows } = await database.query<RouteRow>(
     {
@@ -86,11 +91,14 @@ export async function switchRoute(
     },
     [name, paused],
   );
-  return rows[0] ? routeOf(rows[0]) : null;
+  return rows[0] ? routeOf(rows[0], secrets) : null;
 }
 
 /** The route as it was; null when there is no live one of that name. */
-export async function deleteRoute(database: Queryable, name: string): Promise<Route | null> {
+export async function deleteRoute(
+  database: Queryable,
+  { name, secrets }: { name: string; secrets: SecretBox },
+): Promise<Route | null> {
   const { rows } = await database.query<RouteRow>(
     {
       name: 'delete_route',
@@ -99,7 +107,7 @@ export async function deleteRoute(database: Queryable, name: string): Promise<Ro
     },
     [name],
   );
-  return rows[0] ? routeOf(rows[0]) : null;
+  return rows[0] ? routeOf(rows[0], secrets) : null;
 }
 
 /** Live accounts that send through the route when they name none. */
@@ -115,21 +123,34 @@ export async function accountsDefaultingTo(database: Queryable, routeName: strin
   return rows.map(({ name }) => name);
 }
 
-/** Every route, the deleted ones too: messages outlive them. */
-export async function readAllRoutes(database: Queryable): Promise<Route[]> {
+/**
+ * Every route, the deleted ones too: messages outlive them. `unopened` are those whose options no key here opens, with
+ * the reason.
+ */
+export async function readAllRoutes(
+  database: Queryable,
+  secrets: SecretBox,
+): Promise<{ routes: Route[]; unopened: { id: number; error: Error }[] }> {
   const { rows } = await database.query<RouteRow>({
     name: 'read_all_routes',
     text: `SELECT ${columns} FROM route`,
   });
-  return rows.map(routeOf);
+  const routes: Route[] = [];
+  const unopened: { id: number; error: Error }[] = [];
+  for (const row of rows) {
+    try {
+      routes.push(routeOf(row, secrets));
+    } catch (cause) {
+      const error = new Error(`the options of route ${row.name} cannot be opened`, { cause });
+      unopened.push({ id: row.id, error });
+    }
+  }
+  return { routes, unopened };
 }
 
-interface RouteRow extends Record<string, unknown> {
+interface RouteRow extends StoredOptions, Record<string, unknown> {
   id: number;
-  name: string;
-  connector: string;
   channel: Channel | null;
-  options: Record<string, unknown>;
   rate_per_second: number | null;
   concurrency: number;
   retry: RetryPolicy;
@@ -142,13 +163,13 @@ interface RouteRow extends Record<string, unknown> {
   deleted_at: Date | null;
 }
 
-function routeOf(row: RouteRow): Route {
+function routeOf(row: RouteRow, secrets: SecretBox): Route {
   return {
     id: row.id,
     name: row.name,
     connector: row.connector,
     ...(row.channel && { channel: row.channel }),
-    options: row.options,
+    options: openOptions(secrets, row),
     ...(row.rate_per_second !== null && { ratePerSecond: row.rate_per_second }),
     concurrency: row.concurrency,
     retry: row.retry,

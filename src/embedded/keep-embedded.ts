@@ -13,8 +13,8 @@ export interface KeepEmbeddedOptions extends Omit<EmbeddedOptions, 'port' | 'sig
   onFault: (error: Error) => void;
 }
 
-/** A server that ends right after each start is not started in a tight loop; a full disk may take hours to be mended. */
-const restartPauseMs = 1_000;
+/** Before each start, doubled after each that failed: a full disk may take hours to be mended, and each start says so in the log. */
+const restartPauseMs = { min: 500, max: 10_000 };
 
 /**
  * Starts the PostgreSQL that comes along, and starts it again at the same address whenever it ends by itself:
@@ -40,9 +40,10 @@ export async function keepEmbedded({ onFault, ...options }: KeepEmbeddedOptions)
   }
 
   async function startAgain(): Promise<EmbeddedServer | undefined> {
-    while (!signal.aborted) {
+    const { min, max } = restartPauseMs;
+    for (let pauseMs = min; !signal.aborted; pauseMs = Math.min(2 * pauseMs, max)) {
       try {
-        await systemClock.sleep(restartPauseMs, signal);
+        await systemClock.sleep(pauseMs, signal);
         return await startEmbedded({ ...options, port, signal });
       } catch (error) {
         if (!signal.aborted) onFault(error as Error);

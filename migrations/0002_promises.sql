@@ -37,3 +37,6 @@ CREATE TABLE secret_key_check (
   made_by text NOT NULL,
   made_at timestamptz NOT NULL DEFAULT now()
 );
+
+-- A worker that is stopping: it keeps its lease until its last shard is handed over, and gets no share any more.
+ALTER TABLE worker ADD COLUMN leaving boolean NOT NULL DEFAULT false;

@@ -38,5 +38,5 @@ CREATE TABLE secret_key_check (
   made_at timestamptz NOT NULL DEFAULT now()
 );
 
--- A worker that is stopping: it keeps its lease until its last shard is handed over, and gets no share any more.
-ALTER TABLE worker ADD COLUMN leaving boolean NOT NULL DEFAULT false;
+-- When a route stops sending to a provider that seems down: null for the defaults, false for never.
+ALTER TABLE route ADD COLUMN breaker jsonb;

@@ -6,6 +6,7 @@ import type { HeldAs } from './held-batches.ts';
 import { type Hint, hintAgeMsMax } from './hint.ts';
 import { isKnown, Lane, type LaneKey, laneKeysMax } from './lane.ts';
 import type { PendingChunk } from './pending-chunk.ts';
+import type { RetryGate } from './retry-budget.ts';
 import type { Tenure } from './tenure.ts';
 
 export interface BacklogSettings {
@@ -17,6 +18,8 @@ export interface BacklogSettings {
   /** A chunk of a paused batch is left where it is, one of a canceled batch is canceled. */
   heldAs: (batch: string) => HeldAs | undefined;
   onCanceled: (chunk: PendingChunk) => void;
+  /** What lets the retries of a lane out. */
+  retriesOf: (lane: Lane) => RetryGate;
   /** The retries of a loaded chunk can be sent. */
   onWoken: (chunk: PendingChunk, messages: number) => void;
 }
@@ -109,6 +112,12 @@ export class Backlog {
     chunk.dueAtMs = dueAtMs;
     if (dueAtMs - this.#settings.clock.monotonicMs() > keepDueWithinMs) this.leave(chunk);
     else this.#wakeAt(chunk, dueAtMs);
+  }
+
+  /** What of a chunk that has just been loaded was due before. */
+  wakeLoaded(work: ChunkWork): void {
+    work.wake(this.#settings.clock.monotonicMs(), this.#settings.retriesOf(work.chunk.lane));
+    this.wakeWork(work);
   }
 
   /** Looks at a loaded chunk again when the first of its retries is due. */
@@ -219,7 +228,7 @@ export class Backlog {
       this.#settings.onCanceled(taken);
       return true;
     }
-    if (taken.dueAtMs > this.#settings.clock.monotonicMs()) {
+    if (taken.dueAtMs > this.#settings.clock.monotonicMs() || taken.remaining !== null) {
       this.#wakeAt(taken, taken.dueAtMs);
     } else {
       lane.enqueue(taken);
@@ -245,14 +254,22 @@ export class Backlog {
 
   #wake(chunk: PendingChunk, nowMs: number): void {
     if (chunk.tenure.state !== 'held' || !isKnown(chunk)) return;
-    const { work } = chunk;
+    const { work, lane } = chunk;
+    const { retriesOf, onWoken, onDue } = this.#settings;
     if (work !== undefined && !work.closed) {
-      const messages = work.wake(nowMs);
+      const messages = work.wake(nowMs, retriesOf(lane));
       this.wakeWork(work);
-      if (messages > 0) this.#settings.onWoken(chunk, messages);
+      if (messages > 0) onWoken(chunk, messages);
     } else if (chunk.place === 'waiting' && chunk.dueAtMs <= nowMs) {
-      chunk.lane.enqueue(chunk);
-      this.#settings.onDue(chunk.lane);
+      // What remains of a chunk has been tried before; it is not even loaded before some of it may be tried again.
+      if (chunk.remaining !== null) chunk.admitted = retriesOf(lane).admitRetries(1);
+      if (chunk.remaining !== null && chunk.admitted === 0) {
+        chunk.dueAtMs = retriesOf(lane).retriesAgainAtMs();
+        this.#wakeAt(chunk, chunk.dueAtMs);
+        return;
+      }
+      lane.enqueue(chunk);
+      onDue(lane);
     }
   }
 

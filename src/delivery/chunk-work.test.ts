@@ -9,6 +9,7 @@ import { flushOf } from './flush-of.ts';
 import { Lane } from './lane.ts';
 import type { MessageOutcome } from './outcome-groups.ts';
 import type { PendingChunk } from './pending-chunk.ts';
+import type { RetryGate } from './retry-budget.ts';
 import { Tenure } from './tenure.ts';
 
 const chunkId = '01932c07-a3b0-7005-8000-000000000000';
@@ -27,8 +28,11 @@ function chunkOf(count: number): PendingChunk {
   };
 }
 
+/** Retries are admitted, as on a route that is well. */
+const all: RetryGate = { admitRetries: (wanted) => wanted, retriesAgainAtMs: () => 0 };
+
 function workOn(chunk: PendingChunk, rows?: OutcomeRow[]): ChunkWork {
-  return new ChunkWork(chunk, {
+  const work = new ChunkWork(chunk, {
     lines: Array.from({ length: chunk.count }, (_, n) => `{"to":"+3161234${n}"}`),
     defaults: { from: 'Millrace' },
     folded: rows && foldOutcomes(chunk.count, rows),
@@ -36,6 +40,8 @@ function workOn(chunk: PendingChunk, rows?: OutcomeRow[]): ChunkWork {
     dueAtMs: () => 0,
     onInterrupted: 'resend',
   });
+  work.wake(0, all);
+  return work;
 }
 
 function rowOf(insert: OutcomeInsert): OutcomeRow {
@@ -79,7 +85,7 @@ test('however answers and flushes mix, the rows fold to what happened and the co
         } else if (inFlight.length > 0) {
           const { offset, attempt } = inFlight.splice(die % inFlight.length, 1)[0]!;
           work.record(offset, outcomeOf(fate[offset]!, { offset, attempt }));
-        } else work.wake(1_000);
+        } else work.wake(1_000, { ...all, admitRetries: (wanted) => Math.min(wanted, die) });
         if (die >= 8 || work.resting) done = flush();
       }
       const folded = foldOutcomes(fate.length, rows.map(rowOf));

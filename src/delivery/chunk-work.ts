@@ -13,6 +13,7 @@ import { isFinal, stateNumber } from '../message/state.ts';
 import type { Decision } from './decision.ts';
 import { type MessageOutcome, type OutcomeGroup, OutcomeGroups } from './outcome-groups.ts';
 import type { PendingChunk } from './pending-chunk.ts';
+import type { RetryGate } from './retry-budget.ts';
 
 export interface ChunkContents {
   lines: string[];
@@ -275,17 +276,19 @@ export class ChunkWork {
     return this.#outcomes.take();
   }
 
-  /** Makes retries sendable whose time has come, and says how many. */
-  wake(nowMs: number): number {
-    let woken = 0;
+  /** Makes messages sendable whose time has come, and says how many. Retries that are not admitted wait on. */
+  wake(nowMs: number, retries: RetryGate): number {
     this.wakeAtMs = Number.POSITIVE_INFINITY;
     if (this.parked) return 0;
-    this.#waiting = this.#waiting.filter(({ dueAtMs, offsets }) => {
-      if (dueAtMs > nowMs) return true;
-      this.#due.push(...offsets);
-      woken += offsets.length;
-      return false;
-    });
+    const due = this.#waiting.filter(({ dueAtMs }) => dueAtMs <= nowMs).flatMap(({ offsets }) => offsets);
+    if (due.length === 0) return 0;
+    this.#waiting = this.#waiting.filter(({ dueAtMs }) => dueAtMs > nowMs);
+    const tried = due.filter((offset) => this.#attempts[offset]! > 0);
+    const refused = tried.length === 0 ? [] : tried.slice(retries.admitRetries(tried.length));
+    if (refused.length > 0) this.#waiting.push({ dueAtMs: retries.retriesAgainAtMs(), offsets: refused });
+    const waits = new Set(refused);
+    this.#due.push(...(refused.length === 0 ? due : due.filter((offset) => !waits.has(offset))));
+    const woken = due.length - refused.length;
     this.ready += woken;
     this.waitingMessages -= woken;
     return woken;
@@ -325,6 +328,8 @@ export class ChunkWork {
   #sortOut({ nowMs, dueAtMs, onInterrupted }: ChunkContents): Bitmap {
     const { chunk } = this;
     const first = new Uint8Array((chunk.count + 7) >> 3);
+    let { admitted = 0 } = chunk;
+    chunk.admitted = 0;
     for (let offset = 0; offset < chunk.count; offset++) {
       if (!inBitmap(chunk.remaining, offset) || isFinal(this.#states[offset]!)) continue;
       this.unsettled++;
@@ -333,9 +338,11 @@ export class ChunkWork {
         this.interrupted++;
         continue;
       }
-      const retryAtMs = this.#states[offset] === stateNumber.retrying ? dueAtMs(offset) : nowMs;
-      if (retryAtMs > nowMs) {
-        this.#wait(offset, retryAtMs);
+      const waits = this.#states[offset] === stateNumber.retrying;
+      const retryAtMs = waits ? dueAtMs(offset) : nowMs;
+      // A retry that is due waits for being admitted, unless that has been done.
+      if (retryAtMs > nowMs || (waits && this.#attempts[offset]! > 0 && admitted-- <= 0)) {
+        this.#wait(offset, Math.max(retryAtMs, nowMs));
       } else {
         first[offset >> 3]! |= 1 << (offset & 7);
         this.ready++;

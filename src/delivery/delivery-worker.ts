@@ -122,6 +122,7 @@ export class DeliveryWorker {
       tenures: () => this.#ownership.tenures,
       weightOf: (accountId) => control.accountById(accountId)?.weight ?? 1,
       onDue: (lane) => this.#loader.want(lane),
+      retriesOf: (lane) => this.#runnerOf(lane),
       onWoken: (chunk, messages) => this.#offer(chunk.work!, messages),
       heldAs: (batch) => this.#held.heldAs(batch),
       onCanceled: (chunk) => this.#decisions.cancel(chunk),
@@ -142,7 +143,7 @@ export class DeliveryWorker {
       clock,
       databaseNowMs: (ms) => ms + this.#databaseAheadMs,
       readyWanted: (lane) => this.#runnerOf(lane).readyWanted,
-      isStuck: (lane) => this.#runnerOf(lane).stuck,
+      isStuck: (lane) => this.#runnerOf(lane).isStuck(lane),
       dropStored: (chunk) => this.#backlog.dropStored(chunk),
       onInterrupted: (routeId) => control.routeById(routeId)?.onUncertain ?? 'hold',
       onLoaded: (work) => this.#onLoaded(work),
@@ -206,10 +207,6 @@ export class DeliveryWorker {
   stop({ deadlineMs }: { deadlineMs: number }): Promise<void> {
     this.#stopped ??= this.#stop(deadlineMs);
     return this.#stopped;
-  }
-
-  heldShards(): number[] {
-    return this.#ownership.heldShards();
   }
 
   stats(): DeliveryStats {
@@ -298,7 +295,7 @@ export class DeliveryWorker {
   }
 
   #onLoaded(work: ChunkWork): void {
-    this.#backlog.wakeWork(work);
+    this.#backlog.wakeLoaded(work);
     if (work.interrupted > 0) {
       this.#counts.uncertain += work.interrupted;
       this.#outcomes.add(work, work.interrupted);

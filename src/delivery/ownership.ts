@@ -34,7 +34,6 @@ const leaseMarginShare = 0.2;
  * tenures and begins again under a new id, so a beat that succeeds proves that everything is still owned.
  * Shards whose owner is no registered worker are free; a claim raises the epoch and holds only if the epoch
  * is the one seen. Clocks of two machines are never compared.
- * A worker that stops says so first: the others share out its shards while it is still handing them over.
  */
 export class Ownership {
   readonly #settings: OwnershipSettings;
@@ -47,7 +46,6 @@ export class Ownership {
   #deadlineMs = Number.NEGATIVE_INFINITY;
   #unclear = false;
   #stopping = false;
-  #saidLeaving = false;
 
   constructor(settings: OwnershipSettings) {
     this.#settings = settings;
@@ -79,12 +77,12 @@ export class Ownership {
   /** One turn: renew the lease if it is time, look at the others, release what is quiet, claim what is due. */
   async runOnce(): Promise<void> {
     if (!(await this.#renew())) return;
-    if (this.#stopping) return this.#leave();
-    if (this.#unclear) await this.#settle();
+    if (this.#unclear && !this.#stopping) await this.#settle();
     await this.#releaseQuiet();
+    if (this.#stopping) return;
     const { store } = this.#settings;
     const owners = await store.readOwners();
-    const live = (await this.#watch(owners.beats)).filter((id) => !owners.leaving.has(id));
+    const live = await this.#watch(owners.beats);
     const target = fairShare(this.#workerId, live, this.#settings.shards);
     const held = this.heldShards();
     if (held.length > target) {
@@ -115,12 +113,6 @@ export class Ownership {
     this.#deadlineMs = Number.NEGATIVE_INFINITY;
     if (this.#registered) await this.#settings.store.removeWorker(this.#workerId);
     this.#registered = false;
-  }
-
-  async #leave(): Promise<void> {
-    if (!this.#saidLeaving) await this.#settings.store.leaveWorker(this.#workerId);
-    this.#saidLeaving = true;
-    await this.#releaseQuiet();
   }
 
   /** True while the lease stands. */

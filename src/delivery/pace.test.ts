@@ -8,14 +8,14 @@ test('over any time, no more leaves than the rate allows and a tenth of a second
   });
   fc.assert(
     fc.property(steps, fc.integer({ min: 1, max: 5_000 }), (asks, ratePerSecond) => {
-      const pace = new Pace({ ratePerSecond, concurrency: 1_000 }, 0);
+      const pace = new Pace(ratePerSecond, 0);
       const sent: { atMs: number; messages: number }[] = [];
       let nowMs = 0;
       for (const { afterMs, wanted } of asks) {
         nowMs += afterMs;
         const messages = Math.min(wanted, pace.allowance(nowMs));
         if (messages === 0) continue;
-        pace.begin(messages);
+        pace.take(messages);
         sent.push({ atMs: nowMs, messages });
       }
       for (let from = 0; from < sent.length; from++) {
@@ -33,28 +33,25 @@ test('over any time, no more leaves than the rate allows and a tenth of a second
 test('after the wait that it names, a message is allowed', () => {
   fc.assert(
     fc.property(fc.double({ min: 0.01, max: 10_000, noNaN: true }), (ratePerSecond) => {
-      const pace = new Pace({ ratePerSecond, concurrency: 1 }, 0);
+      const pace = new Pace(ratePerSecond, 0);
       const first = pace.allowance(0);
-      pace.begin(first);
+      pace.take(first);
       const waitMs = pace.waitMs(1, 0);
       expect(pace.allowance(waitMs + 0.001)).toBeGreaterThanOrEqual(1);
     }),
   );
 });
 
-test('bulk leaves the last slots to interactive messages', () => {
-  const pace = new Pace({ ratePerSecond: undefined, concurrency: 32 }, 0);
-  while (pace.bulkAllowed) pace.begin(1);
-  expect(pace.freeSlots).toBe(2);
-  const small = new Pace({ ratePerSecond: undefined, concurrency: 1 }, 0);
-  expect(small.bulkAllowed).toBe(true);
-});
-
-test('a lowered rate holds at once', () => {
-  const pace = new Pace({ ratePerSecond: 10_000, concurrency: 8 }, 0);
-  pace.change({ ratePerSecond: 10, concurrency: 8 }, 0);
+test('a lowered rate holds at once, and a rate of nothing lets nothing out', () => {
+  const pace = new Pace(10_000, 0);
+  pace.change(10, 0);
   expect(pace.allowance(0)).toBe(1);
-  pace.change({ ratePerSecond: undefined, concurrency: 8 }, 0);
-  pace.change({ ratePerSecond: 10, concurrency: 8 }, 0);
+  pace.change(undefined, 0);
+  pace.change(10, 0);
   expect(pace.allowance(0)).toBe(0);
+  pace.change(0, 0);
+  expect(pace.allowance(1_000_000)).toBe(0);
+  expect(pace.waitMs(1, 1_000_000)).toBe(Number.POSITIVE_INFINITY);
+  pace.change(10, 1_000_000);
+  expect(pace.allowance(1_000_000)).toBe(0);
 });

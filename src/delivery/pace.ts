@@ -1,56 +1,34 @@
-/** How fast a route may be used by this worker. */
-export interface PaceLimits {
-  /** Messages per second; undefined for no limit. */
-  ratePerSecond: number | undefined;
-  /** Requests at once. */
-  concurrency: number;
-}
-
 /** The bucket holds this long a time's messages: short, so that a pause is not followed by a burst. */
 const burstSeconds = 0.1;
-/** Of the slots, one in so many is kept for interactive messages, when there are that many. */
-const slotsPerReserved = 16;
 
-/** The gate of one route: a token bucket for messages and slots for requests. */
+/** How fast messages may leave: a token bucket. */
 export class Pace {
-  #limits: PaceLimits;
+  #ratePerSecond: number | undefined;
   #tokens: number;
   #filledAtMs: number;
-  #inFlight = 0;
 
-  constructor(limits: PaceLimits, nowMs: number) {
-    this.#limits = limits;
+  /** `ratePerSecond` is undefined for no limit. */
+  constructor(ratePerSecond: number | undefined, nowMs: number) {
+    this.#ratePerSecond = ratePerSecond;
     this.#filledAtMs = nowMs;
     this.#tokens = this.#burst();
   }
 
-  /** New limits hold at once; what is in flight stays. */
-  change(limits: PaceLimits, nowMs: number): void {
+  /** A new rate holds at once. */
+  change(ratePerSecond: number | undefined, nowMs: number): void {
+    if (ratePerSecond === this.#ratePerSecond) return;
     this.#fill(nowMs);
-    const unlimited = this.#limits.ratePerSecond === undefined;
-    this.#limits = limits;
     // A bucket that had no bound begins empty: nobody counted what left a moment ago.
-    this.#tokens = unlimited ? 0 : Math.min(this.#tokens, this.#burst());
+    const tokens = this.#ratePerSecond === undefined ? 0 : this.#tokens;
+    this.#ratePerSecond = ratePerSecond;
+    this.#tokens = Math.min(tokens, this.#burst());
   }
 
-  get freeSlots(): number {
-    return this.#limits.concurrency - this.#inFlight;
-  }
-
-  get inFlight(): number {
-    return this.#inFlight;
-  }
-
-  /** Bulk leaves a few slots to interactive messages, which then need not wait for an answer. */
-  get bulkAllowed(): boolean {
-    return this.freeSlots > Math.floor(this.#limits.concurrency / slotsPerReserved);
-  }
-
-  /** Messages that the rate allows now. */
+  /** Messages that may leave now. */
   allowance(nowMs: number): number {
-    if (this.#limits.ratePerSecond === undefined) return Number.POSITIVE_INFINITY;
+    if (this.#ratePerSecond === undefined) return Number.POSITIVE_INFINITY;
     this.#fill(nowMs);
-    return Math.floor(this.#tokens);
+    return Math.max(0, Math.floor(this.#tokens));
   }
 
   /** A request should carry as many if it can; else each would leave with the one message just allowed. */
@@ -58,34 +36,27 @@ export class Pace {
     return Math.max(1, Math.min(batchMax, Math.floor(this.#burst() / 2)));
   }
 
-  /** How long until the rate allows so many messages, 0 for now. */
+  /** How long until the rate allows so many messages, 0 for now; Infinity where it is 0. */
   waitMs(messages: number, nowMs: number): number {
-    const { ratePerSecond } = this.#limits;
-    if (ratePerSecond === undefined || this.allowance(nowMs) >= messages) return 0;
-    return ((messages - this.#tokens) / ratePerSecond) * 1_000;
+    if (this.#ratePerSecond === undefined || this.allowance(nowMs) >= messages) return 0;
+    return ((messages - this.#tokens) / this.#ratePerSecond) * 1_000;
   }
 
-  /** A request with so many messages leaves. */
-  begin(messages: number): void {
-    this.#inFlight++;
-    if (this.#limits.ratePerSecond !== undefined) this.#tokens -= messages;
-  }
-
-  /** It was answered. */
-  end(): void {
-    this.#inFlight--;
+  /** So many messages leave. */
+  take(messages: number): void {
+    if (this.#ratePerSecond !== undefined) this.#tokens -= messages;
   }
 
   #fill(nowMs: number): void {
-    const { ratePerSecond } = this.#limits;
-    if (ratePerSecond !== undefined) {
-      const earned = ((nowMs - this.#filledAtMs) / 1_000) * ratePerSecond;
+    if (this.#ratePerSecond !== undefined) {
+      const earned = ((nowMs - this.#filledAtMs) / 1_000) * this.#ratePerSecond;
       this.#tokens = Math.min(this.#burst(), this.#tokens + earned);
     }
     this.#filledAtMs = nowMs;
   }
 
   #burst(): number {
-    return Math.max(1, (this.#limits.ratePerSecond ?? Number.POSITIVE_INFINITY) * burstSeconds);
+    if (this.#ratePerSecond === 0) return 0;
+    return Math.max(1, (this.#ratePerSecond ?? Number.POSITIVE_INFINITY) * burstSeconds);
   }
 }

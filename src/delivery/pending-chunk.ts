@@ -24,4 +24,6 @@ export interface PendingChunk {
   /** The messages as they were stored, when they came along with a hint. */
   stored?: { codec: number; payload: Uint8Array } | undefined;
   work?: ChunkWork | undefined;
+  /** Retries that the route has admitted, for which the chunk is being loaded. */
+  admitted?: number;
 }

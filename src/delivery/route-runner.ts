@@ -9,8 +9,8 @@ import type { DeliveryCounts } from './delivery-counts.ts';
 import type { Lane } from './lane.ts';
 import { markSlice, notSent, type SliceMarks } from './mark-slice.ts';
 import type { MessageOutcome } from './outcome-groups.ts';
-import type { PaceLimits } from './pace.ts';
-import { type Permit, RouteGate } from './route-gate.ts';
+import type { RetryGate } from './retry-budget.ts';
+import { type GateLimits, type GateStats, type Permit, RouteGate } from './route-gate.ts';
 import { type Slice, takeSlice } from './slice.ts';
 import { TurnOrder } from './turn-order.ts';
 import { verdict } from './verdict.ts';
@@ -44,17 +44,20 @@ const readyMin = 1_000;
 const readyBatches = 4;
 
 /** Sends the messages of one route as its gate lets them out: whose turn it is, and what became of them. */
-export class RouteRunner {
+export class RouteRunner implements RetryGate {
   readonly #context: RouteContext;
-  readonly #order = new TurnOrder();
+  readonly #gate: RouteGate;
+  readonly #order = new TurnOrder((lane) => this.#isReady(lane));
   #route: Route | undefined;
   #sender: Sender | undefined;
-  readonly #gate: RouteGate;
   #callOff: (() => void) | undefined;
+  #callAtMs = Number.POSITIVE_INFINITY;
+  /** The moment of the pump that runs. */
+  #nowMs = 0;
 
   constructor(context: RouteContext, route: Route | undefined) {
     this.#context = context;
-    this.#gate = new RouteGate(context.clock.monotonicMs());
+    this.#gate = new RouteGate({ random: context.random, nowMs: context.clock.monotonicMs() });
     this.change(route);
   }
 
@@ -63,9 +66,10 @@ export class RouteRunner {
     return this.#gate.inFlight;
   }
 
-  /** Nothing can leave at the moment. */
-  get stuck(): boolean {
-    return this.#sender === undefined || this.#gate.full;
+  /** Nothing of the lane can leave at the moment. */
+  isStuck(lane: Lane): boolean {
+    const nowMs = this.#context.clock.monotonicMs();
+    return this.#sender === undefined || this.#gate.isShut(nowMs) || !this.#gate.accounts.opens(lane, nowMs);
   }
 
   /** Messages that each lane should have in memory, ready to be sent. */
@@ -91,25 +95,46 @@ export class RouteRunner {
     this.pump();
   }
 
+  /** Of so many messages of the route whose retry is due, those that may be tried now. */
+  admitRetries(wanted: number): number {
+    const nowMs = this.#context.clock.monotonicMs();
+    const othersReady = () => this.#nextLane(1, nowMs) !== undefined;
+    return this.#gate.admitRetries(wanted, { nowMs, othersReady });
+  }
+
+  /** When those that may not should ask again. */
+  retriesAgainAtMs(): number {
+    return this.#gate.retriesAgainAtMs(this.#context.clock.monotonicMs());
+  }
+
   /** Begins as many sends as may begin. */
   pump(): void {
     const sender = this.#sender;
     if (sender === undefined) return;
     const gate = this.#gate;
     const nowMs = this.#context.clock.monotonicMs();
+    for (const lane of gate.accounts.freed(nowMs)) {
+      this.#order.add(lane);
+      this.#context.onTaken(lane);
+    }
     while (this.#context.mayBegin(nowMs)) {
       const room = gate.room(sender.batchMax, nowMs);
       if (room === 0) {
-        this.#pumpIn(gate.waitMs(sender.batchMax, nowMs));
-        return;
+        this.#pumpAt(nowMs + gate.waitMs(sender.batchMax, nowMs));
+        break;
       }
-      const lane = this.#order.next(sender.batchMax, gate.bulkAllowed);
-      if (lane === undefined) return;
+      const lane = this.#nextLane(sender.batchMax, nowMs);
+      if (lane === undefined) break;
       const slice = this.#take(lane, room, nowMs);
       this.#order.charge(lane, slice.messages.length);
       this.#context.onTaken(lane);
-      if (slice.messages.length > 0) this.#send(sender, slice, nowMs);
+      if (slice.messages.length > 0) this.#send(sender, lane, slice);
     }
+    this.#pumpAt(gate.accounts.nextAtMs);
+  }
+
+  stats(): GateStats {
+    return this.#gate.stats(this.#context.clock.monotonicMs());
   }
 
   async close(): Promise<void> {
@@ -132,6 +157,16 @@ export class RouteRunner {
     }
   }
 
+  #nextLane(quantum: number, nowMs: number): Lane | undefined {
+    this.#nowMs = nowMs;
+    return this.#order.next(quantum, this.#gate.bulkAllowed);
+  }
+
+  /** A lane whose account may not send at the moment comes back by itself. */
+  #isReady(lane: Lane): boolean {
+    return lane.front() !== undefined && this.#gate.accounts.opens(lane, this.#nowMs);
+  }
+
   #take(lane: Lane, messagesMax: number, nowMs: number): Slice {
     const { databaseNowMs, onError } = this.#context;
     const { expireAfterMs } = this.#route!.retry;
@@ -148,9 +183,10 @@ export class RouteRunner {
     });
   }
 
-  #send(sender: Sender, slice: Slice, nowMs: number): void {
+  #send(sender: Sender, lane: Lane, slice: Slice): void {
     for (const work of slice.works) work.chunk.tenure.inFlight++;
-    const permit = this.#gate.begin(slice.messages.length, nowMs);
+    const { accountId } = lane.key;
+    const permit = this.#gate.begin({ accountId, messages: slice.messages.length, nowMs: this.#nowMs });
     if (this.#route?.onUncertain !== 'hold') {
       this.#leave(sender, slice, permit);
       return;
@@ -183,7 +219,7 @@ export class RouteRunner {
   #settle(slice: Slice, answers: readonly Answer[], permit: Permit): void {
     const { works } = slice;
     const nowMs = this.#context.clock.monotonicMs();
-    this.#gate.end(permit, answers, nowMs);
+    this.#gate.end(permit, { messages: slice.messages, answers, nowMs });
     this.#note(answers, (nowMs - permit.beganAtMs) / 1_000);
     let recorded = 0;
     for (let index = 0; index < works.length; index++) {
@@ -242,21 +278,28 @@ export class RouteRunner {
     else counts.failed++;
   }
 
-  #limits(): PaceLimits {
+  #limits(): GateLimits {
     const route = this.#route;
-    if (route === undefined || this.#sender === undefined)
-      return { ratePerSecond: undefined, concurrency: 0 };
+    if (route === undefined || this.#sender === undefined) {
+      return { ratePerSecond: undefined, concurrency: 0, breaker: undefined };
+    }
     const share = this.#context.share();
     return {
       ratePerSecond: route.ratePerSecond === undefined ? undefined : route.ratePerSecond * share,
       concurrency: Math.max(1, Math.round(route.concurrency * share)),
+      breaker: route.breaker || undefined,
     };
   }
 
-  #pumpIn(ms: number): void {
-    if (ms === Number.POSITIVE_INFINITY) return;
-    this.#callOff ??= this.#context.clock.after(Math.max(1, ms), () => {
+  /** The earliest moment asked for counts. */
+  #pumpAt(atMs: number): void {
+    if (atMs >= this.#callAtMs) return;
+    const { clock } = this.#context;
+    this.#callOff?.();
+    this.#callAtMs = atMs;
+    this.#callOff = clock.after(Math.max(1, atMs - clock.monotonicMs()), () => {
       this.#callOff = undefined;
+      this.#callAtMs = Number.POSITIVE_INFINITY;
       this.pump();
     });
   }

@@ -7,10 +7,16 @@ const interactivePerBulk = 9;
 
 /** Whose turn it is on one route: interactive lanes before bulk ones, each kind in deficit round robin. */
 export class TurnOrder {
-  readonly #interactive = new DeficitRoundRobin<Lane>(hasWork);
-  readonly #bulk = new DeficitRoundRobin<Lane>(hasWork);
+  readonly #interactive: DeficitRoundRobin<Lane>;
+  readonly #bulk: DeficitRoundRobin<Lane>;
   /** Messages that bulk may take before interactive ones, for having waited. */
   #owedToBulk = 0;
+
+  /** A lane that is not ready when its turn comes is forgotten until it is added again. */
+  constructor(isReady: (lane: Lane) => boolean) {
+    this.#interactive = new DeficitRoundRobin(isReady);
+    this.#bulk = new DeficitRoundRobin(isReady);
+  }
 
   add(lane: Lane): void {
     this.#of(lane).add(lane);
@@ -38,8 +44,4 @@ export class TurnOrder {
   #of(lane: Lane): DeficitRoundRobin<Lane> {
     return lane.key.priority === priorityNumber.interactive ? this.#interactive : this.#bulk;
   }
-}
-
-function hasWork(lane: Lane): boolean {
-  return lane.front() !== undefined;
 }

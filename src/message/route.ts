@@ -23,6 +23,30 @@ export const retryDefaults: RetryPolicy = {
   expireAfterMs: 86_400_000,
 };
 
+/** When a route stops sending to a provider that seems down, and how it finds out that it is back. */
+export interface BreakerPolicy {
+  /** It opens when so large a part of the requests failed, */
+  failureRatio: number;
+  /** of at least so many */
+  requestsMin: number;
+  /** that ended within this time. */
+  windowMs: number;
+  /** The first time open; it doubles while probes fail. */
+  openMs: number;
+  openMaxMs: number;
+  /** Requests of one message that must pass for it to close. */
+  probes: number;
+}
+
+export const breakerDefaults: BreakerPolicy = {
+  failureRatio: 0.5,
+  requestsMin: 20,
+  windowMs: 10_000,
+  openMs: 1_000,
+  openMaxMs: 60_000,
+  probes: 3,
+};
+
 export const concurrencyDefault = 64;
 
 export type OnUncertain = 'resend' | 'hold';
@@ -40,6 +64,7 @@ export interface Route {
   /** Requests at once. */
   concurrency: number;
   retry: RetryPolicy;
+  breaker: BreakerPolicy | false;
   onUncertain: OnUncertain;
   /** The accounts that may send through it; absent for all. */
   accounts?: readonly number[];

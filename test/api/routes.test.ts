@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { breakerDefaults } from '../../src/message/route.ts';
 import { startApi, type TestApi } from './start-api.ts';
 
 let api: TestApi;
@@ -107,6 +108,10 @@ test.each<[Record<string, unknown>, string]>([
   [{ ...good, retry: { attemptsMax: 0 } }, '/retry/attemptsMax'],
   [{ ...good, retry: { backoffMinMs: 5_000, backoffMaxMs: 1_000 } }, '/retry/backoffMaxMs'],
   [{ ...good, retry: { tries: 1 } }, '/retry/tries'],
+  [{ ...good, breaker: true }, '/breaker'],
+  [{ ...good, breaker: { failures: 5 } }, '/breaker/failures'],
+  [{ ...good, breaker: { failureRatio: 0 } }, '/breaker/failureRatio'],
+  [{ ...good, breaker: { openMs: 100_000 } }, '/breaker/openMaxMs'],
   [{ ...good, accounts: [] }, '/accounts'],
   [{ ...good, accounts: ['nobody'] }, '/accounts/0'],
   [{ ...good, accounts: ['1', '999999'] }, '/accounts/1'],
@@ -116,13 +121,19 @@ test.each<[Record<string, unknown>, string]>([
   expect(answer.json.errors.map((error: { pointer: string }) => error.pointer)).toContain(pointer);
 });
 
-test.each([{ onUncertain: 'hold' }, { breaker: { failures: 5 } }])(
-  '%j is refused as long as it would not be obeyed',
-  async (more) => {
-    const answer = await api.call('PUT', '/v1/routes/bad', { body: { ...good, ...more } });
-    expect([answer.status, answer.json.code]).toEqual([422, 'not_available']);
-  },
-);
+test.each([{ onUncertain: 'hold' }])('%j is refused as long as it would not be obeyed', async (more) => {
+  const answer = await api.call('PUT', '/v1/routes/bad', { body: { ...good, ...more } });
+  expect([answer.status, answer.json.code]).toEqual([422, 'not_available']);
+});
+
+test('a breaker is shown whole, with its defaults, and can be switched off', async () => {
+  const some = await api.call('PUT', '/v1/routes/broken', { body: { ...good, breaker: { probes: 1 } } });
+  expect(some.json.breaker).toEqual({ ...breakerDefaults, probes: 1 });
+  const plain = await api.call('PUT', '/v1/routes/broken', { body: good });
+  expect(plain.json.breaker).toEqual(breakerDefaults);
+  await api.call('PUT', '/v1/routes/broken', { body: { ...good, breaker: false } });
+  expect((await api.call('GET', '/v1/routes/broken')).json.breaker).toBe(false);
+});
 
 test.each(['Upper', '-x', 'x-', 'a b', `a${'b'.repeat(64)}`, 'é'])('the name %j is refused', async (name) => {
   const answer = await api.call('PUT', `/v1/routes/${encodeURIComponent(name)}`, { body: good });

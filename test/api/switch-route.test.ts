@@ -30,10 +30,11 @@ async function startWorker(): Promise<void> {
     leaseMs: 5_000,
     logLevel: 'warn',
   } as const;
+  const metrics = { attemptAnswered() {}, outcomesRecorded() {}, deliveryState() {}, databaseFault() {} };
   const onFailure = (error: unknown) => {
     throw error;
   };
-  workers.push(await startDelivery({ ...settings, databaseUrl: api.databaseUrl, onReport() {}, onFailure }));
+  workers.push(await startDelivery({ ...settings, databaseUrl: api.databaseUrl, metrics, onFailure }));
 }
 
 async function makeRoute(name: string, options: Record<string, unknown> = {}): Promise<void> {

@@ -5,7 +5,7 @@ import { DeliveryWorker, type DeliveryWorkerSettings } from '../../src/delivery/
 import { systemClock } from '../../src/lib/clock.ts';
 import { encodeChunk } from '../../src/message/chunk-codec.ts';
 import { makeChunkId, shardOf } from '../../src/message/id.ts';
-import { type Route, retryDefaults } from '../../src/message/route.ts';
+import { breakerDefaults, type Route, retryDefaults } from '../../src/message/route.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { deliveryStatements } from '../../src/store/delivery/delivery-statements.ts';
 
@@ -33,6 +33,7 @@ export const testRoute: Route = {
   options: {},
   concurrency: 16,
   retry: { ...retryDefaults, backoffMinMs: 1, backoffMaxMs: 20 },
+  breaker: breakerDefaults,
   onUncertain: 'resend',
   paused: false,
   version: 1,

@@ -3,7 +3,7 @@ import { get as httpGet } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { MessageDefaults } from '../../src/message/fields.ts';
 import { messageIdAt } from '../../src/message/id.ts';
-import { retryDefaults } from '../../src/message/route.ts';
+import { breakerDefaults, retryDefaults } from '../../src/message/route.ts';
 import { stateNumber } from '../../src/message/state.ts';
 import { putRoute } from '../../src/store/control/routes.ts';
 import { startApi, type TestApi } from '../api/start-api.ts';
@@ -24,6 +24,7 @@ beforeAll(async () => {
       options: { url: 'https://provider.example/send' },
       concurrency: 1,
       retry: retryDefaults,
+      breaker: breakerDefaults,
       onUncertain: 'resend',
     },
   });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { messageIdAt } from '../../src/message/id.ts';
-import { retryDefaults } from '../../src/message/route.ts';
+import { breakerDefaults, retryDefaults } from '../../src/message/route.ts';
 import { stateNumber } from '../../src/message/state.ts';
 import { putRoute } from '../../src/store/control/routes.ts';
 import { startApi, type TestApi } from '../api/start-api.ts';
@@ -24,6 +24,7 @@ beforeAll(async () => {
       options: { url: 'https://provider.example/send' },
       concurrency: 1,
       retry: retryDefaults,
+      breaker: breakerDefaults,
       onUncertain: 'resend',
     },
   });

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { retryDefaults } from '../../src/message/route.ts';
+import { breakerDefaults, retryDefaults } from '../../src/message/route.ts';
 import { openSecrets } from '../../src/services/open-secrets.ts';
 import { createControlCache } from '../../src/store/control/control-cache.ts';
 import { findRoute, putRoute } from '../../src/store/control/routes.ts';
@@ -33,7 +33,12 @@ const password = 'hunter2-correct-horse';
 
 function fieldsOf(name: string) {
   const options = { url: 'https://provider.example/', headers: { authorization: `Bearer ${password}` } };
-  const rest = { concurrency: 1, retry: retryDefaults, onUncertain: 'resend' } as const;
+  const rest = {
+    concurrency: 1,
+    retry: retryDefaults,
+    breaker: breakerDefaults,
+    onUncertain: 'resend',
+  } as const;
   return { name, connector: 'http', options, ...rest };
 }
 

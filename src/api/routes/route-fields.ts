@@ -1,7 +1,14 @@
 import { type Static, Type } from 'typebox';
 import type { Connector } from '../../connectors/connector.ts';
 import { type ErrorItem, ProblemError } from '../../message/error-codes.ts';
-import { concurrencyDefault, type RetryPolicy, type Route, retryDefaults } from '../../message/route.ts';
+import {
+  type BreakerPolicy,
+  breakerDefaults,
+  concurrencyDefault,
+  type RetryPolicy,
+  type Route,
+  retryDefaults,
+} from '../../message/route.ts';
 import type { RouteFields } from '../../store/control/routes.ts';
 import type { ApiContext } from '../context.ts';
 import { invalid } from '../validation.ts';
@@ -11,6 +18,7 @@ const concurrencyMax = 1_000;
 const ratePerSecondMax = 1_000_000;
 const attemptsMax = 1_000;
 const dayMs = 86_400_000;
+const hourMs = 3_600_000;
 /** Messages are kept for weeks; one that could not be sent for this long is given up. */
 const expireAfterMaxMs = 14 * dayMs;
 const accountsMax = 1_000;
@@ -39,6 +47,32 @@ const Retry = Type.Object(
     description:
       'Waits begin at `backoffMinMs`, double up to `backoffMaxMs`, with full jitter; a message is given up after ' +
       '`attemptsMax` attempts, or `expireAfterMs` after it was accepted.',
+  },
+);
+
+const { failureRatio, requestsMin, windowMs, openMs, openMaxMs, probes } = breakerDefaults;
+
+const Breaker = Type.Union(
+  [
+    Type.Literal(false),
+    Type.Object(
+      {
+        failureRatio: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1, default: failureRatio })),
+        requestsMin: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000, default: requestsMin })),
+        windowMs: Type.Optional(Type.Integer({ minimum: 100, maximum: hourMs, default: windowMs })),
+        openMs: Type.Optional(Type.Integer({ minimum: 10, maximum: hourMs, default: openMs })),
+        openMaxMs: Type.Optional(Type.Integer({ minimum: 10, maximum: hourMs, default: openMaxMs })),
+        probes: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: probes })),
+      },
+      { additionalProperties: false },
+    ),
+  ],
+  {
+    description:
+      'Stops sending when `failureRatio` of at least `requestsMin` requests within `windowMs` could not connect, timed ' +
+      'out, were cut off or got a 5xx (429 slows down instead), on each worker for itself. After `openMs`, doubled ' +
+      'up to `openMaxMs` while they fail, `probes` requests of one message must pass before the rate rises again in ' +
+      'steps. `false`: never.',
   },
 );
 
@@ -73,7 +107,7 @@ export const RouteBody = Type.Object(
         description: 'the accounts that may send through it; all when absent',
       }),
     ),
-    breaker: Type.Optional(Type.Unknown({ description: 'not available yet' })),
+    breaker: Type.Optional(Breaker),
   },
   { description: "The fields below and the connector's own options." },
 );
@@ -97,6 +131,7 @@ export function routeAnswer(route: Route, settings: { complete: boolean }) {
     ratePerSecond: route.ratePerSecond ?? null,
     concurrency: route.concurrency,
     retry: route.retry,
+    breaker: route.breaker,
     onUncertain: route.onUncertain,
     accounts: route.accounts?.map(String) ?? null,
     paused: route.paused,
@@ -120,14 +155,16 @@ export function readRoute(
     ]);
   }
   const wholeRetry = { ...retryDefaults, ...retry };
+  const wholeBreaker = breaker === false ? false : { ...breakerDefaults, ...breaker };
   const accountIds = accounts?.map(parseAccountId);
   const errors = [
     ...connector.check(options),
     ...retryErrors(wholeRetry),
+    ...breakerErrors(wholeBreaker),
     ...(accountIds ?? []).flatMap((id, index) => (id === null ? [unknownAccount(index)] : [])),
   ];
   if (errors.length > 0) throw invalid('body', errors);
-  refuseUnavailable({ connector, onUncertain, breaker });
+  refuseUnavailable({ connector, onUncertain });
   return {
     name: input.name,
     connector: connectorName,
@@ -136,6 +173,7 @@ export function readRoute(
     ...(ratePerSecond !== undefined && { ratePerSecond }),
     concurrency: concurrency ?? concurrencyDefault,
     retry: wholeRetry,
+    breaker: wholeBreaker,
     onUncertain: onUncertain ?? connector.onUncertainDefault,
     ...(accountIds && { accounts: accountIds as number[] }),
   };
@@ -155,17 +193,21 @@ function retryErrors({ backoffMinMs, backoffMaxMs }: RetryPolicy): ErrorItem[] {
   return [{ pointer: '/retry/backoffMaxMs', code: 'invalid_value', detail }];
 }
 
+function breakerErrors(breaker: BreakerPolicy | false): ErrorItem[] {
+  if (breaker === false || breaker.openMs <= breaker.openMaxMs) return [];
+  const detail = `must not be less than openMs (${breaker.openMs})`;
+  return [{ pointer: '/breaker/openMaxMs', code: 'invalid_value', detail }];
+}
+
 function refuseUnavailable(wanted: {
   connector: Connector;
   onUncertain: Route['onUncertain'] | undefined;
-  breaker: unknown;
 }): void {
   const errors: ErrorItem[] = [];
   const add = (pointer: string, detail: string) => errors.push({ pointer, code: 'not_available', detail });
   if ((wanted.onUncertain ?? wanted.connector.onUncertainDefault) === 'hold') {
     add('/onUncertain', '"hold" is not available yet: name "resend"');
   }
-  if (wanted.breaker !== undefined) add('/breaker', 'is not available yet');
   if (errors.length > 0) {
     throw new ProblemError('not_available', `body ${errors[0]!.pointer}: ${errors[0]!.detail}`, { errors });
   }

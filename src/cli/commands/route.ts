@@ -123,6 +123,7 @@ interface SetFlags extends ServerOptions {
   allowPrivate?: boolean;
   rate?: number;
   concurrency?: number;
+  breaker?: false | Record<string, number>;
   onUncertain?: string;
   accounts?: string[];
 }
@@ -146,6 +147,12 @@ function setCommand(context: CommandContext): Command {
     .option('--rate <n>', 'messages a second at most', decimalNumber(0.001, 1_000_000))
     .option('--concurrency <n>', 'requests at once', wholeNumber(1, 10_000))
     .option(
+      '--breaker <name=value,…>',
+      'when to stop sending to a provider that seems down: failureRatio, requestsMin, windowMs, openMs, openMaxMs, probes',
+      breakerOptions,
+    )
+    .option('--no-breaker', 'never stop')
+    .option(
       '--on-uncertain <policy>',
       'resend or hold what may or may not have been sent',
       oneOf('resend', 'hold'),
@@ -156,6 +163,7 @@ function setCommand(context: CommandContext): Command {
     command,
     'route set sms --connector http --endpoint https://api.example.com/sms --header "Authorization: Bearer …" --rate 100',
     'route set test --connector http --endpoint http://127.0.0.1:9900/ --allow-private --batch-max 500',
+    'route set slow --connector http --endpoint https://api.example.org/ --breaker failureRatio=0.8,openMaxMs=300000',
     'route set sms --file sms-route.json',
   );
 }
@@ -171,6 +179,7 @@ async function set(context: CommandContext, name: string, flags: SetFlags): Prom
     allowPrivate: flags.allowPrivate,
     ratePerSecond: flags.rate,
     concurrency: flags.concurrency,
+    breaker: flags.breaker,
     onUncertain: flags.onUncertain,
     accounts: flags.accounts,
   };
@@ -202,6 +211,14 @@ function collectHeader(text: string, before: Record<string, string> = {}): Recor
   const colon = text.indexOf(':');
   if (colon < 1) throw new InvalidArgumentError('It must look like "Name: value".');
   return { ...before, [text.slice(0, colon).trim()]: text.slice(colon + 1).trim() };
+}
+
+/** Which names there are is the server's to say. */
+function breakerOptions(text: string): Record<string, number> {
+  const pairs = text.split(',').map((part) => /^\s*(\w+)=(\d+(\.\d+)?)\s*$/.exec(part));
+  if (!pairs.every((pair) => pair !== null))
+    throw new InvalidArgumentError('It must look like failureRatio=0.5,openMs=1000.');
+  return Object.fromEntries(pairs.map(([, name, value]) => [name!, Number(value)]));
 }
 
 function describeRoutes(routes: Route[]): string {

@@ -1,11 +1,17 @@
 import type { SecretBox } from '../../lib/secret-box.ts';
 import type { Channel } from '../../message/fields.ts';
-import type { OnUncertain, RetryPolicy, Route } from '../../message/route.ts';
+import {
+  type BreakerPolicy,
+  breakerDefaults,
+  type OnUncertain,
+  type RetryPolicy,
+  type Route,
+} from '../../message/route.ts';
 import type { Queryable } from '../database.ts';
 import { openOptions, type StoredOptions, sealOptions } from './sealed-options.ts';
 
 /** Named, because a prepared `*` fails when a migration adds a column. */
-const columns = `id, name, connector, channel, options, sealed_options, rate_per_second, concurrency, retry,
+const columns = `id, name, connector, channel, options, sealed_options, rate_per_second, concurrency, retry, breaker,
   on_uncertain, accounts, paused, version, created_at, updated_at, deleted_at`;
 
 export type RouteFields = Omit<Route, 'id' | 'paused' | 'version' | 'createdAt' | 'updatedAt' | 'deleted'>;
@@ -19,12 +25,14 @@ export async function putRoute(
     {
       name: 'put_route',
       text: `INSERT INTO route
-          (name, connector, channel, sealed_options, rate_per_second, concurrency, retry, on_uncertain, accounts)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+          (name, connector, channel, sealed_options, rate_per_second, concurrency, retry, on_uncertain, accounts,
+           breaker)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         ON CONFLICT (name) WHERE deleted_at IS NULL DO UPDATE SET
           connector = excluded.connector, channel = excluded.channel, options = NULL, sealed_options = excluded.sealed_options,
           rate_per_second = excluded.rate_per_second, concurrency = excluded.concurrency,
           retry = excluded.retry, on_uncertain = excluded.on_uncertain, accounts = excluded.accounts,
+          breaker = excluded.breaker,
           version = route.version + 1, updated_at = now()
         RETURNING ${columns}`,
     },
@@ -38,6 +46,7 @@ export async function putRoute(
       JSON.stringify(fields.retry),
       fields.onUncertain,
       fields.accounts ?? null,
+      JSON.stringify(fields.breaker),
     ],
   );
   const route = routeOf(rows[0]!, secrets);
@@ -154,6 +163,7 @@ interface RouteRow extends StoredOptions, Record<string, unknown> {
   rate_per_second: number | null;
   concurrency: number;
   retry: RetryPolicy;
+  breaker: BreakerPolicy | false | null;
   on_uncertain: OnUncertain;
   accounts: number[] | null;
   paused: boolean;
@@ -173,6 +183,7 @@ function routeOf(row: RouteRow, secrets: SecretBox): Route {
     ...(row.rate_per_second !== null && { ratePerSecond: row.rate_per_second }),
     concurrency: row.concurrency,
     retry: row.retry,
+    breaker: row.breaker ?? breakerDefaults,
     onUncertain: row.on_uncertain,
     ...(row.accounts && { accounts: row.accounts }),
     paused: row.paused,

@@ -17,7 +17,7 @@ export interface OwnershipStore {
   readOwners(): Promise<Owners>;
   readFreeShards(removedWorkers: string[]): Promise<ShardEpoch[]>;
   claimShards(claim: { workerId: string; free: ShardEpoch[] }): Promise<ShardEpoch[]>;
-  releaseShards(release: { workerId: string; shards: number[] }): Promise<void>;
+  releaseShards(release: { workerId: string; shards: ShardEpoch[] }): Promise<void>;
   readOwnedShards(workerId: string): Promise<ShardEpoch[]>;
 }
 

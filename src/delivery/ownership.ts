@@ -82,6 +82,8 @@ export class Ownership {
     if (this.#stopping) return;
     const { store } = this.#settings;
     const owners = await store.readOwners();
+    // A claim whose answer did not come may be committed after it was looked for; nobody else would take its shards.
+    if ((owners.shardsByWorker.get(this.#workerId) ?? 0) > this.#tenures.size) await this.#settle();
     const live = await this.#watch(owners.beats);
     const target = fairShare(this.#workerId, live, this.#settings.shards);
     const held = this.heldShards();
@@ -200,7 +202,7 @@ export class Ownership {
     if (quiet.length === 0) return;
     // Ended first: whether or not the answer arrives, nothing more may be done for these shards.
     this.#end(quiet);
-    const shards = quiet.map((tenure) => tenure.shard);
+    const shards = quiet.map(({ shard, epoch }) => ({ shard, epoch }));
     this.#unclear = true;
     await this.#settings.store.releaseShards({ workerId: this.#workerId, shards });
     this.#unclear = false;

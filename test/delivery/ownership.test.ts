@@ -186,3 +186,43 @@ test('of two workers that find the same free shards, each shard goes to one', as
   await a.ownership.close();
   await b.ownership.close();
 });
+
+test('a claim that is committed after it was looked for is found all the same', async () => {
+  const statements = deliveryStatements(database);
+  let commitLate: (() => Promise<unknown>) | undefined;
+  const ownership = new Ownership({
+    store: {
+      ...statements,
+      async claimShards(claim) {
+        if (commitLate !== undefined) return statements.claimShards(claim);
+        commitLate = () => statements.claimShards(claim);
+        throw new Error('no answer in time');
+      },
+      async readOwnedShards(workerId) {
+        const owned = await statements.readOwnedShards(workerId);
+        if (owned.length === 0) await commitLate!();
+        return owned;
+      },
+    },
+    clock: { monotonicMs: () => nowMs } as Clock,
+    leaseMs,
+    onClaimed: () => {},
+    onLost: () => {},
+  });
+  await expect(ownership.runOnce()).rejects.toThrow('no answer in time');
+  nowMs += 200;
+  await ownership.runOnce();
+  expect(ownership.tenures.size).toBe(1_024);
+  await ownership.close();
+});
+
+test('a release that arrives late leaves alone what the same worker has claimed since', async () => {
+  const { claimShards, releaseShards, readOwnedShards } = deliveryStatements(database);
+  const workerId = '7d1f6f5e-1111-4222-8333-444455556666';
+  const first = await claimShards({ workerId, free: [{ shard: 3, epoch: 0 }] });
+  const second = await claimShards({ workerId, free: first });
+  await releaseShards({ workerId, shards: first });
+  expect(await readOwnedShards(workerId)).toEqual(second);
+  await releaseShards({ workerId, shards: second });
+  expect(await readOwnedShards(workerId)).toEqual([]);
+});

@@ -40,14 +40,21 @@ export async function claimShards(
 
 const releaseStatement = {
   name: 'release_shards',
-  text: 'UPDATE shard_owner SET worker = NULL WHERE shard = ANY($1::smallint[]) AND worker = $2',
+  text: `UPDATE shard_owner SET worker = NULL
+    WHERE shard = ANY($2::smallint[]) AND worker = $1
+      AND epoch = ($3::bigint[])[array_position($2::smallint[], shard)]`,
 };
 
+/** Gives up shards as they were claimed: one that arrives late leaves alone what the worker has claimed since. */
 export async function releaseShards(
   database: Queryable,
-  release: { workerId: string; shards: number[] },
+  release: { workerId: string; shards: ShardEpoch[] },
 ): Promise<void> {
-  await database.query(releaseStatement, [release.shards, release.workerId]);
+  await database.query(releaseStatement, [
+    release.workerId,
+    release.shards.map(({ shard }) => shard),
+    release.shards.map(({ epoch }) => epoch),
+  ]);
 }
 
 const ownedStatement = {

@@ -23,6 +23,11 @@ ALTER TABLE batch ADD COLUMN paused_at timestamptz, ADD COLUMN canceled_at times
 CREATE INDEX batch_held ON batch (id)
   WHERE done_at IS NULL AND (paused_at IS NOT NULL OR canceled_at IS NOT NULL);
 
+-- `upload_key` is the hash of the Idempotency-Key that the newest upload came with: a keyed upload sent again goes on
+-- where only its own tries came since. `unsettled`: an upload began while an older one had not ended, whose last commit
+-- may still come: then only the closing, which fences every shard, ends the doubt of `uploading`.
+ALTER TABLE batch ADD COLUMN upload_key bigint, ADD COLUMN unsettled boolean NOT NULL DEFAULT false;
+
 -- Secrets of routes are encrypted at rest: a route's options as a whole, as text `mrs1.<key>.<nonce>.<tag>.<data>`
 -- (src/lib/secret-box.ts). Plain options are of routes made before; they are encrypted at the next start.
 ALTER TABLE route ALTER COLUMN options DROP NOT NULL;
@@ -40,3 +45,6 @@ CREATE TABLE secret_key_check (
 
 -- When a route stops sending to a provider that seems down: null for the defaults, false for never.
 ALTER TABLE route ADD COLUMN breaker jsonb;
+
+-- A worker that is stopping: it keeps its lease until its last shard is handed over, and gets no share any more.
+ALTER TABLE worker ADD COLUMN leaving boolean NOT NULL DEFAULT false;

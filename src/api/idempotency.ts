@@ -43,7 +43,8 @@ export interface IdempotentWork {
 export interface KeyedTry {
   reservation: Reservation;
   again: boolean;
-  keyed: boolean;
+  /** A hash of the key and its account; absent without a key. */
+  keyHash?: bigint;
   /** Keeps the key locked while the work takes long, and notes the upload that it began. */
   renew: (begun?: { upload: number; firstLine: number }) => Promise<void>;
 }
@@ -64,7 +65,7 @@ export async function idempotently(
   const { request, reply } = at;
   const key = keyOf(request);
   if (!key) {
-    const answer = await work({ reservation: reserve(), again: false, keyed: false, renew: async () => {} });
+    const answer = await work({ reservation: reserve(), again: false, renew: async () => {} });
     return send(reply, { status: answer.status, text: JSON.stringify(answer.body) });
   }
   const { database, secrets } = context;
@@ -84,7 +85,7 @@ export async function idempotently(
     const answer = await work({
       reservation: result.reservation,
       again: result.kind === 'resume',
-      keyed: true,
+      keyHash: key.hash,
       renew: (begun) => renewKey(database, key, begun),
     });
     const text = JSON.stringify(answer.body);
@@ -118,7 +119,7 @@ function aboutAnswer({ accountId, key }: IdempotencyKey): string {
   return `answer/${accountId}/${key}`;
 }
 
-function keyOf(request: FastifyRequest): IdempotencyKey | null {
+function keyOf(request: FastifyRequest): (IdempotencyKey & { hash: bigint }) | null {
   const header = request.headers['idempotency-key'];
   if (header === undefined) return null;
   const key = Array.isArray(header) ? header.join(',') : header;
@@ -130,7 +131,7 @@ function keyOf(request: FastifyRequest): IdempotencyKey | null {
   }
   const { accountId } = request.caller;
   const hash = createHash('sha256').update(`${accountId}:${key}`).digest();
-  return { shard: hash.readUInt16BE(0) % limits.shards, accountId, key };
+  return { shard: hash.readUInt16BE(0) % limits.shards, accountId, key, hash: hash.readBigInt64BE(8) };
 }
 
 /** Method and URL, and the body where it was read whole. */

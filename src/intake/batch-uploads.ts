@@ -14,14 +14,20 @@ import { retryStore } from './retry-store.ts';
 import { openCutter, type SlotCutter, type UploadFormat } from './slot-cutter.ts';
 import { createSlotWriter, supersededProblem } from './slot-writer.ts';
 
-export interface UploadRequest {
+/** A batch, and the account that asks for it. */
+export interface BatchKey {
   batch: string;
   accountId: number;
+}
+
+export interface UploadRequest extends BatchKey {
   format: UploadFormat;
   /** The decompressed body. Ends early by throwing, as a request does whose connection broke. */
   body: AsyncIterable<Uint8Array>;
   /** `Upload-Line`: the line of the batch that the body begins with. Absent: the next one. */
   uploadLine?: number;
+  /** The hash of the Idempotency-Key that it came with. */
+  key?: bigint;
   /** Go on with this upload, begun at `firstLine`, whose lines may be durable already: a keyed body sent again. */
   again?: { upload: number | undefined; firstLine: number };
   /** Told where the upload begins, before anything of it is stored. */
@@ -62,6 +68,7 @@ const checkpointMs = 1_000;
 /** Uploads to batches: one at a time for a batch; a new one ends the one that still runs. */
 export class BatchUploads {
   private readonly settings: BatchUploadsSettings;
+  /** By batch and account: nobody ends an upload of another account by knowing its batch. */
   private readonly running = new Map<string, { stop: AbortController; ended: Promise<unknown> }>();
 
   constructor(settings: BatchUploadsSettings) {
@@ -73,8 +80,8 @@ export class BatchUploads {
    * @throws ProblemError with `nextLine` among its members once the upload has begun
    */
   async upload(request: UploadRequest): Promise<UploadResult> {
-    const { batch } = request;
-    const older = this.running.get(batch);
+    const place = placeOf(request);
+    const older = this.running.get(place);
     older?.stop.abort(supersededProblem());
     const stop = new AbortController();
     const signal = AbortSignal.any([request.signal, stop.signal]);
@@ -84,17 +91,17 @@ export class BatchUploads {
       return await runUpload(this.settings, { ...request, signal });
     })();
     const entry = { stop, ended: ended.catch(() => {}) };
-    this.running.set(batch, entry);
+    this.running.set(place, entry);
     try {
       return await ended;
     } finally {
-      if (this.running.get(batch) === entry) this.running.delete(batch);
+      if (this.running.get(place) === entry) this.running.delete(place);
     }
   }
 
   /** Ends the upload to a batch that is being closed by somebody else, and waits for its last commit. */
-  async end(batch: string): Promise<void> {
-    const entry = this.running.get(batch);
+  async end(key: BatchKey): Promise<void> {
+    const entry = this.running.get(placeOf(key));
     entry?.stop.abort(supersededProblem());
     await entry?.ended;
   }
@@ -106,6 +113,10 @@ export class BatchUploads {
     }
     await Promise.all([...this.running.values()].map(({ ended }) => ended));
   }
+}
+
+function placeOf({ batch, accountId }: BatchKey): string {
+  return `${accountId}:${batch}`;
 }
 
 async function runUpload(settings: BatchUploadsSettings, request: UploadRequest): Promise<UploadResult> {
@@ -133,12 +144,13 @@ async function runUpload(settings: BatchUploadsSettings, request: UploadRequest)
 
 async function begin(settings: BatchUploadsSettings, request: UploadRequest): Promise<BegunUpload> {
   const { database, clock } = settings;
-  const { batch, accountId, again, signal } = request;
+  const { batch, accountId, key, again, signal } = request;
   const result = await retryStore(
     () =>
       beginUpload(database, {
         batch,
         accountId,
+        ...(key !== undefined && { key }),
         ...(again?.upload !== undefined && { after: again.upload }),
       }),
     { clock, signal },

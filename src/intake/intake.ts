@@ -5,7 +5,8 @@ import { limits } from '../message/limits.ts';
 import type { Route } from '../message/route.ts';
 import type { Database } from '../store/database.ts';
 import type { IdMint } from '../store/id-mint.ts';
-import { BatchUploads } from './batch-uploads.ts';
+import { closeBatch } from '../store/intake/close-batch.ts';
+import { type BatchKey, BatchUploads } from './batch-uploads.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { PendingHints } from './hints.ts';
 import { openPackPool } from './pack-pool.ts';
@@ -15,8 +16,11 @@ export interface Intake {
   uploads: BatchUploads;
   groupCommit: GroupCommit;
   newBatchId(): string;
-  /** Chunks have become due otherwise than by being stored. */
-  reread(): void;
+  /**
+   * Ends the uploads to a batch and closes it; its deliveries begin if they waited for that. Closing it again changes
+   * nothing, and a batch that the account does not have is left alone.
+   */
+  closeBatch(key: BatchKey): Promise<void>;
   /** Ends uploads and waits for commits under way. */
   stop(): Promise<void>;
 }
@@ -66,7 +70,11 @@ export function createIntake(settings: IntakeSettings): Intake {
     uploads,
     groupCommit,
     newBatchId: () => mint.mint(Math.floor(Math.random() * limits.shards)),
-    reread: () => hints.reread(),
+    async closeBatch(key) {
+      await uploads.end(key);
+      const closed = await closeBatch(database, key);
+      if (closed?.released) hints.reread();
+    },
     async stop() {
       await uploads.stop();
       await groupCommit.settle();

@@ -12,6 +12,8 @@ import { createTestDatabase } from '../support/postgres.ts';
 export interface TestIntake extends TestApi {
   database: Database;
   hints: PendingHint[];
+  /** How often deliveries were told to read everything again. */
+  rereads(): number;
 }
 
 /** The API with intake on a database of its own; a route `r` is there. Nothing is delivered. */
@@ -21,12 +23,13 @@ export async function startIntake(): Promise<TestIntake> {
   const range = await partitionRange(database);
   const api = await startApi({ databaseUrl: url });
   const hints: PendingHint[] = [];
+  let rereads = 0;
   const intake = createIntake({
     database,
     clock: systemClock,
     mint: createIdMint({ nowMs: Date.now, range: () => range }),
     control: api.context.control,
-    hints: { push: (some) => void hints.push(...some), reread() {} },
+    hints: { push: (some) => void hints.push(...some), reread: () => void rereads++ },
     metrics: api.context.metrics,
   });
   api.context.intake = intake;
@@ -37,6 +40,7 @@ export async function startIntake(): Promise<TestIntake> {
     ...api,
     database,
     hints,
+    rereads: () => rereads,
     async stop() {
       await intake.stop();
       await api.stop();

@@ -2,10 +2,9 @@ import { Type } from 'typebox';
 import type { UploadResult } from '../../intake/batch-uploads.ts';
 import { ProblemError } from '../../message/error-codes.ts';
 import { isId } from '../../message/id.ts';
-import { closeBatch } from '../../store/intake/close-batch.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
-import { idempotently } from '../idempotency.ts';
-import { hashUpload, uploadBodies, uploadBody, uploadFormat, uploadLine } from '../upload-body.ts';
+import { keyedUpload } from '../keyed-upload.ts';
+import { uploadBodies, uploadLine } from '../upload-body.ts';
 import { BatchId } from './batch-fields.ts';
 import { refuseUnavailable } from './batch-input.ts';
 import { RejectedLines } from './upload-fields.ts';
@@ -55,36 +54,24 @@ export function appendMessages(app: ApiInstance, context: ApiContext): void {
       refuseUnavailable(request.query, ['atomic']);
       const batch = request.params.id;
       if (!isId(batch)) throw new ProblemError('not_found', 'there is no such batch');
-      const format = uploadFormat(request);
       const line = uploadLine(request);
       const { accountId } = request.caller;
-      const body = uploadBody(request, {
-        hashed: request.headers['idempotency-key'] !== undefined,
-        onBytes: context.metrics.uploadBytesRead,
-      });
-      return await idempotently(
+      return await keyedUpload(
         context,
         { request, reply },
         {
-          keepsPart: true,
           reserve: () => ({ ids: [batch] }),
-          hashBody: () => hashUpload(request),
-          async work({ reservation, again, keyed, renew }) {
-            const { upload, firstLine } = reservation;
-            const result = await context.intake.uploads.upload({
+          async work({ reservation, again, renew, upload }) {
+            const { upload: begun, firstLine } = reservation;
+            const result = await upload({
               batch,
-              accountId,
-              format,
-              body: body.bytes,
               ...(again && firstLine !== undefined
-                ? { again: { upload, firstLine } }
+                ? { again: { upload: begun, firstLine } }
                 : line !== undefined && { uploadLine: line }),
-              onBegun: (begun) => renew(begun),
-              onAlive: () => renew(),
-              signal: context.lifecycle.signal,
+              onBegun: renew,
             });
-            if (request.query.close) await closeBatch(context.database, { batch, accountId });
-            return { status: 200, body: answer(result), ...(keyed && { bodyHash: body.hash() }) };
+            if (request.query.close) await context.intake.closeBatch({ batch, accountId });
+            return { status: 200, body: answer(result) };
           },
         },
       );

@@ -1,6 +1,5 @@
 import { ProblemError } from '../../message/error-codes.ts';
 import { isId } from '../../message/id.ts';
-import { closeBatch as close } from '../../store/intake/close-batch.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { BatchAnswer, BatchId, readBatch, showBatch } from './batch-fields.ts';
 
@@ -21,10 +20,8 @@ export function closeBatch(app: ApiInstance, context: ApiContext): void {
       const { accountId } = request.caller;
       const { id } = request.params;
       if (!isId(id)) throw new ProblemError('not_found', 'there is no such batch');
-      const found = await readBatch(context, { accountId, id });
-      if (!found.closedAt) await context.intake.uploads.end(id);
-      await close(context.database, { batch: id, accountId });
-      context.intake.reread();
+      await readBatch(context, { accountId, id });
+      await context.intake.closeBatch({ batch: id, accountId });
       return showBatch(await readBatch(context, { accountId, id }), context.control);
     },
   );

@@ -2,12 +2,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { Rejection } from '../../intake/rejection.ts';
 import { ProblemError } from '../../message/error-codes.ts';
-import { closeBatch } from '../../store/intake/close-batch.ts';
 import { createBatch as insertBatch } from '../../store/intake/create-batch.ts';
 import { bodyBytesMax, parseJson, readBody } from '../body.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
-import { type Answer, idempotently, type KeyedTry } from '../idempotency.ts';
-import { hashUpload, mediaType, uploadBodies, uploadBody, uploadFormat } from '../upload-body.ts';
+import { type Answer, idempotently } from '../idempotency.ts';
+import { keyedUpload, type UploadTry } from '../keyed-upload.ts';
+import { mediaType, uploadBodies } from '../upload-body.ts';
 import { compileBody } from '../validation.ts';
 import { BatchAnswer, readBatch, showBatch } from './batch-fields.ts';
 import { BatchInput, BatchQuery, newBatch, refuseUnavailable } from './batch-input.ts';
@@ -82,7 +82,6 @@ async function uploadOneShot(
   const query = request.query as Record<string, unknown>;
   refuseUnavailable(query);
   refuseUnavailable(query, ['atomic', 'tags', 'metadata', 'headers']);
-  const format = uploadFormat(request);
   if (request.headers['upload-line'] !== undefined) {
     throw new ProblemError(
       'invalid_request',
@@ -91,60 +90,33 @@ async function uploadOneShot(
   }
   const input = checkQuery(query);
   const { accountId } = request.caller;
-  const upload = uploadBody(request, {
-    hashed: request.headers['idempotency-key'] !== undefined,
-    onBytes: context.metrics.uploadBytesRead,
-  });
-  return await idempotently(
+  return await keyedUpload(
     context,
     { request, reply },
     {
-      keepsPart: true,
       reserve: () => ({ ids: [context.intake.newBatchId()] }),
-      hashBody: () => hashUpload(request),
-      async work(keyed) {
-        const id = keyed.reservation.ids[0]!;
+      async work(tried) {
+        const id = tried.reservation.ids[0]!;
         await insertBatch(context.database, newBatch(context, { id, accountId, input }));
-        const errors = await fill(context, { id, accountId, format, upload, keyed });
-        await closeBatch(context.database, { batch: id, accountId });
-        const answer = await batchAnswer(context, { accountId, id }, errors);
-        return { ...answer, ...(keyed.keyed && { bodyHash: upload.hash() }) };
+        const errors = await fill(id, tried);
+        await context.intake.closeBatch({ batch: id, accountId });
+        return await batchAnswer(context, { accountId, id }, errors);
       },
     },
   );
 }
 
-async function fill(
-  context: ApiContext,
-  {
-    id,
-    accountId,
-    format,
-    upload,
-    keyed,
-  }: {
-    id: string;
-    accountId: number;
-    format: ReturnType<typeof uploadFormat>;
-    upload: ReturnType<typeof uploadBody>;
-    keyed: KeyedTry;
-  },
-): Promise<Rejection[]> {
+async function fill(id: string, { again, upload, pass }: UploadTry): Promise<Rejection[]> {
   try {
-    const result = await context.intake.uploads.upload({
+    const { errors } = await upload({
       batch: id,
-      accountId,
-      format,
-      body: upload.bytes,
-      ...(keyed.again && { again: { upload: undefined, firstLine: 1 } }),
-      onAlive: () => keyed.renew(),
-      signal: context.lifecycle.signal,
+      ...(again && { again: { upload: undefined, firstLine: 1 } }),
     });
-    return result.errors;
+    return errors;
   } catch (error) {
-    // The last try closed the batch, and only its answer was lost: read the body for its hash.
-    if (keyed.again && error instanceof ProblemError && error.code === 'batch_closed') {
-      for await (const _ of upload.bytes);
+    // The last try closed the batch, and only its answer was lost.
+    if (again && error instanceof ProblemError && error.code === 'batch_closed') {
+      await pass();
       return [];
     }
     if (error instanceof ProblemError) error.extra.batchId = id;

@@ -56,14 +56,14 @@ export function createMessages(app: ApiInstance, context: ApiContext): void {
         {
           body,
           reserve: () => ({ ids: reserveMessages(groupCommit, parsed.messages) }),
-          async work({ reservation, again, keyed }) {
+          async work({ reservation, again, keyHash }) {
             // Only now: what an earlier try stored, or answered, does not change with the routes.
             if (parsed.messages.length === 0 && !(again && reservation.ids.length > 0))
               throw noneTaken(parsed);
             const accepted = await acceptMessages(groupCommit, {
               accountId,
               parsed,
-              ...(keyed && { reservedIds: reservation.ids }),
+              ...(keyHash !== undefined && { reservedIds: reservation.ids }),
             });
             return { status: 202, body: accepted };
           },

@@ -5,12 +5,12 @@ import type { Queryable } from '../database.ts';
 /**
  * Closes a batch; closing it again changes nothing, and finishes a closing that was cut off. It also ends an upload
  * that still runs elsewhere: when this resolves, no line can be added any more.
- * Answers false when the account has no such batch.
+ * Answers whether its deliveries begin only now, or null when the account has no such batch.
  */
 export async function closeBatch(
   database: Queryable,
   { batch, accountId }: { batch: string; accountId: number },
-): Promise<boolean> {
+): Promise<{ released: boolean } | null> {
   const { rows } = await database.query<{
     start_on: string;
     released: boolean;
@@ -26,10 +26,11 @@ export async function closeBatch(
     [shardOf(batch), batch, accountId],
   );
   const row = rows[0];
-  if (!row) return false;
+  if (!row) return null;
   if (row.uploading) await endUploads(database, { batch, upload: row.upload });
-  if (row.start_on === 'close' && !row.released) await releaseBatch(database, batch);
-  return true;
+  const released = row.start_on === 'close' && !row.released;
+  if (released) await releaseBatch(database, batch);
+  return { released };
 }
 
 /**
@@ -54,7 +55,8 @@ async function endUploads(
   await database.query(
     {
       name: 'mark_uploads_ended',
-      text: 'UPDATE batch SET uploading = false WHERE shard = $1 AND id = $2 AND upload = $3',
+      text: `UPDATE batch SET uploading = false, unsettled = false
+        WHERE shard = $1 AND id = $2 AND upload = $3`,
     },
     [shardOf(batch), batch, upload],
   );

@@ -28,11 +28,12 @@ export type BeginResult =
 
 /**
  * Starts an upload and ends every older one: their commits find a higher number. `after` makes it go on
- * with that upload only, for a keyed upload sent again.
+ * with that upload only, for a keyed upload sent again, or with one that `key` itself began since: a try may die
+ * before it has noted its number anywhere else.
  */
 export async function beginUpload(
   database: Queryable,
-  { batch, accountId, after }: { batch: string; accountId: number; after?: number },
+  { batch, accountId, key, after }: { batch: string; accountId: number; key?: bigint; after?: number },
 ): Promise<BeginResult> {
   const { rows } = await database.query<{
     upload: number;
@@ -43,12 +44,13 @@ export async function beginUpload(
   }>(
     {
       name: 'begin_upload',
-      text: `UPDATE batch SET upload = upload + 1, uploading = true
+      text: `UPDATE batch
+        SET upload = upload + 1, upload_key = $5, unsettled = unsettled OR uploading, uploading = true
         WHERE shard = $1 AND id = $2 AND account_id = $3 AND closed_at IS NULL
-          AND ($4::integer IS NULL OR upload = $4)
+          AND ($4::integer IS NULL OR upload = $4 OR upload_key = $5)
         RETURNING upload, route_id, priority, start_on, next_line`,
     },
-    [shardOf(batch), batch, accountId, after ?? null],
+    [shardOf(batch), batch, accountId, after ?? null, key ?? null],
   );
   const row = rows[0];
   if (!row) return await whyNot(database, batch, accountId);
@@ -91,7 +93,8 @@ export async function readDurable(
 
 /**
  * Moves the checkpoint on and tells whether this upload is still the newest of an open batch.
- * `ended` also marks the batch as having no upload under way: all that this one stored was answered for.
+ * `ended` also marks the batch as having no upload under way: all that this one stored was answered for. It cannot
+ * speak for an older one that had not ended.
  */
 export async function checkpointUpload(
   database: Queryable,
@@ -100,7 +103,7 @@ export async function checkpointUpload(
   const { rowCount } = await database.query(
     {
       name: 'checkpoint_upload',
-      text: `UPDATE batch SET next_line = greatest(next_line, $4), uploading = NOT $5::boolean
+      text: `UPDATE batch SET next_line = greatest(next_line, $4), uploading = unsettled OR NOT $5::boolean
         WHERE shard = $1 AND id = $2 AND upload = $3 AND closed_at IS NULL`,
     },
     [shardOf(batch), batch, upload, nextLine, ended],

@@ -1,5 +1,7 @@
 import type { Endpoint } from './context.ts';
 import { appendMessages } from './routes/append-messages.ts';
+import { cancelBatch } from './routes/cancel-batch.ts';
+import { cancelMessage } from './routes/cancel-message.ts';
 import { changeAccount } from './routes/change-account.ts';
 import { closeBatch } from './routes/close-batch.ts';
 import { createAccount } from './routes/create-account.ts';
@@ -16,9 +18,14 @@ import { listBatches } from './routes/list-batches.ts';
 import { listKeys } from './routes/list-keys.ts';
 import { listRejections } from './routes/list-rejections.ts';
 import { listRoutes } from './routes/list-routes.ts';
+import { pauseBatch } from './routes/pause-batch.ts';
 import { pauseRoute } from './routes/pause-route.ts';
 import { putRoute } from './routes/put-route.ts';
 import { refuseUnavailable } from './routes/refuse-unavailable.ts';
+import { replayBatch } from './routes/replay-batch.ts';
+import { replayMessage } from './routes/replay-message.ts';
+import { resolveBatch } from './routes/resolve-batch.ts';
+import { resumeBatch } from './routes/resume-batch.ts';
 import { resumeRoute } from './routes/resume-route.ts';
 import { revokeKey } from './routes/revoke-key.ts';
 import { rotateKey } from './routes/rotate-key.ts';
@@ -53,11 +60,18 @@ export const endpoints: readonly Endpoint[] = [
   testRoute,
   listBatches,
   showBatch,
+  pauseBatch,
+  resumeBatch,
+  cancelBatch,
+  replayBatch,
+  resolveBatch,
   listBatchMessages,
   listRejections,
   exportBatch,
   findMessages,
   showMessage,
+  cancelMessage,
+  replayMessage,
   closeBatch,
   showLiveness,
   showReadiness,

@@ -24,7 +24,10 @@ export const BatchAnswer = Type.Object({
       Type.Literal('canceled'),
       Type.Literal('done'),
     ],
-    { description: 'open until it is closed, done when every accepted message is in a final state' },
+    {
+      description:
+        'open until it is closed, done when every accepted message is in a final state; doneAt says the same of a canceled one',
+    },
   ),
   route: Type.String(),
   priority: Type.Union([Type.Literal('interactive'), Type.Literal('bulk')]),
@@ -45,10 +48,9 @@ export const StreamAnswer = Type.Unsafe<Readable>(Type.String());
 
 /** A batch as its account is shown it. */
 export function showBatch(batch: BatchRow, control: ControlCache) {
-  const open = batch.closedAt === null;
   return {
     id: batch.id,
-    state: batch.doneAt ? ('done' as const) : open ? ('open' as const) : ('delivering' as const),
+    state: stateOf(batch),
     route: routeName(control, batch.routeId),
     priority: priorityName(batch.priority),
     start: batch.startOn,
@@ -60,6 +62,13 @@ export function showBatch(batch: BatchRow, control: ControlCache) {
     closedAt: batch.closedAt?.toISOString() ?? null,
     doneAt: batch.doneAt?.toISOString() ?? null,
   };
+}
+
+function stateOf(batch: BatchRow): 'canceled' | 'done' | 'paused' | 'open' | 'delivering' {
+  if (batch.canceledAt) return 'canceled';
+  if (batch.doneAt) return 'done';
+  if (batch.pausedAt) return 'paused';
+  return batch.closedAt ? 'delivering' : 'open';
 }
 
 /**

@@ -5,13 +5,6 @@ import type { ApiInstance } from '../context.ts';
 
 /** Promised by the interface and not built yet: refused by name, so that nobody takes a 404 for an answer. */
 const unavailable: readonly [HTTPMethods | HTTPMethods[], string, Scope][] = [
-  ['POST', '/v1/batches/:id/pause', 'manage'],
-  ['POST', '/v1/batches/:id/resume', 'manage'],
-  ['POST', '/v1/batches/:id/cancel', 'manage'],
-  ['POST', '/v1/batches/:id/replay', 'manage'],
-  ['POST', '/v1/batches/:id/resolve', 'manage'],
-  ['POST', '/v1/messages/:id/cancel', 'manage'],
-  ['POST', '/v1/messages/:id/replay', 'manage'],
   ['POST', '/v1/recipients/erase', 'manage'],
   ['GET', '/v1/lanes', 'read'],
   ['GET', '/v1/events', 'read'],

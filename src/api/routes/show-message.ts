@@ -1,13 +1,7 @@
 import { Type } from 'typebox';
-import { decodeChunk, frameLine } from '../../message/chunk-codec.ts';
-import { timelineOf } from '../../message/fold-outcomes.ts';
-import { chunkIdOf, isId, parseId } from '../../message/id.ts';
-import { createdAtOf } from '../../message/message-view.ts';
-import { readChunks } from '../../store/reading/read-chunks.ts';
-import { readOutcomes } from '../../store/reading/read-outcomes.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
-import { showMessages } from '../reading/show-messages.ts';
-import { MessageWithTimeline, noSuchMessage } from './message-fields.ts';
+import { readMessage } from '../reading/read-message.ts';
+import { MessageWithTimeline } from './message-fields.ts';
 
 export function showMessage(app: ApiInstance, context: ApiContext): void {
   app.get(
@@ -22,30 +16,9 @@ export function showMessage(app: ApiInstance, context: ApiContext): void {
       },
     },
     async (request) =>
-      app.sharedReads.run(request, () =>
-        readMessage(context, { accountId: request.caller.accountId, id: request.params.id }),
-      ),
+      app.sharedReads.run(request, async () => {
+        const key = { accountId: request.caller.accountId, id: request.params.id };
+        return (await readMessage(context, key)).message;
+      }),
   );
-}
-
-/** The id says where the message lies: its shard, its chunk, its place in the chunk. */
-async function readMessage(context: ApiContext, { accountId, id }: { accountId: number; id: string }) {
-  if (!isId(id)) throw noSuchMessage();
-  const { database, control } = context;
-  const ids = [chunkIdOf(id)];
-  const { offset } = parseId(id);
-  const [chunks, outcomes] = await Promise.all([
-    readChunks(database, { accountId, ids }),
-    readOutcomes(database, ids),
-  ]);
-  const chunk = chunks[0];
-  if (!chunk || offset >= chunk.count) throw noSuchMessage();
-  const line = frameLine(decodeChunk(chunk.codec, chunk.payload), offset);
-  const [message] = await showMessages([{ chunk, offset, line }], { database, control, accountId, outcomes });
-  const accepted = { at: createdAtOf(chunk.id), state: 'queued' as const };
-  const timeline = timelineOf(outcomes.get(chunk.id)!, offset).map((entry) => ({
-    ...entry,
-    at: entry.at.toISOString(),
-  }));
-  return { ...message!, timeline: [accepted, ...timeline] };
 }

@@ -5,6 +5,7 @@ import { chunkIdOf, parseId, shardOf } from '../../message/id.ts';
 import { type State, stateNumber } from '../../message/state.ts';
 import type { Database, Queryable } from '../database.ts';
 import type { BatchKey } from './hold-batch.ts';
+import { reopenBatch } from './reopen-batch.ts';
 
 const messageStatement = {
   name: 'request_of_message',
@@ -47,12 +48,6 @@ const chunksStatement = {
     GROUP BY shard, chunk_id`,
 };
 
-const reopenStatement = {
-  name: 'reopen_batch',
-  text: `UPDATE batch SET done_at = NULL, counts = NULL, canceled_at = NULL
-    WHERE shard = $1 AND id = $2 AND account_id = $3 AND (canceled_at IS NULL OR done_at IS NOT NULL)`,
-};
-
 const resettleStatement = {
   name: 'resettle_batch',
   text: `UPDATE batch SET done_at = NULL, counts = NULL WHERE shard = $1 AND id = $2 AND account_id = $3`,
@@ -72,9 +67,8 @@ export interface BatchRequest extends BatchKey {
 export function requestOfBatch(database: Database, request: BatchRequest): Promise<boolean> {
   const { batch, accountId, kind, states, filter } = request;
   return database.transaction(async (transaction) => {
-    const statement = kind === 'replay' ? reopenStatement : resettleStatement;
-    const { rowCount } = await transaction.query(statement, [shardOf(batch), batch, accountId]);
-    if (rowCount === 0) return false;
+    if (kind === 'resolve') await transaction.query(resettleStatement, [shardOf(batch), batch, accountId]);
+    else if (!(await reopenBatch(transaction, request))) return false;
     const numbers = states.map((state) => stateNumber[state]);
     await transaction.query(chunksStatement, [batch, decisionNumber(kind), JSON.stringify(filter), numbers]);
     return true;

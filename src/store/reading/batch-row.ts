@@ -15,13 +15,15 @@ export interface BatchRow {
   createdAt: Date;
   closedAt: Date | null;
   doneAt: Date | null;
+  pausedAt: Date | null;
+  canceledAt: Date | null;
   /** The first line that is not durable yet. */
   nextLine: number;
   counts: BatchCounts;
 }
 
 export const batchColumns =
-  'b.id, b.account_id, b.route_id, b.priority, b.start_on, b.defaults, b.next_line, b.created_at, b.closed_at, b.done_at, b.counts';
+  'b.id, b.account_id, b.route_id, b.priority, b.start_on, b.defaults, b.next_line, b.created_at, b.closed_at, b.done_at, b.paused_at, b.canceled_at, b.counts';
 
 /** What `batchColumns` selects. */
 export interface BatchColumns {
@@ -37,6 +39,8 @@ export interface BatchColumns {
   created_at: Date;
   closed_at: Date | null;
   done_at: Date | null;
+  paused_at: Date | null;
+  canceled_at: Date | null;
   /** Folded when the batch was done; its counters may be gone since. */
   counts: Record<string, number> | null;
 }
@@ -66,6 +70,8 @@ export function batchRow(
     createdAt: row.created_at,
     closedAt: row.closed_at,
     doneAt: row.done_at,
+    pausedAt: row.paused_at,
+    canceledAt: row.canceled_at,
     nextLine: nextLineOf(Number(row.next_line), more.slots),
     counts: row.done_at && row.counts ? foldedCounts(row.counts) : countsOf(more.progress ?? {}),
   };

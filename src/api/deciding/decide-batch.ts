@@ -1,0 +1,36 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ProblemError } from '../../message/error-codes.ts';
+import { isId } from '../../message/id.ts';
+import type { BatchRow } from '../../store/reading/batch-row.ts';
+import type { ApiContext } from '../context.ts';
+import { idempotently } from '../idempotency.ts';
+import { readBatch, showBatch } from '../routes/batch-fields.ts';
+
+/**
+ * Does something to a batch of the caller's account and answers with the batch as it is then.
+ * `change` answers false when the batch is in no state for it; `refusal` says which state that takes.
+ */
+export async function decideBatch(
+  context: ApiContext,
+  at: { request: FastifyRequest<{ Params: { id: string } }>; reply: FastifyReply },
+  decision: {
+    change: (key: { batch: string; accountId: number }, found: BatchRow) => Promise<boolean>;
+    refusal: string;
+  },
+): Promise<void> {
+  const { accountId } = at.request.caller;
+  const { id } = at.request.params;
+  await idempotently(context, at, {
+    reserve: () => ({ ids: [] }),
+    body: Buffer.from(JSON.stringify(at.request.body ?? null)),
+    async work() {
+      if (!isId(id)) throw new ProblemError('not_found', 'there is no such batch');
+      const found = await readBatch(context, { accountId, id });
+      if (!(await decision.change({ batch: id, accountId }, found))) {
+        throw new ProblemError('conflict', decision.refusal);
+      }
+      const batch = await readBatch(context, { accountId, id });
+      return { status: 200, body: showBatch(batch, context.control) };
+    },
+  });
+}

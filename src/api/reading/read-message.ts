@@ -1,0 +1,35 @@
+import { decodeChunk, frameLine } from '../../message/chunk-codec.ts';
+import { timelineOf } from '../../message/fold-outcomes.ts';
+import { chunkIdOf, isId, parseId } from '../../message/id.ts';
+import { createdAtOf } from '../../message/message-view.ts';
+import { readChunks } from '../../store/reading/read-chunks.ts';
+import { readOutcomes } from '../../store/reading/read-outcomes.ts';
+import type { ApiContext } from '../context.ts';
+import { noSuchMessage } from '../routes/message-fields.ts';
+import { showMessages } from './show-messages.ts';
+
+/**
+ * A message of an account with its timeline, and its chunk. The id says where it lies: its shard, its chunk, its
+ * place in the chunk.
+ * @throws ProblemError `not_found`
+ */
+export async function readMessage(context: ApiContext, { accountId, id }: { accountId: number; id: string }) {
+  if (!isId(id)) throw noSuchMessage();
+  const { database, control } = context;
+  const ids = [chunkIdOf(id)];
+  const { offset } = parseId(id);
+  const [chunks, outcomes] = await Promise.all([
+    readChunks(database, { accountId, ids }),
+    readOutcomes(database, ids),
+  ]);
+  const chunk = chunks[0];
+  if (!chunk || offset >= chunk.count) throw noSuchMessage();
+  const line = frameLine(decodeChunk(chunk.codec, chunk.payload), offset);
+  const [message] = await showMessages([{ chunk, offset, line }], { database, control, accountId, outcomes });
+  const accepted = { at: createdAtOf(chunk.id), state: 'queued' as const };
+  const timeline = timelineOf(outcomes.get(chunk.id)!, offset).map((entry) => ({
+    ...entry,
+    at: entry.at.toISOString(),
+  }));
+  return { message: { ...message!, timeline: [accepted, ...timeline] }, chunk };
+}

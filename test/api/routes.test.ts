@@ -121,11 +121,6 @@ test.each<[Record<string, unknown>, string]>([
   expect(answer.json.errors.map((error: { pointer: string }) => error.pointer)).toContain(pointer);
 });
 
-test.each([{ onUncertain: 'hold' }])('%j is refused as long as it would not be obeyed', async (more) => {
-  const answer = await api.call('PUT', '/v1/routes/bad', { body: { ...good, ...more } });
-  expect([answer.status, answer.json.code]).toEqual([422, 'not_available']);
-});
-
 test('a breaker is shown whole, with its defaults, and can be switched off', async () => {
   const some = await api.call('PUT', '/v1/routes/broken', { body: { ...good, breaker: { probes: 1 } } });
   expect(some.json.breaker).toEqual({ ...breakerDefaults, probes: 1 });

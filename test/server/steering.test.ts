@@ -30,7 +30,7 @@ async function startSite(): Promise<Site> {
         headers: { authorization: `Bearer ${key}`, ...(body !== undefined && { 'content-type': type }) },
         ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
       });
-      return { status: response.status, ...(await response.json()) };
+      return { status: response.status, ...((await response.json()) as object) };
     },
     received: async () => (await (await fetch(`${sink.url}/ledger`)).json()) as never,
   };

@@ -1,5 +1,4 @@
 import { type Static, Type } from 'typebox';
-import type { Connector } from '../../connectors/connector.ts';
 import { type ErrorItem, ProblemError } from '../../message/error-codes.ts';
 import {
   type BreakerPolicy,
@@ -96,7 +95,8 @@ export const RouteBody = Type.Object(
     onUncertain: Type.Optional(
       Type.Enum(['resend', 'hold'], {
         description:
-          'what to do with sends of which nobody knows how they ended; `hold` is not available yet',
+          'sends of which nobody knows how they ended are tried again, or held as `uncertain` until a receipt or an ' +
+          'operator settles them; by default as the connector has it: `resend` for http',
       }),
     ),
     accounts: Type.Optional(
@@ -164,7 +164,6 @@ export function readRoute(
     ...(accountIds ?? []).flatMap((id, index) => (id === null ? [unknownAccount(index)] : [])),
   ];
   if (errors.length > 0) throw invalid('body', errors);
-  refuseUnavailable({ connector, onUncertain });
   return {
     name: input.name,
     connector: connectorName,
@@ -197,18 +196,4 @@ function breakerErrors(breaker: BreakerPolicy | false): ErrorItem[] {
   if (breaker === false || breaker.openMs <= breaker.openMaxMs) return [];
   const detail = `must not be less than openMs (${breaker.openMs})`;
   return [{ pointer: '/breaker/openMaxMs', code: 'invalid_value', detail }];
-}
-
-function refuseUnavailable(wanted: {
-  connector: Connector;
-  onUncertain: Route['onUncertain'] | undefined;
-}): void {
-  const errors: ErrorItem[] = [];
-  const add = (pointer: string, detail: string) => errors.push({ pointer, code: 'not_available', detail });
-  if ((wanted.onUncertain ?? wanted.connector.onUncertainDefault) === 'hold') {
-    add('/onUncertain', '"hold" is not available yet: name "resend"');
-  }
-  if (errors.length > 0) {
-    throw new ProblemError('not_available', `body ${errors[0]!.pointer}: ${errors[0]!.detail}`, { errors });
-  }
 }

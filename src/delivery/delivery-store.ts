@@ -12,6 +12,7 @@ export interface OwnershipStore {
   registerWorker(worker: { id: string; host: string; pid: number }): Promise<void>;
   /** The database's time, or undefined when the worker's row is gone. */
   beatWorker(workerId: string): Promise<number | undefined>;
+  leaveWorker(workerId: string): Promise<void>;
   removeWorker(workerId: string): Promise<void>;
   removeSilentWorker(worker: { id: string; beat: string }): Promise<boolean>;
   readOwners(): Promise<Owners>;

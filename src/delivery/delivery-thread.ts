@@ -94,10 +94,10 @@ function post(message: FromDelivery, transfer: ArrayBuffer[] = []): void {
 }
 
 function ownershipOf(statements: ReturnType<typeof deliveryStatements>) {
-  const { registerWorker, beatWorker, removeWorker, removeSilentWorker } = statements;
+  const { registerWorker, beatWorker, leaveWorker, removeWorker, removeSilentWorker } = statements;
   const { readOwners, readFreeShards, claimShards, releaseShards, readOwnedShards } = statements;
   return {
-    ...{ registerWorker, beatWorker, removeWorker, removeSilentWorker },
+    ...{ registerWorker, beatWorker, leaveWorker, removeWorker, removeSilentWorker },
     ...{ readOwners, readFreeShards, claimShards, releaseShards, readOwnedShards },
   };
 }

@@ -34,6 +34,7 @@ const leaseMarginShare = 0.2;
  * tenures and begins again under a new id, so a beat that succeeds proves that everything is still owned.
  * Shards whose owner is no registered worker are free; a claim raises the epoch and holds only if the epoch
  * is the one seen. Clocks of two machines are never compared.
+ * A worker that stops says so first: the others share out its shards while it is still handing them over.
  */
 export class Ownership {
   readonly #settings: OwnershipSettings;
@@ -46,6 +47,7 @@ export class Ownership {
   #deadlineMs = Number.NEGATIVE_INFINITY;
   #unclear = false;
   #stopping = false;
+  #saidLeaving = false;
 
   constructor(settings: OwnershipSettings) {
     this.#settings = settings;
@@ -77,14 +79,14 @@ export class Ownership {
   /** One turn: renew the lease if it is time, look at the others, release what is quiet, claim what is due. */
   async runOnce(): Promise<void> {
     if (!(await this.#renew())) return;
-    if (this.#unclear && !this.#stopping) await this.#settle();
+    if (this.#stopping) return this.#leave();
+    if (this.#unclear) await this.#settle();
     await this.#releaseQuiet();
-    if (this.#stopping) return;
     const { store } = this.#settings;
     const owners = await store.readOwners();
     // A claim whose answer did not come may be committed after it was looked for; nobody else would take its shards.
     if ((owners.shardsByWorker.get(this.#workerId) ?? 0) > this.#tenures.size) await this.#settle();
-    const live = await this.#watch(owners.beats);
+    const live = (await this.#watch(owners.beats)).filter((id) => !owners.leaving.has(id));
     const target = fairShare(this.#workerId, live, this.#settings.shards);
     const held = this.heldShards();
     if (held.length > target) {
@@ -115,6 +117,12 @@ export class Ownership {
     this.#deadlineMs = Number.NEGATIVE_INFINITY;
     if (this.#registered) await this.#settings.store.removeWorker(this.#workerId);
     this.#registered = false;
+  }
+
+  async #leave(): Promise<void> {
+    if (!this.#saidLeaving) await this.#settings.store.leaveWorker(this.#workerId);
+    this.#saidLeaving = true;
+    await this.#releaseQuiet();
   }
 
   /** True while the lease stands. */

@@ -76,6 +76,21 @@ test('shards spread evenly over the workers that come, and only the excess moves
   for (const { ownership } of [a, b, c]) await ownership.close();
 });
 
+test('what a stopping worker has released is taken while it still waits for one last send', async () => {
+  const [stopping, other] = [owner(), owner()];
+  await turns(4, stopping, other);
+  const busy = [...stopping.ownership.tenures.values()][0]!;
+  busy.inFlight = 1;
+  stopping.ownership.leaveAll();
+  await turns(3, stopping, other);
+  expect([...stopping.ownership.tenures.keys()]).toEqual([busy.shard]);
+  expect(other.ownership.heldShards()).toHaveLength(1_023);
+  busy.inFlight = 0;
+  await turns(2, stopping, other);
+  expect(other.ownership.heldShards()).toHaveLength(1_024);
+  for (const { ownership } of [stopping, other]) await ownership.close();
+});
+
 test('fair shares add up to all shards, whatever the ids', () => {
   for (const workers of [1, 2, 3, 5, 7, 64, 1_000]) {
     const ids = Array.from({ length: workers }, (_, n) => `worker-${(n * 7_919) % 10_007}`);

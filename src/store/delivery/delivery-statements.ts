@@ -2,6 +2,7 @@ import type { Database } from '../database.ts';
 import { beatWorker } from './beat-worker.ts';
 import { claimShards, readFreeShards, readOwnedShards, releaseShards } from './claim-shards.ts';
 import { finishBatch, readFinishedBatches } from './finish-batches.ts';
+import { leaveWorker } from './leave-worker.ts';
 import { loadBatchDefaults, loadChunkKeys, loadChunks, loadOutcomes } from './load-chunks.ts';
 import { readHeldBatches } from './read-held-batches.ts';
 import { readInbox } from './read-inbox.ts';
@@ -17,6 +18,7 @@ export function deliveryStatements(database: Database) {
   return {
     registerWorker: bind(database, registerWorker),
     beatWorker: bind(database, beatWorker),
+    leaveWorker: bind(database, leaveWorker),
     removeWorker: bind(database, removeWorker),
     removeSilentWorker: bind(database, removeSilentWorker),
     readOwners: () => readOwners(database),

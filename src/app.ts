@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ApiContext } from './api/context.ts';
@@ -6,7 +7,9 @@ import { createLifecycle } from './api/lifecycle.ts';
 import { buildServer, stopServer } from './api/server.ts';
 import type { Config } from './config/resolve-config.ts';
 import { connectors } from './connectors/registry.ts';
-import { type DeliveryHost, startDelivery } from './delivery/delivery-host.ts';
+import { startDeliveryFleet } from './delivery/delivery-fleet.ts';
+import type { DeliveryHost } from './delivery/delivery-host.ts';
+import { type ServerChannel, serveDeliveries } from './delivery/serve-deliveries.ts';
 import { keepEmbedded } from './embedded/keep-embedded.ts';
 import { createIntake, type Intake } from './intake/intake.ts';
 import { systemClock } from './lib/clock.ts';
@@ -38,13 +41,45 @@ const requestsEndMs = 5_000;
 /** Sends in flight get this long for their answer. */
 const sendsEndMs = 10_000;
 
+export interface ServerProcesses {
+  /** Starts a further process of this server, which calls `runDeliveries` with this database. */
+  spawn: (access: DatabaseAccess) => ChildProcess;
+}
+
+export interface DatabaseAccess {
+  databaseUrl: string;
+  /** The keys that open the secrets in it. */
+  secretKeys: string;
+}
+
 /** Composes and starts a server. When a part cannot start, those before it are stopped again. */
-export async function runServer(config: Config): Promise<RunningServer> {
+export function runServer(config: Config, processes: ServerProcesses): Promise<RunningServer> {
+  return run(config, (parts) => startParts(config, { ...parts, processes }));
+}
+
+/** A further process of a server: it delivers, and leaves everything else to the one that started it. */
+export function runDeliveries(config: Config, server: ServerChannel): Promise<RunningServer> {
+  return run(config, async ({ log, stops }) => {
+    const { database: databaseUrl, secretKey: secretKeys } = config;
+    if (databaseUrl === undefined || secretKeys === undefined) {
+      throw new Error('a further process is given the database and the secret key by its server');
+    }
+    const settings = deliverySettings({ databaseUrl, secretKeys }, { config, log });
+    const delivery = await serveDeliveries(settings, server);
+    stops.push(() => delivery.stop({ deadlineMs: sendsEndMs }));
+    return {};
+  });
+}
+
+async function run(
+  config: Config,
+  start: (parts: { log: Logger; stops: StopStack }) => Promise<Omit<RunningServer, 'stop'>>,
+): Promise<RunningServer> {
   const log = createLog({ level: config.logLevel });
   const stops = new StopStack();
   try {
-    const started = await startParts(config, { log, stops });
-    log.info({ address: started.url, roles: config.roles }, 'started');
+    const started = await start({ log, stops });
+    log.info({ address: started.url, roles: config.roles, processes: config.processes }, 'started');
     return {
       ...started,
       async stop() {
@@ -60,7 +95,7 @@ export async function runServer(config: Config): Promise<RunningServer> {
 
 async function startParts(
   config: Config,
-  { log, stops }: { log: Logger; stops: StopStack },
+  { log, stops, processes }: { log: Logger; stops: StopStack; processes: ServerProcesses },
 ): Promise<Omit<RunningServer, 'stop'>> {
   await mkdir(config.data, { recursive: true });
   const databaseUrl = config.database ?? (await startOwnDatabase(config, { log, stops }));
@@ -68,25 +103,6 @@ async function startParts(
   if (applied.length > 0) log.info({ migrations: applied }, 'schema brought up to date');
 
   const metrics = createMetrics();
-  const database = openPool(databaseUrl, {
-    config,
-    name: 'api',
-    poolSize: config.readConnections,
-    log,
-    stops,
-  });
-  const { keys: secretKeys, secrets } = await findSecrets(database, { config, log });
-  const control = createControlCache({
-    database,
-    secrets,
-    onError: (err) => log.warn({ err }, 'control poll failed'),
-  });
-  await control.start();
-  stops.push(() => control.stop());
-
-  const delivery = config.roles.includes('deliver')
-    ? await startDeliveries(databaseUrl, { config, secretKeys, log, metrics, stops })
-    : undefined;
   const intakeDatabase = openPool(databaseUrl, {
     config,
     name: 'intake',
@@ -94,9 +110,27 @@ async function startParts(
     log,
     stops,
   });
+  const { keys: secretKeys, secrets } = await findSecrets(intakeDatabase, { config, log });
+  const delivery = config.roles.includes('deliver')
+    ? await startDeliveries({ databaseUrl, secretKeys }, { config, log, metrics, stops, processes })
+    : undefined;
   const range = await startUpkeep(intakeDatabase, { config, log, stops });
   if (!config.roles.includes('api')) return {};
 
+  const database = openPool(databaseUrl, {
+    config,
+    name: 'api',
+    poolSize: config.readConnections,
+    log,
+    stops,
+  });
+  const control = createControlCache({
+    database,
+    secrets,
+    onError: (err) => log.warn({ err }, 'control poll failed'),
+  });
+  await control.start();
+  stops.push(() => control.stop());
   const intake = createIntake({
     database: intakeDatabase,
     clock: systemClock,
@@ -123,10 +157,24 @@ async function startOwnDatabase(
     dataDir: config.data,
     log: (message) => log.info(message),
     onFault: (err) => log.error({ err }, 'the database is away'),
+    settings: { max_connections: embeddedConnections(config) },
   });
   stops.push(() => server.stop());
   return server.url;
 }
+
+/** Room for every pool of every process, and for people and tools beside them. */
+function embeddedConnections(config: Config): number {
+  const { readConnections, intakeConnections, deliveryConnections, processes } = config;
+  const needed = readConnections + intakeConnections + processes * (deliveryConnections + leaseConnections);
+  return Math.max(embeddedConnectionsMin, needed + sparedConnections);
+}
+
+const embeddedConnectionsMin = 100;
+/** The lease has a connection of its own. */
+const leaseConnections = 1;
+/** For psql, backups, monitoring, `doctor`, and those that PostgreSQL reserves. */
+const sparedConnections = 30;
 
 function openPool(
   url: string,
@@ -171,22 +219,30 @@ async function findSecrets(
 }
 
 async function startDeliveries(
-  databaseUrl: string,
-  at: { config: Config; secretKeys: string; log: Logger; metrics: Metrics; stops: StopStack },
+  access: DatabaseAccess,
+  parts: { config: Config; log: Logger; metrics: Metrics; stops: StopStack; processes: ServerProcesses },
 ): Promise<DeliveryHost> {
-  const { config, secretKeys, log, metrics, stops } = at;
-  const delivery = await startDelivery({
-    databaseUrl,
-    poolSize: config.deliveryConnections,
-    namedStatements: config.namedStatements,
-    leaseMs: config.leaseMs,
-    secretKeys,
-    logLevel: config.logLevel,
+  const { config, log, metrics, stops, processes } = parts;
+  const delivery = await startDeliveryFleet({
+    ...deliverySettings(access, { config, log }),
+    clock: systemClock,
     metrics,
-    onFailure: (error) => log.fatal({ err: error }, 'deliveries failed and are started again'),
+    processes: config.processes,
+    spawn: () => processes.spawn(access),
   });
   stops.push(() => delivery.stop({ deadlineMs: sendsEndMs }));
   return delivery;
+}
+
+function deliverySettings(access: DatabaseAccess, { config, log }: { config: Config; log: Logger }) {
+  return {
+    ...access,
+    poolSize: config.deliveryConnections,
+    namedStatements: config.namedStatements,
+    leaseMs: config.leaseMs,
+    logLevel: config.logLevel,
+    onFailure: (err: unknown) => log.fatal({ err }, 'deliveries failed and are started again'),
+  };
 }
 
 /** Starts what keeps the database in shape; answers the time and the days that ids may carry. */

@@ -34,15 +34,17 @@ export const options = {
     redact: withoutPassword,
   }),
   roles: roles({
-    doc: 'what this process does: api, deliver',
+    doc: 'what this server does: api, deliver',
     placeholder: '<list>',
     default: ['api', 'deliver'],
   }),
-  processes: processes({
-    doc: 'server processes on this machine',
+  processes: integer({
+    doc: 'processes of this server that deliver; the first of them serves the API as well',
     unit: 'processes',
     placeholder: '<n>',
     default: 1,
+    min: 1,
+    max: 64,
   }),
   tlsCert: optionalPath({
     doc: 'PEM file with the certificate chain',
@@ -196,20 +198,6 @@ function roles(description: Described<readonly Role[]>): Option<readonly Role[]>
         }
       }
       return [...new Set(names as Role[])];
-    },
-  };
-}
-
-function processes(description: Described<number>): Option<number> {
-  const count = integer({ ...description, min: 1, max: 64 });
-  return {
-    ...count,
-    parse(value, place) {
-      const number = count.parse(value, place);
-      if (number > 1) {
-        throw new ValueError('more than one process is not available yet', 'not_available');
-      }
-      return number;
     },
   };
 }

@@ -98,6 +98,7 @@ describe('refusals name the option, the source and the reason', () => {
     [{ flags: { tlsCert: 'cert.pem' } }, /^tlsCert \(flag --tls-cert\) needs tlsKey/],
     [{ flags: { roles: 'api,sing' } }, /"sing" is no role/],
     [{ flags: { namedStatements: 'perhaps' } }, /^namedStatements.*true or false/],
+    [{ flags: { processes: '65' } }, /^processes \(flag --processes\).*from 1 to 64/],
     [{ env: { MILLRACE_ADMIN_KEY: 'short' } }, /^adminKey \(environment MILLRACE_ADMIN_KEY\) must be 16/],
   ] as [Partial<ConfigInput>, RegExp][])('%j', (input, message) => {
     const error = refusal(input);
@@ -110,12 +111,13 @@ describe('refusals name the option, the source and the reason', () => {
     expect(refusal({ flags: { database: 'http://u:s3cret@h/x' } }).message).not.toContain('s3cret');
   });
 
-  it.each([{ flags: { roles: 'api,deliver,events' } }, { flags: { processes: '2' } }])(
-    'says not_available of what is named and not built: %j',
-    (input) => {
-      expect(refusal(input).code).toBe('not_available');
-    },
-  );
+  it('says not_available of a role that is named and not built', () => {
+    expect(refusal({ flags: { roles: 'api,deliver,events' } }).code).toBe('not_available');
+  });
+
+  it('starts no further processes for a server that does not deliver', () => {
+    expect(refusal({ flags: { roles: 'api', processes: '2' } }).message).toMatch(/processes \(flag.*roles/);
+  });
 
   it('names an unknown key of the file and what was probably meant', () => {
     const error = refusal({ file: file({ retentionDay: 3 }) });

@@ -112,6 +112,12 @@ function parse(name: OptionName, { source, value }: Found): unknown {
 }
 
 function checkTogether(config: Config): void {
+  if (config.processes > 1 && !config.roles.includes('deliver')) {
+    throw new ConfigError(
+      'invalid_option',
+      `processes (${describeSource(config.sources.processes)}) counts those that deliver, and roles leaves deliver out`,
+    );
+  }
   if ((config.tlsCert === undefined) === (config.tlsKey === undefined)) return;
   const [present, absent] = config.tlsCert === undefined ? ['tlsKey', 'tlsCert'] : ['tlsCert', 'tlsKey'];
   throw new ConfigError(

@@ -15,20 +15,26 @@ export interface DeliveryThreadData {
   replaces?: string;
 }
 
-/** From the process to its delivery thread. */
+/** From a process to its delivery thread, and from a server to its further processes. */
 export type ToDelivery =
   | { kind: 'hints'; hints: Hint[] }
   | { kind: 'reread' }
+  /** A worker that has certainly ended: its lease need not run out. */
+  | { kind: 'remove'; workerId: string }
   | { kind: 'stop'; deadlineMs: number };
 
-/** And back. `stats` comes every second; `attempts` are the entries of an AttemptLog. */
-export type FromDelivery =
-  | { kind: 'started' }
-  | {
-      kind: 'stats';
-      stats: DeliveryStats;
-      routeNames: Record<number, string>;
-      attempts: Float64Array;
-      faults: Record<string, number>;
-    }
-  | { kind: 'stopped' };
+/** What a worker tells every second. `attempts` are the entries of an AttemptLog. */
+export interface DeliveryReport {
+  kind: 'stats';
+  /** Another one for each start of the thread: counts begin at zero with it. */
+  run: string;
+  stats: DeliveryStats;
+  /** A bitmap of the shards whose chunks it sends. */
+  held: Uint8Array;
+  routeNames: Record<number, string>;
+  attempts: Float64Array;
+  faults: Record<string, number>;
+}
+
+/** And back. */
+export type FromDelivery = { kind: 'started' } | DeliveryReport | { kind: 'stopped' };

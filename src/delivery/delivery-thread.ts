@@ -1,7 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import { connectors } from '../connectors/registry.ts';
 import { systemClock } from '../lib/clock.ts';
 import { createSecretBox, parseSecretKeys } from '../lib/secret-box.ts';
+import { bitmapOf } from '../message/bitmap.ts';
+import { limits } from '../message/limits.ts';
 import { createLog } from '../observe/log.ts';
 import { createControlCache } from '../store/control/control-cache.ts';
 import { type DatabaseSettings, openDatabase } from '../store/database.ts';
@@ -19,6 +22,7 @@ const port = parentPort;
 if (port === null) throw new Error('delivery-thread is not run by itself');
 const data = workerData as DeliveryThreadData;
 const statsEveryMs = 1_000;
+const run = randomUUID();
 
 const log = createLog({ level: data.logLevel, name: 'delivery' });
 const faults = new FaultReport(log);
@@ -65,6 +69,7 @@ const reporting = setInterval(report, statsEveryMs);
 port.on('message', (message: ToDelivery) => {
   if (message.kind === 'hints') worker.hint(message.hints);
   else if (message.kind === 'reread') worker.reread();
+  else if (message.kind === 'remove') lease.removeWorker(message.workerId).catch(onError);
   else void stop(message.deadlineMs);
 });
 worker.start();
@@ -77,7 +82,10 @@ function report(): void {
     routeNames[routeId] = control.routeById(routeId)?.name ?? `route ${routeId}`;
   }
   const entries = attempts.take();
-  post({ kind: 'stats', stats, routeNames, attempts: entries, faults: faults.take() }, [entries.buffer]);
+  const held = bitmapOf(limits.shards, worker.heldShards());
+  post({ kind: 'stats', run, stats, held, routeNames, attempts: entries, faults: faults.take() }, [
+    entries.buffer,
+  ]);
 }
 
 async function stop(deadlineMs: number): Promise<void> {

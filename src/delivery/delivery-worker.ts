@@ -209,6 +209,10 @@ export class DeliveryWorker {
     return this.#stopped;
   }
 
+  heldShards(): number[] {
+    return this.#ownership.heldShards();
+  }
+
   stats(): DeliveryStats {
     const lanes: LaneStats[] = [];
     for (const { key, chunks, overflown, ready } of this.#backlog.lanes) {

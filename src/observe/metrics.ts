@@ -16,7 +16,7 @@ export interface Metrics {
   /** One request to a provider was answered, for `messages` messages. */
   attemptAnswered(event: { route: string; answer: AnswerKind; messages: number; seconds: number }): void;
   outcomesRecorded(event: { state: State; count: number }): void;
-  /** Present values: chunks waiting, chunks in memory, sends in flight, shards owned. */
+  /** Present values, summed over the workers of this server. */
   deliveryState(state: DeliveryState): void;
   databaseFault(kind: string): void;
 }
@@ -24,6 +24,8 @@ export interface Metrics {
 type AnswerKind = 'sent' | 'rejected' | 'retry' | 'uncertain';
 
 interface DeliveryState {
+  /** Threads and further processes that deliver. */
+  workers: number;
   pendingChunks: number;
   loadedChunks: number;
   sendsInFlight: number;
@@ -64,10 +66,11 @@ export function createMetrics(): Metrics {
   );
   const outcomes = counter('millrace_outcomes_total', 'Outcomes recorded, by state', ['state']);
   const faults = counter('millrace_database_faults_total', 'Errors of the database, by kind', ['kind']);
-  const pending = gauge('millrace_pending_chunks', 'Unfinished chunks that this process owns');
+  const workers = gauge('millrace_delivery_workers', 'Processes of this server that deliver');
+  const pending = gauge('millrace_pending_chunks', 'Unfinished chunks that this server owns');
   const loaded = gauge('millrace_loaded_chunks', 'Chunks whose payload is in memory');
   const inFlight = gauge('millrace_sends_in_flight', 'Requests to providers that are not answered yet');
-  const shards = gauge('millrace_owned_shards', 'Shards that this process owns');
+  const shards = gauge('millrace_owned_shards', 'Shards that this server owns');
   const routeLabels = new Set<string>();
 
   function counter<Label extends string>(name: string, help: string, labelNames: Label[]): Counter<Label> {
@@ -103,6 +106,7 @@ export function createMetrics(): Metrics {
     },
     outcomesRecorded: ({ state, count }) => outcomes.inc({ state }, count),
     deliveryState(state) {
+      workers.set(state.workers);
       pending.set(state.pendingChunks);
       loaded.set(state.loadedChunks);
       inFlight.set(state.sendsInFlight);

@@ -30,11 +30,10 @@ async function startWorker(): Promise<void> {
     leaseMs: 5_000,
     logLevel: 'warn',
   } as const;
-  const metrics = { attemptAnswered() {}, outcomesRecorded() {}, deliveryState() {}, databaseFault() {} };
   const onFailure = (error: unknown) => {
     throw error;
   };
-  workers.push(await startDelivery({ ...settings, databaseUrl: api.databaseUrl, metrics, onFailure }));
+  workers.push(await startDelivery({ ...settings, databaseUrl: api.databaseUrl, onReport() {}, onFailure }));
 }
 
 async function makeRoute(name: string, options: Record<string, unknown> = {}): Promise<void> {

@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type DeliveryHost, startDelivery } from '../../src/delivery/delivery-host.ts';
+import { DeliveryTally } from '../../src/delivery/delivery-tally.ts';
 import { encodeChunk } from '../../src/message/chunk-codec.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { createTestDatabase } from '../support/postgres.ts';
@@ -45,6 +46,16 @@ afterEach(async () => {
 });
 
 function start(): Promise<DeliveryHost> {
+  const tally = new DeliveryTally({
+    attemptAnswered: ({ messages }) => {
+      counted.attempts += messages;
+    },
+    outcomesRecorded: ({ state, count }) => {
+      if (state === 'sent') counted.sent += count;
+    },
+    deliveryState: () => {},
+    databaseFault: () => {},
+  });
   return startDelivery({
     databaseUrl: url,
     poolSize: 4,
@@ -52,16 +63,7 @@ function start(): Promise<DeliveryHost> {
     leaseMs: 5_000,
     secretKeys: testSecretKey,
     logLevel: 'warn',
-    metrics: {
-      attemptAnswered: ({ messages }) => {
-        counted.attempts += messages;
-      },
-      outcomesRecorded: ({ state, count }) => {
-        if (state === 'sent') counted.sent += count;
-      },
-      deliveryState: () => {},
-      databaseFault: () => {},
-    },
+    onReport: (report) => tally.take(0, report),
     onFailure: (error) => {
       throw error;
     },

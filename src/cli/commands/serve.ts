@@ -1,10 +1,11 @@
 import { join } from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { flagOf, type OptionName, optionNames, optionOf, shownValue } from '../../config/options.ts';
 import { type Config, resolveConfig } from '../../config/resolve-config.ts';
 import type { CommandContext } from '../command-context.ts';
 import { Failure } from '../failure.ts';
 import { withExamples, withJson } from '../flags.ts';
+import { spawnDeliveries } from '../spawn-deliveries.ts';
 import { aborted, stopWithParent } from '../stop-signal.ts';
 
 /** Messages in flight get their answer, outcomes are flushed, leases given back; then the process ends anyhow. */
@@ -14,7 +15,8 @@ export function serveCommand(context: CommandContext): Command {
   const command = withServeOptions(new Command('serve').description('run the server'));
   withJson(command)
     .option('--stop-with-parent', 'stop when the process that started this one ends (needs its IPC channel)')
-    .action((flags: ServeFlags) => serve(context, flags));
+    .addOption(new Option('--child', 'a further process of a server, which alone starts it').hideHelp())
+    .action((flags: ServeFlags) => (flags.child ? serveChild(context, flags) : serve(context, flags)));
   return withExamples(
     command,
     'serve',
@@ -26,6 +28,7 @@ export function serveCommand(context: CommandContext): Command {
 type ServeFlags = Partial<Record<OptionName | 'config', string>> & {
   json?: boolean;
   stopWithParent?: boolean;
+  child?: boolean;
 };
 
 /** The server's options, for every command that reads the same configuration. */
@@ -40,7 +43,7 @@ export function withServeOptions(command: Command): Command {
 }
 
 export function configOf(context: CommandContext, flags: ServeFlags): Config {
-  const { json: _json, stopWithParent: _stopWithParent, ...options } = flags;
+  const { json: _json, stopWithParent: _stopWithParent, child: _child, ...options } = flags;
   return resolveConfig({ flags: options, env: context.environment });
 }
 
@@ -49,12 +52,14 @@ async function serve(context: CommandContext, flags: ServeFlags): Promise<void> 
   const signal = flags.stopWithParent ? stopWithParent(context.signal) : context.signal;
   // Loaded here, so that the commands of a client do not wait for a server to be read from disk.
   const { runServer } = await import('../../app.ts');
-  const server = await runServer(config);
+  const server = await runServer(config, {
+    spawn: (access) => spawnDeliveries(context, { config, ...access }),
+  });
+  const { url = null, madeAdminKey: adminKey } = server;
   const { out } = context.terminal;
-  const { url, madeAdminKey: adminKey } = server;
   if (flags.json) out.write(`${JSON.stringify({ url, pid: process.pid, adminKey })}\n`);
   else {
-    out.write(`Millrace listens on ${url}\n`);
+    out.write(url === null ? 'Millrace delivers, without an API\n' : `Millrace listens on ${url}\n`);
     if (adminKey !== undefined) {
       const path = join(config.data, 'admin.key');
       out.write(`The administrator key, shown this once and kept in ${path}:\n${adminKey}\n`);
@@ -62,6 +67,16 @@ async function serve(context: CommandContext, flags: ServeFlags): Promise<void> 
   }
   await aborted(signal);
   await stopWithin(stopMaxMs, server.stop());
+}
+
+/** Its configuration comes in its environment, its word of new chunks by the IPC channel, which is its lifeline too. */
+async function serveChild(context: CommandContext, flags: ServeFlags): Promise<void> {
+  const config = configOf(context, flags);
+  const signal = stopWithParent(context.signal);
+  const { runDeliveries } = await import('../../app.ts');
+  const deliveries = await runDeliveries(config, process);
+  await aborted(signal);
+  await stopWithin(stopMaxMs, deliveries.stop());
 }
 
 async function stopWithin(limitMs: number, stopping: Promise<void>): Promise<void> {

@@ -1,5 +1,4 @@
 import { cancelBatch as cancel } from '../../store/decisions/hold-batch.ts';
-import { closeBatch as close } from '../../store/intake/close-batch.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { decideBatch } from '../deciding/decide-batch.ts';
 import { BatchAnswer, BatchId } from './batch-fields.ts';
@@ -28,9 +27,7 @@ export function cancelBatch(app: ApiInstance, context: ApiContext): void {
           async change(key) {
             // First, so that the owners cancel whatever an upload still commits.
             if (!(await cancel(context.database, key))) return false;
-            await context.intake.uploads.end(key.batch);
-            await close(context.database, key);
-            context.intake.reread();
+            await context.intake.closeBatch(key);
             return true;
           },
           refusal: 'The batch is done: there is nothing left to cancel.',

@@ -1,8 +1,10 @@
+import { setMaxListeners } from 'node:events';
 import type { Connector } from '../connectors/connector.ts';
 import type { Clock } from '../lib/clock.ts';
 import { limits } from '../message/limits.ts';
 import type { AttemptLog } from './attempt-log.ts';
 import { Backlog } from './backlog.ts';
+import type { BreakerState } from './breaker.ts';
 import { ChunkLoader } from './chunk-loader.ts';
 import type { ChunkWork } from './chunk-work.ts';
 import { Decisions } from './decisions.ts';
@@ -51,6 +53,13 @@ export interface LaneStats {
   overflown: boolean;
   /** Messages loaded and not sent. */
   ready: number;
+  /** How fast this worker may send through the route: messages a second, null for no limit. */
+  ratePerSecond: number | null;
+  /** Requests at once that this worker may have for the account on the route, as the provider bears them now. */
+  concurrency: number;
+  /** Of the route's rate and connections, what this worker may use. */
+  share: number;
+  breaker: BreakerState['kind'] | null;
 }
 
 export interface DeliveryStats {
@@ -105,6 +114,8 @@ export class DeliveryWorker {
   constructor(settings: DeliveryWorkerSettings) {
     this.#settings = settings;
     const { store, clock, control, onError } = settings;
+    // Each route's sender listens.
+    setMaxListeners(0, this.#aborting.signal);
     this.#databaseAheadMs = clock.nowMs() - clock.monotonicMs();
     this.#ownership = new Ownership({
       store,
@@ -215,8 +226,9 @@ export class DeliveryWorker {
 
   stats(): DeliveryStats {
     const lanes: LaneStats[] = [];
-    for (const { key, chunks, overflown, ready } of this.#backlog.lanes) {
-      lanes.push({ ...key, chunks, overflown, ready });
+    for (const lane of this.#backlog.lanes) {
+      const { key, chunks, overflown, ready } = lane;
+      lanes.push({ ...key, chunks, overflown, ready, ...this.#runnerOf(lane).stats(lane) });
     }
     let inFlight = 0;
     for (const runner of this.#runners.values()) inFlight += runner.inFlight;

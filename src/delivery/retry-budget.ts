@@ -6,8 +6,8 @@ export interface RetryGate {
   retriesAgainAtMs(): number;
 }
 
-/** Retries for each first attempt that failed: together they stay within 1.1 times first attempts. */
-const retriesPerFailure = 0.1;
+/** Retries for each first attempt that failed: with what trickles, all attempts stay within 1.1 times first ones. */
+const retriesPerFailure = 0.09;
 /** A message that is sent proves that retries are worth making: at 10, nine of ten attempts may fail. */
 const retriesPerSent = 10;
 /** Retries that may be saved up. */

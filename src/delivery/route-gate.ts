@@ -31,7 +31,6 @@ export interface GateStats {
   ratePerSecond: number | null;
   /** Requests at once, as the route's share, the ramp and the provider allow them now. */
   concurrency: number;
-  inFlight: number;
   breaker: BreakerState['kind'] | null;
 }
 
@@ -171,7 +170,6 @@ export class RouteGate {
     return {
       ratePerSecond: ratePerSecond === undefined ? null : this.#rampedRate(ratePerSecond),
       concurrency: this.#slotsNow(),
-      inFlight: this.inFlight,
       breaker: this.#breaker?.state(nowMs).kind ?? null,
     };
   }

@@ -133,8 +133,10 @@ export class RouteRunner implements RetryGate {
     this.#pumpAt(gate.accounts.nextAtMs);
   }
 
-  stats(): GateStats {
-    return this.#gate.stats(this.#context.clock.monotonicMs());
+  stats(lane: Lane): GateStats & { share: number } {
+    const stats = this.#gate.stats(this.#context.clock.monotonicMs());
+    const window = this.#gate.accounts.windowOf(lane.key.accountId);
+    return { ...stats, concurrency: Math.min(stats.concurrency, window), share: this.#context.share() };
   }
 
   async close(): Promise<void> {

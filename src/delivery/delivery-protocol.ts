@@ -1,5 +1,5 @@
 import type { LogLevel } from '../observe/log.ts';
-import type { DeliveryStats } from './delivery-worker.ts';
+import type { DeliveryStats } from './delivery-stats.ts';
 import type { Hint } from './hint.ts';
 
 /** What the thread is started with. */

@@ -4,12 +4,12 @@ import type { Clock } from '../lib/clock.ts';
 import { limits } from '../message/limits.ts';
 import type { AttemptLog } from './attempt-log.ts';
 import { Backlog } from './backlog.ts';
-import type { BreakerState } from './breaker.ts';
 import { ChunkLoader } from './chunk-loader.ts';
 import type { ChunkWork } from './chunk-work.ts';
 import { Decisions } from './decisions.ts';
 import type { DeliveryControl } from './delivery-control.ts';
-import { type DeliveryCounts, noDeliveries } from './delivery-counts.ts';
+import { noDeliveries } from './delivery-counts.ts';
+import type { DeliveryStats, LaneStats } from './delivery-stats.ts';
 import type { DeliveryStore } from './delivery-store.ts';
 import { finishBatches } from './finish-batches.ts';
 import type { FlushRest } from './flush-of.ts';
@@ -42,35 +42,6 @@ export interface DeliveryWorkerSettings {
   shards?: number;
   random?: () => number;
   newWorkerId?: () => string;
-}
-
-export interface LaneStats {
-  accountId: number;
-  routeId: number;
-  priority: number;
-  /** Chunks in memory, and whether there are more in the database. */
-  chunks: number;
-  overflown: boolean;
-  /** Messages loaded and not sent. */
-  ready: number;
-  /** How fast this worker may send through the route: messages a second, null for no limit. */
-  ratePerSecond: number | null;
-  /** Requests at once that this worker may have for the account on the route, as the provider bears them now. */
-  concurrency: number;
-  /** Of the route's rate and connections, what this worker may use. */
-  share: number;
-  breaker: BreakerState['kind'] | null;
-}
-
-export interface DeliveryStats {
-  workerId: string;
-  shards: number;
-  inFlight: number;
-  unrecorded: number;
-  loadedChunks: number;
-  loadedBytes: number;
-  counts: DeliveryCounts;
-  lanes: LaneStats[];
 }
 
 const leaseMsDefault = 5_000;

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Answer } from '../../src/connectors/connector.ts';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -26,6 +27,19 @@ afterEach(async () => {
 const down: Answer = { kind: 'retry', error: { code: 'connection_refused', detail: 'down' } };
 const up: Answer = { kind: 'sent' };
 
+/** The provider's, once it is back. */
+const latencyMs = 20;
+
+/** How many came within each second from the first on. */
+function countsBySecond(timesMs: number[]): number[] {
+  const counts: number[] = [];
+  for (const atMs of timesMs) {
+    const second = Math.floor((atMs - timesMs[0]!) / 1_000);
+    counts[second] = (counts[second] ?? 0) + 1;
+  }
+  return Array.from(counts, (count) => count ?? 0);
+}
+
 /** Attempts, and those of them that were first ones, since the last call. */
 function attemptsSince(from: number): { all: number; first: number } {
   const attempts = mill.received.slice(from);
@@ -51,13 +65,17 @@ test('through a total outage attempts stay within 1.1 times first attempts, and 
   const { all, first } = attemptsSince(0);
   expect(first).toBeGreaterThan(100);
   expect(all).toBeLessThanOrEqual(1.1 * first);
-  const backAtMs = systemClock.monotonicMs();
   const sentAtMs: number[] = [];
-  mill.respond = () => {
-    sentAtMs.push(systemClock.monotonicMs() - backAtMs);
+  mill.respond = async () => {
+    sentAtMs.push(systemClock.monotonicMs());
+    await sleep(latencyMs);
     return up;
   };
   await until(async () => (await pendingCount(mill.database)) === 0, 40_000);
+  const perSecond = countsBySecond(sentAtMs);
+  // One message at a time, and three probes: the first two steps take a second at least.
+  expect(perSecond[0]).toBeLessThanOrEqual(1_000 / latencyMs + 3);
+  expect(Math.max(...perSecond)).toBeGreaterThan(5 * perSecond[0]!);
   expect(await progressOf(mill.database, batch)).toMatchObject({ 100: 4_000, 3: 4_000, 2: 0 });
   expect(mill.received.length).toBeLessThan(4_000 * 1.1);
 });

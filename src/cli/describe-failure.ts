@@ -38,10 +38,11 @@ export function describeFailure(error: unknown): DescribedFailure {
 }
 
 function describeProblem({ problem, retryAfterMs }: ApiError): DescribedFailure {
-  const lines = problem.errors
-    .slice(0, errorsShownMax)
-    .map((item) => `  ${place(item)}${item.code}: ${item.detail}`);
-  const more = problem.errors.length - lines.length;
+  const { errors } = problem;
+  // The detail of a problem with one error is that error.
+  const told = errors.length === 1 && problem.detail.endsWith(errors[0]!.detail) ? [] : errors;
+  const lines = told.slice(0, errorsShownMax).map((item) => `  ${place(item)}${item.code}: ${item.detail}`);
+  const more = told.length - lines.length;
   if (more > 0) lines.push(`  and ${formatCount(more)} more`);
   const hint = hintFor(problem, retryAfterMs);
   if (hint !== undefined) lines.push(hint);
@@ -56,7 +57,10 @@ function place({ line, index, pointer }: Problem['errors'][number]): string {
 
 function hintFor({ status, code }: Problem, retryAfterMs: number | undefined): string | undefined {
   if (status === 401) {
-    return 'The key is taken from MILLRACE_KEY, else from admin.key in the data directory (--data names another one).';
+    return (
+      'The key is taken from MILLRACE_KEY, else from admin.key in the data directory (--data names another one). ' +
+      'No key at hand? Start the server once with MILLRACE_ADMIN_KEY=…: that key then works.'
+    );
   }
   if (status === 403) return 'Use a key with the scope that this needs: millrace key create --scope …';
   if (code === 'unknown_route') return 'millrace route list shows the routes; millrace route set makes one.';

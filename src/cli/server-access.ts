@@ -19,7 +19,7 @@ interface ServerFile {
 /**
  * A client for the server that is meant: `--url`, else the local server of `--data`, else MILLRACE_URL, else the
  * local server of MILLRACE_DATA or the default. Its key is `admin.key` of `--data`, else MILLRACE_KEY, else
- * `admin.key` of MILLRACE_DATA or the default.
+ * `admin.key` of MILLRACE_DATA or the default; an `admin.key` goes to no other machine than the one it administers.
  */
 export function connect(context: CommandContext, flags: ServerFlags): Client {
   const { environment } = context;
@@ -32,9 +32,9 @@ export function connect(context: CommandContext, flags: ServerFlags): Client {
       `${JSON.stringify(url)} is not the URL of a server; it looks like http://127.0.0.1:8080`,
     );
   }
-  const named = flags.data === undefined ? undefined : localKey(flags.data);
-  const key = named ?? (environment.MILLRACE_KEY || localKey(usual));
-  if (!key) throw noKey(flags.data ?? usual);
+  const named = flags.data === undefined ? undefined : localKey(flags.data, url);
+  const key = named ?? (environment.MILLRACE_KEY || localKey(usual, url));
+  if (!key) throw noKey(flags.data ?? usual, url);
   return createClient({
     url,
     key,
@@ -63,13 +63,33 @@ function localUrl(dataDirectory: string): string {
   });
 }
 
-function localKey(dataDirectory: string): string | undefined {
+/** The key in the file, where the server at `url` may see it: whoever learns it administers this installation. */
+function localKey(dataDirectory: string, url: string): string | undefined {
+  return isLocal(dataDirectory, url) ? keyFile(dataDirectory) : undefined;
+}
+
+function isLocal(dataDirectory: string, url: string): boolean {
+  const { origin, hostname } = new URL(url);
+  // A URL has one spelling of each address: 127.1 has become 127.0.0.1 by now.
+  if (/^(localhost|\[::1\]|127\.\d+\.\d+\.\d+)$/.test(hostname)) return true;
+  const own = readServerFile(dataDirectory)?.url;
+  return own !== undefined && URL.canParse(own) && new URL(own).origin === origin;
+}
+
+function keyFile(dataDirectory: string): string | undefined {
   return readIfThere(join(dataDirectory, 'admin.key'))?.trim() || undefined;
 }
 
-function noKey(dataDirectory: string): Failure {
+function noKey(dataDirectory: string, url: string): Failure {
+  if (!isLocal(dataDirectory, url)) {
+    return new Failure(`no API key for ${new URL(url).origin}: MILLRACE_KEY is not set`, {
+      hint: `Set MILLRACE_KEY to a key of that server: the admin.key in ${dataDirectory} goes to the local server alone.`,
+    });
+  }
   return new Failure(`no API key: MILLRACE_KEY is not set, and there is no admin.key in ${dataDirectory}`, {
-    hint: 'Set MILLRACE_KEY; the server wrote its first key to admin.key in its data directory.',
+    hint:
+      'Set MILLRACE_KEY. A server keeps the first key that it made in admin.key in its data directory; on a database ' +
+      'that has a key already it makes none: start it once with MILLRACE_ADMIN_KEY, which then works.',
   });
 }
 

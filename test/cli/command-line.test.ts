@@ -181,6 +181,17 @@ describe('a failure says what to do next', () => {
     expect(err).toContain('  /p0: bad: is bad\n');
     expect(err).toContain('  and 20 more\n');
   });
+
+  it('once, when there is a single error', async () => {
+    const env = await serverOf((_, response) =>
+      answerProblem(response, 422, 'validation_failed', {
+        detail: 'body /url: must be an http(s) URL',
+        errors: [{ pointer: '/url', code: 'invalid_value', detail: 'must be an http(s) URL' }],
+      }),
+    );
+    const { err } = await runCli(['route', 'set', 'r', '--connector', 'http'], env);
+    expect(err).toBe('error: body /url: must be an http(s) URL (validation_failed)\n');
+  });
 });
 
 describe('a database that cannot be used', () => {
@@ -210,6 +221,36 @@ describe('a local server', () => {
       status: 0,
     });
     expect(seen).toEqual(['Bearer from-the-file', 'Bearer from-the-file']);
+  });
+});
+
+describe('the administrator key of this machine', () => {
+  it('goes to the address of its own server and to loopback alone', async () => {
+    const home = await mkdtemp(join(directory, 'home-'));
+    await writeFile(join(home, 'admin.key'), 'from-the-file\n');
+    // Reserved for documentation (RFC 5737), so that a key that were sent would reach nobody.
+    const elsewhere = 'http://192.0.2.1:9';
+    for (const [argv, env] of [
+      [['batch', 'list', '--url', elsewhere], { MILLRACE_DATA: home }],
+      [['batch', 'list'], { MILLRACE_DATA: home, MILLRACE_URL: 'http://127.0.0.1.example:9' }],
+      [['batch', 'list', '--url', elsewhere, '--data', home], {}],
+    ] as [string[], Record<string, string>][]) {
+      const { status, err } = await runCli(argv, env, AbortSignal.timeout(5_000));
+      expect({ argv, status, err }).toMatchObject({
+        status: 1,
+        err: expect.stringMatching(/MILLRACE_KEY is not set\nSet MILLRACE_KEY/),
+      });
+    }
+  });
+
+  it('goes to an address that is not loopback when the server of its directory wrote it', async () => {
+    const env = await serverOf((_, response) => answerJson(response, 200, { data: [], next: null }));
+    const home = await mkdtemp(join(directory, 'home-'));
+    // 0.0.0.0 is what a server on all addresses announces.
+    const url = env.MILLRACE_URL.replace('127.0.0.1', '0.0.0.0');
+    await writeFile(join(home, 'admin.key'), 'from-the-file\n');
+    await writeFile(join(home, 'server.json'), JSON.stringify({ url, pid: 1 }));
+    expect(await runCli(['batch', 'list', '--data', home])).toMatchObject({ status: 0 });
   });
 });
 

@@ -59,8 +59,11 @@ describe('progress', () => {
     const progress = createProgress(createTerminal(new PassThrough(), err, {}));
     const bar = progress.bar('sending', { total: 4_000_000, unit: 'count' });
     bar.update(1_000_000);
+    bar.wait('waiting for the server');
     progress.stop();
-    expect(String(err.read())).toMatch(/sending .*█+░+ +25% {2}1,000,000\/4,000,000/);
+    expect(String(err.read())).toMatch(
+      /sending .*█+░+ +25% {2}1,000,000\/4,000,000 {2}waiting for the server/,
+    );
   });
 });
 

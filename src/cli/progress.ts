@@ -4,6 +4,8 @@ import type { Terminal } from './terminal.ts';
 
 export interface ProgressBar {
   update(value: number): void;
+  /** Says behind the bar what is waited for, until the next update. */
+  wait(reason: string): void;
 }
 
 /** Bars on a terminal, nothing anywhere else. */
@@ -20,6 +22,8 @@ interface Payload {
   name: string;
   unit: 'bytes' | 'count';
   rate: RateMeter;
+  /** What is waited for; empty while it moves. */
+  waiting: string;
 }
 
 const nameWidth = 10;
@@ -27,7 +31,7 @@ const nameWidth = 10;
 export function createProgress(terminal: Terminal, { quiet = false }: { quiet?: boolean } = {}): Progress {
   if (!terminal.interactive || quiet) {
     const write = quiet ? () => {} : (text: string) => void terminal.err.write(`${text}\n`);
-    return { live: false, bar: () => ({ update() {} }), note: write, stop() {} };
+    return { live: false, bar: () => ({ update() {}, wait() {} }), note: write, stop() {} };
   }
   const bars = new MultiBar({
     stream: terminal.err,
@@ -45,12 +49,13 @@ export function createProgress(terminal: Terminal, { quiet = false }: { quiet?: 
     live: true,
     bar(name, { total, unit }) {
       const rate = new RateMeter();
-      const bar = bars.create(total, 0, { name, unit, rate } satisfies Payload);
+      const bar = bars.create(total, 0, { name, unit, rate, waiting: '' } satisfies Payload);
       return {
         update(value) {
           rate.sample(value, performance.now(), { last: value >= total });
-          bar.update(value);
+          bar.update(value, { waiting: '' });
         },
+        wait: (reason) => bar.update({ waiting: reason }),
       };
     },
     note: (text) => bars.log(`${text}\n`),
@@ -58,7 +63,7 @@ export function createProgress(terminal: Terminal, { quiet = false }: { quiet?: 
   };
 }
 
-function formatBar(options: Options, params: Params, { name, unit, rate }: Payload): string {
+function formatBar(options: Options, params: Params, { name, unit, rate, waiting }: Payload): string {
   const share = params.total > 0 ? Math.min(1, params.value / params.total) : 0;
   const filled = Math.round(share * (options.barsize ?? 30));
   const bar = '█'.repeat(filled) + '░'.repeat((options.barsize ?? 30) - filled);
@@ -70,8 +75,9 @@ function formatBar(options: Options, params: Params, { name, unit, rate }: Paylo
     share < 1 && perSecond > 0
       ? `, ${formatDuration(((params.total - params.value) / perSecond) * 1_000)} left`
       : '';
+  const pace = waiting === '' ? `${speed}${left}` : `  ${waiting}`;
   const percent = `${Math.floor(share * 100)}%`.padStart(4);
-  return `${name.padEnd(nameWidth)} ${bar} ${percent}  ${format(params.value)}/${format(params.total)}${speed}${left}`;
+  return `${name.padEnd(nameWidth)} ${bar} ${percent}  ${format(params.value)}/${format(params.total)}${pace}`;
 }
 
 interface Sample {

@@ -12,13 +12,13 @@ export interface ScriptedServer {
 }
 
 /** A real HTTP server on loopback that does what a test tells it to. */
-export async function startScriptedServer(handle: Handler): Promise<ScriptedServer> {
+export async function startScriptedServer(handle: Handler, port = 0): Promise<ScriptedServer> {
   const requests: string[] = [];
   const server = createServer((request, response) => {
     requests.push(`${request.method} ${request.url}`);
     void Promise.resolve(handle(request, response)).catch(() => response.destroy());
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
-import type { Batch } from '../../client/client.ts';
+import { ApiError, type Batch, ConnectionError } from '../../client/client.ts';
 import type { CommandContext } from '../command-context.ts';
 import { Failure } from '../failure.ts';
 import { type ServerOptions, withExamples, withServer } from '../flags.ts';
@@ -10,6 +10,8 @@ import { createProgress, type ProgressBar } from '../progress.ts';
 import { connect } from '../server-access.ts';
 
 const pollMs = 500;
+/** As long as an upload goes on trying: a restart of the server or a failover of its database lasts less. */
+const awayMaxMs = 300_000;
 
 export function batchWatchCommand(context: CommandContext): Command {
   const command = withServer(new Command('watch'))
@@ -20,16 +22,25 @@ export function batchWatchCommand(context: CommandContext): Command {
 }
 
 async function watch(context: CommandContext, id: string, flags: ServerOptions): Promise<void> {
+  const { signal } = context;
   const client = connect(context, flags);
   const progress = createProgress(context.terminal, { quiet: flags.json ?? false });
   let bar: ProgressBar | undefined;
+  // A wrong address or key is told at once; what worked a moment ago comes back.
   let batch = await client.batches.get(id);
   try {
-    for (; batch.state !== 'done' && batch.state !== 'canceled'; batch = await client.batches.get(id)) {
+    while (batch.state !== 'done' && batch.state !== 'canceled') {
       // While the batch is open its total grows, and a bar towards a moving end would promise what it cannot know.
       if (batch.closedAt) bar ??= progress.bar('finished', { total: batch.counts.accepted, unit: 'count' });
       bar?.update(finished(batch));
-      await sleep(pollMs, undefined, { signal: context.signal });
+      await sleep(pollMs, undefined, { signal });
+      batch = await patiently(() => client.batches.get(id), {
+        signal,
+        onWait: (error) => {
+          if (bar && progress.live) bar.wait('waiting for the server');
+          else progress.note(`${error.message}; waiting for the server`);
+        },
+      });
     }
     bar?.update(finished(batch));
   } finally {
@@ -37,6 +48,29 @@ async function watch(context: CommandContext, id: string, flags: ServerOptions):
   }
   printResult(context, batch, { json: flags.json, render: describeEnd });
   if (batch.state === 'canceled') throw new Failure(`batch ${id} was canceled`);
+}
+
+/** Asks until there is an answer, for as long as a restart or a failover lasts; says once that it waits. */
+async function patiently<T>(
+  ask: () => Promise<T>,
+  { signal, onWait }: { signal: AbortSignal; onWait: (error: Error) => void },
+): Promise<T> {
+  const sinceMs = performance.now();
+  for (let failures = 0; ; failures++) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (signal.aborted || !mayPass(error) || performance.now() - sinceMs > awayMaxMs) throw error;
+      if (failures === 0) onWait(error);
+      await sleep(pollMs, undefined, { signal });
+    }
+  }
+}
+
+function mayPass(error: unknown): error is Error {
+  if (error instanceof ConnectionError) return error.kind !== 'protocol';
+  // 502 and 504 come from what stands before the server.
+  return error instanceof ApiError && [429, 502, 503, 504].includes(error.problem.status);
 }
 
 function finished({ counts }: Batch): number {

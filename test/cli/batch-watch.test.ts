@@ -1,0 +1,97 @@
+import { Writable } from 'node:stream';
+import { expect, it } from 'vitest';
+import { runCommandLine } from '../../src/cli/program.ts';
+import { createTerminal } from '../../src/cli/terminal.ts';
+import { runCli } from '../support/run-cli.ts';
+import {
+  answerJson,
+  answerProblem,
+  type ScriptedServer,
+  startScriptedServer,
+} from '../support/scripted-server.ts';
+
+const counts = { accepted: 10, rejected: 0, queued: 0, sending: 0, retrying: 0 };
+const batch = (state: string, sent: number) => ({
+  id: 'b',
+  state,
+  closedAt: '2026-01-01T00:00:00Z',
+  counts: {
+    ...counts,
+    queued: 10 - sent,
+    sent,
+    delivered: 0,
+    failed: 0,
+    expired: 0,
+    canceled: 0,
+    suppressed: 0,
+  },
+});
+
+it('says that it waits while the server is away, and goes on when it is back', async () => {
+  const first = await startScriptedServer((_, response) => {
+    answerJson(response, 200, batch('delivering', 5), { connection: 'close' });
+    response.once('close', () => void first.stop());
+  });
+  let second: Promise<ScriptedServer> | undefined;
+  // Back only when the watcher has met the closed port; it is starting at first.
+  const err = new Lines((line) => {
+    if (line.includes('waiting for the server')) second ??= restart(first.url);
+  });
+  const out = new Lines();
+  const environment = { MILLRACE_URL: first.url, MILLRACE_KEY: 'k' };
+  const status = await runCommandLine(['batch', 'watch', 'b'], {
+    terminal: createTerminal(out, err, environment),
+    environment,
+    signal: AbortSignal.timeout(20_000),
+  });
+  await (await second)?.stop();
+  expect(err.text).toMatch(/^no connection to .* \(ECONNREFUSED\); waiting for the server\n$/);
+  expect({ status, out: out.text }).toEqual({ status: 0, out: 'batch b is done: 10 accepted, 10 sent\n' });
+});
+
+function restart(url: string): Promise<ScriptedServer> {
+  let starting = 2;
+  return startScriptedServer(
+    (_, response) => {
+      if (starting-- > 0) answerProblem(response, 503, 'unavailable');
+      else answerJson(response, 200, batch('done', 10));
+    },
+    Number(new URL(url).port),
+  );
+}
+
+it('does not wait for a server that was not there when it began', async () => {
+  const gone = await startScriptedServer(() => {});
+  await gone.stop();
+  const env = { MILLRACE_URL: gone.url, MILLRACE_KEY: 'k' };
+  expect(await runCli(['batch', 'watch', 'b'], env)).toMatchObject({ status: 1 });
+});
+
+it('does not wait for what will not pass', async () => {
+  let asked = 0;
+  const server = await startScriptedServer((_, response) =>
+    asked++ === 0
+      ? answerJson(response, 200, batch('delivering', 5))
+      : answerProblem(response, 401, 'unauthorized'),
+  );
+  const env = { MILLRACE_URL: server.url, MILLRACE_KEY: 'k' };
+  const { status, err } = await runCli(['batch', 'watch', 'b'], env);
+  await server.stop();
+  expect({ status, err }).toMatchObject({ status: 1, err: expect.stringContaining('(unauthorized)') });
+});
+
+class Lines extends Writable {
+  text = '';
+  readonly #onLine: (line: string) => void;
+
+  constructor(onLine: (line: string) => void = () => {}) {
+    super();
+    this.#onLine = onLine;
+  }
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.text += chunk.toString();
+    this.#onLine(chunk.toString());
+    done();
+  }
+}

@@ -4,6 +4,7 @@ import type { Route } from '../../client/client.ts';
 import { allOf } from '../all-of.ts';
 import type { CommandContext } from '../command-context.ts';
 import { Failure, usageFailure } from '../failure.ts';
+import { fileFault } from '../file-fault.ts';
 import {
   collect,
   decimalNumber,
@@ -114,6 +115,7 @@ async function test(context: CommandContext, name: string, flags: TestFlags): Pr
 
 interface SetFlags extends ServerOptions {
   file?: string;
+  change?: boolean;
   connector?: string;
   endpoint?: string;
   header?: Record<string, string>;
@@ -133,6 +135,10 @@ function setCommand(context: CommandContext): Command {
     .description('create a route or replace it')
     .argument('<name>')
     .option('--file <file>', 'JSON of the whole route; the options below win over it')
+    .option(
+      '--change',
+      'keep what is not named here of the route as it is; null in the file takes an option away',
+    )
     .option('--connector <name>', 'protocol of the provider: http')
     .option('--endpoint <url>', 'URL of the provider (the route’s "url")')
     .option('--header <name: value>', 'header of every request; may be given several times', collectHeader)
@@ -165,6 +171,7 @@ function setCommand(context: CommandContext): Command {
     'route set test --connector http --endpoint http://127.0.0.1:9900/ --allow-private --batch-max 500',
     'route set slow --connector http --endpoint https://api.example.org/ --breaker failureRatio=0.8,openMaxMs=300000',
     'route set sms --file sms-route.json',
+    'route set sms --change --rate 250',
   );
 }
 
@@ -184,25 +191,52 @@ async function set(context: CommandContext, name: string, flags: SetFlags): Prom
     accounts: flags.accounts,
   };
   const options = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  const route: Record<string, unknown> = {
+  const named: Record<string, unknown> = {
     ...(flags.file === undefined ? {} : await readRouteFile(flags.file)),
     ...options,
   };
+  const routes = connect(context, flags).routes;
+  if (flags.change && Object.keys(named).length === 0) {
+    throw usageFailure('there is nothing to change: name what shall be different');
+  }
+  const route = flags.change ? changed(await routes.get(name), named) : named;
   if (!('connector' in route)) throw usageFailure('a route needs --connector, or --file with one');
   // --url is the server, as in every command. Taken for the provider's, it would send the provider our key.
   if (flags.url !== undefined && route.connector === 'http' && !('url' in route))
     throw usageFailure('--url names the Millrace server; the URL of the provider goes into --endpoint');
-  const result = await connect(context, flags).routes.set(name, route);
-  printResult(context, result, { json: flags.json, render: () => `route ${name} is set` });
+  const result = await routes.set(name, route);
+  printResult(context, result, {
+    json: flags.json,
+    render: () => `route ${name} is ${flags.change ? 'changed' : 'set'}`,
+  });
+}
+
+/**
+ * The route as it is shown, without what the server writes itself, with what is named put over it; headers and the
+ * numbers of the breaker one by one. Null takes an option away, and shows one that is not there.
+ */
+function changed(present: Route, named: Record<string, unknown>): Record<string, unknown> {
+  const { name: _name, paused: _paused, createdAt: _createdAt, updatedAt: _updatedAt, ...fields } = present;
+  const { headers, breaker } = named;
+  const route = {
+    ...fields,
+    ...named,
+    ...(isObject(headers) && isObject(fields.headers) && { headers: { ...fields.headers, ...headers } }),
+    ...(isObject(breaker) && isObject(fields.breaker) && { breaker: { ...fields.breaker, ...breaker } }),
+  };
+  return Object.fromEntries(Object.entries(route).filter(([, value]) => value !== null));
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 async function readRouteFile(path: string): Promise<Record<string, unknown>> {
   try {
     const value: unknown = JSON.parse(await readFile(path, 'utf8'));
-    if (typeof value === 'object' && value !== null && !Array.isArray(value))
-      return value as Record<string, unknown>;
+    if (isObject(value)) return value;
   } catch (error) {
-    throw new Failure(`${path} cannot be read as JSON: ${(error as Error).message}`);
+    throw new Failure(`${path} cannot be read as JSON: ${fileFault(error)}`);
   }
   throw new Failure(`${path} must hold a JSON object`);
 }

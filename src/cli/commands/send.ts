@@ -3,7 +3,7 @@ import type { NewMessage } from '../../client/client.ts';
 import type { CommandContext } from '../command-context.ts';
 import { Failure, usageFailure } from '../failure.ts';
 import { oneOf, type ServerOptions, withExamples, withServer } from '../flags.ts';
-import { formatTable } from '../format.ts';
+import { formatCount, formatTable } from '../format.ts';
 import { printResult } from '../output.ts';
 import { describeSendFile, sendFile } from '../send-file.ts';
 import { connect } from '../server-access.ts';
@@ -19,6 +19,7 @@ interface SendFlags extends ServerOptions {
   priority?: 'interactive' | 'bulk';
   format?: 'ndjson' | 'csv';
   again?: boolean;
+  strict?: boolean;
 }
 
 export function sendCommand(context: CommandContext): Command {
@@ -33,6 +34,7 @@ export function sendCommand(context: CommandContext): Command {
     .option('--priority <priority>', 'interactive or bulk', oneOf('interactive', 'bulk'))
     .option('--format <format>', 'ndjson or csv, when neither name nor content tells', oneOf('ndjson', 'csv'))
     .option('--again', 'send the file once more although it was sent before')
+    .option('--strict', 'exit status 1 when any line was rejected; the accepted ones are sent all the same')
     .option('--to <recipient>', 'send one message to this recipient')
     .option('--ref <text>', 'your reference of the one message')
     .action((file: string | undefined, flags: SendFlags) => send(context, file, flags));
@@ -46,7 +48,10 @@ export function sendCommand(context: CommandContext): Command {
     'after',
     `
 A broken connection is resumed by itself. Run again, the same file to the same route with the same defaults goes on
-where it stopped, or is found to be sent already (for the 24 hours that the server keeps the key); --again sends it anew.`,
+where it stopped, or is found to be sent already (for the 24 hours that the server keeps the key); --again sends it anew.
+
+Exit status: 0 when the file was sent, also when some of its lines were rejected and are listed; 1 when none was
+accepted, or with --strict when any was rejected.`,
   );
 }
 
@@ -86,10 +91,15 @@ async function sendWholeFile(context: CommandContext, path: string, flags: SendF
   });
   printResult(context, result, { json: flags.json, render: describeSendFile });
   if (result.accepted === 0 && !result.alreadySent) throw new Failure(`no line of ${path} was accepted`);
+  if (flags.strict && result.rejected > 0) {
+    const lines = result.rejected === 1 ? '1 line' : `${formatCount(result.rejected)} lines`;
+    throw new Failure(`${lines} of ${path} ${result.rejected === 1 ? 'was' : 'were'} rejected (--strict)`);
+  }
 }
 
 async function sendOne(context: CommandContext, flags: SendFlags & { to: string }): Promise<void> {
-  if (flags.again || flags.format !== undefined) throw usageFailure('--again and --format are for files');
+  if (flags.again || flags.strict || flags.format !== undefined)
+    throw usageFailure('--again, --strict and --format are for files');
   const { to, from, body, subject, ref, route, priority } = flags;
   const fields = { to, from, body, subject, ref, route, priority };
   const message = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));

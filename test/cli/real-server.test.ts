@@ -1,0 +1,113 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { startApi, type TestApi } from '../api/start-api.ts';
+import { runCli } from '../support/run-cli.ts';
+
+let api: TestApi;
+let directory: string;
+
+beforeAll(async () => {
+  api = await startApi();
+  directory = await mkdtemp(join(tmpdir(), 'millrace-route-'));
+});
+
+afterAll(async () => {
+  await api.stop();
+  await rm(directory, { recursive: true });
+});
+
+const route = (...argv: string[]) =>
+  runCli(['route', ...argv], { MILLRACE_URL: api.url, MILLRACE_KEY: api.adminKey });
+
+const shown = async (name: string) => {
+  const { updatedAt: _, ...fields } = (await api.call('GET', `/v1/routes/${name}`)).json;
+  return fields;
+};
+
+it('route set --change keeps everything that it does not name', async () => {
+  await api.call('PUT', '/v1/routes/kept', {
+    body: {
+      connector: 'http',
+      channel: 'sms',
+      url: 'https://provider.example/',
+      headers: { authorization: 'Bearer provider-secret', 'x-a': '1' },
+      batch: { max: 7 },
+      concurrency: 3,
+      retry: { attemptsMax: 2 },
+      breaker: { failureRatio: 0.9, openMs: 40, openMaxMs: 50 },
+      accounts: ['1'],
+    },
+  });
+  await api.call('POST', '/v1/routes/kept/pause');
+  const before = await shown('kept');
+  const flags = ['--rate', '250', '--breaker', 'openMs=20', '--header', 'x-a: 2'];
+  expect(await route('set', 'kept', '--change', ...flags)).toMatchObject({ status: 0, err: '' });
+  expect(await shown('kept')).toEqual({
+    ...before,
+    ratePerSecond: 250,
+    breaker: { ...before.breaker, openMs: 20 },
+    headers: { authorization: 'Bearer provider-secret', 'x-a': '2' },
+  });
+});
+
+it('route set --change takes an option away that the file names as null', async () => {
+  await route(
+    'set',
+    'freed',
+    '--connector',
+    'http',
+    '--endpoint',
+    'https://provider.example/',
+    '--rate',
+    '5',
+  );
+  const file = join(directory, 'change.json');
+  await writeFile(file, '{"ratePerSecond": null}');
+  expect(await route('set', 'freed', '--change', '--file', file)).toMatchObject({ status: 0 });
+  expect(await shown('freed')).toMatchObject({ ratePerSecond: null, url: 'https://provider.example/' });
+});
+
+it('route set --change makes no route, and does not pass over an empty change', async () => {
+  expect(await route('set', 'nowhere', '--change', '--rate', '5')).toMatchObject({
+    status: 1,
+    err: expect.stringContaining('(not_found)'),
+  });
+  expect(await route('set', 'freed', '--change')).toMatchObject({
+    status: 2,
+    err: expect.stringContaining('nothing to change'),
+  });
+});
+
+it('route set without --change replaces the whole', async () => {
+  await route('set', 'kept', '--connector', 'http', '--endpoint', 'https://other.example/');
+  expect(await shown('kept')).toMatchObject({
+    url: 'https://other.example/',
+    ratePerSecond: null,
+    channel: null,
+  });
+});
+
+it('send --strict ends with status 1 when a line was rejected, also when the file was sent before', async () => {
+  await api.call('PUT', '/v1/routes/strict', {
+    body: { connector: 'http', channel: 'sms', url: 'https://provider.example/' },
+  });
+  const env = { MILLRACE_URL: api.url, MILLRACE_KEY: api.adminKey };
+  const send = async (name: string, lines: string[], ...flags: string[]) => {
+    const path = join(directory, name);
+    await writeFile(path, lines.join('\n'));
+    return await runCli(['send', path, '--route', 'strict', ...flags], env);
+  };
+  const good = '{"to":"+31612345678","body":"x"}';
+  const mixed = [good, '{"to":"nobody","body":"x"}'];
+  expect(await send('mixed.ndjson', mixed)).toMatchObject({ status: 0 });
+  for (const flags of [['--strict'], ['--strict', '--again']]) {
+    const { status, err } = await send('mixed.ndjson', mixed, ...flags);
+    expect({ status, err }).toEqual({
+      status: 1,
+      err: `error: 1 line of ${join(directory, 'mixed.ndjson')} was rejected (--strict)\n`,
+    });
+  }
+  expect(await send('good.ndjson', [good], '--strict')).toMatchObject({ status: 0 });
+});

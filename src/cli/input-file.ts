@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { constants, gunzipSync } from 'node:zlib';
 import { Failure, usageFailure } from './failure.ts';
+import { fileFault } from './file-fault.ts';
 
 /** A file of messages, as far as it can be known before it is sent. */
 export interface InputFile {
@@ -55,7 +56,7 @@ async function readHead(path: string): Promise<{ size: number; mtimeMs: number; 
   try {
     file = await open(path, 'r');
   } catch (error) {
-    throw new Failure((error as Error).message);
+    throw new Failure(`${path} cannot be read: ${fileFault(error)}`);
   }
   try {
     const found = await file.stat();

@@ -4,6 +4,7 @@ import { type Client, createClient } from '../client/client.ts';
 import { defaultDataDirectory } from '../config/default-data-directory.ts';
 import type { CommandContext } from './command-context.ts';
 import { Failure, usageFailure } from './failure.ts';
+import { fileFault } from './file-fault.ts';
 
 export interface ServerFlags {
   url?: string;
@@ -98,7 +99,7 @@ function readIfThere(path: string): string | undefined {
     return readFileSync(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new Failure(`${path} cannot be read: ${(error as Error).message}`, {
+    throw new Failure(`${path} cannot be read: ${fileFault(error)}`, {
       hint: 'Run the command as the user that runs the server, or set MILLRACE_URL and MILLRACE_KEY.',
     });
   }

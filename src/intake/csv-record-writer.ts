@@ -41,7 +41,10 @@ export class CsvRecordWriter {
     if (fault !== undefined) return { code: fault, detail: quoteFaults[fault] };
     const { count } = this.#cells;
     if (count !== this.#columnCount) {
-      return { code: 'column_count', detail: `${count} cells, but the header names ${this.#columnCount}` };
+      return {
+        code: 'column_count',
+        detail: `${count} cell${count === 1 ? '' : 's'}, but the header names ${this.#columnCount}`,
+      };
     }
     this.#reserve(at, bytesPerByte * (end - start) + this.#namesBytes);
     this.#in = bytes;

@@ -102,6 +102,7 @@ describe('wrong usage ends with status 2 and says what is wrong', () => {
     [['sink', '--fail-rate', '0.6', '--hang-rate', '0.6'], /together are 1 at most/],
     [['demo', '--messages', '0'], /whole number/],
     [['batch', 'show', 'x', '--url', 'here'], /not the URL of a server/],
+    [['send', '--to', 'x', '--strict'], /for files/],
   ] as [string[], RegExp][])('%j', async (argv, message) => {
     const { status, out, err } = await runCli(argv, { MILLRACE_KEY: 'k' });
     expect(err).toMatch(message);
@@ -322,6 +323,50 @@ describe('a test of a route', () => {
     const { status, out, err } = await runCli(['route', 'test', 'sms', '--to', '+31612345678'], env);
     expect(out + err).toMatch(words);
     expect(status).toBe(expected);
+  });
+});
+
+describe('a search that finds nothing', () => {
+  it.each([
+    ['31610000042', '; numbers are kept in the form +31612345678: try --to +31610000042'],
+    ['+31 6 1000 0042', '; numbers are kept in the form +31612345678: try --to +31610000042'],
+    ['0031-610000042', '; numbers are kept in the form +31612345678: try --to +31610000042'],
+    ['+31610000042', ''],
+    ['a@example.com', ''],
+  ])('says how numbers are written: %s', async (to, hint) => {
+    const env = await serverOf((_, response) => answerJson(response, 200, { data: [], next: null }));
+    expect(await runCli(['message', 'find', '--to', to], env)).toEqual({
+      status: 0,
+      out: `no such messages${hint}\n`,
+      err: '',
+    });
+  });
+});
+
+describe('a list of batches', () => {
+  it('shows how many lines were rejected', async () => {
+    const counts = { accepted: 5, rejected: 1_234, sent: 0, delivered: 0, failed: 0 };
+    const batch = { id: 'b', state: 'open', route: 'r', counts, createdAt: 'then' };
+    const env = await serverOf((_, response) => answerJson(response, 200, { data: [batch], next: null }));
+    const { out } = await runCli(['batch', 'list'], env);
+    expect(out).toMatch(/ACCEPTED +REJECTED +SENT/);
+    expect(out).toMatch(/ 5 +1,234 +0 /);
+  });
+});
+
+describe('a file that cannot be written', () => {
+  it('is told in words', async () => {
+    const env = await serverOf((_, response) => answerJson(response, 200, {}));
+    const path = join(directory, 'no', 'such', 'x.ndjson');
+    const { status, err } = await runCli(['batch', 'export', 'b', '-o', path], env);
+    expect(err).toBe(`error: ${path}.partial cannot be written: there is no such file or folder\n`);
+    expect(status).toBe(1);
+  });
+});
+
+describe('a figure that is not there', () => {
+  it('is wrong usage', async () => {
+    expect((await runCli(['bench', 'nothing'])).status).toBe(2);
   });
 });
 

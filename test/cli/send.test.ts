@@ -119,7 +119,7 @@ it('refuses a file that is not there or not a file', async () => {
   const env = await start();
   expect(await runCli(['send', join(directory, 'none.csv'), '--route', 'sms'], env)).toMatchObject({
     status: 1,
-    err: expect.stringContaining('ENOENT'),
+    err: expect.stringContaining('cannot be read: there is no such file'),
   });
   expect(await runCli(['send', directory, '--route', 'sms', '--format', 'csv'], env)).toMatchObject({
     status: 2,

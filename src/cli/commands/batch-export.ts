@@ -5,7 +5,8 @@ import { finished } from 'node:stream/promises';
 import { Command } from 'commander';
 import type { Client } from '../../client/client.ts';
 import type { CommandContext } from '../command-context.ts';
-import { usageFailure } from '../failure.ts';
+import { Failure, usageFailure } from '../failure.ts';
+import { fileFault } from '../file-fault.ts';
 import { oneOf, type ServerOptions, withExamples, withServer } from '../flags.ts';
 import { formatCount, formatDuration } from '../format.ts';
 import { printResult } from '../output.ts';
@@ -45,8 +46,7 @@ async function exportToFile(context: CommandContext, id: string, flags: ExportFl
   const client = connect(context, flags);
   // Under another name until it is whole: what has the name that was asked for can be relied upon.
   const partial = flags.output === undefined ? undefined : `${flags.output}.partial`;
-  const out = partial === undefined ? context.terminal.out : createWriteStream(partial);
-  if (partial !== undefined) await once(out, 'open');
+  const out = partial === undefined ? context.terminal.out : await openToWrite(partial);
   const progress = createProgress(context.terminal, {
     quiet: partial === undefined || (flags.json ?? false),
   });
@@ -72,6 +72,16 @@ async function exportToFile(context: CommandContext, id: string, flags: ExportFl
   } finally {
     progress.stop();
   }
+}
+
+async function openToWrite(path: string): Promise<NodeJS.WritableStream> {
+  const file = createWriteStream(path);
+  try {
+    await once(file, 'open');
+  } catch (error) {
+    throw new Failure(`${path} cannot be written: ${fileFault(error)}`);
+  }
+  return file;
 }
 
 interface Run {

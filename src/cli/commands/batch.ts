@@ -121,12 +121,13 @@ function resolveCommand(context: CommandContext): Command {
 function describeBatches(batches: Batch[]): string {
   if (batches.length === 0) return 'no batches';
   return formatTable(
-    ['ID', 'STATE', 'ROUTE', 'ACCEPTED', 'SENT', 'FAILED', 'CREATED'],
+    ['ID', 'STATE', 'ROUTE', 'ACCEPTED', 'REJECTED', 'SENT', 'FAILED', 'CREATED'],
     batches.map(({ id, state, route, counts, createdAt }) => [
       id,
       state,
       route,
       counts.accepted,
+      counts.rejected,
       counts.sent + counts.delivered,
       counts.failed,
       createdAt,

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import type { CommandContext } from '../command-context.ts';
-import { Failure } from '../failure.ts';
+import { Failure, usageFailure } from '../failure.ts';
 import { withExamples, withJson } from '../flags.ts';
 import { packageRoot } from '../package-root.ts';
 
@@ -40,5 +40,6 @@ async function bench(context: CommandContext, self: Command): Promise<void> {
     child.once('exit', resolve);
   });
   context.signal.removeEventListener('abort', forward);
+  if (status === 2) throw usageFailure('the benchmark was asked for in the wrong way');
   if (status !== 0) throw new Failure(`the benchmark ended with status ${status ?? 'none: it was killed'}`);
 }

@@ -56,7 +56,7 @@ async function find(context: CommandContext, flags: FindFlags): Promise<void> {
   printResult(context, page, {
     json,
     render({ data, next }) {
-      if (data.length === 0) return 'no such messages';
+      if (data.length === 0) return nothingFound(flags.to);
       const rows = data.map(({ id, createdAt, to, route, state, attempts }) => [
         id,
         createdAt,
@@ -69,6 +69,14 @@ async function find(context: CommandContext, flags: FindFlags): Promise<void> {
       return next === null ? table : `${table}\nmore: --after ${next}`;
     },
   });
+}
+
+/** Numbers are kept as they were accepted: `+` and digits, without a separator. */
+function nothingFound(to: string | undefined): string {
+  const none = 'no such messages';
+  if (to === undefined || !/^\+?[\d\s().-]+$/.test(to)) return none;
+  const number = `+${to.replace(/\D/g, '').replace(/^00/, '')}`;
+  return number === to ? none : `${none}; numbers are kept in the form +31612345678: try --to ${number}`;
 }
 
 function actionCommand(context: CommandContext, action: string, description: string): Command {

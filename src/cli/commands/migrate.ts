@@ -31,7 +31,9 @@ async function migrateDatabase(
     {
       json: flags.json,
       render: () =>
-        applied.length === 0 ? 'The schema was up to date.' : `Applied migration ${applied.join(', ')}.`,
+        applied.length === 0
+          ? 'The schema was up to date.'
+          : `Applied migration${applied.length === 1 ? '' : 's'} ${applied.join(', ')}.`,
     },
   );
 }

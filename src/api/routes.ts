@@ -10,6 +10,7 @@ import { createKey } from './routes/create-key.ts';
 import { createMessages } from './routes/create-messages.ts';
 import { deleteAccount } from './routes/delete-account.ts';
 import { deleteRoute } from './routes/delete-route.ts';
+import { eraseRecipient } from './routes/erase-recipient.ts';
 import { exportBatch } from './routes/export-batch.ts';
 import { findMessages } from './routes/find-messages.ts';
 import { listAccounts } from './routes/list-accounts.ts';
@@ -72,6 +73,7 @@ export const endpoints: readonly Endpoint[] = [
   showMessage,
   cancelMessage,
   replayMessage,
+  eraseRecipient,
   closeBatch,
   showLiveness,
   showReadiness,

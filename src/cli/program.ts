@@ -8,6 +8,7 @@ import { demoCommand } from './commands/demo.ts';
 import { keyCommand } from './commands/key.ts';
 import { messageCommand } from './commands/message.ts';
 import { migrateCommand } from './commands/migrate.ts';
+import { recipientCommand } from './commands/recipient.ts';
 import { routeCommand } from './commands/route.ts';
 import { sendCommand } from './commands/send.ts';
 import { serveCommand } from './commands/serve.ts';
@@ -55,6 +56,7 @@ export function createProgram(context: CommandContext): Command {
     sendCommand,
     batchCommand,
     messageCommand,
+    recipientCommand,
     routeCommand,
     accountCommand,
     keyCommand,

@@ -6,6 +6,7 @@ import type {
   Account,
   AppendAnswer,
   Batch,
+  Erasure,
   Key,
   LineError,
   Message,
@@ -82,6 +83,7 @@ export function createClient(options: ClientOptions) {
   return {
     batches: batchCalls(http),
     messages: messageCalls(http),
+    recipients: recipientCalls(http),
     routes: routeCalls(http),
     accounts: accountCalls(http),
     keys: keyCalls(http),
@@ -179,6 +181,14 @@ function messageCalls(http: Http) {
     /** cancel or replay. */
     act: (id: string, action: string): Promise<Message> =>
       http.value({ method: 'POST', path: `${at(id)}/${action}` }),
+  };
+}
+
+function recipientCalls(http: Http) {
+  return {
+    /** Erases what is kept of one person; to be called again until it is `complete`. */
+    erase: (recipient: { to: string; accountId?: string }): Promise<Erasure> =>
+      http.value({ method: 'POST', path: '/v1/recipients/erase', body: recipient }),
   };
 }
 

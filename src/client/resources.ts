@@ -99,6 +99,13 @@ export interface Message {
   [member: string]: unknown;
 }
 
+export interface Erasure {
+  messages: number;
+  /** Stored answers to idempotent writes that named the recipient. */
+  answers: number;
+  complete: boolean;
+}
+
 export interface Route {
   name: string;
   connector: string;

@@ -1,4 +1,5 @@
 import { type Bitmap, eachOffset, inBitmap, removeFromBitmap } from '../message/bitmap.ts';
+import { erasedError, erasedLine } from '../message/erased-line.ts';
 import type { MessageDefaults, MessageFields } from '../message/fields.ts';
 import {
   errorAt,
@@ -80,6 +81,7 @@ export class ChunkWork {
   /** Codes of the failures since the chunk was loaded. */
   readonly #failures = new Map<number, string>();
   readonly #outcomes = new OutcomeGroups();
+  readonly #erased = new Set<number>();
   #first: Bitmap | null;
   #cursor = 0;
   #due: number[] = [];
@@ -187,6 +189,7 @@ export class ChunkWork {
    */
   decide(decision: Decision, at: { nowMs: number; databaseNowMs: number }): Decided {
     if (decision.kind === 'cancel') return this.#cancel(decision.offsets, at.nowMs);
+    if (decision.kind === 'erase') return this.#erase(decision.offsets, at.nowMs);
     this.#outcomes.seal();
     const { chunk } = this;
     const decided = { recorded: 0, ready: 0, open: false };
@@ -208,7 +211,16 @@ export class ChunkWork {
     return decided;
   }
 
-  #cancel(offsets: Bitmap | null, nowMs: number): Decided {
+  /** What providers said of them goes with the outcomes that are recorded next, whenever it was recorded. */
+  #erase(offsets: Bitmap | null, nowMs: number): Decided {
+    eachOffset(offsets, this.chunk.count, (offset) => {
+      this.#erased.add(offset);
+      if (offset < this.#lines.length) this.#lines[offset] = erasedLine;
+    });
+    return this.#cancel(offsets, nowMs, erasedError);
+  }
+
+  #cancel(offsets: Bitmap | null, nowMs: number, error?: MessageOutcome['error']): Decided {
     const decided = { recorded: 0, ready: 0, open: false };
     const waiting = new Set(this.waitingOffsets());
     const canceled = new Set<number>();
@@ -224,7 +236,9 @@ export class ChunkWork {
     });
     if (canceled.size === 0) return decided;
     this.#withdraw(canceled);
-    for (const offset of canceled) this.#note(offset, canceledAt(this.#attempts[offset]!, nowMs));
+    for (const offset of canceled) {
+      this.#note(offset, { ...canceledAt(this.#attempts[offset]!, nowMs), ...(error && { error }) });
+    }
     this.ready += decided.ready;
     decided.recorded = canceled.size;
     return decided;
@@ -274,6 +288,13 @@ export class ChunkWork {
   /** What happened since the last call, in an order that keeps a message's own outcomes in theirs. */
   takeGroups(): OutcomeGroup[] {
     return this.#outcomes.take();
+  }
+
+  /** Messages that were erased since the last call. */
+  takeErased(): number[] {
+    const erased = [...this.#erased];
+    this.#erased.clear();
+    return erased;
   }
 
   /** Makes messages sendable whose time has come, and says how many. Retries that are not admitted wait on. */

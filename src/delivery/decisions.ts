@@ -139,7 +139,7 @@ export class Decisions {
     const { clock, counts, databaseNowMs, outcomes, onReady } = this.#settings;
     const nowMs = clock.monotonicMs();
     const decided = work.decide(decision, { nowMs, databaseNowMs: databaseNowMs(nowMs) });
-    if (decision.kind === 'cancel') counts.canceled += decided.recorded;
+    if (decision.kind === 'cancel' || decision.kind === 'erase') counts.canceled += decided.recorded;
     // Alike for all of the chunk, they make a few rows: they weigh as one.
     if (decided.recorded > 0 || work.resting) outcomes.add(work, Math.min(decided.recorded, 1));
     if (decided.ready !== 0) onReady(work, decided.ready);
@@ -164,7 +164,7 @@ function forgetAnswered(tenure: Tenure, readBeganAtMs: number): void {
 }
 
 function decisionOf({ kind, offsets, filter }: InboxRow): Decision {
-  if (kind === 'cancel') return { kind, offsets };
+  if (kind === 'cancel' || kind === 'erase') return { kind, offsets };
   if (kind === 'resolve') {
     const { state = 'failed', errorCode, detail = '' } = filter;
     const error = errorCode === undefined ? undefined : { code: errorCode, detail };

@@ -7,6 +7,7 @@ import type {
   PendingUpdate,
   ProgressDelta,
 } from '../store/delivery/record-outcomes.ts';
+import type { ErasedMessages } from '../store/erasure/scrub-outcomes.ts';
 import type { ChunkWork } from './chunk-work.ts';
 import type { OutcomeGroup } from './outcome-groups.ts';
 import type { Tenure } from './tenure.ts';
@@ -35,6 +36,7 @@ export function flushOf(tenure: Tenure, works: readonly ChunkWork[], nowMs: numb
   const waiting: PendingUpdate[] = [];
   const renewed: PendingRenewal[] = [];
   const answered: string[] = [];
+  const erased: ErasedMessages[] = [];
   const rests: FlushRest[] = [];
   let weight = 0;
   for (const work of works) {
@@ -46,6 +48,9 @@ export function flushOf(tenure: Tenure, works: readonly ChunkWork[], nowMs: numb
     weight += work.unrecorded;
     work.unrecorded = 0;
     answered.push(...work.answered.splice(0));
+    const { id: chunkId, count: messages } = work.chunk;
+    const gone = work.takeErased();
+    if (gone.length > 0) erased.push({ chunkId, offsets: bitmapOf(messages, gone), count: messages });
     if (!work.resting) continue;
     const rest = restOf(work, nowMs);
     rests.push(rest);
@@ -59,7 +64,7 @@ export function flushOf(tenure: Tenure, works: readonly ChunkWork[], nowMs: numb
   deltas.sort((a, b) => (a.batch < b.batch ? -1 : a.batch > b.batch ? 1 : a.state - b.state));
   const { shard, epoch } = tenure;
   return {
-    flush: { shard, epoch, outcomes, progress: deltas, finished, waiting, renewed, answered },
+    flush: { shard, epoch, outcomes, progress: deltas, finished, waiting, renewed, answered, erased },
     weight,
     rests,
   };

@@ -1,4 +1,5 @@
 import type { OutgoingMessage } from '../connectors/connector.ts';
+import { erasedError } from '../message/erased-line.ts';
 import { stateNumber } from '../message/state.ts';
 import type { ChunkWork } from './chunk-work.ts';
 import type { Lane } from './lane.ts';
@@ -52,7 +53,12 @@ function add(slice: Slice, of: { work: ChunkWork; offset: number; settings: Take
   const id = work.idAt(offset);
   const attempt = work.attemptsAt(offset) + 1;
   try {
-    slice.messages.push({ id, key: work.keyAt(offset), attempt, fields: work.fieldsAt(offset) });
+    const fields = work.fieldsAt(offset);
+    if (fields.erased) {
+      settings.onOutcome(work, offset, erased(work.attemptsAt(offset), settings.nowMs));
+      return;
+    }
+    slice.messages.push({ id, key: work.keyAt(offset), attempt, fields });
   } catch (error) {
     settings.onFault(error);
     settings.onOutcome(work, offset, unhandled(work.attemptsAt(offset), settings.nowMs));
@@ -65,6 +71,10 @@ function add(slice: Slice, of: { work: ChunkWork; offset: number; settings: Take
 function expiredBeforeSend(attempt: number, atMs: number): MessageOutcome {
   const error = { code: 'expired', detail: 'The message expired before it could be sent' };
   return { state: stateNumber.expired, attempt, atMs, error };
+}
+
+function erased(attempt: number, atMs: number): MessageOutcome {
+  return { state: stateNumber.canceled, attempt, atMs, error: erasedError };
 }
 
 /** Fixed words: what a parser says of a text quotes it. */

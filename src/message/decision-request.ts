@@ -1,11 +1,11 @@
 import type { State } from './state.ts';
 
 /** What may be asked about messages, by number in the database: never renumber, only append. */
-export const decisionKinds = { 1: 'cancel', 2: 'replay', 3: 'resolve' } as Readonly<
+export const decisionKinds = { 1: 'cancel', 2: 'replay', 3: 'resolve', 4: 'erase' } as Readonly<
   Record<number, DecisionKind>
 >;
 
-export type DecisionKind = 'cancel' | 'replay' | 'resolve';
+export type DecisionKind = 'cancel' | 'replay' | 'resolve' | 'erase';
 
 export function decisionNumber(kind: DecisionKind): number {
   return Number(Object.keys(decisionKinds).find((number) => decisionKinds[Number(number)] === kind));

@@ -13,10 +13,12 @@ export interface MessageFields {
   ref?: string;
   tags?: string[];
   metadata?: Record<string, unknown>;
+  /** The recipient was erased: nothing else is left, and nothing may be sent. */
+  erased?: true;
 }
 
 /** What a batch may set for all its lines; a line's own field wins. */
-export type MessageDefaults = Omit<MessageFields, 'to' | 'ref'>;
+export type MessageDefaults = Omit<MessageFields, 'to' | 'ref' | 'erased'>;
 
 export type Channel = 'sms' | 'email' | 'webhook';
 export type Priority = 'interactive' | 'bulk';

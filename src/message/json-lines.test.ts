@@ -22,7 +22,8 @@ const defaultable = {
   tags: optional(fc.array(text)),
   metadata: optional(fc.dictionary(text, fc.jsonValue())),
 };
-const message = fc.record({ to: text, ref: optional(text), ...defaultable });
+const erased = optional(fc.constant(true));
+const message = fc.record({ to: text, ref: optional(text), erased, ...defaultable });
 const outcome = fc.record({
   at: fc.constant(new Date()),
   dueAt: fc.constant(null),

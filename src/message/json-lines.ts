@@ -47,6 +47,7 @@ export function jsonLines(chunk: ChunkView, lines: readonly string[]): (offset: 
       `,"metadata":${own.metadata === undefined ? metadata : JSON.stringify(own.metadata)}` +
       `,"tags":${own.tags === undefined ? tags : JSON.stringify(own.tags)}` +
       rare(own) +
+      (own.erased ? ',"erased":true' : '') +
       became(offset) +
       createdAt
     );

@@ -19,6 +19,8 @@ export interface MessageView {
   html?: string;
   payload?: unknown;
   headers?: Record<string, string>;
+  /** The recipient was erased. */
+  erased?: true;
   state: State;
   attempts: number;
   providerRef?: string;
@@ -62,6 +64,7 @@ export function viewMessage(chunk: ChunkView, offset: number, line: string): Mes
     ...(html !== undefined && { html }),
     ...(payload !== undefined && { payload }),
     ...(headers !== undefined && { headers }),
+    ...(own.erased && { erased: true as const }),
     state: stateName(folded.state[offset]!),
     attempts: folded.attempt[offset]!,
     ...(providerRef !== undefined && { providerRef }),

@@ -24,6 +24,9 @@ const messageMembers = {
   html: Type.Optional(Type.String()),
   payload: Type.Optional(Type.Unknown()),
   headers: Type.Optional(Type.Record(Type.String(), Type.String())),
+  erased: Type.Optional(
+    Type.Boolean({ description: 'the recipient was erased: `to` is empty, what is left is of the batch' }),
+  ),
   state: StateName,
   attempts: Type.Integer({ minimum: 0 }),
   providerRef: Type.Optional(Type.String({ description: "the provider's own id" })),

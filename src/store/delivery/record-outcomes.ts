@@ -1,5 +1,6 @@
 import type { StateNumber } from '../../message/state.ts';
 import type { Database, Queryable, Statement } from '../database.ts';
+import { type ErasedMessages, scrubOutcomes } from '../erasure/scrub-outcomes.ts';
 import { rowsMax, slices } from '../multi-row.ts';
 
 /** One row of `outcome`. `seq` is the owner's epoch times 2^32 plus a counter, as text. */
@@ -54,6 +55,8 @@ export interface OutcomeFlush {
   renewed: PendingRenewal[];
   /** Ids of the inbox that the outcomes answer. */
   answered: string[];
+  /** Messages of which no outcome may tell any more than its state. */
+  erased?: ErasedMessages[];
 }
 
 const fenceStatement = {
@@ -77,8 +80,8 @@ const deletePendingStatement = {
  */
 export async function recordOutcomes(database: Database, flush: OutcomeFlush): Promise<boolean> {
   // Counters may be raised only where the rows are new, which takes statements one after another.
-  const { progress, waiting, renewed, answered } = flush;
-  const simple = progress.length + waiting.length + renewed.length + answered.length === 0;
+  const { progress, waiting, renewed, answered, erased = [] } = flush;
+  const simple = progress.length + waiting.length + renewed.length + answered.length + erased.length === 0;
   if (simple && flush.outcomes.length > 0 && flush.outcomes.length <= rowsMax) {
     return await recordAtOnce(database, flush);
   }
@@ -95,6 +98,9 @@ export async function recordOutcomes(database: Database, flush: OutcomeFlush): P
     }
     await updatePending(transaction, flush);
     await renewPending(transaction, flush);
+    for (const erased of flush.erased ?? []) {
+      await scrubOutcomes(transaction, { shard: flush.shard, erased });
+    }
     if (flush.answered.length > 0) {
       await transaction.query(deleteAnsweredStatement, [flush.shard, flush.answered]);
     }

@@ -1,0 +1,84 @@
+import { isDeepStrictEqual } from 'node:util';
+import { type Bitmap, inBitmap, offsetsOf } from '../../message/bitmap.ts';
+import { erasedError } from '../../message/erased-line.ts';
+import type { Queryable } from '../database.ts';
+
+/** Messages of one chunk that were erased. */
+export interface ErasedMessages {
+  chunkId: string;
+  offsets: Bitmap;
+  /** Messages in the chunk. */
+  count: number;
+}
+
+interface OutcomeText {
+  seq: string;
+  offsets: Buffer | null;
+  details: (string | null)[] | null;
+  provider_refs: (string | null)[] | null;
+}
+
+const readStatement = {
+  name: 'read_outcome_texts',
+  text: `SELECT seq, offsets, details, provider_refs FROM outcome
+    WHERE shard = $1 AND chunk_id = $2 AND (details IS NOT NULL OR provider_refs IS NOT NULL)
+      AND error_code IS DISTINCT FROM $3`,
+};
+
+const writeStatement = {
+  name: 'scrub_outcome',
+  text: 'UPDATE outcome SET details = $4, provider_refs = $5 WHERE shard = $1 AND chunk_id = $2 AND seq = $3',
+};
+
+/**
+ * Takes out of recorded outcomes what providers said of erased messages: details and references. `quoting`: the
+ * recipient, which the details of its neighbours may not quote either.
+ */
+export async function scrubOutcomes(
+  transaction: Queryable,
+  { shard, erased, quoting }: { shard: number; erased: ErasedMessages; quoting?: string },
+): Promise<void> {
+  const { chunkId } = erased;
+  const { rows } = await transaction.query<OutcomeText & Record<string, unknown>>(readStatement, [
+    shard,
+    chunkId,
+    erasedError.code,
+  ]);
+  for (const row of rows) {
+    const details = scrubbedDetails(row, { erased, quoting });
+    const refs = row.provider_refs && withoutErased(row.provider_refs, row.offsets, erased);
+    if (isDeepStrictEqual([details, refs], [row.details, row.provider_refs])) continue;
+    await transaction.query(writeStatement, [shard, chunkId, row.seq, details, refs]);
+  }
+}
+
+function scrubbedDetails(
+  { details, offsets }: OutcomeText,
+  { erased, quoting }: { erased: ErasedMessages; quoting: string | undefined },
+): (string | null)[] | null {
+  if (details === null) return null;
+  const quotes = (detail: string | null) => quoting !== undefined && detail?.includes(quoting) === true;
+  const concerned = offsetsOf(offsets, erased.count);
+  const shared = details.length === 1 && concerned.length > 1;
+  if (shared) {
+    const [detail = null] = details;
+    const ofErased = concerned.some((offset) => inBitmap(erased.offsets, offset));
+    return quotes(detail) || (ofErased && mayNamePerson(detail)) ? null : details;
+  }
+  return withoutErased(details, offsets, erased).map((detail) => (quotes(detail) ? null : detail));
+}
+
+/** `texts` hold one for each message of `offsets`, in their order. */
+function withoutErased(
+  texts: readonly (string | null)[],
+  offsets: Bitmap | null,
+  erased: ErasedMessages,
+): (string | null)[] {
+  const concerned = offsetsOf(offsets, erased.count);
+  return texts.map((text, index) => (inBitmap(erased.offsets, concerned[index]!) ? null : text));
+}
+
+/** One detail for many messages tells of none of them, unless it holds an address, a URL or a number as long as a telephone's. */
+function mayNamePerson(detail: string | null): boolean {
+  return detail !== null && /@|:\/\/|\d{7}/.test(detail);
+}

@@ -48,3 +48,7 @@ ALTER TABLE route ADD COLUMN breaker jsonb;
 
 -- A worker that is stopping: it keeps its lease until its last shard is handed over, and gets no share any more.
 ALTER TABLE worker ADD COLUMN leaving boolean NOT NULL DEFAULT false;
+
+-- Some of the chunk's messages say when they are to be sent or when they expire, so its lines are looked at when it is
+-- loaded. Of other chunks no line is, until it is sent.
+ALTER TABLE chunk ADD COLUMN timed boolean NOT NULL DEFAULT false;

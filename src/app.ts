@@ -135,6 +135,8 @@ async function startParts(
     database: intakeDatabase,
     clock: systemClock,
     mint: createIdMint({ nowMs: range.nowMs, range: range.current }),
+    nowMs: range.nowMs,
+    retentionDays: config.retentionDays,
     control,
     hints: delivery ?? { push() {}, reread() {} },
     metrics,

@@ -91,9 +91,9 @@ export class Backlog {
     const nowMs = this.#settings.clock.monotonicMs();
     if (tenure === undefined || tenure.sinceMs > hint.beganAtMs) return;
     if (nowMs - hint.beganAtMs >= hintAgeMsMax) return;
-    const { codec, payload } = hint;
+    const { codec, payload, timed = false } = hint;
     const keep = codec !== undefined && payload !== undefined && this.#storedBytes < storedBytesMax;
-    const stored = keep ? { codec, payload } : undefined;
+    const stored = keep ? { codec, payload, timed } : undefined;
     if (!this.#take(tenure, hint, { remaining: null, dueAtMs: nowMs, fresh: true, stored })) return;
     this.#storedBytes += stored?.payload.length ?? 0;
   }

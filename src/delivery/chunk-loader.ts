@@ -2,13 +2,14 @@ import type { Clock } from '../lib/clock.ts';
 import { Fifo } from '../lib/fifo.ts';
 import { decodeChunk, splitFrame } from '../message/chunk-codec.ts';
 import { type MessageDefaults, priorityNumber } from '../message/fields.ts';
-import { foldOutcomes } from '../message/fold-outcomes.ts';
+import { dueAtOf, foldOutcomes } from '../message/fold-outcomes.ts';
 import type { OnUncertain } from '../message/route.ts';
 import type { ChunkOutcomeRow } from '../store/delivery/load-chunks.ts';
 import { ChunkWork } from './chunk-work.ts';
 import { DefaultsCache } from './defaults-cache.ts';
 import type { ChunkStore } from './delivery-store.ts';
 import type { Lane } from './lane.ts';
+import { messageTimes } from './message-times.ts';
 import type { PendingChunk } from './pending-chunk.ts';
 
 export interface ChunkLoaderSettings {
@@ -22,6 +23,8 @@ export interface ChunkLoaderSettings {
   /** What the route of a chunk does with messages that an earlier owner left in flight. */
   onInterrupted: (routeId: number) => OnUncertain;
   onLoaded: (work: ChunkWork) => void;
+  /** A chunk that stayed for what is due soon must leave: there is no room. */
+  onCrowded: (work: ChunkWork) => void;
   /** The lane's route can take nothing at the moment. */
   isStuck: (lane: Lane) => boolean;
   onError: (error: unknown) => void;
@@ -38,7 +41,7 @@ const readMessagesMax = 8_000;
 const retryMs = 250;
 
 interface ChunksRead {
-  stored: Map<string, { codec: number; payload: Uint8Array }>;
+  stored: Map<string, { codec: number; payload: Uint8Array; timed: boolean }>;
   outcomes: Map<string, ChunkOutcomeRow[]>;
   defaults: Map<string, MessageDefaults | undefined>;
 }
@@ -122,6 +125,18 @@ export class ChunkLoader {
     return this.#loadedBytes < loadedBytesMax || this.#evict();
   }
 
+  /** Chunks that stayed for what is due soon leave as soon as that is recorded. */
+  #crowdOut(): void {
+    let surplusBytes = this.#loadedBytes - loadedBytesMax;
+    for (const work of this.#loaded) {
+      if (surplusBytes < 0) return;
+      if (!work.lingers || !work.resting) continue;
+      work.lingers = false;
+      surplusBytes -= work.size;
+      this.#settings.onCrowded(work);
+    }
+  }
+
   /** Puts chunks back into their lanes' queues whose routes cannot send: they can be read again. */
   #evict(): boolean {
     for (const work of this.#loaded) {
@@ -138,7 +153,9 @@ export class ChunkLoader {
       chunk.fresh = false;
       chunk.lane.enqueue(chunk);
     }
-    return this.#loadedBytes < loadedBytesMax;
+    if (this.#loadedBytes < loadedBytesMax) return true;
+    this.#crowdOut();
+    return false;
   }
 
   /** The next keys of the lanes that want some, interactive lanes first. */
@@ -217,17 +234,21 @@ export class ChunkLoader {
   #work(chunk: PendingChunk, read: ChunksRead, as: { lines: string[]; parked: boolean }): ChunkWork {
     const rows = read.outcomes.get(chunk.id);
     const nowMs = this.#settings.clock.monotonicMs();
-    const databaseNowMs = this.#settings.databaseNowMs(nowMs);
+    const aheadMs = this.#settings.databaseNowMs(nowMs) - nowMs;
     const folded = rows && foldOutcomes(chunk.count, rows);
+    const defaults = chunk.batch === null ? undefined : read.defaults.get(chunk.batch);
+    const { timed = false } = chunk.stored ?? read.stored.get(chunk.id) ?? {};
+    const times = messageTimes({ lines: as.lines, count: chunk.count, timed, defaults });
     return new ChunkWork(chunk, {
       ...as,
       onInterrupted: this.#settings.onInterrupted(chunk.lane.key.routeId),
-      defaults: chunk.batch === null ? undefined : read.defaults.get(chunk.batch),
+      defaults,
       folded,
+      times,
       nowMs,
       dueAtMs: (offset) => {
-        const dueAt = rows?.[folded?.row[offset] ?? -1]?.dueAt;
-        return dueAt ? nowMs + dueAt.getTime() - databaseNowMs : nowMs;
+        const retryAt = folded && dueAtOf(folded, offset);
+        return (retryAt?.getTime() ?? times?.scheduledAtMs(offset) ?? Number.NEGATIVE_INFINITY) - aheadMs;
       },
     });
   }

@@ -8,22 +8,27 @@ import {
   providerKeyOf,
   type Replayed,
 } from '../message/fold-outcomes.ts';
-import { messageIds } from '../message/id.ts';
+import { messageIds, unixMsOf } from '../message/id.ts';
 import type { OnUncertain } from '../message/route.ts';
 import { isFinal, stateNumber } from '../message/state.ts';
 import type { Decision } from './decision.ts';
+import { type MessageTimes, untimed } from './message-times.ts';
 import { type MessageOutcome, type OutcomeGroup, OutcomeGroups } from './outcome-groups.ts';
+import { canceledAt, interruptedAt } from './own-outcomes.ts';
 import type { PendingChunk } from './pending-chunk.ts';
 import type { RetryGate } from './retry-budget.ts';
+import { WaitingMessages } from './waiting-messages.ts';
 
 export interface ChunkContents {
   lines: string[];
   defaults: MessageDefaults | undefined;
   /** What is recorded so far; undefined for nothing. */
   folded: FoldedOutcomes | undefined;
-  /** Retries that are due after this moment wait; by the monotonic clock and, in `folded`, as `dueAtMs` says. */
+  /** What its sender said of their times; undefined for nothing. */
+  times?: MessageTimes | undefined;
+  /** Messages that are due after this moment wait; by the monotonic clock and as `dueAtMs` says. */
   nowMs: number;
-  /** When the retry of a message is due on the monotonic clock. */
+  /** When a message, or its retry, is due on the monotonic clock. */
   dueAtMs: (offset: number) => number;
   /** What becomes of messages that an earlier owner had marked in flight and never settled. */
   onInterrupted: OnUncertain;
@@ -39,21 +44,24 @@ export interface Decided {
 
 /** Bytes of a message's id, line object, state and attempts. */
 const messageOverhead = 150;
+/** A chunk with times of its own is loaded at most this often for them. */
+const lingerMs = 60_000;
 
 /** The messages of one chunk while they are being delivered. */
 export class ChunkWork {
   readonly chunk: PendingChunk;
   /** About what the chunk weighs in memory, in bytes. */
   readonly size: number;
+  readonly times: MessageTimes | undefined;
+  /** Stays in memory while a message of it is due soon; false when there is no room for that. */
+  lingers: boolean;
   /** Messages that can be sent now. */
   ready = 0;
   /** Messages handed to a sender. */
   inFlight = 0;
-  /** Messages whose retry is not due yet. */
-  waitingMessages = 0;
   /** Messages without a final state. */
   unsettled = 0;
-  /** When the backlog looks at it again for the sake of a retry. */
+  /** When the backlog looks at it again for the sake of what waits. */
   wakeAtMs = Number.POSITIVE_INFINITY;
   /** In the queue of its lane. */
   offered = false;
@@ -85,11 +93,13 @@ export class ChunkWork {
   #first: Bitmap | null;
   #cursor = 0;
   #due: number[] = [];
-  #waiting: { dueAtMs: number; offsets: number[] }[] = [];
+  readonly #waiting = new WaitingMessages();
 
   constructor(chunk: PendingChunk, contents: ChunkContents) {
     const { lines, folded } = contents;
     this.chunk = chunk;
+    this.times = contents.times;
+    this.lingers = contents.times !== undefined;
     this.size = lines.reduce((sum, line) => sum + line.length + messageOverhead, 0);
     this.#lines = lines;
     this.#ids = messageIds(chunk.id, chunk.count);
@@ -100,7 +110,7 @@ export class ChunkWork {
     this.#replayed = folded?.replayed;
     this.#folded = folded;
     this.parked = contents.parked ?? false;
-    if (folded === undefined && chunk.remaining === null) {
+    if (folded === undefined && chunk.remaining === null && contents.times === undefined) {
       this.#first = null;
       this.unsettled = chunk.count;
       this.ready = chunk.count;
@@ -132,11 +142,6 @@ export class ChunkWork {
     return this.#replayed?.attemptsBefore[offset] ?? 0;
   }
 
-  /** When the message was last replayed, in Unix milliseconds of the database; 0 if never. */
-  replayedAtMs(offset: number): number {
-    return this.#replayed?.atMs[offset] ?? 0;
-  }
-
   /** What the provider knows the message by. */
   keyAt(offset: number): string {
     return providerKeyOf(this.idAt(offset), this.#replayed?.renewals[offset] ?? 0);
@@ -149,7 +154,29 @@ export class ChunkWork {
     for (const [name, value] of this.#defaults) {
       if (!Object.hasOwn(fields, name)) fields[name] = value;
     }
+    // They steer the message and are not sent along.
+    if (this.times !== undefined) {
+      delete fields.scheduledAt;
+      delete fields.expiresAt;
+    }
     return fields;
+  }
+
+  /** It expires otherwise than the messages of its chunk that nobody scheduled or replayed. */
+  hasOwnExpiry(offset: number): boolean {
+    return this.times !== undefined || this.#replayedAtMs(offset) > 0;
+  }
+
+  /**
+   * When a message expires, in Unix milliseconds of the database. What a route allows counts from its creation, its
+   * schedule or its last replay, whichever came last. Without an offset: of one without times and replays.
+   */
+  expiresAtMs(offset: number | undefined, expireAfterMs: number): number {
+    const createdAtMs = unixMsOf(this.chunk.id);
+    if (offset === undefined || !this.hasOwnExpiry(offset)) return createdAtMs + expireAfterMs;
+    const { scheduledAtMs, expiresAtMs } = this.times ?? untimed;
+    const startMs = Math.max(createdAtMs, this.#replayedAtMs(offset), scheduledAtMs(offset));
+    return Math.min(startMs + expireAfterMs, expiresAtMs(offset));
   }
 
   /** A message that was taken was not sent, and is not going to be from here. */
@@ -200,8 +227,7 @@ export class ChunkWork {
         this.#note(offset, { ...decision.outcome, attempt: this.#attempts[offset]!, atMs: at.nowMs });
       } else {
         if (!decision.states.includes(state) || !this.#failedWith(offset, decision.errorCode)) return;
-        this.#replay(offset, at);
-        decided.ready++;
+        if (this.#replay(offset, at)) decided.ready++;
       }
       decided.recorded++;
     });
@@ -222,7 +248,7 @@ export class ChunkWork {
 
   #cancel(offsets: Bitmap | null, nowMs: number, error?: MessageOutcome['error']): Decided {
     const decided = { recorded: 0, ready: 0, open: false };
-    const waiting = new Set(this.waitingOffsets());
+    const waiting = new Set(this.#waiting.offsets());
     const canceled = new Set<number>();
     eachOffset(offsets, this.chunk.count, (offset) => {
       if (isFinal(this.#states[offset]!)) return;
@@ -250,13 +276,11 @@ export class ChunkWork {
     this.#due = this.#due.filter(stays);
     this.#first ??= new Uint8Array((this.chunk.count + 7) >> 3).fill(0xff);
     for (const offset of offsets) removeFromBitmap(this.#first, offset);
-    this.#waiting = this.#waiting
-      .map((group) => ({ ...group, offsets: group.offsets.filter(stays) }))
-      .filter((group) => group.offsets.length > 0);
-    this.waitingMessages = this.waitingOffsets().length;
+    this.#waiting.remove(offsets);
   }
 
-  #replay(offset: number, at: { nowMs: number; databaseNowMs: number }): void {
+  /** False for a message that has to wait for its schedule first. */
+  #replay(offset: number, at: { nowMs: number; databaseNowMs: number }): boolean {
     this.#replayed ??= noReplays(this.chunk.count);
     const { renewals, attemptsBefore, atMs } = this.#replayed;
     const attempt = this.#attempts[offset]!;
@@ -264,8 +288,16 @@ export class ChunkWork {
     attemptsBefore[offset] = attempt;
     atMs[offset] = at.databaseNowMs;
     this.#failures.delete(offset);
-    this.#due.push(offset);
     this.#note(offset, { state: stateNumber.queued, attempt, atMs: at.nowMs });
+    const waitMs = (this.times?.scheduledAtMs(offset) ?? 0) - at.databaseNowMs;
+    if (waitMs > 0) this.#waiting.add(offset, at.nowMs + waitMs);
+    else this.#due.push(offset);
+    return waitMs <= 0;
+  }
+
+  /** When the message was last replayed, in Unix milliseconds of the database; 0 if never. */
+  #replayedAtMs(offset: number): number {
+    return this.#replayed?.atMs[offset] ?? 0;
   }
 
   /** True too when any failure is meant. */
@@ -281,7 +313,7 @@ export class ChunkWork {
     if (outcome.error && outcome.state === stateNumber.failed) this.#failures.set(offset, outcome.error.code);
     this.#attempts[offset] = outcome.attempt;
     this.#states[offset] = outcome.state;
-    if (dueAtMs !== null) this.#wait(offset, dueAtMs);
+    if (dueAtMs !== null) this.#waiting.add(offset, dueAtMs);
     this.unsettled += Number(wasFinal) - Number(isFinal(outcome.state));
   }
 
@@ -301,23 +333,27 @@ export class ChunkWork {
   wake(nowMs: number, retries: RetryGate): number {
     this.wakeAtMs = Number.POSITIVE_INFINITY;
     if (this.parked) return 0;
-    const due = this.#waiting.filter(({ dueAtMs }) => dueAtMs <= nowMs).flatMap(({ offsets }) => offsets);
-    if (due.length === 0) return 0;
-    this.#waiting = this.#waiting.filter(({ dueAtMs }) => dueAtMs > nowMs);
+    const due = this.#waiting.takeDue(nowMs);
     const tried = due.filter((offset) => this.#attempts[offset]! > 0);
-    const refused = tried.length === 0 ? [] : tried.slice(retries.admitRetries(tried.length));
-    if (refused.length > 0) this.#waiting.push({ dueAtMs: retries.retriesAgainAtMs(), offsets: refused });
-    const waits = new Set(refused);
-    this.#due.push(...(refused.length === 0 ? due : due.filter((offset) => !waits.has(offset))));
-    const woken = due.length - refused.length;
+    const refused = new Set(tried.length === 0 ? [] : tried.slice(retries.admitRetries(tried.length)));
+    if (refused.size > 0) {
+      const againAtMs = retries.retriesAgainAtMs();
+      for (const offset of refused) this.#waiting.add(offset, againAtMs);
+    }
+    this.#due.push(...(refused.size === 0 ? due : due.filter((offset) => !refused.has(offset))));
+    const woken = due.length - refused.size;
     this.ready += woken;
-    this.waitingMessages -= woken;
     return woken;
   }
 
-  /** The earliest retry that waits, or Infinity. */
+  /** When the first of those that wait is due, or Infinity. */
   get nextDueAtMs(): number {
-    return this.#waiting.reduce((least, { dueAtMs }) => Math.min(least, dueAtMs), Number.POSITIVE_INFINITY);
+    return this.#waiting.nextDueAtMs;
+  }
+
+  /** Messages that are not due yet, or whose retry is not. */
+  get waitingMessages(): number {
+    return this.#waiting.count;
   }
 
   /** The chunk is done, or all that remains of it waits. */
@@ -334,9 +370,20 @@ export class ChunkWork {
     return offsets;
   }
 
+  /** Nothing of it was ever tried. */
+  get untried(): boolean {
+    return this.unsettled === this.chunk.count && this.#attempts.every((attempts) => attempts === 0);
+  }
+
+  /** It rests, and for long enough to leave memory. */
+  restsAt(nowMs: number): boolean {
+    if (!this.resting) return false;
+    return this.parked || !this.lingers || this.unsettled === 0 || this.nextDueAtMs - nowMs > lingerMs;
+  }
+
   /** The messages that wait. */
   waitingOffsets(): number[] {
-    return this.#waiting.flatMap(({ offsets }) => offsets);
+    return this.#waiting.offsets();
   }
 
   /** Lets go of the messages' text, which may be large; outcomes can still be taken. */
@@ -345,7 +392,7 @@ export class ChunkWork {
     this.#ids = [];
   }
 
-  /** Finds what is left to do of a chunk that was worked on before. */
+  /** Finds what is left to do of a chunk that was worked on before, or whose messages have times. */
   #sortOut({ nowMs, dueAtMs, onInterrupted }: ChunkContents): Bitmap {
     const { chunk } = this;
     const first = new Uint8Array((chunk.count + 7) >> 3);
@@ -359,11 +406,11 @@ export class ChunkWork {
         this.interrupted++;
         continue;
       }
-      const waits = this.#states[offset] === stateNumber.retrying;
-      const retryAtMs = waits ? dueAtMs(offset) : nowMs;
+      const atMs = dueAtMs(offset);
+      const tried = this.#states[offset] === stateNumber.retrying && this.#attempts[offset]! > 0;
       // A retry that is due waits for being admitted, unless that has been done.
-      if (retryAtMs > nowMs || (waits && this.#attempts[offset]! > 0 && admitted-- <= 0)) {
-        this.#wait(offset, Math.max(retryAtMs, nowMs));
+      if (atMs > nowMs || (tried && admitted-- <= 0)) {
+        this.#waiting.add(offset, Math.max(atMs, nowMs));
       } else {
         first[offset >> 3]! |= 1 << (offset & 7);
         this.ready++;
@@ -376,23 +423,4 @@ export class ChunkWork {
     while (!inBitmap(this.#first, this.#cursor)) this.#cursor++;
     return this.#cursor++;
   }
-
-  #wait(offset: number, dueAtMs: number): void {
-    this.waitingMessages++;
-    const last = this.#waiting.at(-1);
-    if (last?.dueAtMs === dueAtMs) last.offsets.push(offset);
-    else this.#waiting.push({ dueAtMs, offsets: [offset] });
-  }
-}
-
-function canceledAt(attempt: number, atMs: number): MessageOutcome {
-  return { state: stateNumber.canceled, attempt, atMs };
-}
-
-function interruptedAt(attempt: number, atMs: number): MessageOutcome {
-  const error = {
-    code: 'interrupted',
-    detail: 'The worker ended after it began to send and before it recorded an answer',
-  };
-  return { state: stateNumber.uncertain, attempt, atMs, error };
 }

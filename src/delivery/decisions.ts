@@ -136,9 +136,11 @@ export class Decisions {
   }
 
   #apply(work: ChunkWork, decision: Decision): Decided {
-    const { clock, counts, databaseNowMs, outcomes, onReady } = this.#settings;
+    const { backlog, clock, counts, databaseNowMs, outcomes, onReady } = this.#settings;
     const nowMs = clock.monotonicMs();
     const decided = work.decide(decision, { nowMs, databaseNowMs: databaseNowMs(nowMs) });
+    // A message that is replayed before its schedule waits for that.
+    backlog.wakeWork(work);
     if (decision.kind === 'cancel' || decision.kind === 'erase') counts.canceled += decided.recorded;
     // Alike for all of the chunk, they make a few rows: they weigh as one.
     if (decided.recorded > 0 || work.resting) outcomes.add(work, Math.min(decided.recorded, 1));

@@ -126,6 +126,7 @@ export class DeliveryWorker {
       databaseNowMs: (ms) => ms + this.#databaseAheadMs,
       readyWanted: (lane) => this.#runnerOf(lane).readyWanted,
       isStuck: (lane) => this.#runnerOf(lane).isStuck(lane),
+      onCrowded: (work) => this.#outcomes.add(work, 0),
       dropStored: (chunk) => this.#backlog.dropStored(chunk),
       onInterrupted: (routeId) => control.routeById(routeId)?.onUncertain ?? 'hold',
       onLoaded: (work) => this.#onLoaded(work),
@@ -291,7 +292,7 @@ export class DeliveryWorker {
     const held = batch === null ? undefined : this.#held.heldAs(batch);
     if (held === 'paused') work.park();
     if (held === 'canceled') this.#decisions.cancelLoaded(work);
-    if (work.resting) this.#outcomes.add(work, 0);
+    if (work.restsAt(this.#settings.clock.monotonicMs())) this.#outcomes.add(work, 0);
     else this.#offer(work, work.ready);
   }
 

@@ -51,13 +51,13 @@ export function flushOf(tenure: Tenure, works: readonly ChunkWork[], nowMs: numb
     const { id: chunkId, count: messages } = work.chunk;
     const gone = work.takeErased();
     if (gone.length > 0) erased.push({ chunkId, offsets: bitmapOf(messages, gone), count: messages });
-    if (!work.resting) continue;
+    if (!work.restsAt(nowMs)) continue;
     const rest = restOf(work, nowMs);
     rests.push(rest);
     work.closed = true;
     if (rest.finished) finished.push(work.chunk.id);
     else if (work.parked) renewed.push(renewalOf(rest, nowMs));
-    else waiting.push({ chunkId: work.chunk.id, remaining: rest.remaining!, dueInMs: rest.dueAtMs - nowMs });
+    else waiting.push({ chunkId: work.chunk.id, remaining: rest.remaining, dueInMs: rest.dueAtMs - nowMs });
   }
   // In order of key, so that two transactions never wait for each other.
   const deltas = [...progress.values()].filter(({ delta }) => delta !== 0);
@@ -124,11 +124,13 @@ function restOf(work: ChunkWork, nowMs: number): FlushRest {
   }
   const offsets = work.parked ? work.unsettledOffsets() : work.waitingOffsets();
   const dueAtMs = work.unsettled > work.waitingMessages ? nowMs : work.nextDueAtMs;
-  return { work, finished: false, remaining: bitmapOf(work.chunk.count, offsets), dueAtMs };
+  // All of a chunk that waits for its time is not a retry.
+  const remaining = work.untried ? null : bitmapOf(work.chunk.count, offsets);
+  return { work, finished: false, remaining, dueAtMs };
 }
 
 /** A chunk that was decided on may be pending no more, so that its whole row is told. */
 function renewalOf({ work, remaining, dueAtMs }: FlushRest, nowMs: number): PendingRenewal {
   const { id: chunkId, batch, count, lane } = work.chunk;
-  return { chunkId, batch, count, ...lane.key, remaining: remaining!, dueInMs: dueAtMs - nowMs };
+  return { chunkId, batch, count, ...lane.key, remaining, dueInMs: dueAtMs - nowMs };
 }

@@ -17,6 +17,8 @@ export interface Hint extends LaneKey {
   /** The messages as they were stored, where they are few. */
   codec?: number;
   payload?: Uint8Array;
+  /** Some of the messages have times of their own. */
+  timed?: boolean;
 }
 
 /** An older hint may speak of a chunk that has been delivered and forgotten since. */

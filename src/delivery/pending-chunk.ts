@@ -22,7 +22,7 @@ export interface PendingChunk {
   /** Certainly without recorded outcomes: it was stored a moment ago, by this process. */
   fresh: boolean;
   /** The messages as they were stored, when they came along with a hint. */
-  stored?: { codec: number; payload: Uint8Array } | undefined;
+  stored?: { codec: number; payload: Uint8Array; timed: boolean } | undefined;
   work?: ChunkWork | undefined;
   /** Retries that the route has admitted, for which the chunk is being loaded. */
   admitted?: number;

@@ -1,6 +1,5 @@
 import type { Answer, Connector, Sender } from '../connectors/connector.ts';
 import type { Clock } from '../lib/clock.ts';
-import { unixMsOf } from '../message/id.ts';
 import type { Route } from '../message/route.ts';
 import { stateNumber } from '../message/state.ts';
 import { type AttemptLog, answerKinds } from './attempt-log.ts';
@@ -176,7 +175,7 @@ export class RouteRunner implements RetryGate {
     return takeSlice(lane, {
       messagesMax,
       nowMs,
-      expiresAtMs: (work, offset) => openedAtMs(work, offset) + expireAfterMs - aheadMs,
+      expiresAtMs: (work, offset) => work.expiresAtMs(offset, expireAfterMs) - aheadMs,
       onOutcome: (work, offset, outcome) => {
         this.#count(work.record(offset, outcome));
         this.#context.onRecorded(work, 1);
@@ -251,7 +250,7 @@ export class RouteRunner implements RetryGate {
       work.record(offset, notSent(attempt, nowMs));
       return true;
     }
-    const expiresAtMs = () => openedAtMs(work, offset) + policy.expireAfterMs - databaseNowMs(nowMs) + nowMs;
+    const expiresAtMs = () => work.expiresAtMs(offset, policy.expireAfterMs) - databaseNowMs(nowMs) + nowMs;
     const attemptsBefore = work.attemptsBeforeAt(offset);
     const at = { attempt, attemptsBefore, policy, onUncertain, nowMs, expiresAtMs, random };
     this.#count(work.record(offset, verdict(answer, at)));
@@ -311,9 +310,3 @@ const unanswered: Answer = {
   kind: 'uncertain',
   error: { code: 'internal_unanswered', detail: 'The connector gave no answer for this message' },
 };
-
-/** What expiry counts from, in Unix milliseconds of the database: the message's creation, or its last replay. */
-function openedAtMs(work: ChunkWork, offset: number | undefined): number {
-  const replayedAtMs = offset === undefined ? 0 : work.replayedAtMs(offset);
-  return replayedAtMs > 0 ? replayedAtMs : unixMsOf(work.chunk.id);
-}

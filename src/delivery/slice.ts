@@ -15,7 +15,7 @@ export interface Slice {
 export interface TakeSliceSettings {
   messagesMax: number;
   nowMs: number;
-  /** When the messages of a chunk expire, or one of them that was replayed, on the monotonic clock. */
+  /** When a message expires, on the monotonic clock; without an offset, what has no expiry of its own. */
   expiresAtMs: (work: ChunkWork, offset?: number) => number;
   /** A message came to its end without being sent. */
   onOutcome: (work: ChunkWork, offset: number, outcome: MessageOutcome) => void;
@@ -40,8 +40,7 @@ export function takeSlice(lane: Lane, settings: TakeSliceSettings): Slice {
     }
     const offset = work.take();
     lane.ready--;
-    const late =
-      work.replayedAtMs(offset) > 0 ? settings.expiresAtMs(work, offset) <= settings.nowMs : expired;
+    const late = work.hasOwnExpiry(offset) ? settings.expiresAtMs(work, offset) <= settings.nowMs : expired;
     if (late) settings.onOutcome(work, offset, expiredBeforeSend(work.attemptsAt(offset), settings.nowMs));
     else add(slice, { work, offset, settings });
   }

@@ -16,6 +16,8 @@ export interface AcceptedMessages {
 interface ChunkMessages {
   routeId: number;
   priority: number;
+  /** The messages name times of their own. */
+  timed: boolean;
   messages: ParsedMessage[];
 }
 
@@ -41,11 +43,13 @@ export async function acceptMessages(
     );
   }
   const stored = await Promise.all(
-    chunks.map(async ({ routeId, priority, messages }, chunk) => {
+    chunks.map(async ({ routeId, priority, timed, messages }, chunk) => {
       const ids = await groupCommit.store({
         accountId,
         routeId,
         priority,
+        timed,
+        dueAtMs: dueAtMsOf(messages),
         lines: messages.map(({ line }) => line),
         toHashes: messages.map(({ toHash }) => toHash),
         refHashes: messages.map(({ refHash }) => refHash),
@@ -73,15 +77,17 @@ export function reserveMessages(groupCommit: GroupCommit, messages: readonly Par
 
 /**
  * In order of each lane's first message, so that the same body always gives the same. What a chunk may not hold
- * together is cut into several.
+ * together is cut into several, and messages with times of their own are kept apart: the others then need no look
+ * at them.
  */
 function chunksOf(messages: readonly ParsedMessage[]): ChunkMessages[] {
   const lanes = new Map<string, ChunkMessages>();
   for (const message of messages) {
-    const key = `${message.routeId}:${message.priority}`;
+    const { timed } = message;
+    const key = `${message.routeId}:${message.priority}:${timed}`;
     let lane = lanes.get(key);
     if (!lane) {
-      lane = { routeId: message.routeId, priority: priorityNumber[message.priority], messages: [] };
+      lane = { routeId: message.routeId, priority: priorityNumber[message.priority], timed, messages: [] };
       lanes.set(key, lane);
     }
     lane.messages.push(message);
@@ -100,4 +106,11 @@ function areReservedFor(chunks: readonly ChunkMessages[], reservedIds: readonly 
     chunks.length === reservedIds.length &&
     chunks.every(({ messages }, chunk) => parseId(reservedIds[chunk]!).offset === messages.length - 1)
   );
+}
+
+/** When the first of them is to be sent; null for at once. */
+function dueAtMsOf(messages: readonly ParsedMessage[]): number | null {
+  const times = messages.map(({ scheduledAtMs }) => scheduledAtMs ?? Number.NEGATIVE_INFINITY);
+  const firstMs = Math.min(...times);
+  return Number.isFinite(firstMs) ? firstMs : null;
 }

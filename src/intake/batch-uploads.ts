@@ -55,6 +55,9 @@ export interface BatchUploadsSettings {
   hints: PendingHints;
   /** The channel of a route: it fixes what `to` may be. */
   channelOf: (routeId: number) => Channel | undefined;
+  /** The database's time, and how far ahead of it a schedule may lie. */
+  nowMs: () => number;
+  scheduleAheadMs: number;
   onStored: (event: { priority: Priority; accepted: number; rejected: number }) => void;
 }
 
@@ -198,7 +201,17 @@ async function streamIn(
   });
   const channel = settings.channelOf(begun.routeId);
   const packing = createPacking({
-    pack: (slot) => settings.pack(slot, { accountId, batch: true, ...(channel && { channel }) }),
+    pack: (slot) =>
+      settings.pack(slot, {
+        accountId,
+        batch: true,
+        ...(channel && { channel }),
+        times: {
+          latestMs: settings.nowMs() + settings.scheduleAheadMs,
+          scheduledAtMs: begun.scheduledAt?.getTime(),
+          expiresAtMs: begun.expiresAt?.getTime(),
+        },
+      }),
     async take(packed) {
       tally.accepted += packed.count;
       tally.rejected += packed.rejected;

@@ -12,7 +12,7 @@ export interface CsvColumn {
 /** Columns in one file: more than any table has that a person made. */
 const columnsMax = 256;
 
-const textColumns = new Set(['to', 'from', 'body', 'html', 'subject', 'ref']);
+const textColumns = new Set(['to', 'from', 'body', 'html', 'subject', 'ref', 'scheduledAt', 'expiresAt']);
 const metadataPrefix = 'metadata.';
 
 export type HeaderResult =

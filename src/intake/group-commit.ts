@@ -23,6 +23,10 @@ export interface MessageGroup {
   /** The look-up hashes of each line's recipient, and of its reference or null, in the same order. */
   toHashes: bigint[];
   refHashes: Array<bigint | null>;
+  /** Some of them have times of their own. */
+  timed: boolean;
+  /** When the first of them is to be sent, in Unix milliseconds; null for at once. */
+  dueAtMs: number | null;
   /** An id reserved for a chunk of exactly these messages: the request may be sent again. */
   chunkId?: string;
 }
@@ -31,6 +35,8 @@ export interface GroupCommitSettings {
   database: Database;
   mint: IdMint;
   clock: Clock;
+  /** The database's time, in Unix milliseconds. */
+  nowMs: () => number;
   hints: PendingHints;
   onStored: (event: { priority: Priority; count: number }) => void;
 }
@@ -121,18 +127,20 @@ export class GroupCommit {
   }
 
   private async commit(gathered: Gathered): Promise<void> {
-    const { database, clock, hints, onStored } = this.settings;
+    const { database, clock, nowMs, hints, onStored } = this.settings;
     await clock.sleep(gatherMs);
     const release = await this.commits.acquire();
     try {
       const { shard } = gathered;
       if (this.gathering.get(shard) === gathered) this.gathering.delete(shard);
-      const chunks = gathered.chunks.map(chunkRow);
+      const { chunks: open } = gathered;
+      const chunks = open.map(chunkRow);
       const beganAtMs = clock.monotonicMs();
       await retryStore(() => storeMessages(database, { shard, chunks }), { clock });
       for (const { priority, count } of chunks) onStored({ priority: priorityName(priority), count });
+      const due = chunks.filter((_, index) => (open[index]!.dueAtMs ?? 0) <= nowMs());
       hints.push(
-        chunks.map(({ id: chunkId, accountId, routeId, priority, count, codec, payload }) => ({
+        due.map(({ id: chunkId, accountId, routeId, priority, count, codec, payload, timed }) => ({
           shard,
           chunkId,
           accountId,
@@ -143,6 +151,7 @@ export class GroupCommit {
           beganAtMs,
           codec,
           payload,
+          timed,
         })),
       );
     } finally {
@@ -169,6 +178,8 @@ interface OpenChunk {
   bytes: number;
   toHashes: bigint[];
   refHashes: Array<bigint | null>;
+  timed: boolean;
+  dueAtMs: number | null;
 }
 
 function placeIn(
@@ -181,6 +192,8 @@ function placeIn(
     chunk.accountId === group.accountId &&
     chunk.routeId === group.routeId &&
     chunk.priority === group.priority &&
+    // What is due at another time would have the chunk loaded once more.
+    chunk.dueAtMs === group.dueAtMs &&
     chunk.lines.length + group.lines.length <= limits.chunkMessagesMax &&
     chunk.bytes + bytes <= limits.slotBytesMax;
   let chunk = group.chunkId ? undefined : gathered.chunks.findLast(fits);
@@ -195,6 +208,8 @@ function placeIn(
       bytes: 0,
       toHashes: [],
       refHashes: [],
+      timed: false,
+      dueAtMs: group.dueAtMs,
     };
     gathered.chunks.push(chunk);
   }
@@ -203,6 +218,7 @@ function placeIn(
   chunk.bytes += bytes;
   chunk.toHashes.push(...group.toHashes);
   chunk.refHashes.push(...group.refHashes);
+  chunk.timed ||= group.timed;
   return { chunk, offset };
 }
 
@@ -211,14 +227,15 @@ function chunkRow(chunk: OpenChunk): ChunkRow {
     chunk.lines.flatMap((line, index) => (index === 0 ? [line] : [lineFeed, line])),
   );
   const { codec, payload } = encodeChunk(frame);
-  const { id, accountId, routeId, priority } = chunk;
+  const { id, accountId, routeId, priority, timed } = chunk;
+  const dueAt = chunk.dueAtMs === null ? null : new Date(chunk.dueAtMs);
   const count = chunk.lines.length;
   const refHashes = chunk.refHashes.filter((hash) => hash !== null);
   const lookup =
     count < limits.filterMessagesMin
       ? { hashes: [...chunk.toHashes, ...refHashes] }
       : bloomLookup({ toHashes: chunk.toHashes, refHashes });
-  return { id, accountId, routeId, priority, count, codec, payload, dueAt: null, lookup };
+  return { id, accountId, routeId, priority, count, codec, payload, timed, dueAt, lookup };
 }
 
 const lineFeed = Buffer.from('\n');

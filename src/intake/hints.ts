@@ -17,6 +17,8 @@ export interface PendingHint {
   beganAtMs: number;
   codec?: number;
   payload?: Uint8Array;
+  /** Some of the messages have times of their own. */
+  timed?: boolean;
 }
 
 export interface PendingHints {

@@ -21,6 +21,8 @@ export interface Intake {
    * nothing, and a batch that the account does not have is left alone.
    */
   closeBatch(key: BatchKey): Promise<void>;
+  /** No schedule may lie beyond, in Unix milliseconds. */
+  latestScheduleMs(): number;
   /** Ends uploads and waits for commits under way. */
   stop(): Promise<void>;
 }
@@ -29,6 +31,10 @@ export interface IntakeSettings {
   database: Database;
   clock: Clock;
   mint: IdMint;
+  /** The database's time, in Unix milliseconds. */
+  nowMs: () => number;
+  /** How long messages are kept: nothing can be scheduled beyond. */
+  retentionDays: number;
   control: { routeById(id: number): Route | undefined; accountById(id: number): Account | undefined };
   hints: PendingHints;
   metrics: IntakeMetrics;
@@ -42,9 +48,11 @@ export interface IntakeMetrics {
 
 /** Slots on their way through the threads, of all uploads: beyond them uploads wait, and TCP holds senders back. */
 const packsMax = 32;
+const dayMs = 86_400_000;
 
 export function createIntake(settings: IntakeSettings): Intake {
-  const { database, clock, mint, control, hints, metrics } = settings;
+  const { database, clock, mint, nowMs, control, hints, metrics } = settings;
+  const scheduleAheadMs = settings.retentionDays * dayMs;
   const packPool = openPackPool();
   const packing = createSemaphore(packsMax);
   const uploads = new BatchUploads({
@@ -53,6 +61,8 @@ export function createIntake(settings: IntakeSettings): Intake {
     mint,
     pack: (slot, packSettings) => packing.run(() => packPool.pack(slot, packSettings)),
     hints,
+    nowMs,
+    scheduleAheadMs,
     channelOf: (routeId) => control.routeById(routeId)?.channel,
     onStored(event) {
       metrics.messagesAccepted({ priority: event.priority, count: event.accepted });
@@ -63,6 +73,7 @@ export function createIntake(settings: IntakeSettings): Intake {
     database,
     clock,
     mint,
+    nowMs,
     hints,
     onStored: (event) => metrics.messagesAccepted(event),
   });
@@ -75,6 +86,7 @@ export function createIntake(settings: IntakeSettings): Intake {
       const closed = await closeBatch(database, key);
       if (closed?.released) hints.reread();
     },
+    latestScheduleMs: () => nowMs() + scheduleAheadMs,
     async stop() {
       await uploads.stop();
       await groupCommit.settle();

@@ -11,6 +11,7 @@ type FieldKind =
   | 'object'
   | 'route'
   | 'priority'
+  | 'time'
   | 'unavailable';
 
 export interface MessageField {
@@ -42,8 +43,8 @@ const messageFields: readonly MessageField[] = (
     ['attachments', 'unavailable', 0],
     ['template', 'unavailable', 0],
     ['params', 'unavailable', 0],
-    ['scheduledAt', 'unavailable', 0],
-    ['expiresAt', 'unavailable', 0],
+    ['scheduledAt', 'time', Number.POSITIVE_INFINITY],
+    ['expiresAt', 'time', Number.POSITIVE_INFINITY],
     ['orderingKey', 'unavailable', 0],
   ] as const
 ).map(([name, kind, charsMax], index) => ({

@@ -1,10 +1,12 @@
 import { isUtf8 } from 'node:buffer';
+import { parseTime } from '../lib/parse-time.ts';
 import type { Channel, Priority } from '../message/fields.ts';
 import { recipientProblem } from '../message/recipient.ts';
 import { headersProblem, lengthProblem, tagsProblem } from './field-problems.ts';
 import { JsonScanner } from './json-scanner.ts';
 import { fieldNamed, findField, type MessageField } from './message-field.ts';
 import { quoted, type RejectionCode } from './rejection.ts';
+import { notATime, type TimeRules, timesProblem } from './time-rules.ts';
 
 export interface MessageScannerSettings {
   /**
@@ -14,6 +16,8 @@ export interface MessageScannerSettings {
    */
   mode: 'batch' | 'single';
   channel?: Channel | undefined;
+  /** Absent: any schedule is taken. */
+  times?: TimeRules | undefined;
 }
 
 export interface ShapeProblem {
@@ -45,10 +49,14 @@ export class MessageScanner {
   /** Only in mode `single`. */
   route: string | undefined;
   priority: Priority | undefined;
+  /** The record's own times, in Unix milliseconds. */
+  scheduledAtMs: number | undefined;
+  expiresAtMs: number | undefined;
 
   readonly #json = new JsonScanner();
   readonly #single: boolean;
   readonly #channel: Channel | undefined;
+  readonly #times: TimeRules;
   /** Bits of the fields seen, and of those whose last value is bad. */
   #seen = 0;
   #bad = 0;
@@ -59,6 +67,7 @@ export class MessageScanner {
   constructor(settings: MessageScannerSettings) {
     this.#single = settings.mode === 'single';
     this.#channel = settings.channel;
+    this.#times = settings.times ?? { latestMs: Number.POSITIVE_INFINITY };
   }
 
   /** `bytes[end]` must be a line feed and the record valid UTF-8 (see `isValidUtf8`). */
@@ -80,10 +89,14 @@ export class MessageScanner {
     if (json.impreciseAt !== -1 || json.loneSurrogateAt !== -1) return this.#refuseValue();
     if (bytes[from] !== 0x7b) return this.#refuse('not_an_object', 'a message must be a JSON object');
     if ((this.#seen & 1) === 0) return this.#refuse('missing_to', 'a message needs a "to"');
-    return true;
+    return !this.hasTimes || this.#checkTimes();
   }
 
   #reset(): void {
+    if (this.hasTimes) {
+      this.scheduledAtMs = undefined;
+      this.expiresAtMs = undefined;
+    }
     this.problem = undefined;
     this.#seen = 0;
     this.#bad = 0;
@@ -92,6 +105,11 @@ export class MessageScanner {
     this.refEnd = -1;
     this.route = undefined;
     this.priority = undefined;
+  }
+
+  /** The record names a time of its own. */
+  get hasTimes(): boolean {
+    return (this.#seen & timeBits) !== 0;
   }
 
   #scanObject(from: number): number {
@@ -161,6 +179,8 @@ export class MessageScanner {
       case 'route':
       case 'priority':
         return this.#takeRouting(field, from, after, isString);
+      case 'time':
+        return isString ? this.#takeTime(field, from, after) : wrongType(field, 'a string');
       case 'unavailable':
         return { code: 'not_available', detail: `"${field.name}" is not available in this version` };
     }
@@ -217,6 +237,19 @@ export class MessageScanner {
     return undefined;
   }
 
+  #takeTime(field: MessageField, from: number, after: number): ShapeProblem | undefined {
+    const time = parseTime(JSON.parse(textOf(this.#json.bytes, from, after)) as string);
+    if (time === null) return { code: 'invalid_value', detail: `"${field.name}" ${notATime}` };
+    if (field.name === 'scheduledAt') this.scheduledAtMs = time.getTime();
+    else this.expiresAtMs = time.getTime();
+    return undefined;
+  }
+
+  #checkTimes(): boolean {
+    const problem = timesProblem(this, this.#times);
+    return problem === undefined || this.#refuse('invalid_value', `"${problem.field}" ${problem.detail}`);
+  }
+
   #refuseSyntax(): false {
     const { code, detail, at } = this.#json.fault!;
     return this.#refuse(code, `${detail} at byte ${at - this.recordStart + 1}`);
@@ -244,6 +277,8 @@ export class MessageScanner {
     return false;
   }
 }
+
+const timeBits = fieldNamed('scheduledAt')!.bit | fieldNamed('expiresAt')!.bit;
 
 /** Node's check runs at several GB/s: try a whole slot first, its records only when it fails. */
 export function isValidUtf8(bytes: Uint8Array, start: number, end: number): boolean {

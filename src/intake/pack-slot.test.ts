@@ -6,6 +6,7 @@ import { lookupHash } from '../message/lookup-hash.ts';
 import { type PackedSlot, packSlot } from './pack-slot.ts';
 import type { Rejection } from './rejection.ts';
 import { openCutter, type UploadFormat } from './slot-cutter.ts';
+import type { TimeRules } from './time-rules.ts';
 
 const accountId = 7;
 
@@ -20,7 +21,7 @@ test('every kind of bad line is refused with its number and reason, and its neig
     ['{"to":"+31612345678","payload":1e999}', 'number_precision'],
     [`{"to":"+31612345678","payload":${'['.repeat(40)}${']'.repeat(40)}}`, 'nesting_too_deep'],
     ['{"to":"+31612345678","__proto__":{"ref":"x"}}', 'unknown_field'],
-    ['{"to":"+31612345678","scheduledAt":"2030-01-01T00:00:00Z"}', 'not_available'],
+    ['{"to":"+31612345678","orderingKey":"a"}', 'not_available'],
     ['{"to":"nobody"}', 'invalid_recipient'],
     ['7', 'not_an_object'],
   ];
@@ -150,11 +151,61 @@ test('a full slot of CSV that grows sixfold as JSON still fits', () => {
   expect(messagesOf(packed!)).toEqual(Array(17).fill({ to: '+31612345678', body: '\u0001'.repeat(60_000) }));
 });
 
-function pack(format: UploadFormat, body: Buffer): PackedSlot[] {
+test('a chunk is due when the first of its messages is, and says whether lines name times', () => {
+  const to = '"to":"+31612345678"';
+  const at = (hour: number) => `"scheduledAt":"2030-01-01T${hour}:00:00Z"`;
+  const times = {
+    latestMs: Date.parse('2030-01-02T00:00:00Z'),
+    scheduledAtMs: Date.parse('2030-01-01T12:00:00Z'),
+  };
+  const packed = (lines: string[], rules?: TimeRules) =>
+    pack('ndjson', Buffer.from(lines.join('\n')), rules).map(({ timed, dueAtMs }) => [
+      timed,
+      dueAtMs && new Date(dueAtMs).getUTCHours(),
+    ]);
+  expect(packed([`{${to}}`])).toEqual([[false, null]]);
+  expect(packed([`{${to},${at(15)}}`, `{${to},${at(13)}}`])).toEqual([[true, 13]]);
+  expect(packed([`{${to},${at(15)}}`, `{${to}}`])).toEqual([[true, null]]);
+  expect(packed([`{${to}}`], times)).toEqual([[false, 12]]);
+  expect(packed([`{${to}}`, `{${to},${at(10)}}`], times)).toEqual([[true, 10]]);
+  expect(packed([`{${to},"expiresAt":"2030-01-01T13:00:00Z"}`], times)).toEqual([[true, 12]]);
+  expect(packed([`{${to},"\\u0073cheduledAt":"2030-01-01T14:00:00Z"}`])).toEqual([[true, 14]]);
+});
+
+test('a line that expires before its batch is sent, or is scheduled too late to be kept, is refused', () => {
+  const lines = [
+    '{"to":"+31612345678","expiresAt":"2030-01-01T12:00:00Z"}',
+    '{"to":"+31612345678","scheduledAt":"2030-01-03T00:00:00Z"}',
+    '{"to":"+31612345678","scheduledAt":"2030-01-01T13:00:00Z"}',
+    '{"to":"+31612345678"}',
+  ];
+  const times = {
+    latestMs: Date.parse('2030-01-02T00:00:00Z'),
+    scheduledAtMs: Date.parse('2030-01-01T12:00:00Z'),
+    expiresAtMs: Date.parse('2030-01-01T13:00:00Z'),
+  };
+  const [packed] = pack('ndjson', Buffer.from(lines.join('\n')), times);
+  expect(rejectionsOf(packed!)).toMatchObject([
+    { line: 1, code: 'invalid_value', detail: '"expiresAt" must be later than "scheduledAt"' },
+    { line: 2, code: 'invalid_value', detail: expect.stringContaining('2030-01-02T00:00:00.000Z') },
+    { line: 3, code: 'invalid_value' },
+  ]);
+  expect(packed!.count).toBe(1);
+});
+
+test('the times of a CSV record are those of its columns', () => {
+  const csv = 'to,scheduledAt,expiresAt\n+31612345678,2030-01-01T12:00:00Z,\n+31612345678,,soon\n';
+  const [packed] = pack('csv', Buffer.from(csv));
+  expect(messagesOf(packed!)).toEqual([{ to: '+31612345678', scheduledAt: '2030-01-01T12:00:00Z' }]);
+  expect(packed).toMatchObject({ timed: true, dueAtMs: Date.parse('2030-01-01T12:00:00Z') });
+  expect(rejectionsOf(packed!)).toMatchObject([{ line: 3, code: 'invalid_value' }]);
+});
+
+function pack(format: UploadFormat, body: Buffer, times?: TimeRules): PackedSlot[] {
   const cutter = openCutter(format, { firstLine: 1 });
   const slots = [...cutter.push(body), ...cutter.end()];
   expect(cutter.problem).toBeUndefined();
-  return slots.map((slot) => packSlot(slot, { accountId, batch: true }));
+  return slots.map((slot) => packSlot(slot, { accountId, batch: true, ...(times && { times }) }));
 }
 
 function messagesOf({ codec, payload, count }: PackedSlot): unknown[] {

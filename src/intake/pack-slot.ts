@@ -7,6 +7,7 @@ import { CsvRecordWriter } from './csv-record-writer.ts';
 import { isValidUtf8, MessageScanner } from './message-scanner.ts';
 import type { RawSlot } from './raw-slot.ts';
 import type { Rejection } from './rejection.ts';
+import type { TimeRules } from './time-rules.ts';
 
 export interface PackSettings {
   accountId: number;
@@ -14,6 +15,7 @@ export interface PackSettings {
   batch: boolean;
   /** The channel of the batch's route: it fixes what `to` may be. */
   channel?: Channel;
+  times?: TimeRules;
 }
 
 /** A slot ready to be stored. */
@@ -24,6 +26,10 @@ export interface PackedSlot {
   count: number;
   codec: number;
   payload: Uint8Array<ArrayBuffer>;
+  /** Some of the messages name times of their own. */
+  timed: boolean;
+  /** When the first of them is to be sent, in Unix milliseconds; null for at once. */
+  dueAtMs: number | null;
   lookup: SlotLookup;
   rejected: number;
   /** All rejections, as compressed NDJSON of `{line, code, detail}` in the order of their lines. */
@@ -47,17 +53,20 @@ export function packSlot(slot: RawSlot, settings: PackSettings): PackedSlot {
   const scanner = new MessageScanner({
     mode: settings.batch ? 'batch' : 'single',
     channel: settings.channel,
+    times: settings.times,
   });
   const total = slot.starts.length;
   const { accountId } = settings;
   const toHashes = new LookupHashes('to', { accountId, max: total });
   const refHashes = new LookupHashes('ref', { accountId, max: total });
   const rejections = [...slot.refused];
+  const due = new FirstDue(settings.times?.scheduledAtMs);
   for (let index = 0; index < total; index++) {
     const problem = records.prepare(index);
     if (problem === undefined && scanner.scan(records.bytes, records.start, records.end)) {
       toHashes.add(scanner.toBytes, scanner.toStart, scanner.toEnd);
       if (scanner.refStart !== -1) refHashes.add(scanner.refBytes, scanner.refStart, scanner.refEnd);
+      if (scanner.hasTimes) due.add(scanner.scheduledAtMs);
       records.keep(scanner.recordStart, scanner.recordEnd);
     } else {
       const line = slot.firstLine + (slot.lineOffsets?.[index] ?? index);
@@ -70,9 +79,34 @@ export function packSlot(slot: RawSlot, settings: PackSettings): PackedSlot {
     lines: slot.lines,
     count,
     ...encodeFrame(records.frame()),
+    timed: due.timed > 0,
+    dueAtMs: due.of(count),
     lookup: lookupOf(toHashes, refHashes),
     ...packRejections(rejections),
   };
+}
+
+/** Finds when the first of a slot's messages is to be sent. */
+class FirstDue {
+  /** Messages that name times of their own. */
+  timed = 0;
+  readonly #defaultMs: number;
+  #firstMs = Number.POSITIVE_INFINITY;
+
+  constructor(defaultMs: number | undefined) {
+    this.#defaultMs = defaultMs ?? Number.NEGATIVE_INFINITY;
+  }
+
+  add(scheduledAtMs: number | undefined): void {
+    this.timed++;
+    this.#firstMs = Math.min(this.#firstMs, scheduledAtMs ?? this.#defaultMs);
+  }
+
+  /** Of so many messages in all; null for at once. */
+  of(count: number): number | null {
+    const firstMs = this.timed < count ? Math.min(this.#firstMs, this.#defaultMs) : this.#firstMs;
+    return Number.isFinite(firstMs) ? firstMs : null;
+  }
 }
 
 type Problem = Omit<Rejection, 'line'>;

@@ -8,6 +8,7 @@ import { ArrayCutter } from './array-cutter.ts';
 import { compactRecord } from './compact-record.ts';
 import { isValidUtf8, MessageScanner } from './message-scanner.ts';
 import type { RawSlot } from './raw-slot.ts';
+import type { TimeRules } from './time-rules.ts';
 
 /** One valid element of `POST /v1/messages`. */
 export interface ParsedMessage {
@@ -19,6 +20,9 @@ export interface ParsedMessage {
   refHash: bigint | null;
   routeId: number;
   priority: Priority;
+  /** It names times of its own. */
+  timed: boolean;
+  scheduledAtMs: number | undefined;
 }
 
 export interface ParsedMessages {
@@ -39,11 +43,11 @@ export type ChooseRoute = (
  */
 export function parseMessages(
   body: Buffer,
-  { accountId, chooseRoute }: { accountId: number; chooseRoute: ChooseRoute },
+  { accountId, chooseRoute, times }: { accountId: number; chooseRoute: ChooseRoute; times: TimeRules },
 ): ParsedMessages {
   const single = firstByte(body) === openBrace;
   const slots = cutElements(body, single);
-  const scanner = new MessageScanner({ mode: 'single' });
+  const scanner = new MessageScanner({ mode: 'single', times });
   const result: ParsedMessages = { messages: [], errors: [] };
   for (const slot of slots) {
     for (const { line, code, detail } of slot.refused) result.errors.push({ index: line - 1, code, detail });
@@ -124,6 +128,8 @@ function parseOne(
     refHash: ref === null ? null : lookupHash('ref', accountId, ref),
     routeId: route.id,
     priority: scanner.priority ?? 'interactive',
+    timed: scanner.hasTimes,
+    scheduledAtMs: scanner.scheduledAtMs,
   };
 }
 

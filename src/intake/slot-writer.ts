@@ -30,6 +30,8 @@ export interface SlotWriterSettings {
   /** Called after the COMMIT that made these slots durable. */
   onDurable: (slots: readonly SlotRow[]) => void;
   onPending: (hints: PendingHint[]) => void;
+  /** The database's time, in Unix milliseconds. */
+  nowMs: () => number;
 }
 
 /** Stores packed slots in the order in which they come, many of a run in one transaction. */
@@ -121,7 +123,9 @@ async function storeGroup(settings: SlotWriterSettings, slots: SlotRow[]): Promi
   }
   settings.onDurable(slots);
   settings.onPending(
-    slots.flatMap(({ chunk }) => (chunk && !target.held ? [hintOf(chunk, { shard, batch, beganAtMs })] : [])),
+    slots.flatMap(({ chunk }) =>
+      chunk && isDue(chunk, settings.nowMs()) ? [hintOf(chunk, { shard, batch, beganAtMs })] : [],
+    ),
   );
 }
 
@@ -152,10 +156,15 @@ function chunkRow(packed: PackedSlot, { target, id }: { target: SlotTarget; id: 
     count: packed.count,
     codec: packed.codec,
     payload: packed.payload,
+    timed: packed.timed,
     firstLine: packed.firstLine,
-    dueAt: target.held ? 'infinity' : null,
+    dueAt: target.held ? 'infinity' : packed.dueAtMs === null ? null : new Date(packed.dueAtMs),
     lookup: packed.lookup,
   };
+}
+
+function isDue({ dueAt }: ChunkRow, nowMs: number): boolean {
+  return dueAt === null || (dueAt !== 'infinity' && dueAt.getTime() <= nowMs);
 }
 
 function hintOf(chunk: ChunkRow, at: Pick<PendingHint, 'shard' | 'batch' | 'beganAtMs'>): PendingHint {

@@ -13,6 +13,9 @@ export interface MessageFields {
   ref?: string;
   tags?: string[];
   metadata?: Record<string, unknown>;
+  /** RFC 3339. Both steer the message and are not sent along. */
+  scheduledAt?: string;
+  expiresAt?: string;
   /** The recipient was erased: nothing else is left, and nothing may be sent. */
   erased?: true;
 }

@@ -12,6 +12,7 @@ const text = fc.oneof(
   fc.constantFrom('"', '\\', '\n', '\ud800', '😀', '\u2028'),
 );
 const optional = <Value>(value: fc.Arbitrary<Value>) => fc.option(value, { nil: undefined });
+const time = fc.oneof(text, fc.constantFrom('2030-01-31T09:30:00Z', '2030-01-31t09:30:00.25+05:30'));
 const defaultable = {
   from: optional(text),
   body: optional(text),
@@ -21,6 +22,8 @@ const defaultable = {
   headers: optional(fc.dictionary(text, text)),
   tags: optional(fc.array(text)),
   metadata: optional(fc.dictionary(text, fc.jsonValue())),
+  scheduledAt: optional(time),
+  expiresAt: optional(time),
 };
 const erased = optional(fc.constant(true));
 const message = fc.record({ to: text, ref: optional(text), erased, ...defaultable });

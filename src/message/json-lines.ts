@@ -1,7 +1,7 @@
 import type { MessageFields } from './fields.ts';
 import { errorAt, providerRefAt } from './fold-outcomes.ts';
 import { messageIds } from './id.ts';
-import { type ChunkView, createdAtOf } from './message-view.ts';
+import { type ChunkView, createdAtOf, inUtc } from './message-view.ts';
 import { stateName } from './state.ts';
 
 /**
@@ -24,6 +24,10 @@ export function jsonLines(chunk: ChunkView, lines: readonly string[]): (offset: 
     for (const name of rareFields) {
       const value = own[name] === undefined ? defaults[name] : own[name];
       if (value !== undefined) text += `,"${name}":${JSON.stringify(value)}`;
+    }
+    for (const name of timeFields) {
+      const time = own[name] ?? defaults[name];
+      if (time !== undefined) text += `,"${name}":${quoted(inUtc(time))}`;
     }
     return text;
   }
@@ -56,6 +60,7 @@ export function jsonLines(chunk: ChunkView, lines: readonly string[]): (offset: 
 
 /** In the order of `MessageView`. */
 const rareFields = ['subject', 'html', 'payload', 'headers'] as const;
+const timeFields = ['scheduledAt', 'expiresAt'] as const;
 
 /** JSON.stringify escapes quotes, backslashes, control characters and lone surrogates. */
 const mayNeedEscape = /[^ !#-[\]-\ud7ff\ue000-\uffff]/;

@@ -1,3 +1,4 @@
+import { parseTime } from '../lib/parse-time.ts';
 import type { MessageDefaults, MessageFields } from './fields.ts';
 import { errorAt, type FoldedOutcomes, type MessageError, providerRefAt } from './fold-outcomes.ts';
 import { messageIdAt, unixMsOf } from './id.ts';
@@ -14,11 +15,13 @@ export interface MessageView {
   ref: string | null;
   metadata: Record<string, unknown>;
   tags: string[];
-  /** These four only where they are set. */
+  /** These six only where they are set. */
   subject?: string;
   html?: string;
   payload?: unknown;
   headers?: Record<string, string>;
+  scheduledAt?: string;
+  expiresAt?: string;
   /** The recipient was erased. */
   erased?: true;
   state: State;
@@ -48,6 +51,8 @@ export function viewMessage(chunk: ChunkView, offset: number, line: string): Mes
   // A payload may be null: the line's own then hides the batch's.
   const payload = own.payload === undefined ? defaults.payload : own.payload;
   const headers = own.headers ?? defaults.headers;
+  const scheduledAt = own.scheduledAt ?? defaults.scheduledAt;
+  const expiresAt = own.expiresAt ?? defaults.expiresAt;
   const providerRef = providerRefAt(folded, offset);
   const error = errorAt(folded, offset);
   return {
@@ -64,6 +69,8 @@ export function viewMessage(chunk: ChunkView, offset: number, line: string): Mes
     ...(html !== undefined && { html }),
     ...(payload !== undefined && { payload }),
     ...(headers !== undefined && { headers }),
+    ...(scheduledAt !== undefined && { scheduledAt: inUtc(scheduledAt) }),
+    ...(expiresAt !== undefined && { expiresAt: inUtc(expiresAt) }),
     ...(own.erased && { erased: true as const }),
     state: stateName(folded.state[offset]!),
     attempts: folded.attempt[offset]!,
@@ -71,6 +78,11 @@ export function viewMessage(chunk: ChunkView, offset: number, line: string): Mes
     ...(error !== undefined && { error }),
     createdAt: createdAtOf(chunk.id),
   };
+}
+
+/** A sender's time, whatever zone it was written in. */
+export function inUtc(time: string): string {
+  return parseTime(time)?.toISOString() ?? time;
 }
 
 /** When a message was accepted: its id says it. */

@@ -42,6 +42,8 @@ const csvColumns = [
   'errorCode',
   'errorDetail',
   'createdAt',
+  'scheduledAt',
+  'expiresAt',
 ] as const;
 
 export const csvHeader = `${csvColumns.join(',')}\r\n`;
@@ -92,6 +94,8 @@ function csvLine(message: MessageView): string {
     message.error?.code,
     message.error?.detail,
     message.createdAt,
+    message.scheduledAt,
+    message.expiresAt,
   ];
   return `${cells.map(quoteCell).join(',')}\r\n`;
 }

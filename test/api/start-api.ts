@@ -64,6 +64,8 @@ export async function startApi(
     database,
     clock: systemClock,
     mint: createIdMint({ nowMs: () => Date.now(), range: () => range }),
+    nowMs: Date.now,
+    retentionDays: 56,
     control,
     hints: { push() {}, reread() {} },
     metrics,

@@ -109,6 +109,7 @@ export interface TestChunk {
   batch?: string | null;
   unixMs?: number;
   dueInMs?: number;
+  timed?: boolean;
 }
 
 export function newId(shard: number, unixMs = Date.now()): string {
@@ -127,10 +128,21 @@ export async function insertChunk(database: Database, chunk: TestChunk = {}): Pr
     await transaction.query(
       {
         name: 'test_chunk',
-        text: `INSERT INTO chunk (shard, id, account_id, route_id, priority, count, codec, batch, payload)
-          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+        text: `INSERT INTO chunk (shard, id, account_id, route_id, priority, count, codec, batch, payload, timed)
+          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
       },
-      [shard, id, accountId, routeId, priority, lines.length, codec, chunk.batch ?? null, payload],
+      [
+        shard,
+        id,
+        accountId,
+        routeId,
+        priority,
+        lines.length,
+        codec,
+        chunk.batch ?? null,
+        payload,
+        chunk.timed ?? false,
+      ],
     );
     await transaction.query(
       {

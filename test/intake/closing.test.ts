@@ -32,7 +32,8 @@ async function heldSlot(
   const id = createIdMint({ nowMs: Date.now, range: () => range }).mint(shard);
   const message = encodeChunk(Buffer.from('{"to":"+31612345678"}'));
   const lane = { accountId: 1, routeId: 1, priority: 1 };
-  const chunk = { id, ...lane, count: 1, ...message, dueAt: 'infinity' as const, lookup: { hashes: [] } };
+  const waits = { timed: false, dueAt: 'infinity' as const, lookup: { hashes: [] } };
+  const chunk = { id, ...lane, count: 1, ...message, ...waits };
   return { batch, shard, upload, slots: [{ firstLine: line, lines: 1, accepted: 1, rejected: 0, chunk }] };
 }
 

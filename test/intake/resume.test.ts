@@ -302,6 +302,8 @@ test('an upload that is ended while its slots are packed does not wait for a sen
     },
     hints: { push() {}, reread() {} },
     channelOf: () => undefined,
+    nowMs: Date.now,
+    scheduleAheadMs: 86_400_000,
     onStored() {},
   });
   async function* stalled(): AsyncGenerator<Buffer> {

@@ -28,6 +28,8 @@ export async function startIntake(): Promise<TestIntake> {
     database,
     clock: systemClock,
     mint: createIdMint({ nowMs: Date.now, range: () => range }),
+    nowMs: Date.now,
+    retentionDays: 56,
     control: api.context.control,
     hints: { push: (some) => void hints.push(...some), reread: () => void rereads++ },
     metrics: api.context.metrics,

@@ -36,6 +36,7 @@ async function storeChunk(id: string, lines: string[]): Promise<void> {
     priority: 0,
     count: lines.length,
     ...encodeChunk(Buffer.from(lines.join('\n'))),
+    timed: false,
     dueAt: null,
     lookup: { hashes },
   };

@@ -70,6 +70,7 @@ export async function storeBatch(
               count: packed.count,
               codec: packed.codec,
               payload: packed.payload,
+              timed: packed.timed,
               firstLine: packed.firstLine,
               dueAt: null,
               lookup: packed.lookup,

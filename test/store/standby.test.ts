@@ -22,7 +22,7 @@ test('a write whose wait for the standby was cut short waits for it when it is r
   const batch = mint.mint(shard);
   const chunk = (): ChunkRow => ({
     id: mint.mint(shard),
-    ...{ accountId: 1, routeId: 1, priority: 1, count: 1, codec: 0, dueAt: null },
+    ...{ accountId: 1, routeId: 1, priority: 1, count: 1, codec: 0, timed: false, dueAt: null },
     payload: Buffer.from('{}'),
     lookup: { hashes: [] },
   });

@@ -1,13 +1,17 @@
 import type { Static } from 'typebox';
 import { Type } from 'typebox';
+import { notATime, timesProblem } from '../../intake/time-rules.ts';
+import { parseTime } from '../../lib/parse-time.ts';
 import { type ErrorItem, ProblemError } from '../../message/error-codes.ts';
 import { fieldLimits } from '../../message/field-limits.ts';
 import { type MessageDefaults, priorityNumber } from '../../message/fields.ts';
 import { mayUseRoute, type Route } from '../../message/route.ts';
 import type { NewBatch } from '../../store/intake/create-batch.ts';
 import type { ApiContext } from '../context.ts';
+import { invalid } from '../validation.ts';
 
 const Text = (maxLength: number) => Type.Optional(Type.String({ maxLength }));
+const Time = (description: string) => Type.Optional(Type.String({ maxLength: 40, description }));
 const textCharsMax = 65_536;
 
 /** Fields that a batch may set for all its lines, and how it is delivered. */
@@ -31,6 +35,8 @@ export const BatchInput = Type.Object(
       }),
     ),
     metadata: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+    scheduledAt: Time('RFC 3339; nothing is sent before, unless a line says otherwise'),
+    expiresAt: Time('RFC 3339; what is not sent by then expires, unless a line says otherwise'),
   },
   { additionalProperties: false },
 );
@@ -46,18 +52,12 @@ export const BatchQuery = {
   subject: BatchInput.properties.subject,
   priority: BatchInput.properties.priority,
   start: BatchInput.properties.start,
+  scheduledAt: BatchInput.properties.scheduledAt,
+  expiresAt: BatchInput.properties.expiresAt,
 };
 
 /** Named by the interface, and refused until it is built: never ignored. */
-const unavailable = [
-  'template',
-  'params',
-  'scheduledAt',
-  'expiresAt',
-  'sendWindow',
-  'orderingKey',
-  'attachments',
-];
+const unavailable = ['template', 'params', 'sendWindow', 'orderingKey', 'attachments'];
 
 /** @throws ProblemError `not_available` naming each such field of a batch's JSON or query */
 export function refuseUnavailable(input: unknown, names: readonly string[] = unavailable): void {
@@ -95,13 +95,19 @@ export function usableRoute(context: ApiContext, name: string, accountId: number
   return route;
 }
 
-/** @throws ProblemError `unknown_route` */
+/** @throws ProblemError `unknown_route`; `validation_failed` for times that cannot be obeyed */
 export function newBatch(
   context: ApiContext,
   { id, accountId, input }: { id: string; accountId: number; input: BatchInput },
 ): NewBatch {
-  const { route: routeName, priority = 'bulk', start = 'now', tags, metadata, ...texts } = input;
-  const defaults: MessageDefaults = { ...texts, ...(tags && { tags }), ...(metadata && { metadata }) };
+  const { route: routeName, priority = 'bulk', start = 'now', tags, metadata, ...rest } = input;
+  const { scheduledAt, expiresAt, ...texts } = rest;
+  const defaults: MessageDefaults = {
+    ...texts,
+    ...(tags && { tags }),
+    ...(metadata && { metadata }),
+    ...batchTimes({ scheduledAt, expiresAt }, context.intake.latestScheduleMs()),
+  };
   return {
     id,
     accountId,
@@ -112,4 +118,31 @@ export function newBatch(
     ...(tags && { tags }),
     ...(metadata && { metadata }),
   };
+}
+
+/** As they are stored: in UTC. */
+function batchTimes(
+  texts: { scheduledAt: string | undefined; expiresAt: string | undefined },
+  latestMs: number,
+): Pick<MessageDefaults, 'scheduledAt' | 'expiresAt'> {
+  const scheduledAt = timeOf('scheduledAt', texts.scheduledAt);
+  const expiresAt = timeOf('expiresAt', texts.expiresAt);
+  const times = { scheduledAtMs: scheduledAt?.getTime(), expiresAtMs: expiresAt?.getTime() };
+  const problem = timesProblem(times, { latestMs });
+  if (problem) throw badTime(problem.field, problem.detail);
+  return {
+    ...(scheduledAt && { scheduledAt: scheduledAt.toISOString() }),
+    ...(expiresAt && { expiresAt: expiresAt.toISOString() }),
+  };
+}
+
+function timeOf(field: string, text: string | undefined): Date | undefined {
+  if (text === undefined) return undefined;
+  const time = parseTime(text);
+  if (time === null) throw badTime(field, notATime);
+  return time;
+}
+
+function badTime(field: string, detail: string): ProblemError {
+  return invalid('body', [{ pointer: `/${field}`, code: 'invalid_value', detail }]);
 }

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { parseTime } from '../../lib/parse-time.ts';
 import { uuidV7 } from '../../lib/uuid-v7.ts';
 import { type ErrorItem, ProblemError } from '../../message/error-codes.ts';
 import { findAccount } from '../../store/control/accounts.ts';
@@ -6,7 +7,6 @@ import { insertKey } from '../../store/control/keys.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { controlWrite } from '../control-write.ts';
 import { hashKey, hintOf, makeKey } from '../keys.ts';
-import { parseTime } from '../parse-time.ts';
 import { invalid } from '../validation.ts';
 import { parseAccountId } from './account-fields.ts';
 import { keyAnswer, NewKeyAnswer, ScopeName } from './key-fields.ts';

@@ -48,6 +48,7 @@ export function createMessages(app: ApiInstance, context: ApiContext): void {
       const parsed = parseMessages(body, {
         accountId,
         chooseRoute: routeChooser(context.control, accountId),
+        times: { latestMs: context.intake.latestScheduleMs() },
       });
       const { groupCommit } = context.intake;
       return await idempotently(

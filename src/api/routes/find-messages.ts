@@ -1,9 +1,9 @@
 import { type Static, Type } from 'typebox';
 import { systemClock } from '../../lib/clock.ts';
+import { parseTime } from '../../lib/parse-time.ts';
 import { isId } from '../../message/id.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { badCursor, Page, pageLimit, pageQuery } from '../page.ts';
-import { parseTime } from '../parse-time.ts';
 import { type MessageSearch, searchMessages } from '../reading/search-messages.ts';
 import { showMessages } from '../reading/show-messages.ts';
 import { badQuery, MessageAnswer } from './message-fields.ts';

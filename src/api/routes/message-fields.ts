@@ -24,6 +24,8 @@ const messageMembers = {
   html: Type.Optional(Type.String()),
   payload: Type.Optional(Type.Unknown()),
   headers: Type.Optional(Type.Record(Type.String(), Type.String())),
+  scheduledAt: Type.Optional(Time),
+  expiresAt: Type.Optional(Time),
   erased: Type.Optional(
     Type.Boolean({ description: 'the recipient was erased: `to` is empty, what is left is of the batch' }),
   ),

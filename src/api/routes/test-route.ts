@@ -82,7 +82,11 @@ function fieldsOf(body: Static<typeof TestBody>, route: Route): MessageFields {
   const empty = body.body === undefined && body.html === undefined && body.payload === undefined;
   const fields = { ...body, ...(empty && { body: bodyDefault }) };
   const bytes = Buffer.from(JSON.stringify(fields));
-  const { errors } = parseMessages(bytes, { accountId: 0, chooseRoute: () => route });
+  const { errors } = parseMessages(bytes, {
+    accountId: 0,
+    chooseRoute: () => route,
+    times: { latestMs: Number.POSITIVE_INFINITY },
+  });
   const [first] = errors;
   if (first) {
     const { code, detail } = first;

@@ -7,6 +7,8 @@ export interface ChunkRow {
   id: string;
   codec: number;
   payload: Uint8Array;
+  /** Some of its messages have times of their own. */
+  timed: boolean;
 }
 
 /**
@@ -15,7 +17,7 @@ export interface ChunkRow {
  */
 const chunksStatement = {
   name: 'load_chunks',
-  text: `SELECT c.id, c.codec, c.payload
+  text: `SELECT c.id, c.codec, c.payload, c.timed
     FROM unnest($1::smallint[], $2::uuid[]) AS key (shard, id)
     JOIN chunk c ON c.shard = key.shard AND c.id = key.id
     WHERE c.id >= $3 AND c.id <= $4`,

@@ -28,7 +28,8 @@ export interface ProgressDelta {
 
 export interface PendingUpdate {
   chunkId: string;
-  remaining: Uint8Array;
+  /** Offsets still to do, null for all. */
+  remaining: Uint8Array | null;
   dueInMs: number;
 }
 

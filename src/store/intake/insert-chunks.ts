@@ -9,8 +9,10 @@ export interface ChunkRow {
   count: number;
   codec: number;
   payload: Uint8Array;
+  /** Some of its messages have times of their own. */
+  timed: boolean;
   firstLine?: number;
-  /** When its delivery may begin, null for at once, `infinity` until its batch is closed. */
+  /** When its delivery may begin, null or a time that has passed for at once, `infinity` until its batch is closed. */
   dueAt: Date | 'infinity' | null;
   /**
    * How its messages are found by recipient and reference: by filters, or by one hash a key, those of the recipients
@@ -30,7 +32,8 @@ export async function insertChunks(
   const rows = await insertRows<{ id: string }>(transaction, {
     name: 'insert_chunks',
     into: `INSERT INTO chunk
-      (shard, id, account_id, batch, route_id, priority, first_line, count, codec, payload, to_hash, ref_hash)`,
+      (shard, id, account_id, batch, route_id, priority, first_line, count, codec, payload, timed,
+       to_hash, ref_hash)`,
     rows: chunks.map((chunk) => [
       shard,
       chunk.id,
@@ -42,6 +45,7 @@ export async function insertChunks(
       chunk.count,
       chunk.codec,
       chunk.payload,
+      chunk.timed,
       ...ownHashes(chunk),
     ]),
     suffix: 'ON CONFLICT DO NOTHING RETURNING id',
@@ -78,8 +82,8 @@ async function insertPending(
       chunk.count,
       chunk.dueAt,
     ]),
-    // What has no due time is due at the database's now, whatever the clock here says.
-    tuple: (p) => `(${[1, 2, 3, 4, 5, 6, 7].map(p).join(',')}, coalesce(${p(8)}::timestamptz, now()))`,
+    // What has no due time, or one that has passed, is due at the database's now, whatever the clock here says.
+    tuple: (p) => `(${[1, 2, 3, 4, 5, 6, 7].map(p).join(',')}, greatest(${p(8)}::timestamptz, now()))`,
   });
 }
 

@@ -13,6 +13,9 @@ export interface BegunUpload {
   routeId: number;
   priority: number;
   startOn: 'now' | 'close';
+  /** What the batch sets for lines that do not name times of their own. */
+  scheduledAt: Date | undefined;
+  expiresAt: Date | undefined;
   /** The first line that is not durable. */
   nextLine: number;
   /** Durable extents behind `nextLine`, in order: left by an upload that broke with commits under way. */
@@ -40,6 +43,8 @@ export async function beginUpload(
     route_id: number;
     priority: number;
     start_on: 'now' | 'close';
+    scheduled_at: Date | null;
+    expires_at: Date | null;
     next_line: string;
   }>(
     {
@@ -48,7 +53,9 @@ export async function beginUpload(
         SET upload = upload + 1, upload_key = $5, unsettled = unsettled OR uploading, uploading = true
         WHERE shard = $1 AND id = $2 AND account_id = $3 AND closed_at IS NULL
           AND ($4::integer IS NULL OR upload = $4 OR upload_key = $5)
-        RETURNING upload, route_id, priority, start_on, next_line`,
+        RETURNING upload, route_id, priority, start_on, next_line,
+          (defaults->>'scheduledAt')::timestamptz AS scheduled_at,
+          (defaults->>'expiresAt')::timestamptz AS expires_at`,
     },
     [shardOf(batch), batch, accountId, after ?? null, key ?? null],
   );
@@ -62,6 +69,8 @@ export async function beginUpload(
       routeId: row.route_id,
       priority: row.priority,
       startOn: row.start_on,
+      scheduledAt: row.scheduled_at ?? undefined,
+      expiresAt: row.expires_at ?? undefined,
       nextLine,
       durable,
     },

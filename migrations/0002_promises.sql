@@ -28,6 +28,9 @@ CREATE INDEX batch_held ON batch (id)
 -- may still come: then only the closing, which fences every shard, ends the doubt of `uploading`.
 ALTER TABLE batch ADD COLUMN upload_key bigint, ADD COLUMN unsettled boolean NOT NULL DEFAULT false;
 
+-- What an account may do at most, as JSON: see src/message/account.ts.
+ALTER TABLE account ADD COLUMN limits jsonb NOT NULL DEFAULT '{}';
+
 -- Secrets of routes are encrypted at rest: a route's options as a whole, as text `mrs1.<key>.<nonce>.<tag>.<data>`
 -- (src/lib/secret-box.ts). Plain options are of routes made before; they are encrypted at the next start.
 ALTER TABLE route ALTER COLUMN options DROP NOT NULL;

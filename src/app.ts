@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { clientLimits } from './api/client-limits.ts';
 import type { ApiContext } from './api/context.ts';
 import { ensureAdminKey } from './api/ensure-admin-key.ts';
 import { createLifecycle } from './api/lifecycle.ts';
@@ -285,7 +286,11 @@ async function listen(
 ): Promise<string> {
   const { intake, stops, ...rest } = parts;
   const lifecycle = createLifecycle();
-  const context: ApiContext = { ...rest, intake, connectors, lifecycle, ...(await readTls(config)) };
+  const context: ApiContext = {
+    ...{ ...rest, intake, connectors, lifecycle, clientLimits },
+    requestsPerSecond: config.keyRequestsPerSecond,
+    ...(await readTls(config)),
+  };
   const app = buildServer(context);
   stops.push(async () => {
     lifecycle.beginStop();

@@ -1,4 +1,3 @@
-import { allows, type Scope } from '../message/api-key.ts';
 import { ProblemError } from '../message/error-codes.ts';
 import type { ControlCache } from '../store/control/control-cache.ts';
 import type { Caller } from './context.ts';
@@ -9,14 +8,10 @@ const keyLengthMax = 512;
 
 /**
  * Who holds the key of an `Authorization: Bearer` header.
- * @throws ProblemError `unauthorized`, in the same words for an unknown, a revoked and an expired key, and
- * `forbidden` when the key lacks the scope.
+ * @throws ProblemError `unauthorized`, in the same words for an unknown, a revoked and an expired key
  */
-export function authenticate(
-  control: ControlCache,
-  request: { authorization: string | undefined; scope: Scope },
-): Caller {
-  const key = bearerKey(request.authorization);
+export function authenticate(control: ControlCache, authorization: string | undefined): Caller {
+  const key = bearerKey(authorization);
   if (key === null) {
     throw new ProblemError('unauthorized', 'send the API key as "Authorization: Bearer KEY"');
   }
@@ -24,9 +19,6 @@ export function authenticate(
   const account = known && control.accountById(known.accountId);
   if (!known || !account || account.deleted) {
     throw new ProblemError('unauthorized', 'the API key is not known, has expired, or was revoked');
-  }
-  if (!allows(known.scopes, request.scope)) {
-    throw new ProblemError('forbidden', `this needs a key with the scope "${request.scope}"`);
   }
   return { accountId: known.accountId, keyId: known.id, scopes: known.scopes };
 }

@@ -10,6 +10,7 @@ import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { ControlCache } from '../store/control/control-cache.ts';
 import type { Database } from '../store/database.ts';
+import type { ClientLimits } from './client-limits.ts';
 import type { Lifecycle } from './lifecycle.ts';
 
 /** Everything that endpoints work with. Each endpoint is a function of the app and this. */
@@ -21,8 +22,11 @@ export interface ApiContext {
   connectors: ReadonlyMap<string, Connector>;
   intake: Intake;
   lifecycle: Lifecycle;
+  /** What each key may ask for, unless its account has a limit of its own. */
+  requestsPerSecond: number;
   log: Logger;
   metrics: Metrics;
+  clientLimits: ClientLimits;
   /** PEM; without it the server speaks plain HTTP. */
   tls?: { cert: string; key: string };
 }

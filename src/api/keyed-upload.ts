@@ -24,14 +24,16 @@ export async function keyedUpload(
   const { request } = at;
   const format = uploadFormat(request);
   const { accountId } = request.caller;
+  const { bodyIdleMs: idleMs } = context.clientLimits;
   const body = uploadBody(request, {
+    idleMs,
     hashed: request.headers['idempotency-key'] !== undefined,
     onBytes: context.metrics.uploadBytesRead,
   });
   return await idempotently(context, at, {
     keepsPart: true,
     reserve,
-    hashBody: () => hashUpload(request),
+    hashBody: () => hashUpload(request, { idleMs }),
     async work(keyed) {
       const { keyHash } = keyed;
       const answer = await work({

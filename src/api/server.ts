@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import fastify, { type FastifyReply, type FastifyRequest, LogController } from 'fastify';
-import type { Scope } from '../message/api-key.ts';
 import { ProblemError } from '../message/error-codes.ts';
 import { DatabaseError } from '../store/database.ts';
-import { authenticate } from './authenticate.ts';
+import { createAdmission } from './admission.ts';
 import { readJsonBodies, withStreamBodies } from './body.ts';
 import type { ApiContext, ApiInstance } from './context.ts';
 import { createMethodTable, type MethodTable } from './method-table.ts';
@@ -16,16 +15,6 @@ import { validatorCompiler } from './validation.ts';
 
 /** Of the request line and the headers together; Node answers 431 above it. */
 const headerBytesMax = 16_384;
-/** A client that trickles its headers holds a connection no longer than this. */
-const headersTimeoutMs = 15_000;
-/** How often Node looks for such clients; its own default would let them stay for 30 s more. */
-const connectionsCheckMs = 5_000;
-/** A connection on which nothing moves, in either direction, is given up. */
-const socketIdleTimeoutMs = 300_000;
-/** Longer than the idle time of common load balancers (60 s), so that they close first. */
-const keepAliveTimeoutMs = 72_000;
-/** Each costs a file descriptor and some kilobytes. */
-const connectionsMax = 10_000;
 /** Of one decoded part of a path: names end at 64 characters, ids at 36. */
 const pathPartLengthMax = 300;
 /** The time that a refused upload gets to notice the answer before its connection is cut. */
@@ -35,7 +24,8 @@ const lingerMs = 5_000;
 export function buildServer(context: ApiContext): ApiInstance {
   const app = createInstance(context);
   const methods = createMethodTable();
-  app.server.maxConnections = connectionsMax;
+  const admit = createAdmission(context);
+  app.server.maxConnections = context.clientLimits.connectionsMax;
 
   app.setValidatorCompiler(validatorCompiler);
   app.setErrorHandler((error, request, reply) => {
@@ -57,7 +47,9 @@ export function buildServer(context: ApiContext): ApiInstance {
     if (!route.config?.scope) throw new Error(`${String(route.method)} ${route.url} names no scope`);
     methods.add(route.method, route.url);
   });
-  app.addHook('onRequest', (request, reply, done) => done(refusal({ context, methods, request, reply })));
+  app.addHook('onRequest', (request, reply, done) =>
+    done(refusal({ context, methods, admit, request, reply })),
+  );
   app.addHook('onResponse', (request, reply, done) => {
     answered(context, app, request, reply);
     done();
@@ -92,22 +84,27 @@ export async function stopServer(
 }
 
 function createInstance(context: ApiContext): ApiInstance {
+  const limits = context.clientLimits;
   const idPrefix = randomBytes(6).toString('base64url');
   let requests = 0;
   const http = {
     maxHeaderSize: headerBytesMax,
-    headersTimeout: headersTimeoutMs,
-    connectionsCheckingInterval: connectionsCheckMs,
+    headersTimeout: limits.headersTimeoutMs,
+    connectionsCheckingInterval: limits.checkEveryMs,
+    keepAlive: true,
+    keepAliveInitialDelay: limits.probeAfterMs,
   };
   const app = fastify({
-    ...(context.tls ? { https: { ...http, ...context.tls } } : { http }),
+    ...(context.tls
+      ? { https: { ...http, handshakeTimeout: limits.headersTimeoutMs, ...context.tls } }
+      : { http }),
     loggerInstance: context.log,
     logController: new LogController({ disableRequestLogging: true }),
     // A child logger for each request is a cost for nothing: what is logged names its request.
     childLoggerFactory: (logger) => logger,
     genReqId: () => `${idPrefix}-${(++requests).toString(36)}`,
-    connectionTimeout: socketIdleTimeoutMs,
-    keepAliveTimeout: keepAliveTimeoutMs,
+    connectionTimeout: limits.socketIdleMs,
+    keepAliveTimeout: limits.keepAliveMs,
     // Uploads take hours: what bounds a request is its headers' time, its body's reader, the idle socket.
     requestTimeout: 0,
     return503OnClosing: false,
@@ -119,14 +116,17 @@ function createInstance(context: ApiContext): ApiInstance {
   return app as unknown as ApiInstance;
 }
 
+type Admit = ReturnType<typeof createAdmission>;
+
 /** Before anything is read of the body: is the server there, does the endpoint exist, who asks? */
 function refusal(at: {
   context: ApiContext;
   methods: MethodTable;
+  admit: Admit;
   request: FastifyRequest;
   reply: FastifyReply;
 }): ProblemError | undefined {
-  const { context, methods, request, reply } = at;
+  const { context, methods, admit, request, reply } = at;
   const { scope } = request.routeOptions.config;
   reply.header('request-id', request.id).header('x-content-type-options', 'nosniff');
   reply.header('cache-control', 'no-store');
@@ -141,17 +141,8 @@ function refusal(at: {
   // OPTIONS of a path that exists is no error: the handler for unmatched requests answers it.
   if (request.is404) return request.method === 'OPTIONS' ? undefined : unmatched(methods, request, reply);
   if (scope === 'none') return undefined;
-  return identify({ context, request, scope: scope! });
-}
-
-function identify(at: {
-  context: ApiContext;
-  request: FastifyRequest;
-  scope: Scope;
-}): ProblemError | undefined {
   try {
-    const { authorization } = at.request.headers;
-    at.request.caller = authenticate(at.context.control, { authorization, scope: at.scope });
+    request.caller = admit(request, scope!);
     return undefined;
   } catch (error) {
     return problemOf(error);

@@ -54,14 +54,15 @@ export interface UploadBody {
 /** @throws ProblemError `unsupported_media_type` for a content encoding other than gzip */
 export function uploadBody(
   request: FastifyRequest,
-  settings: { hashed: boolean; onBytes: (count: number) => void },
+  settings: { hashed: boolean; idleMs: number; onBytes: (count: number) => void },
 ): UploadBody {
   const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
   if (encoding !== 'identity' && encoding !== 'gzip' && encoding !== 'x-gzip') {
     throw new ProblemError('unsupported_media_type', 'Content-Encoding may be gzip, or absent.');
   }
   const hash = settings.hashed ? createHash('sha256') : undefined;
-  const raw = rawBytes(request.raw, { hash, onBytes: settings.onBytes });
+  const { idleMs, onBytes } = settings;
+  const raw = rawBytes(request.raw, { hash, idleMs, onBytes });
   return {
     bytes: encoding === 'identity' ? raw : gunzipped(raw),
     hash: () => hash!.digest(),
@@ -69,25 +70,50 @@ export function uploadBody(
 }
 
 /** Reads a body to its end for its hash alone. */
-export async function hashUpload(request: FastifyRequest): Promise<Buffer> {
+export async function hashUpload(request: FastifyRequest, { idleMs }: { idleMs: number }): Promise<Buffer> {
   const hash = createHash('sha256');
-  for await (const _ of rawBytes(request.raw, { hash, onBytes: () => {} }));
+  for await (const _ of rawBytes(request.raw, { hash, idleMs, onBytes: () => {} }));
   return hash.digest();
 }
 
 async function* rawBytes(
   raw: Readable,
-  { hash, onBytes }: { hash: Hash | undefined; onBytes: (count: number) => void },
+  settings: { hash: Hash | undefined; idleMs: number; onBytes: (count: number) => void },
 ): AsyncGenerator<Buffer> {
+  const { hash, idleMs, onBytes } = settings;
   try {
     // The answer still has to go out on this socket when the upload is refused half-way.
-    for await (const bytes of raw.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    for await (const bytes of withoutIdling(raw.iterator({ destroyOnReturn: false }), idleMs)) {
       hash?.update(bytes);
       onBytes(bytes.length);
       yield bytes;
     }
-  } catch {
+  } catch (error) {
+    if (error instanceof ProblemError) throw error;
     throw new ProblemError('invalid_request', 'The body broke off. Resume the upload from nextLine.');
+  }
+}
+
+/** Only the time in which bytes are waited for counts, not that in which nobody asks for them. */
+async function* withoutIdling(
+  iterator: AsyncIterableIterator<Buffer>,
+  idleMs: number,
+): AsyncGenerator<Buffer> {
+  for (;;) {
+    const next = iterator.next();
+    next.catch(() => {});
+    let timer: NodeJS.Timeout | undefined;
+    const idle = new Promise<never>((_, reject) => {
+      const problem = `Nothing came for ${idleMs / 1_000} s. Resume the upload from nextLine.`;
+      timer = setTimeout(() => reject(new ProblemError('request_timeout', problem)), idleMs);
+    });
+    try {
+      const { done, value } = await Promise.race([next, idle]);
+      if (done) return;
+      yield value;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }
 

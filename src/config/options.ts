@@ -104,6 +104,14 @@ export const options = {
     secret: true,
     withoutFlag: true,
   }),
+  keyRequestsPerSecond: integer({
+    doc: 'requests that each API key may make in each process, with twice as many at once; accounts may have their own limit',
+    unit: 'requests a second',
+    placeholder: '<n>',
+    default: 10_000,
+    min: 1,
+    max: 1_000_000,
+  }),
   secretKey: secretKey({
     doc:
       'keys of 32 bytes (base64 or hex, comma between) that encrypt the secrets of routes: the first encrypts, all decrypt; ' +

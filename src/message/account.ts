@@ -3,6 +3,12 @@ import type { Channel } from './fields.ts';
 /** The built-in account of the administrator key. It is made by the first migration and cannot be deleted. */
 export const defaultAccountId = 1;
 
+/** What an account may do at most. */
+export interface AccountLimits {
+  /** API requests of each of its keys, in each process; absent for the server's own limit. */
+  requestsPerSecond?: number;
+}
+
 /** A customer of the installation. */
 export interface Account {
   id: number;
@@ -11,6 +17,7 @@ export interface Account {
   weight: number;
   /** Names of the routes that messages without a route take. */
   defaultRoutes: Partial<Record<Channel, string>>;
+  limits: AccountLimits;
   createdAt: Date;
   /** A deleted account has no keys; what it had sent is still delivered. */
   deleted: boolean;

@@ -91,10 +91,10 @@ test('every wrong field is named with its place', async () => {
   });
 });
 
-test('what is not built yet is refused, not ignored', async () => {
+test('a limit that is not known is refused, not ignored', async () => {
   const answer = await api.call('POST', '/v1/accounts', { body: { name: 'Limited', limits: { perDay: 5 } } });
-  expect([answer.status, answer.json.code]).toEqual([422, 'not_available']);
-  expect(answer.json.errors[0].pointer).toBe('/limits');
+  expect([answer.status, answer.json.code]).toEqual([422, 'validation_failed']);
+  expect(answer.json.errors[0].pointer).toBe('/limits/perDay');
 });
 
 test('default routes must exist, be allowed, and fit the channel', async () => {

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { clientLimits } from '../../src/api/client-limits.ts';
 import type { ApiContext, ApiInstance } from '../../src/api/context.ts';
 import { ensureAdminKey } from '../../src/api/ensure-admin-key.ts';
 import { createLifecycle } from '../../src/api/lifecycle.ts';
@@ -74,6 +75,8 @@ export async function startApi(
     database,
     control,
     secrets,
+    requestsPerSecond: 10_000,
+    clientLimits,
     connectors,
     intake,
     lifecycle: createLifecycle(),

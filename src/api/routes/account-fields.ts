@@ -10,11 +10,25 @@ import { invalid } from '../validation.ts';
 
 const nameLengthMax = 200;
 const weightMax = 1_000;
+const requestsPerSecondMax = 1_000_000;
 const routeName = Type.String({ minLength: 1, maxLength: 64 });
 
 const DefaultRoutes = Type.Object(
   { sms: Type.Optional(routeName), email: Type.Optional(routeName), webhook: Type.Optional(routeName) },
   { additionalProperties: false, description: 'the routes of messages that name none, by channel' },
+);
+
+const Limits = Type.Object(
+  {
+    requestsPerSecond: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: requestsPerSecondMax,
+        description: 'of each of its keys, in each process; absent for the server’s own limit',
+      }),
+    ),
+  },
+  { additionalProperties: false, description: 'what the account may do at most' },
 );
 
 /** What an account is made of; each field may be changed later. */
@@ -34,7 +48,7 @@ export const accountFields = {
     }),
   ),
   defaultRoutes: Type.Optional(DefaultRoutes),
-  limits: Type.Optional(Type.Unknown({ description: 'not available yet' })),
+  limits: Type.Optional(Limits),
 };
 
 export const AccountAnswer = Type.Object({
@@ -42,6 +56,7 @@ export const AccountAnswer = Type.Object({
   name: Type.String(),
   weight: Type.Integer(),
   defaultRoutes: DefaultRoutes,
+  limits: Limits,
   createdAt: Type.String({ format: 'date-time' }),
 });
 
@@ -51,6 +66,7 @@ export function accountAnswer(account: Account) {
     name: account.name,
     weight: account.weight,
     defaultRoutes: account.defaultRoutes,
+    limits: account.limits,
     createdAt: account.createdAt.toISOString(),
   };
 }
@@ -70,13 +86,6 @@ export function noSuchAccount(): ProblemError {
 
 export function nameTaken(name: string): ProblemError {
   return new ProblemError('conflict', `another account is named ${JSON.stringify(name)}`);
-}
-
-export function refuseLimits(body: { limits?: unknown }): void {
-  if (body.limits === undefined) return;
-  throw new ProblemError('not_available', 'limits of accounts are not available yet', {
-    errors: [{ pointer: '/limits', code: 'not_available', detail: 'is not available yet' }],
-  });
 }
 
 /** @throws ProblemError when a default route does not exist, or is not for the account or the channel. */

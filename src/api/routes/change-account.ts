@@ -10,17 +10,17 @@ import {
   nameTaken,
   noSuchAccount,
   parseAccountId,
-  refuseLimits,
 } from './account-fields.ts';
 
 export function changeAccount(app: ApiInstance, context: ApiContext): void {
   app.patch(
     '/v1/accounts/:id',
     {
-      config: { scope: 'admin', errors: ['not_found', 'conflict', 'not_available'] },
+      config: { scope: 'admin', errors: ['not_found', 'conflict'] },
       schema: {
         summary: 'Change an account',
-        description: 'Fields left out stay as they are; `defaultRoutes` is replaced as a whole.',
+        description:
+          'Fields left out stay as they are; `defaultRoutes` and `limits` are replaced as a whole.',
         tags: ['accounts'],
         params: Type.Object({ id: Type.String() }),
         body: Type.Partial(Type.Object(accountFields), { additionalProperties: false }),
@@ -30,8 +30,7 @@ export function changeAccount(app: ApiInstance, context: ApiContext): void {
     (request, reply) => {
       const id = parseAccountId(request.params.id);
       if (id === null) throw noSuchAccount();
-      refuseLimits(request.body);
-      const { name, weight, defaultRoutes } = request.body;
+      const { name, weight, defaultRoutes, limits } = request.body;
       return controlWrite(
         context,
         { request, reply },
@@ -54,6 +53,7 @@ export function changeAccount(app: ApiInstance, context: ApiContext): void {
               name: name ?? present.name,
               weight: weight ?? present.weight,
               defaultRoutes: defaultRoutes ?? present.defaultRoutes,
+              limits: limits ?? present.limits,
             });
             if (!account) throw noSuchAccount();
             return { status: 200, body: accountAnswer(account) };

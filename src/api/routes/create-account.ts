@@ -9,7 +9,6 @@ import {
   accountFields,
   checkDefaultRoutes,
   nameTaken,
-  refuseLimits,
 } from './account-fields.ts';
 
 const Body = Type.Object(accountFields, { additionalProperties: false });
@@ -18,7 +17,7 @@ export function createAccount(app: ApiInstance, context: ApiContext): void {
   app.post(
     '/v1/accounts',
     {
-      config: { scope: 'admin', errors: ['conflict', 'not_available'] },
+      config: { scope: 'admin', errors: ['conflict'] },
       schema: {
         summary: 'Make an account',
         tags: ['accounts'],
@@ -27,8 +26,7 @@ export function createAccount(app: ApiInstance, context: ApiContext): void {
       },
     },
     (request, reply) => {
-      refuseLimits(request.body);
-      const fields = { weight: 1, defaultRoutes: {}, ...request.body };
+      const fields = { weight: 1, defaultRoutes: {}, limits: {}, ...request.body };
       return controlWrite(
         context,
         { request, reply },
@@ -55,6 +53,7 @@ function isTheSame(account: Account, fields: Static<typeof Body>): boolean {
   const routes = account.defaultRoutes;
   return (
     account.weight === fields.weight &&
+    account.limits.requestsPerSecond === fields.limits?.requestsPerSecond &&
     routes.sms === sms &&
     routes.email === email &&
     routes.webhook === webhook

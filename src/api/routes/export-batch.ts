@@ -4,6 +4,7 @@ import { ProblemError } from '../../message/error-codes.ts';
 import { isId } from '../../message/id.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { badCursor } from '../page.ts';
+import { cutStalled } from '../reading/cut-stalled.ts';
 import { exportBytes, exportParts } from '../reading/export-stream.ts';
 import { primed } from '../reading/primed.ts';
 import { openRenderPool } from '../reading/render-pool.ts';
@@ -82,7 +83,9 @@ export function exportBatch(app: ApiInstance, context: ApiContext): void {
         problemText: (error) => streamProblem(request, error),
       });
       // A stream of bytes, not of objects: it holds one part at a time for a reader that is slow.
-      return reply.type(mediaTypes[format]).send(Readable.from(bytes, { objectMode: false }));
+      const cut = () => reply.raw.destroy();
+      const taken = cutStalled(bytes, { partMs: context.clientLimits.answerPartMs, cut });
+      return reply.type(mediaTypes[format]).send(Readable.from(taken, { objectMode: false }));
     },
   );
 }

@@ -3,6 +3,7 @@ import { decodeChunk } from '../../message/chunk-codec.ts';
 import type { Queryable } from '../../store/database.ts';
 import { readRejections } from '../../store/reading/read-rejections.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
+import { cutStalled } from '../reading/cut-stalled.ts';
 import { primed } from '../reading/primed.ts';
 import { streamProblem } from '../reading/stream-problem.ts';
 import { BatchId, readBatch, StreamAnswer } from './batch-fields.ts';
@@ -34,7 +35,9 @@ export function listRejections(app: ApiInstance, context: ApiContext): void {
       const { id } = await readBatch(context, { accountId, id: request.params.id });
       const parts = await primed(rejections(context.database, id));
       const bytes = withProblem(parts, (error) => streamProblem(request, error));
-      return reply.type('application/x-ndjson').send(Readable.from(bytes, { objectMode: false }));
+      const cut = () => reply.raw.destroy();
+      const taken = cutStalled(bytes, { partMs: context.clientLimits.answerPartMs, cut });
+      return reply.type('application/x-ndjson').send(Readable.from(taken, { objectMode: false }));
     },
   );
 }

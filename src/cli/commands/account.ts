@@ -11,6 +11,7 @@ interface AccountFlags extends ServerOptions {
   name?: string;
   weight?: number;
   defaultRoute?: Record<string, string>;
+  requestsPerSecond?: number;
 }
 
 export function accountCommand(context: CommandContext): Command {
@@ -95,15 +96,21 @@ function withSettings(command: Command): Command {
   return command
     .option('--weight <n>', 'share of a busy route, against 1 for the others', wholeNumber(1, 1_000))
     .option(
+      '--requests-per-second <n>',
+      'API requests that each of its keys may make (default: the server’s own limit)',
+      wholeNumber(1, 1_000_000),
+    )
+    .option(
       '--default-route <channel=route>',
       'route for messages that name none; sms, email or webhook',
       collectRoute,
     );
 }
 
-function settings({ weight, defaultRoute }: AccountFlags): Record<string, unknown> {
+function settings({ weight, defaultRoute, requestsPerSecond }: AccountFlags): Record<string, unknown> {
   return {
     ...(weight === undefined ? {} : { weight }),
+    ...(requestsPerSecond === undefined ? {} : { limits: { requestsPerSecond } }),
     ...(defaultRoute === undefined ? {} : { defaultRoutes: defaultRoute }),
   };
 }

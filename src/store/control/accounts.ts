@@ -2,12 +2,13 @@ import type { Account } from '../../message/account.ts';
 import type { Queryable } from '../database.ts';
 
 /** Named, because a prepared `*` fails when a migration adds a column. */
-const columns = 'id, name, weight, default_routes, created_at, deleted_at';
+const columns = 'id, name, weight, default_routes, limits, created_at, deleted_at';
 
 export interface AccountFields {
   name: string;
   weight: number;
   defaultRoutes: Account['defaultRoutes'];
+  limits: Account['limits'];
 }
 
 /** The caller has seen, in the same transaction, that no live account has the name. */
@@ -15,10 +16,10 @@ export async function insertAccount(database: Queryable, fields: AccountFields):
   const { rows } = await database.query<AccountRow>(
     {
       name: 'insert_account',
-      text: `INSERT INTO account (name, weight, default_routes) VALUES ($1, $2, $3)
+      text: `INSERT INTO account (name, weight, default_routes, limits) VALUES ($1, $2, $3, $4)
         RETURNING ${columns}`,
     },
-    [fields.name, fields.weight, JSON.stringify(fields.defaultRoutes)],
+    [fields.name, fields.weight, JSON.stringify(fields.defaultRoutes), JSON.stringify(fields.limits)],
   );
   return accountOf(rows[0]!);
 }
@@ -67,10 +68,10 @@ export async function updateAccount(
   const { rows } = await database.query<AccountRow>(
     {
       name: 'update_account',
-      text: `UPDATE account SET name = $2, weight = $3, default_routes = $4
+      text: `UPDATE account SET name = $2, weight = $3, default_routes = $4, limits = $5
         WHERE id = $1 AND deleted_at IS NULL RETURNING ${columns}`,
     },
-    [id, fields.name, fields.weight, JSON.stringify(fields.defaultRoutes)],
+    [id, fields.name, fields.weight, JSON.stringify(fields.defaultRoutes), JSON.stringify(fields.limits)],
   );
   return rows[0] ? accountOf(rows[0]) : null;
 }
@@ -109,6 +110,7 @@ interface AccountRow extends Record<string, unknown> {
   name: string;
   weight: number;
   default_routes: Account['defaultRoutes'];
+  limits: Account['limits'];
   created_at: Date;
   deleted_at: Date | null;
 }
@@ -119,6 +121,7 @@ function accountOf(row: AccountRow): Account {
     name: row.name,
     weight: row.weight,
     defaultRoutes: row.default_routes,
+    limits: row.limits,
     createdAt: row.created_at,
     deleted: row.deleted_at !== null,
   };

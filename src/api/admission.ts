@@ -1,0 +1,93 @@
+import type { FastifyRequest } from 'fastify';
+import { type Clock, systemClock } from '../lib/clock.ts';
+import { TokenBuckets } from '../lib/token-buckets.ts';
+import { allows, type Scope } from '../message/api-key.ts';
+import { ProblemError } from '../message/error-codes.ts';
+import type { ControlCache } from '../store/control/control-cache.ts';
+import { authenticate } from './authenticate.ts';
+import type { Caller } from './context.ts';
+
+export interface AdmissionSettings {
+  control: ControlCache;
+  /** Of each key whose account has no limit of its own. */
+  requestsPerSecond: number;
+  clock?: Clock;
+}
+
+/** A key may make the requests of so many seconds at once. */
+const burstSeconds = 2;
+/** Keys and remote addresses that are remembered: some hundred bytes each. */
+const keysMax = 20_000;
+const addressesMax = 10_000;
+/** Requests with no valid key that a remote address may make: a person mistypes, a misconfigured client does not stop. */
+const failurePace = { ratePerSecond: 1, burst: 100 };
+
+/**
+ * Decides who may make a request, and how often. An address whose requests fail again and again is told to wait
+ * before its next key is looked at; keys that were good from there before are not held up by their neighbours
+ * behind the same proxy.
+ */
+export function createAdmission(settings: AdmissionSettings) {
+  const { control, requestsPerSecond, clock = systemClock } = settings;
+  const keys = new TokenBuckets({ clock, bucketsMax: keysMax });
+  const failures = new TokenBuckets({ clock, bucketsMax: addressesMax });
+  const seen = new Set<string>();
+
+  function identify(request: FastifyRequest): Caller {
+    const address = networkOf(request.socket.remoteAddress);
+    const waitMs = failures.look(address, failurePace);
+    let caller: Caller;
+    try {
+      caller = authenticate(control, request.headers.authorization);
+    } catch (error) {
+      if (waitMs > 0) throw tooManyFailures(waitMs);
+      failures.take(address, failurePace);
+      throw error;
+    }
+    const place = `${address} ${caller.keyId}`;
+    if (!seen.has(place)) {
+      // Else the wait would tell which of the guessed keys is good.
+      if (waitMs > 0) throw tooManyFailures(waitMs);
+      if (seen.size >= keysMax) seen.delete(seen.values().next().value!);
+      seen.add(place);
+    }
+    return caller;
+  }
+
+  /** @throws ProblemError `unauthorized`, `rate_limited`, or `forbidden` when the key lacks the scope */
+  return function admit(request: FastifyRequest, scope: Scope): Caller {
+    const caller = identify(request);
+    const ratePerSecond =
+      control.accountById(caller.accountId)?.limits.requestsPerSecond ?? requestsPerSecond;
+    const burst = Math.max(1, ratePerSecond * burstSeconds);
+    const waitMs = keys.take(caller.keyId, { ratePerSecond, burst });
+    if (waitMs > 0) {
+      throw new ProblemError('rate_limited', `this key may make ${ratePerSecond} requests a second`, {
+        retryAfterSeconds: wholeSeconds(waitMs),
+      });
+    }
+    if (allows(caller.scopes, scope)) return caller;
+    throw new ProblemError('forbidden', `this needs a key with the scope "${scope}"`);
+  };
+}
+
+function tooManyFailures(waitMs: number): ProblemError {
+  return new ProblemError('rate_limited', 'too many requests without a valid key came from this address', {
+    retryAfterSeconds: wholeSeconds(waitMs),
+  });
+}
+
+function wholeSeconds(ms: number): number {
+  return Math.max(1, Math.ceil(ms / 1_000));
+}
+
+/** The address, or of IPv6 the network of 64 bits that one customer has. */
+function networkOf(address = ''): string {
+  if (!address.includes(':') || address.startsWith('::ffff:')) return address;
+  const [head = '', tail] = address.split('::');
+  const groups = head.split(':').filter((group) => group !== '');
+  const zeros = tail === undefined ? 0 : 8 - groups.length - tail.split(':').length;
+  return [...groups, ...Array<string>(Math.max(0, zeros)).fill('0'), ...(tail ?? '').split(':')]
+    .slice(0, 4)
+    .join(':');
+}

@@ -21,13 +21,14 @@ export const folders: Record<string, Folder> = {
   connectors: { imports: ['message', 'lib'] },
   intake: { imports: ['store', 'message', 'lib'] },
   delivery: { imports: ['connectors', 'store', 'observe', 'message', 'lib'] },
+  doctor: { imports: ['store', 'lib', 'message'] },
   services: { imports: ['intake', 'delivery', 'store', 'observe', 'message', 'lib'] },
   api: {
     imports: ['intake', 'connectors', 'store', 'observe', 'message', 'lib'],
     packages: ['fastify', '@fastify/', 'typebox'],
   },
   cli: {
-    imports: ['app.ts', 'client', 'config', 'sink', 'store', 'embedded', 'lib'],
+    imports: ['app.ts', 'client', 'config', 'doctor', 'sink', 'store', 'embedded', 'lib'],
     packages: ['commander', 'cli-progress'],
   },
 };

@@ -6,6 +6,7 @@ import type { ApiContext } from './api/context.ts';
 import { ensureAdminKey } from './api/ensure-admin-key.ts';
 import { createLifecycle } from './api/lifecycle.ts';
 import { buildServer, stopServer } from './api/server.ts';
+import { connectionsOf } from './config/connections-of.ts';
 import type { Config } from './config/resolve-config.ts';
 import { connectors } from './connectors/registry.ts';
 import { startDeliveryFleet } from './delivery/delivery-fleet.ts';
@@ -168,14 +169,10 @@ async function startOwnDatabase(
 
 /** Room for every pool of every process, and for people and tools beside them. */
 function embeddedConnections(config: Config): number {
-  const { readConnections, intakeConnections, deliveryConnections, processes } = config;
-  const needed = readConnections + intakeConnections + processes * (deliveryConnections + leaseConnections);
-  return Math.max(embeddedConnectionsMin, needed + sparedConnections);
+  return Math.max(embeddedConnectionsMin, connectionsOf(config) + sparedConnections);
 }
 
 const embeddedConnectionsMin = 100;
-/** The lease has a connection of its own. */
-const leaseConnections = 1;
 /** For psql, backups, monitoring, `doctor`, and those that PostgreSQL reserves. */
 const sparedConnections = 30;
 

@@ -5,6 +5,7 @@ import { batchCommand } from './commands/batch.ts';
 import { benchCommand } from './commands/bench.ts';
 import { configCommand } from './commands/config.ts';
 import { demoCommand } from './commands/demo.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { keyCommand } from './commands/key.ts';
 import { messageCommand } from './commands/message.ts';
 import { migrateCommand } from './commands/migrate.ts';
@@ -62,6 +63,7 @@ export function createProgram(context: CommandContext): Command {
     keyCommand,
     configCommand,
     migrateCommand,
+    doctorCommand,
     sinkCommand,
     benchCommand,
     unavailableCommands,

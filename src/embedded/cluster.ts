@@ -119,7 +119,8 @@ export async function clusterPassword(place: ClusterPlace): Promise<string> {
   return password;
 }
 
-async function readPassword(dataDir: string): Promise<string | undefined> {
+/** Undefined where there is none, or it is not this user's to read. */
+export async function readPassword(dataDir: string): Promise<string | undefined> {
   const text = await readFile(join(dataDir, passwordFile), 'utf8').catch(() => '');
   return /^[0-9a-f]{48}$/.exec(text.trim())?.[0];
 }

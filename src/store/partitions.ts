@@ -108,6 +108,17 @@ export async function partitionRange(database: Queryable): Promise<{ fromMs: num
   return { fromMs: from, toMs: last + dayMs - 1 };
 }
 
+/** Whole days behind today for which each table has partitions without a gap; -1 when today's is missing. */
+export async function partitionsAhead(database: Queryable): Promise<{ table: string; days: number }[]> {
+  const today = await databaseDay(database);
+  const present = await listPartitions(database);
+  return partitionedTables.map(({ table }) => {
+    let days = -1;
+    while (present.has(partitionName(table, today + (days + 1) * dayMs))) days++;
+    return { table, days };
+  });
+}
+
 async function isHeld(
   transaction: Queryable,
   { key, day, keptMs }: { key: PartitionKey; day: number; keptMs: number },

@@ -111,7 +111,7 @@ describe('wrong usage ends with status 2 and says what is wrong', () => {
 });
 
 describe('what is named and not built', () => {
-  it.each([['template', 'list'], ['suppression', 'add'], ['doctor'], ['lab']])(
+  it.each([['template', 'list'], ['suppression', 'add'], ['lab']])(
     'is refused: %s',
     async (...argv) => {
       const { status, err } = await runCli(argv);

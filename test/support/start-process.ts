@@ -64,8 +64,9 @@ async function announcement(child: ChildProcess, args: readonly string[]): Promi
     signal.addEventListener('abort', () => fail('did not start in time'));
     child.once('exit', (status) => fail(`ended with status ${status}`));
     lines.on('line', (line) => {
-      const said = line.startsWith('{') ? (JSON.parse(line) as { url?: string }) : {};
-      if (said.url) resolve({ url: said.url });
+      // A server without an API announces no address.
+      const said = line.startsWith('{') ? (JSON.parse(line) as { url?: string | null }) : {};
+      if (said.url !== undefined) resolve({ url: said.url ?? '' });
     });
   });
 }

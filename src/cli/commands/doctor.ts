@@ -1,0 +1,89 @@
+import { Command } from 'commander';
+import { connectionsOf } from '../../config/connections-of.ts';
+import type { Config } from '../../config/resolve-config.ts';
+import type { Diagnosis } from '../../doctor/examine.ts';
+import { systemClock } from '../../lib/clock.ts';
+import type { CommandContext } from '../command-context.ts';
+import { Failure } from '../failure.ts';
+import { withExamples, withJson } from '../flags.ts';
+import { printResult } from '../output.ts';
+import { configOf, withServeOptions } from './serve.ts';
+
+/** Longer than any transaction of Millrace's own but a migration. */
+const oldTransactionMs = 60_000;
+
+type DoctorFlags = Parameters<typeof configOf>[1];
+
+export function doctorCommand(context: CommandContext): Command {
+  const command = withJson(withServeOptions(new Command('doctor')))
+    .description('what is wrong with the database, the disk, the clock and the workers, each with its mend')
+    .action((flags: DoctorFlags) => doctor(context, flags));
+  return withExamples(
+    command,
+    'doctor',
+    'doctor --database postgres://millrace:secret@db.internal/millrace --json',
+  );
+}
+
+async function doctor(context: CommandContext, flags: DoctorFlags): Promise<void> {
+  const diagnosis = await diagnose(configOf(context, flags), context.signal);
+  const style = (finding: Finding) => describe(context, finding);
+  printResult(context, diagnosis, {
+    json: flags.json,
+    render: ({ findings }) => findings.map(style).join('\n'),
+  });
+  if (diagnosis.ok) return;
+  const wrong = diagnosis.findings.filter(({ severity }) => severity === 'error' || severity === 'warning');
+  throw new Failure(
+    `${wrong.length} ${wrong.length === 1 ? 'thing' : 'things'} to mend: ${wrong.map(({ check }) => check).join(', ')}`,
+  );
+}
+
+type Finding = Diagnosis['findings'][number];
+
+async function diagnose(config: Config, signal: AbortSignal): Promise<Diagnosis> {
+  const [{ openDatabase }, { examine }] = await Promise.all([
+    import('../../store/database.ts'),
+    import('../../doctor/examine.ts'),
+  ]);
+  const server = config.database === undefined ? await embedded(config.data) : { url: config.database };
+  const database = openDatabase({
+    url: server.url,
+    name: 'doctor',
+    poolSize: 1,
+    namedStatements: config.namedStatements,
+  });
+  try {
+    const { data: dataDir, leaseMs, retentionDays } = config;
+    const settings = {
+      dataDir,
+      leaseMs,
+      retentionDays,
+      oldTransactionMs,
+      connectionsNeeded: connectionsOf(config),
+    };
+    return await examine({ database, clock: systemClock, signal, ...settings });
+  } finally {
+    await database.close();
+    await server.stop?.();
+  }
+}
+
+/** The server that runs in the data directory; without one it is started for as long as it is looked at. */
+async function embedded(dataDir: string): Promise<{ url: string; stop?(): Promise<void> }> {
+  const [{ findRunning }, { startEmbedded }] = await Promise.all([
+    import('../../embedded/find-running.ts'),
+    import('../../embedded/start-embedded.ts'),
+  ]);
+  const url = await findRunning(dataDir);
+  return url === undefined ? await startEmbedded({ dataDir }) : { url };
+}
+
+const colors = { error: 'red', warning: 'yellow', info: 'dim', ok: 'green' } as const;
+const widest = Math.max(...Object.keys(colors).map((name) => name.length));
+
+function describe({ terminal }: CommandContext, { severity, check, summary, mend }: Finding): string {
+  const word = terminal.style(colors[severity], severity.padEnd(widest));
+  const line = `${word}  ${check}: ${summary}`;
+  return mend === undefined ? line : `${line}\n${' '.repeat(widest)}  mend: ${mend}`;
+}

@@ -1,0 +1,37 @@
+import type { Check } from './check.ts';
+import { autovacuum } from './checks/autovacuum.ts';
+import { clock } from './checks/clock.ts';
+import { connections } from './checks/connections.ts';
+import { disk } from './checks/disk.ts';
+import { durability } from './checks/durability.ts';
+import { fileDescriptors } from './checks/file-descriptors.ts';
+import { leases } from './checks/leases.ts';
+import { oldTransactions } from './checks/old-transactions.ts';
+import { partitions } from './checks/partitions.ts';
+import { pendingSize } from './checks/pending-size.ts';
+import { preparedTransactions } from './checks/prepared-transactions.ts';
+import { replication } from './checks/replication.ts';
+import { replicationSlots } from './checks/replication-slots.ts';
+import { schema } from './checks/schema.ts';
+import { serverVersion } from './checks/server-version.ts';
+import { unfinishedChunks } from './checks/unfinished-chunks.ts';
+
+/** In the order in which they are told. */
+export const checks: readonly Check[] = [
+  serverVersion,
+  schema,
+  durability,
+  replication,
+  oldTransactions,
+  preparedTransactions,
+  replicationSlots,
+  partitions,
+  unfinishedChunks,
+  pendingSize,
+  autovacuum,
+  disk,
+  clock,
+  leases,
+  connections,
+  fileDescriptors,
+];

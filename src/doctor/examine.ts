@@ -1,0 +1,61 @@
+import type { Check, DoctorContext, Finding } from './check.ts';
+import { checks } from './checks.ts';
+
+export interface Diagnosis {
+  /** No error and no warning. */
+  ok: boolean;
+  findings: (Finding & { check: string })[];
+}
+
+/** No single check may keep the others waiting for longer. */
+const checkMaxMs = 30_000;
+
+/** Looks at everything there is to look at, one check after the other. */
+export async function examine(context: DoctorContext): Promise<Diagnosis> {
+  const findings: Diagnosis['findings'] = [];
+  const away = await unreachable(context);
+  if (away) return { ok: false, findings: [{ check: 'connection', ...away }] };
+  for (const check of checks) {
+    context.signal.throwIfAborted();
+    for (const finding of await findingsOf(check, context)) findings.push({ check: check.name, ...finding });
+  }
+  return { ok: findings.every(({ severity }) => severity === 'ok' || severity === 'info'), findings };
+}
+
+async function unreachable({ database }: DoctorContext): Promise<Finding | undefined> {
+  try {
+    await database.query({ name: 'doctor_connect', text: 'SELECT 1' });
+    return undefined;
+  } catch (error) {
+    const summary = `the database cannot be reached: ${(error as Error).message}`;
+    const mend =
+      'Is PostgreSQL up, and are host, port, user and password of --database right? psql URL tells';
+    return { severity: 'error', summary, mend };
+  }
+}
+
+async function findingsOf(check: Check, context: DoctorContext): Promise<Finding[]> {
+  const done = new AbortController();
+  const late = context.clock.sleep(checkMaxMs, done.signal).then((): Finding[] => [
+    {
+      severity: 'warning',
+      summary: `no answer within ${checkMaxMs / 1_000} s`,
+      mend: 'Look at what keeps the database busy: SELECT * FROM pg_stat_activity;',
+    },
+  ]);
+  late.catch(() => {});
+  try {
+    return await Promise.race([check.run(context), late]);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return [
+      {
+        severity: 'warning',
+        summary: `could not be looked at: ${reason}`,
+        mend: 'Mend what the message names, and run millrace doctor again.',
+      },
+    ];
+  } finally {
+    done.abort();
+  }
+}

@@ -1,0 +1,41 @@
+import type { Queryable } from '../database.ts';
+
+export interface ReplicationSlot {
+  name: string;
+  active: boolean;
+  /** `lost`: its standby can follow no more. */
+  walStatus: string | null;
+  /** WAL that is kept for it. */
+  bytes: number | null;
+  /** It holds back the removal of dead rows. */
+  holdsRows: boolean;
+}
+
+export interface Standby {
+  name: string;
+  state: string | null;
+  syncState: string | null;
+}
+
+const slotsStatement = {
+  name: 'read_replication_slots',
+  text: `SELECT slot_name AS name, active, wal_status AS "walStatus", xmin IS NOT NULL AS "holdsRows",
+      pg_wal_lsn_diff(
+        CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, restart_lsn
+      )::float8 AS bytes
+    FROM pg_replication_slots ORDER BY slot_name`,
+};
+
+const standbysStatement = {
+  name: 'read_standbys',
+  text: `SELECT application_name AS name, state, sync_state AS "syncState" FROM pg_stat_replication ORDER BY 1`,
+};
+
+export async function readReplicationSlots(database: Queryable): Promise<ReplicationSlot[]> {
+  return (await database.query<ReplicationSlot & Record<string, unknown>>(slotsStatement)).rows;
+}
+
+/** The standbys that are connected now. */
+export async function readStandbys(database: Queryable): Promise<Standby[]> {
+  return (await database.query<Standby & Record<string, unknown>>(standbysStatement)).rows;
+}

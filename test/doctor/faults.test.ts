@@ -1,0 +1,233 @@
+import { spawn } from 'node:child_process';
+import { statfs } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
+import pg from 'pg';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Check, DoctorContext, Finding } from '../../src/doctor/check.ts';
+import { clock } from '../../src/doctor/checks/clock.ts';
+import { connections } from '../../src/doctor/checks/connections.ts';
+import { disk } from '../../src/doctor/checks/disk.ts';
+import { fileDescriptors } from '../../src/doctor/checks/file-descriptors.ts';
+import { leases } from '../../src/doctor/checks/leases.ts';
+import { oldTransactions } from '../../src/doctor/checks/old-transactions.ts';
+import { partitions } from '../../src/doctor/checks/partitions.ts';
+import { pendingSize } from '../../src/doctor/checks/pending-size.ts';
+import { schema } from '../../src/doctor/checks/schema.ts';
+import { serverVersion } from '../../src/doctor/checks/server-version.ts';
+import { unfinishedChunks } from '../../src/doctor/checks/unfinished-chunks.ts';
+import { examine } from '../../src/doctor/examine.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { openDatabase } from '../../src/store/database.ts';
+import { newId, until } from '../delivery/mill.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+
+let client: pg.Client;
+let context: DoctorContext;
+
+beforeEach(async () => {
+  const { url } = await createTestDatabase();
+  client = new pg.Client({ connectionString: url, application_name: 'doctor test' });
+  await client.connect();
+  context = {
+    database: openDatabase({ url, poolSize: 2, name: 'doctor test' }),
+    clock: systemClock,
+    dataDir: tmpdir(),
+    leaseMs: 1_000,
+    retentionDays: 56,
+    connectionsNeeded: 13,
+    oldTransactionMs: 50,
+    signal: new AbortController().signal,
+  };
+});
+
+afterEach(async () => {
+  await client.end();
+  await context.database.close();
+});
+
+async function look(check: Check, more: Partial<DoctorContext> = {}): Promise<Finding> {
+  const [first, ...others] = await check.run({ ...context, ...more });
+  expect(others).toEqual([]);
+  if (first!.severity === 'error' || first!.severity === 'warning') expect(first!.mend).toBeTruthy();
+  return first!;
+}
+
+test('what is well is said to be', async () => {
+  for (const check of [
+    serverVersion,
+    schema,
+    partitions,
+    unfinishedChunks,
+    pendingSize,
+    clock,
+    connections,
+  ]) {
+    expect(await look(check)).toMatchObject({ severity: 'ok' });
+  }
+});
+
+test('a transaction that is left idle is named by its pid, and its mend ends it', async () => {
+  const idle = new pg.Client({ connectionString: client.connectionParameters.database ? clientUrl() : '' });
+  idle.on('error', () => {});
+  await idle.connect();
+  await idle.query('BEGIN');
+  await idle.query('SELECT pg_current_xact_id()');
+  const { rows } = await idle.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  const { pid } = rows[0]!;
+  const named = async () =>
+    (await oldTransactions.run(context)).find(({ summary }) => summary.includes(`pid ${pid} `));
+  await until(async () => (await named()) !== undefined);
+  const finding = (await named())!;
+  expect(finding.severity).toBe('warning');
+  expect(finding.summary).toMatch(/idle in transaction.*holds back/);
+  await client.query(/SELECT pg_terminate_backend\(\d+\);/.exec(finding.mend!)![0]);
+  await until(async () => (await named()) === undefined);
+  await idle.end().catch(() => {});
+});
+
+function clientUrl(): string {
+  const { host, port, user, password, database } = client;
+  return `postgres://${user}:${encodeURIComponent(String(password))}@${host}:${port}/${database}`;
+}
+
+test('partitions that nobody made ahead are missed', async () => {
+  const day = (ahead: number) =>
+    new Date(Date.now() + ahead * 86_400_000).toISOString().slice(0, 10).replaceAll('-', '');
+  await client.query(`DROP TABLE outcome_p${day(4)}`);
+  expect(await look(partitions)).toMatchObject({
+    severity: 'warning',
+    summary: expect.stringContaining('outcome'),
+  });
+  await client.query(`DROP TABLE outcome_p${day(0)}`);
+  expect(await look(partitions)).toMatchObject({
+    severity: 'error',
+    summary: expect.stringContaining('today'),
+  });
+});
+
+test('chunks that are unfinished for too long are named by account and route', async () => {
+  await client.query(
+    `INSERT INTO route (id, name, connector, options, concurrency, retry, on_uncertain, paused)
+      VALUES (1, 'sms', 'http', '{}', 1, '{}', 'resend', true)`,
+  );
+  const insert = (ageDays: number) =>
+    client.query(
+      `INSERT INTO pending (due_at, account_id, route_id, shard, priority, count, chunk_id) VALUES (now(), 1, 1, 5, 1, 1, $1)`,
+      [newId(5, Date.now() - ageDays * 86_400_000)],
+    );
+  await insert(1);
+  expect((await look(unfinishedChunks)).severity).toBe('ok');
+  await insert(3);
+  expect(await look(unfinishedChunks)).toMatchObject({
+    severity: 'info',
+    summary: expect.stringMatching(/^1 .*account default on route sms \(paused\)/),
+    mend: expect.stringContaining('millrace route resume sms'),
+  });
+  await insert(60);
+  expect((await look(unfinishedChunks)).severity).toBe('warning');
+});
+
+test('a hot table full of dead rows, or without autovacuum, is found', async () => {
+  await client.query(
+    `INSERT INTO pending (due_at, account_id, route_id, shard, priority, count, chunk_id)
+      SELECT now(), 1, 1, 5, 1, 1, gen_random_uuid() FROM generate_series(1, 30000)`,
+  );
+  await client.query('ALTER TABLE pending SET (autovacuum_enabled = false)');
+  expect(await look(pendingSize)).toMatchObject({
+    severity: 'error',
+    mend: 'ALTER TABLE pending RESET (autovacuum_enabled);',
+  });
+  await client.query('DELETE FROM pending');
+  await client.query('SELECT pg_stat_force_next_flush()');
+  await until(async () => (await pendingSize.run(context)).length === 2);
+  const [, dead] = await pendingSize.run(context);
+  expect(dead).toMatchObject({ severity: 'warning', summary: expect.stringContaining('30000 dead rows') });
+});
+
+test('a schema that is behind is told, with the command that brings it up', async () => {
+  await client.query(
+    'DELETE FROM schema_migration WHERE version = (SELECT max(version) FROM schema_migration)',
+  );
+  expect(await look(schema)).toMatchObject({ severity: 'error', mend: 'millrace migrate' });
+});
+
+test('a clock that differs from the database’s is told, and by how much', async () => {
+  const late = { ...systemClock, nowMs: () => Date.now() - 90_000 };
+  const finding = await look(clock, { clock: late });
+  expect(finding).toMatchObject({
+    severity: 'warning',
+    summary: expect.stringMatching(/(89|90)\.\d+ s behind/),
+  });
+});
+
+test('shards without a worker, silent workers and no worker at all are three findings', async () => {
+  expect(await look(leases)).toMatchObject({
+    severity: 'warning',
+    summary: expect.stringContaining('no worker runs'),
+  });
+  const id = '7d1f6f5e-1111-4222-8333-444455556666';
+  await client.query(`INSERT INTO worker (id, beat, host, pid) VALUES ($1, 1, 'elsewhere', 4711)`, [id]);
+  await client.query('UPDATE shard_owner SET worker = $1 WHERE shard < 1000', [id]);
+  const findings = await leases.run(context);
+  expect(findings).toEqual([
+    expect.objectContaining({ severity: 'warning', summary: expect.stringContaining('4711 on elsewhere') }),
+    expect.objectContaining({ severity: 'error', summary: expect.stringContaining('24 shards') }),
+  ]);
+});
+
+test('pools that ask for more connections than the database has are told before they meet its limit', async () => {
+  expect(await look(connections, { connectionsNeeded: 5_000 })).toMatchObject({ severity: 'error' });
+});
+
+test.skipIf(process.platform !== 'linux')('a worker that may open few files is told', async () => {
+  const child = spawn('/bin/sh', ['-c', 'ulimit -n 256; exec sleep 60'], { stdio: 'ignore' });
+  try {
+    await client.query(
+      `INSERT INTO worker (id, beat, host, pid) VALUES ('7d1f6f5e-1111-4222-8333-444455556666', 1, $1, $2)`,
+      [hostname(), child.pid],
+    );
+    await until(async () => (await look(fileDescriptors)).severity === 'warning');
+    expect((await look(fileDescriptors)).summary).toContain(`process ${child.pid} may open 256`);
+  } finally {
+    child.kill('SIGKILL');
+  }
+});
+
+const smallDisk = '/dev/shm';
+const small = await statfs(smallDisk).catch(() => undefined);
+const isSmall = small !== undefined && small.bavail * small.bsize < 5 * 2 ** 30;
+
+test.skipIf(!isSmall)(
+  `a data directory on a small disk is told [needs ${smallDisk} below 5 GiB]`,
+  async () => {
+    const findings = await disk.run({ ...context, dataDir: smallDisk });
+    expect(findings).toContainEqual(
+      expect.objectContaining({ summary: expect.stringContaining(smallDisk), mend: expect.anything() }),
+    );
+  },
+);
+
+test('a database that cannot be reached is the one finding', async () => {
+  const database = openDatabase({
+    url: 'postgres://nobody@127.0.0.1:1/none',
+    poolSize: 1,
+    name: 'doctor test',
+  });
+  const { ok, findings } = await examine({ ...context, database });
+  await database.close();
+  expect([ok, findings.map(({ check }) => check)]).toEqual([false, ['connection']]);
+});
+
+test('a check that fails is a finding, and the others are made all the same', async () => {
+  await client.query('DROP TABLE pending');
+  const { ok, findings } = await examine(context);
+  expect(ok).toBe(false);
+  expect(findings).toContainEqual(
+    expect.objectContaining({
+      check: 'pending-size',
+      severity: 'warning',
+      summary: expect.stringContaining('could not'),
+    }),
+  );
+  expect(findings).toContainEqual(expect.objectContaining({ check: 'schema', severity: 'ok' }));
+});

@@ -1,0 +1,171 @@
+import { afterEach, expect, test } from 'vitest';
+import { until } from '../delivery/mill.ts';
+import { killProcesses } from '../support/start-process.ts';
+import { createSite, type Site } from './several.ts';
+
+const shardsAll = 1_024;
+const waitMs = 60_000;
+let site: Site | undefined;
+
+afterEach(async () => {
+  await site?.close();
+  site = undefined;
+  killProcesses();
+});
+
+async function shared(at: Site, pids: number[]): Promise<void> {
+  await until(async () => {
+    const { shards } = await at.workers();
+    const even = Math.floor(shardsAll / pids.length);
+    return pids.every((pid) => [even, even + 1].includes(shards.get(pid) ?? 0));
+  }, waitMs);
+}
+
+async function recorded(at: Site): Promise<number> {
+  const [row] = await at.query<{ sent: number }>(
+    'SELECT coalesce(sum(count), 0)::int AS sent FROM outcome WHERE state = 3',
+  );
+  return row!.sent;
+}
+
+test('servers on one database share the shards evenly, and one that joins takes only its part', async () => {
+  site = await createSite();
+  const first = await site.start();
+  await until(async () => (await site!.workers()).shards.get(first.pid) === shardsAll, waitMs);
+  const { claims } = await site.workers();
+  const second = await site.start('--roles', 'deliver');
+  await shared(site, [first.pid, second.pid]);
+  expect((await site.workers()).claims).toBe(claims + shardsAll / 2);
+  expect(await second.stop()).toBe(0);
+  await until(async () => (await site!.workers()).shards.get(first.pid) === shardsAll, waitMs);
+  expect((await site.workers()).claims).toBe(claims + shardsAll);
+  await first.stop();
+}, 120_000);
+
+test('a planned stop hands over without a pause: no message waits for the lease', async () => {
+  site = await createSite();
+  const leaseMs = 20_000;
+  const [first, second] = [
+    await site.start('--lease-ms', `${leaseMs}`),
+    await site.start('--lease-ms', `${leaseMs}`),
+  ];
+  await shared(site, [first.pid, second.pid]);
+  const accepted = new Map<string, number>();
+  let stopping: Promise<number | null> | undefined;
+  let stopped = false;
+  // Single messages go to shards all over; half of them are the first server's.
+  for (let after = 0; after < 60; ) {
+    const answer = await site.post(second, '/v1/messages', { to: '+31612345678', route: 'flood', body: 'x' });
+    const { messages } = (await answer.json()) as { messages: { id: string }[] };
+    accepted.set(messages[0]!.id, performance.timeOrigin + performance.now());
+    if (accepted.size === 60) {
+      stopping = first.stop().finally(() => {
+        stopped = true;
+      });
+    }
+    if (stopped) after++;
+  }
+  expect(await stopping).toBe(0);
+  await until(async () => (await site!.ledger()).distinct === accepted.size, waitMs);
+  const page = await (await fetch(`${site.sink.url}/arrivals?limit=10000`)).json();
+  const waits = (page as { data: { id: string; at: number }[] }).data.map(
+    ({ id, at }) => at - accepted.get(id)!,
+  );
+  expect(Math.max(...waits)).toBeLessThan(leaseMs / 4);
+  expect((await site.ledger()).duplicates).toBe(0);
+  await second.stop();
+}, 120_000);
+
+test('the shards of a killed server are taken over when its lease has run out, and nothing is lost', async () => {
+  const count = 5_000;
+  site = await createSite({ ratePerSecond: 1_500 });
+  const [first, second] = [await site.start('--lease-ms', '1500'), await site.start('--lease-ms', '1500')];
+  await shared(site, [first.pid, second.pid]);
+  await site.flood(second, count);
+  await until(async () => (await site!.ledger()).distinct > count / 4, waitMs);
+  const before = await recorded(site);
+  await first.kill();
+  const handedOver = (await site.ledger()).received;
+  await until(async () => (await site!.workers()).shards.get(second.pid) === shardsAll, waitMs);
+  await until(async () => (await site!.ledger()).distinct === count, waitMs);
+  await until(async () => (await recorded(site!)) === count, waitMs);
+  expect((await site.ledger()).duplicates).toBeLessThanOrEqual(handedOver - before);
+  await second.stop();
+}, 180_000);
+
+test('a server suspended past its lease begins no send when it wakes, and its writes are refused', async () => {
+  const count = 8_000;
+  site = await createSite({ ratePerSecond: 1_500 });
+  const [first, second] = [await site.start('--lease-ms', '1500'), await site.start('--lease-ms', '1500')];
+  await shared(site, [first.pid, second.pid]);
+  await site.flood(second, count);
+  await until(async () => (await site!.ledger()).distinct > count / 5, waitMs);
+  const owned = await site.query<{ shard: number; epoch: string }>(
+    'SELECT shard, epoch FROM shard_owner o JOIN worker w ON w.id = o.worker WHERE w.pid = $1',
+    [first.pid],
+  );
+  const before = await recorded(site);
+  first.child.kill('SIGSTOP');
+  const handedOver = (await site.ledger()).received;
+  const oldWrites = async () => {
+    const [row] = await site!.query<{ rows: number }>(
+      `SELECT count(*)::int AS rows FROM outcome o
+        JOIN unnest($1::smallint[], $2::bigint[]) AS old (shard, epoch)
+          ON old.shard = o.shard AND o.seq >> 32 <= old.epoch`,
+      [owned.map(({ shard }) => shard), owned.map(({ epoch }) => epoch)],
+    );
+    return row!.rows;
+  };
+  await until(async () => (await site!.workers()).shards.get(second.pid) === shardsAll, waitMs);
+  const atTakeover = await oldWrites();
+  first.child.kill('SIGCONT');
+  await shared(site, [first.pid, second.pid]);
+  await until(async () => (await recorded(site!)) === count, waitMs);
+  const ledger = await site.ledger();
+  expect(ledger.distinct).toBe(count);
+  // Doubled is at most what it had handed over and not recorded when it was suspended: none that it sent on waking.
+  expect(ledger.duplicates).toBeLessThanOrEqual(handedOver - before);
+  expect(await oldWrites()).toBe(atTakeover);
+  await Promise.all([first.stop(), second.stop()]);
+}, 180_000);
+
+test('a server with several processes starts a killed one again, and its processes end with it', async () => {
+  const count = 6_000;
+  site = await createSite({ ratePerSecond: 1_000 });
+  const server = await site.start('--processes', '3', '--lease-ms', '60000');
+  const pids = async () =>
+    (await site!.query<{ pid: number }>('SELECT pid FROM worker')).map(({ pid }) => pid);
+  const started = await pids();
+  expect(started).toHaveLength(3);
+  await shared(site, started);
+  await site.flood(server, count);
+  await until(async () => (await site!.ledger()).distinct > count / 4, waitMs);
+  const victim = started.find((pid) => pid !== server.pid)!;
+  process.kill(victim, 'SIGKILL');
+  // Far sooner than the lease of a minute runs out: its server saw it die.
+  await until(async () => {
+    const now = await pids();
+    return now.length === 3 && !now.includes(victim);
+  }, waitMs);
+  await shared(site, await pids());
+  await until(async () => (await recorded(site!)) === count, waitMs);
+  expect((await site.ledger()).distinct).toBe(count);
+  const metrics = await (await fetch(`${server.url}/metrics`)).text();
+  expect(metrics).toMatch(/^millrace_delivery_workers 3$/m);
+  expect(metrics).toMatch(/^millrace_owned_shards 1024$/m);
+
+  const children = (await pids()).filter((pid) => pid !== server.pid);
+  await server.kill();
+  await until(() => children.every(hasEnded), waitMs);
+  // In order, each handing its shards over: only the killed one's own lease is left to run out.
+  expect(await pids()).toEqual([server.pid]);
+}, 180_000);
+
+function hasEnded(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch {
+    return true;
+  }
+}

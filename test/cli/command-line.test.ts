@@ -111,14 +111,11 @@ describe('wrong usage ends with status 2 and says what is wrong', () => {
 });
 
 describe('what is named and not built', () => {
-  it.each([['template', 'list'], ['suppression', 'add'], ['lab']])(
-    'is refused: %s',
-    async (...argv) => {
-      const { status, err } = await runCli(argv);
-      expect(err).toContain('not_available');
-      expect(status).toBe(1);
-    },
-  );
+  it.each([['template', 'list'], ['suppression', 'add'], ['lab']])('is refused: %s', async (...argv) => {
+    const { status, err } = await runCli(argv);
+    expect(err).toContain('not_available');
+    expect(status).toBe(1);
+  });
 });
 
 describe('a failure says what to do next', () => {

@@ -201,7 +201,11 @@ export class Ownership {
     if (claimed.length === 0) return;
     const sinceMs = this.#settings.clock.monotonicMs();
     const tenures = claimed.map((claim) => new Tenure({ ...claim, sinceMs }));
-    for (const tenure of tenures) this.#tenures.set(tenure.shard, tenure);
+    for (const tenure of tenures) {
+      // A claim that was under way when the worker began to stop is handed over like the others.
+      if (this.#stopping) tenure.state = 'leaving';
+      this.#tenures.set(tenure.shard, tenure);
+    }
     this.#settings.onClaimed(tenures);
   }
 

@@ -241,3 +241,26 @@ test('a release that arrives late leaves alone what the same worker has claimed 
   await releaseShards({ workerId, shards: second });
   expect(await readOwnedShards(workerId)).toEqual([]);
 });
+
+test('a claim that is answered when the worker stops already is handed over at once', async () => {
+  const statements = deliveryStatements(database);
+  const ownership = new Ownership({
+    store: {
+      ...statements,
+      async claimShards(claim) {
+        const claimed = await statements.claimShards(claim);
+        ownership.leaveAll();
+        return claimed;
+      },
+    },
+    clock: { monotonicMs: () => nowMs } as Clock,
+    leaseMs,
+    onClaimed: () => {},
+    onLost: () => {},
+  });
+  await ownership.runOnce();
+  expect(ownership.heldShards()).toEqual([]);
+  await ownership.runOnce();
+  expect((await owners()).get(null)).toBe(1_024);
+  await ownership.close();
+});

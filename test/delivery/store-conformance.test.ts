@@ -1,0 +1,195 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { bitmapOf } from '../../src/message/bitmap.ts';
+import { stateNumber } from '../../src/message/state.ts';
+import type { OutcomeFlush, OutcomeInsert } from '../../src/store/delivery/record-outcomes.ts';
+import { modelHarness, postgresHarness, type StoreHarness } from './store-harness.ts';
+
+const [one, other] = ['11111111-1111-4111-8111-111111111111', '22222222-2222-4222-8222-222222222222'];
+const shard = 9;
+
+/** What delivery relies on, of the statements on PostgreSQL and of the model that is simulated alike. */
+describe.each([
+  ['PostgreSQL', postgresHarness],
+  ['the model', modelHarness],
+])('the store on %s', (_, open) => {
+  let harness: StoreHarness;
+
+  beforeEach(async () => {
+    harness = await open();
+  });
+
+  afterEach(async () => {
+    await harness.close();
+  });
+
+  const row: Omit<OutcomeInsert, 'chunkId' | 'seq' | 'batch'> = {
+    ...{ state: stateNumber.sent, attempt: 1, count: 4, offsets: null, errorCode: null, details: null },
+    ...{ providerRefs: null, agoMs: 5, dueInMs: null },
+  };
+
+  function flushOf(some: Partial<OutcomeFlush>): OutcomeFlush {
+    const none = { outcomes: [], progress: [], finished: [], waiting: [], renewed: [], answered: [] };
+    return { shard, epoch: 1, ...none, ...some };
+  }
+
+  function claim(workerId: string, epoch: number) {
+    return harness.store.claimShards({ workerId, free: [{ shard, epoch }] });
+  }
+
+  async function read(after = { chunkId: '00000000-0000-0000-0000-000000000000', shard: -1 }, limit = 10) {
+    return await harness.store.readPendingAfter({ shards: [shard, 12], after, limit });
+  }
+
+  test('a shard is claimed once for each epoch, and given up only as it was claimed', async () => {
+    const { store } = harness;
+    const [first, second] = await Promise.all([claim(one, 0), claim(other, 0)]);
+    expect([...first, ...second]).toEqual([{ shard, epoch: 1 }]);
+    const owner = first.length > 0 ? one : other;
+    expect(await store.readOwnedShards(owner)).toEqual([{ shard, epoch: 1 }]);
+    expect((await store.readFreeShards([])).some((free) => free.shard === shard)).toBe(false);
+    expect(await store.readFreeShards([owner])).toContainEqual({ shard, epoch: 1 });
+    expect((await store.readOwners()).shardsByWorker.get(owner)).toBe(1);
+    await store.releaseShards({ workerId: owner, shards: [{ shard, epoch: 0 }] });
+    expect(await store.readOwnedShards(owner)).toHaveLength(1);
+    await store.releaseShards({ workerId: owner, shards: [{ shard, epoch: 1 }] });
+    expect(await store.readOwnedShards(owner)).toEqual([]);
+    expect(await store.readFreeShards([])).toContainEqual({ shard, epoch: 1 });
+  });
+
+  test('a lease is taken only with the beat that was seen, and does not come back', async () => {
+    const { store } = harness;
+    const worker = { id: one, host: 'here', pid: 1 };
+    await store.registerWorker(worker);
+    expect((await store.readOwners()).beats.get(one)).toBe('0');
+    expect(await store.beatWorker(one)).toBeGreaterThan(1.7e12);
+    await store.registerWorker(worker);
+    expect((await store.readOwners()).beats.get(one)).toBe('1');
+    expect(await store.removeSilentWorker({ id: one, beat: '0' })).toBe(false);
+    expect(await store.removeSilentWorker({ id: one, beat: '1' })).toBe(true);
+    expect(await store.beatWorker(one)).toBeUndefined();
+    expect((await store.readOwners()).beats.size).toBe(0);
+  });
+
+  test.each([[true], [false]])(
+    'a flush counts once however often it is tried (in a batch: %s)',
+    async (inBatch) => {
+      const { store } = harness;
+      await claim(one, 0);
+      const batch = inBatch ? await harness.insertBatch(4) : null;
+      const chunkId = await harness.insertChunk({ shard, count: 4, ...(batch !== null && { batch }) });
+      const progress = batch === null ? [] : [{ batch, state: stateNumber.sent, delta: 4 }];
+      const outcomes = [{ ...row, chunkId, batch, seq: '4294967296' }];
+      const flush = flushOf({ outcomes, progress, finished: [chunkId] });
+      expect(await store.recordOutcomes({ ...flush, epoch: 2 })).toBe(false);
+      expect(await store.loadOutcomes({ ids: [chunkId] })).toEqual([]);
+      expect(await harness.pendingCount()).toBe(1);
+      const [first, second] = await Promise.all([store.recordOutcomes(flush), store.recordOutcomes(flush)]);
+      expect([first, second, await store.recordOutcomes(flush)]).toEqual([true, true, true]);
+      expect(await store.loadOutcomes({ ids: [chunkId] })).toMatchObject([
+        { chunkId, state: 3, attempt: 1, offsets: null },
+      ]);
+      expect(await harness.pendingCount()).toBe(0);
+      if (batch !== null) expect(await harness.progressOf(batch)).toEqual({ 100: 4, 3: 4 });
+      await claim(other, 1);
+      expect(
+        await store.recordOutcomes({ ...flush, outcomes: [{ ...outcomes[0]!, seq: '4294967297' }] }),
+      ).toBe(false);
+    },
+  );
+
+  test('a claim waits for the transaction that is recording, and a recording for the claim', async () => {
+    await claim(one, 0);
+    const release = await harness.holdFence(shard, 1);
+    let claimed = false;
+    const claiming = claim(other, 1).then((shards) => {
+      claimed = true;
+      return shards;
+    });
+    await harness.lockAwaited();
+    expect(claimed).toBe(false);
+    await release();
+    expect(await claiming).toEqual([{ shard, epoch: 2 }]);
+    expect(await harness.store.recordOutcomes(flushOf({ finished: [] }))).toBe(false);
+  });
+
+  test('what waits is due later, with what remains of it; what is decided on is pending again', async () => {
+    const { store } = harness;
+    await claim(one, 0);
+    const chunkId = await harness.insertChunk({ shard, count: 4 });
+    const remaining = bitmapOf(4, [1, 3]);
+    const retry = { ...row, state: stateNumber.retrying, count: 2, offsets: remaining, dueInMs: 60_000 };
+    const outcomes = [
+      { ...retry, chunkId, batch: null, seq: '4294967297' },
+      { ...row, count: 2, offsets: bitmapOf(4, [0, 2]), chunkId, batch: null, seq: '4294967296' },
+    ];
+    await store.recordOutcomes(flushOf({ outcomes, waiting: [{ chunkId, remaining, dueInMs: 60_000 }] }));
+    const [waiting] = await read();
+    expect(waiting).toMatchObject({
+      chunkId,
+      shard,
+      accountId: 1,
+      routeId: 1,
+      priority: 1,
+      count: 4,
+      batch: null,
+    });
+    expect([...waiting!.remaining!]).toEqual([...remaining]);
+    expect(waiting!.dueInMs).toBeGreaterThan(30_000);
+    expect(waiting!.dueInMs).toBeLessThanOrEqual(60_000);
+    const recorded = await store.loadOutcomes({ ids: [chunkId] });
+    expect(recorded.map(({ state }) => state)).toEqual([stateNumber.sent, stateNumber.retrying]);
+    expect(recorded[1]!.dueAt!.getTime() - recorded[1]!.at.getTime()).toBe(60_005);
+    const finishing = { ...row, count: 2, offsets: remaining, chunkId, batch: null, seq: '4294967298' };
+    await store.recordOutcomes(flushOf({ outcomes: [finishing], finished: [chunkId] }));
+    expect(await read()).toEqual([]);
+    const key = { accountId: 1, routeId: 1, priority: 1, count: 4, batch: null };
+    for (const dueInMs of [0, -50])
+      await store.recordOutcomes(flushOf({ renewed: [{ ...key, chunkId, remaining, dueInMs }] }));
+    expect(await read()).toMatchObject([{ ...key, chunkId }]);
+  });
+
+  test('pending chunks are read by age, by page and by lane, and of the shards asked for', async () => {
+    const { store } = harness;
+    const old = await harness.insertChunk({ shard, ageMs: 30_000 });
+    const recent = await harness.insertChunk({ shard: 12, ageMs: 1_000, routeId: 2 });
+    await harness.insertChunk({ shard: 13 });
+    const ids = async (rows: Promise<{ chunkId: string }[]>) => (await rows).map(({ chunkId }) => chunkId);
+    expect(await ids(store.readRecentPending({ shards: [shard, 12], ageMs: 10_000, limit: 9 }))).toEqual([
+      recent,
+    ]);
+    expect(await ids(store.readRecentPending({ shards: [shard, 12], ageMs: 40_000, limit: 9 }))).toEqual([
+      old,
+      recent,
+    ]);
+    expect(await ids(read())).toEqual([old, recent]);
+    expect(await ids(read(undefined, 1))).toEqual([old]);
+    expect(await ids(read({ chunkId: old, shard }))).toEqual([recent]);
+    const lane = { accountId: 1, routeId: 2, priority: 1 };
+    const after = { chunkId: '00000000-0000-0000-0000-000000000000', shard: -1 };
+    expect(await ids(store.readPendingOfLane({ shards: [shard, 12], lane, after, limit: 9 }))).toEqual([
+      recent,
+    ]);
+    const [chunk] = await store.loadChunks({ ids: [recent] });
+    expect(chunk!.id).toBe(recent);
+    expect(await store.loadChunkKeys({ ids: [recent] })).toMatchObject([
+      { chunkId: recent, shard: 12, ...lane, count: 1 },
+    ]);
+  });
+
+  test('a batch is finished when all that was accepted has come to its end, and once', async () => {
+    const { store } = harness;
+    await claim(one, 0);
+    const batch = await harness.insertBatch(4);
+    const shards = Array.from({ length: 1_024 }, (_, each) => each);
+    const chunkId = await harness.insertChunk({ shard, count: 4, batch });
+    expect(await store.readFinishedBatches({ shards, limit: 9 })).toEqual([]);
+    const progress = [{ batch, state: stateNumber.sent, delta: 4 }];
+    await store.recordOutcomes(
+      flushOf({ outcomes: [{ ...row, chunkId, batch, seq: '4294967296' }], progress }),
+    );
+    const [finished] = await store.readFinishedBatches({ shards, limit: 9 });
+    expect(finished).toMatchObject({ id: batch, counts: { accepted: 4, sent: 4 } });
+    await store.finishBatch(finished!);
+    expect(await store.readFinishedBatches({ shards, limit: 9 })).toEqual([]);
+  });
+});

@@ -1,0 +1,147 @@
+import type { DeliveryStore } from '../../src/delivery/delivery-store.ts';
+import { makeChunkId, shardOf } from '../../src/message/id.ts';
+import type { Database } from '../../src/store/database.ts';
+import { openDatabase } from '../../src/store/database.ts';
+import { deliveryStatements } from '../../src/store/delivery/delivery-statements.ts';
+import { ModelClient } from '../simulation/model-client.ts';
+import { acceptedCounter } from '../simulation/model-database.ts';
+import { ModelServer } from '../simulation/model-server.ts';
+import { modelStore } from '../simulation/model-store.ts';
+import { Scheduler } from '../simulation/scheduler.ts';
+import { seededRandom } from '../simulation/seeded-random.ts';
+import { SimulatedProcess } from '../simulation/simulated-process.ts';
+import { Trace } from '../simulation/trace.ts';
+import { calm } from '../simulation/weather.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+import { insertBatch, insertChunk, pendingCount, progressOf } from './mill.ts';
+
+/** A store, and what its tests need beside it. */
+export interface StoreHarness {
+  store: DeliveryStore;
+  /** Stores a chunk of `count` messages whose id is so old. */
+  insertChunk(chunk: {
+    shard: number;
+    count?: number;
+    batch?: string;
+    ageMs?: number;
+    routeId?: number;
+  }): Promise<string>;
+  insertBatch(accepted: number): Promise<string>;
+  progressOf(batch: string): Promise<Record<number, number>>;
+  pendingCount(): Promise<number>;
+  /** Takes the fence of a shard and keeps it; the answer ends that. */
+  holdFence(shard: number, epoch: number): Promise<() => Promise<void>>;
+  /** Resolves when some statement waits for a lock. */
+  lockAwaited(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function postgresHarness(): Promise<StoreHarness> {
+  const database = openDatabase({ url: (await createTestDatabase()).url, poolSize: 5, name: 'conformance' });
+  return {
+    store: deliveryStatements(database),
+    insertChunk: ({ ageMs, ...chunk }) =>
+      insertChunk(database, { ...chunk, ...(ageMs !== undefined && { unixMs: Date.now() - ageMs }) }),
+    insertBatch: (accepted) => insertBatch(database, { accepted }),
+    progressOf: (batch) => progressOf(database, batch),
+    pendingCount: () => pendingCount(database),
+    holdFence: (shard, epoch) => holdFence(database, shard, epoch),
+    async lockAwaited() {
+      for (let waiting = 0; waiting === 0; ) {
+        const { rows } = await database.query<{ waiting: number }>({
+          name: '',
+          text: `SELECT count(*)::int AS waiting FROM pg_stat_activity
+            WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+        });
+        waiting = rows[0]!.waiting;
+      }
+    },
+    close: () => database.close(),
+  };
+}
+
+/** Keeps the fence closed to claims until the answer is called. */
+async function holdFence(database: Database, shard: number, epoch: number): Promise<() => Promise<void>> {
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let ended = Promise.resolve();
+  await new Promise<void>((held, failed) => {
+    ended = database.transaction(async (transaction) => {
+      const fence = 'SELECT 1 FROM shard_owner WHERE shard = $1 AND epoch = $2 FOR SHARE';
+      await transaction.query({ name: '', text: fence }, [shard, epoch]);
+      held();
+      await released;
+    });
+    ended.catch(failed);
+  });
+  return () => {
+    release();
+    return ended;
+  };
+}
+
+/** Longer than a calm network takes for anything, shorter than anybody waits. */
+const settleMs = 100;
+
+export async function modelHarness(): Promise<StoreHarness> {
+  const random = seededRandom(1);
+  const trace = new Trace({ keepLines: false });
+  const scheduler = new Scheduler(random, trace);
+  const server = new ModelServer({ shards: 1_024, scheduler, random, trace, weather: calm });
+  const { database } = server;
+  const machine = { wallMs: 0, monotonicMs: 0, rate: 1, monotonicSteps: false };
+  const client = new ModelClient(server, new SimulatedProcess({ name: 'test', scheduler, random, machine }));
+  let running = Promise.resolve();
+  const goOn = () => {
+    running = running.then(() => scheduler.run({ endMs: scheduler.nowMs + settleMs, isDone: () => false }));
+    return running;
+  };
+  const idOf = (shard: number, ageMs: number) =>
+    makeChunkId({ unixMs: Math.floor(server.nowMs - ageMs), shard, random: random.bytes(8) });
+  return {
+    store: driven(modelStore(client), goOn),
+    async insertChunk({ shard, count = 1, batch = null, ageMs = 0, routeId = 1 }) {
+      const chunkId = idOf(shard, ageMs);
+      const key = { chunkId, shard, accountId: 1, routeId, priority: 1, count, batch };
+      const payload = Buffer.from(Array(count).fill('{"to":"+31612345678"}').join('\n'));
+      database.chunks.set(chunkId, { ...key, id: chunkId, codec: 0, payload });
+      database.insertPending({ ...key, remaining: null, dueAtMs: server.nowMs });
+      return chunkId;
+    },
+    async insertBatch(accepted) {
+      const id = idOf(7, 0);
+      const none = { releasedAtMs: undefined, held: undefined, doneCounts: undefined };
+      database.batches.set(id, { id, shard: shardOf(id), defaults: {}, closed: true, ...none });
+      database.raise(id, acceptedCounter, accepted);
+      return id;
+    },
+    progressOf: async (batch) => Object.fromEntries(database.progress.get(batch) ?? []),
+    pendingCount: async () => database.pending.size,
+    async holdFence(shard) {
+      const session = server.begin('holder');
+      database.locks.lock(session, { key: `shard ${shard}`, mode: 'share', granted: () => {} });
+      return () => {
+        database.commit(session);
+        return goOn();
+      };
+    },
+    async lockAwaited() {
+      await goOn();
+      if (!database.locks.contended) throw new Error('nobody waits for a lock');
+    },
+    close: async () => {},
+  };
+}
+
+/** Each call sets simulated time going. */
+function driven(store: DeliveryStore, goOn: () => Promise<void>): DeliveryStore {
+  return new Proxy(store, {
+    get: (target, name) => (argument: never) => {
+      const answer = target[name as keyof DeliveryStore](argument);
+      void goOn();
+      return answer;
+    },
+  });
+}

@@ -1,0 +1,124 @@
+import type { DeliveryStore } from '../../src/delivery/delivery-store.ts';
+import { lowestIdAt } from '../../src/message/id.ts';
+import { isFinal, stateName } from '../../src/message/state.ts';
+import type { ChunkKeyRow, ChunkOutcomeRow, ChunkRow } from '../../src/store/delivery/load-chunks.ts';
+import type { InboxRow } from '../../src/store/delivery/read-inbox.ts';
+import type { PendingRow } from '../../src/store/delivery/read-pending.ts';
+import type { ModelClient, Reply } from './model-client.ts';
+import { acceptedCounter, type StoredOutcome, type StoredPending, write } from './model-database.ts';
+import type { StoreFaults } from './model-store.ts';
+
+type FinishedBatch = Parameters<DeliveryStore['finishBatch']>[0];
+
+/** What finds work and fetches it, on the model. */
+export function modelReads(client: ModelClient, faults: StoreFaults) {
+  const { server } = client;
+  const { database } = server;
+  const rowOf = ({ dueAtMs, ...row }: StoredPending): PendingRow => ({
+    ...row,
+    dueInMs: dueAtMs - server.nowMs,
+  });
+  let seen = '';
+  return {
+    readRecentPending: (read: { shards: number[]; ageMs: number; limit: number }) =>
+      client.query('read_recent_pending', (_, reply: Reply<PendingRow[]>) => {
+        const lowest = lowestIdAt(server.nowMs - read.ageMs);
+        const after = { chunkId: faults.withoutOverlap && seen > lowest ? seen : lowest, shard: -1 };
+        const rows = database.pendingAfter({ ...read, after });
+        if (faults.withoutOverlap) seen = rows.at(-1)?.chunkId ?? seen;
+        reply(rows.map(rowOf));
+      }),
+
+    readPendingAfter: (read: {
+      shards: number[];
+      after: { chunkId: string; shard: number };
+      limit: number;
+    }) =>
+      client.query('read_pending_after', (_, reply: Reply<PendingRow[]>) => {
+        reply(database.pendingAfter(read).map(rowOf));
+      }),
+
+    readPendingOfLane: ({ lane, ...read }: Parameters<DeliveryStore['readPendingOfLane']>[0]) =>
+      client.query('read_pending_of_lane', (_, reply: Reply<PendingRow[]>) => {
+        const isWanted = (row: StoredPending) =>
+          row.accountId === lane.accountId && row.routeId === lane.routeId && row.priority === lane.priority;
+        reply(database.pendingAfter({ ...read, isWanted }).map(rowOf));
+      }),
+
+    readReleasedBatches: (ageMs: number) =>
+      client.query('read_released_batches', (_, reply: Reply<string[]>) => {
+        const sinceMs = server.nowMs - ageMs;
+        const released = [...database.batches.values()].filter(
+          ({ releasedAtMs = 0, doneCounts }) => doneCounts === undefined && releasedAtMs > sinceMs,
+        );
+        reply(released.map(({ id }) => id));
+      }),
+
+    loadChunks: ({ ids }: { ids: string[] }) =>
+      client.query('load_chunks', (_, reply: Reply<ChunkRow[]>) => {
+        const found = ids.flatMap((id) => database.chunks.get(id) ?? []);
+        reply(found.map(({ id, codec, payload }) => ({ id, codec, payload })));
+      }),
+
+    loadChunkKeys: ({ ids }: { ids: string[] }) =>
+      client.query('load_chunk_keys', (_, reply: Reply<ChunkKeyRow[]>) => {
+        reply(ids.flatMap((id) => database.chunks.get(id) ?? []));
+      }),
+
+    loadOutcomes: ({ ids }: { ids: string[] }) =>
+      client.query('load_outcomes', (_, reply: Reply<ChunkOutcomeRow[]>) => {
+        const sorted = [...ids].sort();
+        reply(sorted.flatMap((id) => (database.outcomes.get(id) ?? []).map(outcomeRow)));
+      }),
+
+    loadBatchDefaults: ({ ids }: { ids: string[] }) =>
+      client.query('load_batch_defaults', (_, reply: Reply<{ id: string; defaults: object }[]>) => {
+        const found = ids.flatMap((id) => database.batches.get(id) ?? []);
+        reply(found.map(({ id, defaults }) => ({ id, defaults })));
+      }),
+
+    readInbox: ({ shards, limit }: { shards: number[]; limit: number }) =>
+      client.query('read_inbox', (_, reply: Reply<InboxRow[]>) => {
+        reply([...database.inbox.values()].filter(({ shard }) => shards.includes(shard)).slice(0, limit));
+      }),
+
+    readHeldBatches: () =>
+      client.query('read_held_batches', (_, reply: Reply<{ id: string; canceled: boolean }[]>) => {
+        const rows = [...database.batches.values()].filter(({ held, doneCounts }) => held && !doneCounts);
+        reply(rows.map(({ id, held }) => ({ id, canceled: held === 'canceled' })));
+      }),
+
+    readFinishedBatches: ({ shards, limit }: { shards: number[]; limit: number }) =>
+      client.query('read_finished_batches', (_, reply: Reply<FinishedBatch[]>) => {
+        const finished: FinishedBatch[] = [];
+        for (const { id, shard, closed, doneCounts } of database.batches.values()) {
+          if (doneCounts || !closed || !shards.includes(shard) || finished.length >= limit) continue;
+          const counters = database.progress.get(id) ?? new Map<number, number>();
+          let final = 0;
+          for (const [state, count] of counters)
+            if (isFinal(state) && state !== acceptedCounter) final += count;
+          if (final === (counters.get(acceptedCounter) ?? 0))
+            finished.push({ shard, id, counts: namedCounts(counters) });
+        }
+        reply(finished.sort((a, b) => (a.id < b.id ? -1 : 1)));
+      }),
+
+    finishBatch: ({ id, counts }: FinishedBatch) =>
+      client.query<void>('finish_batch', (session, reply) => {
+        const batch = database.batches.get(id);
+        if (batch) write(session, () => (batch.doneCounts ??= counts));
+        reply();
+      }),
+  };
+}
+
+function outcomeRow(stored: StoredOutcome): ChunkOutcomeRow {
+  const { chunkId, at, dueAt, state, attempt, offsets, errorCode } = stored;
+  return { chunkId, at, dueAt, state, attempt, offsets, errorCode, details: null, providerRefs: null };
+}
+
+function namedCounts(counters: ReadonlyMap<number, number>): FinishedBatch['counts'] {
+  const counts: Record<string, number> = { accepted: counters.get(acceptedCounter) ?? 0 };
+  for (const [state, count] of counters) if (state !== acceptedCounter) counts[stateName(state)] = count;
+  return counts;
+}

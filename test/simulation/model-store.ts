@@ -1,0 +1,25 @@
+import type { DeliveryStore } from '../../src/delivery/delivery-store.ts';
+import type { ModelClient } from './model-client.ts';
+import { modelOwnership } from './model-ownership.ts';
+import { modelReads } from './model-reads.ts';
+import { recordModelOutcomes } from './record-model-outcomes.ts';
+
+/** What may be wrong with a store on purpose. */
+export interface StoreFaults {
+  /** Outcomes are recorded whoever owns the shard. */
+  unfenced?: boolean;
+  /** What is new is looked for behind the last id that was seen, without looking back. */
+  withoutOverlap?: boolean;
+}
+
+/**
+ * Delivery's statements on the model, with the same promises as those on PostgreSQL: both pass
+ * test/delivery/store-conformance.test.ts.
+ */
+export function modelStore(client: ModelClient, faults: StoreFaults = {}): DeliveryStore {
+  return {
+    ...modelOwnership(client),
+    ...modelReads(client, faults),
+    recordOutcomes: (flush) => recordModelOutcomes(client, flush, faults),
+  };
+}

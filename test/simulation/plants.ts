@@ -1,0 +1,21 @@
+import type { Answer } from '../../src/connectors/connector.ts';
+import type { StoreFaults } from './model-store.ts';
+
+/** A fault put in on purpose: the simulation must find each, or it would find no other of its kind. */
+export interface Plant {
+  store?: StoreFaults;
+  /** The monotonic clock of each worker is its wall clock. */
+  monotonicSteps?: boolean;
+  /** Changes what a worker is told of a send on a route. */
+  distort?: (answer: Answer, onUncertain: 'resend' | 'hold') => Answer;
+}
+
+export const plants: Readonly<Record<string, Plant>> = {
+  'no-fence': { store: { unfenced: true } },
+  'cursor-without-overlap': { store: { withoutOverlap: true } },
+  'wall-clock-lease': { monotonicSteps: true },
+  'retried-hold': {
+    distort: (answer, onUncertain) =>
+      answer.kind === 'uncertain' && onUncertain === 'hold' ? { kind: 'retry', error: answer.error } : answer,
+  },
+};

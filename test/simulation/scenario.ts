@@ -1,0 +1,71 @@
+import { breakerDefaults, type OnUncertain, type Route, retryDefaults } from '../../src/message/route.ts';
+import type { ProviderTraits } from './model-provider.ts';
+import type { SeededRandom } from './seeded-random.ts';
+import { drawWeather, type Weather } from './weather.ts';
+
+/** What a seed draws before anything happens. */
+export interface Scenario {
+  shards: number;
+  machines: number;
+  leaseMs: number;
+  flushEveryMs: number;
+  flushesMax: number;
+  routes: Route[];
+  weather: Weather;
+  /** For so long things go wrong. */
+  troubledMs: number;
+  /** Chunks that come in that time, and troubles beside the weather. */
+  chunks: number;
+  troubles: number;
+  batches: number;
+  /** One account floods a route that is slow. */
+  flood: boolean;
+}
+
+export const routeIds = { resend: 1, hold: 2, blackHole: 3 } as const;
+/** The one that floods; the others have ids that are their weights, too. */
+export const floodAccount = 5;
+export const accounts = [1, 2, 3];
+
+/** Opens sooner and for less long than a route's usual breaker: a simulation lasts for seconds. */
+const breaker = { ...breakerDefaults, windowMs: 2_000, requestsMin: 5, openMs: 200, openMaxMs: 1_000 };
+
+export function drawScenario(random: SeededRandom): Scenario {
+  const flood = random.chance(0.25);
+  const traits = (blackHole: boolean): ProviderTraits => ({
+    batchMax: random.pick([1, 1, 3]),
+    latencyMs: flood ? random.between(60, 150) : random.pick([2, 10, 60]),
+    blackHole,
+  });
+  const route = (id: number, onUncertain: OnUncertain, provider: ProviderTraits): Route => {
+    const name = Object.keys(routeIds)[id - 1]!;
+    const limited = !flood && random.chance(0.2);
+    return {
+      ...{ id, name, connector: 'simulated', options: { route: name, traits: provider } },
+      ...(limited && { ratePerSecond: random.whole(20, 200) }),
+      breaker: random.chance(0.5) ? false : breaker,
+      concurrency: flood ? 2 : random.whole(1, 8),
+      retry: { ...retryDefaults, attemptsMax: 40, backoffMinMs: 20, backoffMaxMs: 500 },
+      ...{ onUncertain, paused: false, version: 1, deleted: false },
+      ...{ createdAt: new Date(0), updatedAt: new Date(0) },
+    };
+  };
+  return {
+    shards: random.pick([1, 3, 8]),
+    machines: random.pick([1, 2, 2, 3]),
+    leaseMs: random.pick([1_000, 1_500, 2_500]),
+    flushEveryMs: random.pick([5, 40]),
+    flushesMax: random.whole(1, 4),
+    routes: [
+      route(routeIds.resend, 'resend', traits(false)),
+      route(routeIds.hold, 'hold', traits(false)),
+      route(routeIds.blackHole, 'resend', traits(true)),
+    ],
+    weather: drawWeather(random),
+    troubledMs: random.between(2_000, 6_000),
+    chunks: random.whole(5, 25),
+    troubles: random.whole(0, 6),
+    batches: random.whole(0, 3),
+    flood,
+  };
+}

@@ -1,0 +1,81 @@
+import { Checker, type Violation } from './checker.ts';
+import { Intake } from './intake.ts';
+import { ModelProvider } from './model-provider.ts';
+import { ModelServer } from './model-server.ts';
+import type { Plant } from './plants.ts';
+import { drawScenario } from './scenario.ts';
+import { Scheduler } from './scheduler.ts';
+import { seededRandom } from './seeded-random.ts';
+import { Trace } from './trace.ts';
+import { Troubles } from './troubles.ts';
+import { calm } from './weather.ts';
+import { Workers } from './workers.ts';
+
+export interface SeedResult {
+  seed: number;
+  violations: Violation[];
+  /** Equal for equal runs. */
+  trace: string;
+  /** What happened, one line each; empty unless asked for. */
+  lines: readonly string[];
+  events: number;
+  messages: number;
+  simulatedMs: number;
+  /** What workers reported that is no fault of the database or the network. */
+  defects: unknown[];
+}
+
+/** Time for everything to be done when nothing goes wrong any more; the bound of the promise that no lane starves. */
+const quietMsMax = 20_000;
+const stopMs = 5_000;
+
+/**
+ * One seed: workers on a model of the database before a model of the provider. For a while everything goes wrong
+ * that the seed draws; then nothing does, and all that was accepted must come to its end.
+ */
+export async function simulateSeed(
+  seed: number,
+  { plant = {}, keepLines = false }: { plant?: Plant; keepLines?: boolean } = {},
+): Promise<SeedResult> {
+  const random = seededRandom(seed);
+  const trace = new Trace({ keepLines });
+  const scheduler = new Scheduler(random, trace);
+  const scenario = drawScenario(random);
+  const { weather, shards } = scenario;
+  const server = new ModelServer({ shards, scheduler, random, trace, weather });
+  const workerIds = new Map<string, string>();
+  const checker = new Checker(server.database, workerIds);
+  const provider = new ModelProvider({ scheduler, random, trace, checker, weather });
+  const workers = new Workers({ scenario, server, provider, plant, workerIds });
+  const intake = new Intake({ scenario, server, checker, workers });
+  const troubles = new Troubles({ scenario, server, provider, workers });
+  const found = () => checker.violations.length > 0;
+
+  workers.startAll();
+  intake.begin();
+  troubles.begin();
+  await scheduler.run({ endMs: scenario.troubledMs, isDone: found });
+  server.weather = calm;
+  provider.weather = calm;
+  troubles.end();
+  const endMs = Math.max(scenario.troubledMs, intake.lastCommitMs) + quietMsMax;
+  const isDone = () => intake.isOver && checker.open === 0 && intake.batchesDone;
+  await scheduler.run({ endMs, isDone: () => found() || isDone() });
+  if (!found()) {
+    checker.onEnd();
+    const stoppedAtMs = scheduler.nowMs;
+    const stopped = workers.stopAll(stopMs);
+    await scheduler.run({ endMs: scheduler.nowMs + 2 * stopMs, isDone: stopped.done });
+    checker.onStopped(stopped.names, scheduler.nowMs - stoppedAtMs);
+  }
+  return {
+    seed,
+    violations: checker.violations,
+    trace: trace.hash,
+    lines: trace.lines,
+    events: scheduler.events,
+    messages: checker.accepted,
+    simulatedMs: scheduler.nowMs,
+    defects: workers.defects(),
+  };
+}

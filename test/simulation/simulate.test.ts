@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest';
+import { plants } from './plants.ts';
+import { type SeedResult, simulateSeed } from './simulate-seed.ts';
+
+/** `npm run simulate` runs 100,000. */
+const seeds = 80;
+/** Each plant is found sooner by far; `npm run simulate -- --plant` allows 10,000. */
+const plantSeedsMax = 300;
+
+test('whatever goes wrong, no message is lost, doubled where it is held, or starved, and no second owner acts', async () => {
+  for (let seed = 1; seed <= seeds; seed++) {
+    const { violations, defects, messages } = await simulateSeed(seed);
+    expect({ seed, violations, defects }).toEqual({ seed, violations: [], defects: [] });
+    expect(messages).toBeGreaterThan(0);
+  }
+});
+
+test('a seed is the same run each time, event for event', async () => {
+  for (const seed of [3, 77, 1_234]) {
+    const [first, again] = [
+      await simulateSeed(seed, { keepLines: true }),
+      await simulateSeed(seed, { keepLines: true }),
+    ];
+    expect(first.lines.length).toBeGreaterThan(20);
+    expect(again.lines).toEqual(first.lines);
+    expect([again.trace, again.events]).toEqual([first.trace, first.events]);
+  }
+});
+
+test.each(Object.keys(plants))('the planted fault %s is found, and its seed replays', async (name) => {
+  const found = await firstViolation(name);
+  expect(found).toBeDefined();
+  const again = await simulateSeed(found!.seed, { plant: plants[name]! });
+  expect([again.trace, again.violations]).toEqual([found!.trace, found!.violations]);
+});
+
+async function firstViolation(name: string): Promise<SeedResult | undefined> {
+  for (let seed = 1; seed <= plantSeedsMax; seed++) {
+    const result = await simulateSeed(seed, { plant: plants[name]! });
+    if (result.violations.length > 0) return result;
+  }
+  return undefined;
+}

@@ -106,7 +106,7 @@ export async function modelHarness(): Promise<StoreHarness> {
       const chunkId = idOf(shard, ageMs);
       const key = { chunkId, shard, accountId: 1, routeId, priority: 1, count, batch };
       const payload = Buffer.from(Array(count).fill('{"to":"+31612345678"}').join('\n'));
-      database.chunks.set(chunkId, { ...key, id: chunkId, codec: 0, payload });
+      database.chunks.set(chunkId, { ...key, id: chunkId, codec: 0, payload, timed: false });
       database.insertPending({ ...key, remaining: null, dueAtMs: server.nowMs });
       return chunkId;
     },

@@ -107,7 +107,7 @@ export class Intake {
     scheduler.after(takesMs, () => {
       const payload = this.#commit({ ...chunk, chunkId, shard, count });
       if (!random.chance(0.5)) return;
-      const stored = random.chance(0.5) ? { codec: 0, payload } : {};
+      const stored = random.chance(0.5) ? { codec: 0, payload, timed: false } : {};
       const hint = { ...chunk, chunkId, shard, count, beganAtMs, ...stored };
       const { present } = machine;
       // The answer to COMMIT may be as late as the commit was.
@@ -130,7 +130,17 @@ export class Intake {
     const { chunkId, shard, count, batch, endless, ...lane } = chunk;
     const payload = Buffer.from(Array.from({ length: count }, (_, n) => `{"to":"+3161234${n}"}`).join('\n'));
     trace.note('intake', 'commits', chunkId);
-    database.chunks.set(chunkId, { ...lane, id: chunkId, chunkId, shard, count, batch, codec: 0, payload });
+    database.chunks.set(chunkId, {
+      ...lane,
+      id: chunkId,
+      chunkId,
+      shard,
+      count,
+      batch,
+      codec: 0,
+      payload,
+      timed: false,
+    });
     database.insertPending({
       ...lane,
       chunkId,

@@ -57,7 +57,7 @@ export function modelReads(client: ModelClient, faults: StoreFaults) {
     loadChunks: ({ ids }: { ids: string[] }) =>
       client.query('load_chunks', (_, reply: Reply<ChunkRow[]>) => {
         const found = ids.flatMap((id) => database.chunks.get(id) ?? []);
-        reply(found.map(({ id, codec, payload }) => ({ id, codec, payload })));
+        reply(found.map(({ id, codec, payload, timed }) => ({ id, codec, payload, timed })));
       }),
 
     loadChunkKeys: ({ ids }: { ids: string[] }) =>

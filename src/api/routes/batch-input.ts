@@ -1,10 +1,12 @@
 import type { Static } from 'typebox';
 import { Type } from 'typebox';
+import { headersProblem } from '../../intake/field-problems.ts';
 import { notATime, timesProblem } from '../../intake/time-rules.ts';
 import { parseTime } from '../../lib/parse-time.ts';
 import { type ErrorItem, ProblemError } from '../../message/error-codes.ts';
 import { fieldLimits } from '../../message/field-limits.ts';
 import { type MessageDefaults, priorityNumber } from '../../message/fields.ts';
+import { limits } from '../../message/limits.ts';
 import { mayUseRoute, type Route } from '../../message/route.ts';
 import type { NewBatch } from '../../store/intake/create-batch.ts';
 import type { ApiContext } from '../context.ts';
@@ -95,11 +97,15 @@ export function usableRoute(context: ApiContext, name: string, accountId: number
   return route;
 }
 
-/** @throws ProblemError `unknown_route`; `validation_failed` for times that cannot be obeyed */
+/**
+ * @throws ProblemError `unknown_route`; `validation_failed` for times that cannot be obeyed, or defaults that no line
+ * could set for itself
+ */
 export function newBatch(
   context: ApiContext,
   { id, accountId, input }: { id: string; accountId: number; input: BatchInput },
 ): NewBatch {
+  checkDefaults(input);
   const { route: routeName, priority = 'bulk', start = 'now', tags, metadata, ...rest } = input;
   const { scheduledAt, expiresAt, ...texts } = rest;
   const defaults: MessageDefaults = {
@@ -145,4 +151,12 @@ function timeOf(field: string, text: string | undefined): Date | undefined {
 
 function badTime(field: string, detail: string): ProblemError {
   return invalid('body', [{ pointer: `/${field}`, code: 'invalid_value', detail }]);
+}
+
+function checkDefaults({ headers, metadata }: BatchInput): void {
+  const problem = headers && headersProblem(headers);
+  if (problem) throw invalid('body', [{ pointer: '/headers', ...problem }]);
+  if (metadata === undefined || Buffer.byteLength(JSON.stringify(metadata)) <= limits.lineBytesMax) return;
+  const detail = `is larger than ${limits.lineBytesMax} bytes`;
+  throw invalid('body', [{ pointer: '/metadata', code: 'too_long', detail }]);
 }

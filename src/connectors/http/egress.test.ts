@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isPublicAddress, literalAddress, lookupPublic } from './egress.ts';
+import { isPublicAddress, literalAddress, lookupPublic, publicLookup } from './egress.ts';
 
 describe('isPublicAddress', () => {
   it.each([
@@ -36,6 +36,12 @@ describe('isPublicAddress', () => {
     '64:ff9b::a9fe:a9fe',
     '64:ff9b:1::8.8.8.8',
     '3fff::1',
+    '::ffff:0:127.0.0.1',
+    '2001:20::1',
+    '5f00::1',
+    'fec0::1',
+    '::ffff:169.254.169.254',
+    '2606:4700::1111%eth0',
   ])('refuses %s', (address) => {
     expect(isPublicAddress(address)).toBe(false);
   });
@@ -62,6 +68,10 @@ describe('literalAddress', () => {
     ['http://017700000001/', '127.0.0.1'],
     ['http://[::ffff:127.0.0.1]/', '::ffff:7f00:1'],
     ['http://１２７.0.0.1/', '127.0.0.1'],
+    ['http://0177.0.0.01/', '127.0.0.1'],
+    ['http://127.0.0.1./', '127.0.0.1'],
+    ['http://[::127.0.0.1]/', '::7f00:1'],
+    ['http://[64:ff9b::7f00:1]/', '64:ff9b::7f00:1'],
     ['http://example.com/', undefined],
   ])('sees through the spelling of %s', (url, address) => {
     expect(literalAddress(new URL(url).hostname)).toBe(address);
@@ -86,5 +96,36 @@ describe('lookupPublic', () => {
       lookupPublic('8.8.8.8', options, (_, address) => resolve(address)),
     );
     expect(found).toEqual(expected);
+  });
+});
+
+describe('publicLookup', () => {
+  const answers = (...rounds: string[][]) => {
+    const lookup = publicLookup((_hostname, _options, callback) => {
+      const addresses = (rounds.shift() ?? []).map((address) => ({
+        address,
+        family: address.includes(':') ? 6 : 4,
+      }));
+      callback(null, addresses);
+    });
+    return () =>
+      new Promise((resolve) =>
+        lookup('provider.example', { all: true }, (error, found) => resolve(error ?? found)),
+      );
+  };
+
+  it('leaves out what is not public of a name with several addresses', async () => {
+    const look = answers(['127.0.0.1', '8.8.8.8', '::1', '2606:4700::1111', '::ffff:10.0.0.1']);
+    expect(await look()).toEqual([
+      { address: '8.8.8.8', family: 4 },
+      { address: '2606:4700::1111', family: 6 },
+    ]);
+  });
+
+  it('refuses a name that was public before and is not any more', async () => {
+    const look = answers(['8.8.8.8'], ['169.254.169.254'], []);
+    expect(await look()).toMatchObject([{ address: '8.8.8.8' }]);
+    expect(await look()).toMatchObject({ code: 'ERR_ADDRESS_NOT_ALLOWED' });
+    expect(await look()).toMatchObject({ code: 'ERR_ADDRESS_NOT_ALLOWED' });
   });
 });

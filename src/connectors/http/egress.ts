@@ -31,19 +31,31 @@ export function literalAddress(hostname: string): string | undefined {
   return isIP(bare) === 0 ? undefined : bare;
 }
 
-/** `dns.lookup` for `net.connect`, leaving out the addresses that are not public. */
-export const lookupPublic: LookupFunction = (hostname, options, callback) => {
-  const all: LookupAllOptions = { ...options, all: true };
-  lookupName(hostname, all, (error, addresses) => {
-    if (error) return callback(error, '', 0);
-    const allowed = addresses.filter((entry) => isPublicAddress(entry.address));
-    const first = allowed[0];
-    if (first === undefined) return callback(new AddressNotAllowedError(), '', 0);
-    // net.connect asks for all addresses when it may try both families, else for one.
-    if (options.all) (callback as unknown as LookupAllCallback)(null, allowed);
-    else callback(null, first.address, first.family);
-  });
-};
+type Resolve = (
+  hostname: string,
+  options: LookupAllOptions,
+  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void;
+
+/**
+ * A lookup for `net.connect` that leaves out the addresses that are not public. What it gives is what is connected to:
+ * a name that resolves otherwise a moment later (DNS rebinding) gains nothing.
+ */
+export function publicLookup(resolve: Resolve): LookupFunction {
+  return (hostname, options, callback) => {
+    resolve(hostname, { ...options, all: true }, (error, addresses) => {
+      if (error) return callback(error, '', 0);
+      const allowed = addresses.filter((entry) => isPublicAddress(entry.address));
+      const first = allowed[0];
+      if (first === undefined) return callback(new AddressNotAllowedError(), '', 0);
+      // net.connect asks for all addresses when it may try both families, else for one.
+      if (options.all) (callback as unknown as LookupAllCallback)(null, allowed);
+      else callback(null, first.address, first.family);
+    });
+  };
+}
+
+export const lookupPublic: LookupFunction = publicLookup(lookupName);
 
 type LookupAllCallback = (error: null, addresses: LookupAddress[]) => void;
 

@@ -104,7 +104,13 @@ function describeDatabase(fault: Fault): DescribedFailure | undefined {
 }
 
 /** Their message tells a person what to do; a trace would only hide it. */
-const plainErrors = new Set(['SchemaError', 'AdminKeyError', 'AbortError']);
+const plainErrors = new Set([
+  'SchemaError',
+  'AdminKeyError',
+  'SecretKeyError',
+  'UnopenedRouteError',
+  'AbortError',
+]);
 
 function describeUnknown(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

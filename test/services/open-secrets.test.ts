@@ -9,6 +9,7 @@ import { createControlCache } from '../../src/store/control/control-cache.ts';
 import { findRoute, putRoute } from '../../src/store/control/routes.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import { runCli } from '../support/run-cli.ts';
 
 let scratch: TestDatabase;
 let database: Database;
@@ -145,3 +146,18 @@ test('a running server goes on by what it knew when a route is sealed by a key t
   expect(control.routeByName('sms')?.options).toEqual(fieldsOf('sms').options);
   expect(String(errors[0])).toContain('sms');
 });
+
+test('serve with another key ends in a line that says where the key is', async () => {
+  await openSecrets(database, { path });
+  const { status, err } = await runCli(
+    ['serve', '--port', '0', '--data', directory, '--database', scratch.url],
+    {
+      MILLRACE_SECRET_KEY: newKey(),
+      MILLRACE_LOG_LEVEL: 'silent',
+    },
+  );
+  expect(status).toBe(1);
+  expect(err).toMatch(/^error: the secret key in MILLRACE_SECRET_KEY is not the one/);
+  expect(err).toContain(path);
+  expect(err).not.toContain('    at ');
+}, 30_000);

@@ -168,8 +168,11 @@ export class OutcomeBuffer {
     tell(waiters, recorded);
     if (recorded) for (const rest of rests) this.#settings.onRest(rest);
     else if (tenure.state !== 'ended') this.#settings.onFenced(tenure);
-    if (shard.waiters.length > 0) this.#due.add(shard);
-    else if (shard.works.length > 0) this.#collect(shard);
+    if (shard.waiters.length > 0) {
+      // In one of the two lists alone, or it would be recorded a second time while it is.
+      this.#collecting.delete(shard);
+      this.#due.add(shard);
+    } else if (shard.works.length > 0) this.#collect(shard);
     else this.#remove(shard);
     this.#startDue();
     if (this.#wasFull && !this.full) {

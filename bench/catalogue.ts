@@ -6,6 +6,7 @@ import { deliverPeers } from './figures/deliver-peers.ts';
 import { deliverSingle } from './figures/deliver-single.ts';
 import { keyKinds } from './figures/keys.ts';
 import { memory } from './figures/memory.ts';
+import { oldTransaction } from './figures/old-transaction.ts';
 import { ordinaryDay } from './figures/ordinary-day.ts';
 import { reads } from './figures/reads.ts';
 import { search } from './figures/search.ts';
@@ -24,4 +25,5 @@ export const figures: readonly Figure[] = [
   reads,
   search,
   keyKinds,
+  oldTransaction,
 ];

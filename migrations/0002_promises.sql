@@ -55,3 +55,16 @@ ALTER TABLE worker ADD COLUMN leaving boolean NOT NULL DEFAULT false;
 -- Some of the chunk's messages say when they are to be sent or when they expire, so its lines are looked at when it is
 -- loaded. Of other chunks no line is, until it is sent.
 ALTER TABLE chunk ADD COLUMN timed boolean NOT NULL DEFAULT false;
+
+-- What workers tell of their lanes, one row a worker: written each second as long as somebody looks, else never.
+CREATE TABLE worker_report (
+  worker uuid PRIMARY KEY,
+  at timestamptz NOT NULL,
+  lanes jsonb NOT NULL
+);
+-- Until when somebody looks.
+CREATE TABLE worker_report_wanted (
+  one boolean PRIMARY KEY DEFAULT true CHECK (one),
+  until timestamptz NOT NULL
+);
+INSERT INTO worker_report_wanted (until) VALUES ('-infinity');

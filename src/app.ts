@@ -22,6 +22,7 @@ import { finishClosings } from './services/finish-closings.ts';
 import { keepPartitions } from './services/keep-partitions.ts';
 import { type OpenedSecrets, openSecrets } from './services/open-secrets.ts';
 import type { Service } from './services/service.ts';
+import { watchTransactions } from './services/watch-transactions.ts';
 import { createControlCache } from './store/control/control-cache.ts';
 import { type Database, openDatabase } from './store/database.ts';
 import { createDatabaseClock } from './store/database-clock.ts';
@@ -266,6 +267,16 @@ async function startUpkeep(
       onError,
     }),
     finishClosings({ database, clock: systemClock, onError }),
+    watchTransactions({
+      database,
+      clock: systemClock,
+      onError,
+      onCulprit: ({ transaction, deadRows }) =>
+        log.warn(
+          { ...transaction, deadRows },
+          `a transaction of process ${transaction.pid} of the database holds back the cleaning of the table pending`,
+        ),
+    }),
   ];
   for (const service of services) {
     service.start();

@@ -17,6 +17,7 @@ import { listAccounts } from './routes/list-accounts.ts';
 import { listBatchMessages } from './routes/list-batch-messages.ts';
 import { listBatches } from './routes/list-batches.ts';
 import { listKeys } from './routes/list-keys.ts';
+import { listLanes } from './routes/list-lanes.ts';
 import { listRejections } from './routes/list-rejections.ts';
 import { listRoutes } from './routes/list-routes.ts';
 import { pauseBatch } from './routes/pause-batch.ts';
@@ -59,6 +60,7 @@ export const endpoints: readonly Endpoint[] = [
   pauseRoute,
   resumeRoute,
   testRoute,
+  listLanes,
   listBatches,
   showBatch,
   pauseBatch,

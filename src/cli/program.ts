@@ -7,6 +7,7 @@ import { configCommand } from './commands/config.ts';
 import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { keyCommand } from './commands/key.ts';
+import { lanesCommand } from './commands/lanes.ts';
 import { messageCommand } from './commands/message.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { recipientCommand } from './commands/recipient.ts';
@@ -59,6 +60,7 @@ export function createProgram(context: CommandContext): Command {
     messageCommand,
     recipientCommand,
     routeCommand,
+    lanesCommand,
     accountCommand,
     keyCommand,
     configCommand,

@@ -8,6 +8,7 @@ import type {
   Batch,
   Erasure,
   Key,
+  Lane,
   LineError,
   Message,
   NewBatch,
@@ -87,6 +88,9 @@ export function createClient(options: ClientOptions) {
     routes: routeCalls(http),
     accounts: accountCalls(http),
     keys: keyCalls(http),
+    /** What waits and how it flows, of the whole installation or of the key's account. */
+    lanes: ({ signal, ...query }: ListOptions & { route?: string } = {}) =>
+      http.items<Lane>({ path: '/v1/lanes', query, signal }),
     /** Any call of the API, for what has no method here. */
     call: <T>(call: Call): Promise<Reply<T>> => http.call<T>(call),
     /** Drops idle connections. */

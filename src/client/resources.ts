@@ -121,6 +121,21 @@ export interface RouteTest {
   elapsedMs: number;
 }
 
+/** What one account sends through one route with one priority. */
+export interface Lane {
+  accountId: string;
+  route: string;
+  priority: 'interactive' | 'bulk';
+  queued: number;
+  oldestDueAt: string | null;
+  sentPerSecond: number;
+  ratePerSecond: number | null;
+  concurrency: number;
+  share: number;
+  breaker: string | null;
+  paused: boolean;
+}
+
 export interface Account {
   id: string;
   name: string;

@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock.ts';
 import { Fifo } from '../lib/fifo.ts';
+import { countInBitmap } from '../message/bitmap.ts';
 import { decodeChunk, splitFrame } from '../message/chunk-codec.ts';
 import { type MessageDefaults, priorityNumber } from '../message/fields.ts';
 import { dueAtOf, foldOutcomes } from '../message/fold-outcomes.ts';
@@ -8,7 +9,7 @@ import type { ChunkOutcomeRow } from '../store/delivery/load-chunks.ts';
 import { ChunkWork } from './chunk-work.ts';
 import { DefaultsCache } from './defaults-cache.ts';
 import type { ChunkStore } from './delivery-store.ts';
-import type { Lane } from './lane.ts';
+import { type Lane, laneName } from './lane.ts';
 import { messageTimes } from './message-times.ts';
 import type { PendingChunk } from './pending-chunk.ts';
 
@@ -68,6 +69,17 @@ export class ChunkLoader {
 
   get loadedBytes(): number {
     return this.#loadedBytes;
+  }
+
+  /** By lane, what has come to its end of the chunks in memory: `pending` counts it until a chunk leaves. */
+  settled(): Map<string, number> {
+    const byLane = new Map<string, number>();
+    for (const { chunk, unsettled } of this.#loaded) {
+      const pending = chunk.remaining === null ? chunk.count : countInBitmap(chunk.remaining, chunk.count);
+      const name = laneName(chunk.lane.key);
+      byLane.set(name, (byLane.get(name) ?? 0) + Math.max(0, pending - unsettled));
+    }
+    return byLane;
   }
 
   /** The lane may have room for more, or more to load. */

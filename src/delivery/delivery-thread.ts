@@ -9,10 +9,13 @@ import { createLog } from '../observe/log.ts';
 import { createControlCache } from '../store/control/control-cache.ts';
 import { type DatabaseSettings, openDatabase } from '../store/database.ts';
 import { deliveryStatements } from '../store/delivery/delivery-statements.ts';
+import { reportsWanted, saveReport } from '../store/delivery/worker-reports.ts';
 import { AttemptLog } from './attempt-log.ts';
 import type { DeliveryThreadData, FromDelivery, ToDelivery } from './delivery-protocol.ts';
 import { DeliveryWorker } from './delivery-worker.ts';
 import { FaultReport } from './fault-report.ts';
+import { LaneReporter } from './lane-reporter.ts';
+import { Loop } from './loop.ts';
 
 /**
  * The thread on which a process delivers: its own event loop, connections and control cache, so that neither
@@ -73,6 +76,20 @@ port.on('message', (message: ToDelivery) => {
   else void stop(message.deadlineMs);
 });
 worker.start();
+const lanes = new LaneReporter({
+  clock: systemClock,
+  store: {
+    reportsWanted: () => reportsWanted(database),
+    saveReport: (laneReport) => saveReport(database, laneReport),
+  },
+  worker,
+});
+const telling = new Loop({
+  everyMs: statsEveryMs,
+  clock: systemClock,
+  runOnce: () => lanes.runOnce(),
+  onError,
+});
 post({ kind: 'started' });
 
 function report(): void {
@@ -91,6 +108,7 @@ function report(): void {
 async function stop(deadlineMs: number): Promise<void> {
   await worker.stop({ deadlineMs });
   clearInterval(reporting);
+  await telling.stop();
   report();
   await Promise.allSettled([control.stop(), database.close(), leaseDatabase.close()]);
   post({ kind: 'stopped' });

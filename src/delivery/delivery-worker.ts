@@ -192,6 +192,11 @@ export class DeliveryWorker {
     return this.#stopped;
   }
 
+  /** Messages by lane that have come to their end and whose chunk, being in memory, still counts them as pending. */
+  settled(): Map<string, number> {
+    return this.#loader.settled();
+  }
+
   heldShards(): number[] {
     return this.#ownership.heldShards();
   }
@@ -199,8 +204,8 @@ export class DeliveryWorker {
   stats(): DeliveryStats {
     const lanes: LaneStats[] = [];
     for (const lane of this.#backlog.lanes) {
-      const { key, chunks, overflown, ready } = lane;
-      lanes.push({ ...key, chunks, overflown, ready, ...this.#runnerOf(lane).stats(lane) });
+      const { key, chunks, overflown, ready, handed } = lane;
+      lanes.push({ ...key, chunks, overflown, ready, handed, ...this.#runnerOf(lane).stats(lane) });
     }
     let inFlight = 0;
     for (const runner of this.#runners.values()) inFlight += runner.inFlight;

@@ -8,6 +8,10 @@ export interface LaneKey {
   priority: number;
 }
 
+export function laneName({ accountId, routeId, priority }: LaneKey): string {
+  return `${accountId}/${routeId}/${priority}`;
+}
+
 /** Chunks that one lane keeps in memory; what lies beyond is read when half of them are done. */
 export const laneKeysMax = 10_000;
 
@@ -28,6 +32,8 @@ export class Lane {
   overflown = false;
   /** Messages that are loaded and can be sent at once. */
   ready = 0;
+  /** Messages handed to the provider, ever. */
+  handed = 0;
   readonly #due = new Fifo<PendingChunk>();
   readonly #retries = new Fifo<PendingChunk>();
   readonly #loaded = new Fifo<ChunkWork>();

@@ -127,6 +127,7 @@ export class RouteRunner implements RetryGate {
       const slice = this.#take(lane, room, nowMs);
       this.#order.charge(lane, slice.messages.length);
       this.#context.onTaken(lane);
+      lane.handed += slice.messages.length;
       if (slice.messages.length > 0) this.#send(sender, lane, slice);
     }
     this.#pumpAt(gate.accounts.nextAtMs);

@@ -1,0 +1,146 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Priority, priorityName } from '../../message/fields.ts';
+import type { ControlCache } from '../../store/control/control-cache.ts';
+import type { Queryable } from '../../store/database.ts';
+import { type LaneReport, readReports, wantReports } from '../../store/delivery/worker-reports.ts';
+import { countPending, type PendingLane } from '../../store/reading/count-pending.ts';
+
+export interface LaneShown {
+  accountId: string;
+  route: string;
+  priority: Priority;
+  /** Messages without a final state. */
+  queued: number;
+  oldestDueAt: string | null;
+  /** Messages handed to the provider a second. */
+  sentPerSecond: number;
+  /** What the workers may send through the route together; null for no limit. */
+  ratePerSecond: number | null;
+  concurrency: number;
+  /** Of the route, while every lane of its priority that waits wants it. */
+  share: number;
+  breaker: string | null;
+  paused: boolean;
+}
+
+/** Workers report once a second. */
+const freshMs = 2_500;
+const reportsWaitMs = 1_500;
+const pollMs = 100;
+/** The worst first: it is told of a lane that several workers have. */
+const breakerOrder = ['open', 'half-open', 'closed'];
+
+interface LaneSum extends Omit<LaneReport, 'priority'> {
+  priority: number;
+  queued: number;
+  oldestDueAt: Date | null;
+}
+
+/**
+ * The lanes that have messages or send some, in order of route, account and priority: of all accounts, or of one.
+ * Its share takes the others into account all the same.
+ */
+export async function showLanes(
+  { database, control }: { database: Queryable; control: ControlCache },
+  accountId: number | null,
+): Promise<LaneShown[]> {
+  // First the reports, then the count: a chunk that ends in between counts as settled, never twice as waiting.
+  const reports = await gatherReports(database);
+  const lanes = merge(await countPending(database), reports);
+  const weights = waitingWeights(lanes, control);
+  return lanes
+    .filter((lane) => accountId === null || lane.accountId === accountId)
+    .map((lane) => describe(lane, { control, weights }))
+    .sort(inOrder);
+}
+
+/** Those of all workers, when they tell in time; else of those that do. */
+async function gatherReports(database: Queryable): Promise<LaneReport[]> {
+  await wantReports(database);
+  const endMs = performance.now() + reportsWaitMs;
+  for (;;) {
+    const reports = await readReports(database, freshMs);
+    if (!reports.includes(null) || performance.now() >= endMs) return reports.flatMap((lanes) => lanes ?? []);
+    await sleep(pollMs);
+  }
+}
+
+function merge(pending: PendingLane[], reports: LaneReport[]): LaneSum[] {
+  const lanes = new Map<string, LaneSum>();
+  const laneOf = (key: { accountId: number; routeId: number; priority: number }) => {
+    const name = `${key.accountId}/${key.routeId}/${key.priority}`;
+    const known = lanes.get(name);
+    if (known) return known;
+    const { routeId, priority } = key;
+    const empty = { settled: 0, sentPerSecond: 0, ratePerSecond: 0, concurrency: 0, breaker: null };
+    const lane: LaneSum = {
+      accountId: key.accountId,
+      routeId,
+      priority,
+      queued: 0,
+      oldestDueAt: null,
+      ...empty,
+    };
+    lanes.set(name, lane);
+    return lane;
+  };
+  for (const row of pending)
+    Object.assign(laneOf(row), { queued: row.messages, oldestDueAt: row.oldestDueAt });
+  for (const report of reports) {
+    const lane = laneOf(report);
+    lane.settled += report.settled;
+    lane.sentPerSecond += report.sentPerSecond;
+    lane.concurrency += report.concurrency;
+    const limited = lane.ratePerSecond !== null && report.ratePerSecond !== null;
+    lane.ratePerSecond = limited ? lane.ratePerSecond! + report.ratePerSecond! : null;
+    lane.breaker = worse(lane.breaker, report.breaker);
+  }
+  for (const lane of lanes.values()) lane.queued = Math.max(0, lane.queued - lane.settled);
+  return [...lanes.values()].filter(({ queued, sentPerSecond }) => queued > 0 || sentPerSecond > 0);
+}
+
+function worse(one: string | null, other: string | null): string | null {
+  if (one === null || other === null) return one ?? other;
+  return breakerOrder.indexOf(other) < breakerOrder.indexOf(one) ? other : one;
+}
+
+/** The weights of the accounts that wait, by route and priority. */
+function waitingWeights(lanes: LaneSum[], control: ControlCache): Map<string, number> {
+  const weights = new Map<string, number>();
+  for (const { routeId, priority, accountId } of lanes) {
+    const name = `${routeId}/${priority}`;
+    weights.set(name, (weights.get(name) ?? 0) + weightOf(control, accountId));
+  }
+  return weights;
+}
+
+function describe(
+  lane: LaneSum,
+  { control, weights }: { control: ControlCache; weights: Map<string, number> },
+): LaneShown {
+  const { accountId, routeId, priority, queued, oldestDueAt, sentPerSecond } = lane;
+  const route = control.routeById(routeId);
+  return {
+    accountId: String(accountId),
+    route: route?.name ?? String(routeId),
+    priority: priorityName(priority),
+    queued,
+    oldestDueAt: oldestDueAt?.toISOString() ?? null,
+    sentPerSecond: Math.round(sentPerSecond * 10) / 10,
+    ratePerSecond: route?.ratePerSecond === undefined ? null : lane.ratePerSecond,
+    concurrency: Math.round(lane.concurrency),
+    share: weightOf(control, accountId) / weights.get(`${routeId}/${priority}`)!,
+    breaker: lane.breaker,
+    paused: route?.paused ?? false,
+  };
+}
+
+function weightOf(control: ControlCache, accountId: number): number {
+  return control.accountById(accountId)?.weight ?? 1;
+}
+
+export function inOrder(a: Pick<LaneShown, 'route' | 'accountId' | 'priority'>, b: typeof a): number {
+  if (a.route !== b.route) return a.route < b.route ? -1 : 1;
+  if (a.accountId !== b.accountId) return Number(a.accountId) - Number(b.accountId);
+  return a.priority < b.priority ? 1 : a.priority > b.priority ? -1 : 0;
+}

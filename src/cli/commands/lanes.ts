@@ -1,0 +1,46 @@
+import { Command } from 'commander';
+import type { Lane } from '../../client/client.ts';
+import { allOf } from '../all-of.ts';
+import type { CommandContext } from '../command-context.ts';
+import { type ServerOptions, withExamples, withServer } from '../flags.ts';
+import { formatDuration, formatTable } from '../format.ts';
+import { printResult } from '../output.ts';
+import { connect } from '../server-access.ts';
+
+export function lanesCommand(context: CommandContext): Command {
+  const command = withServer(new Command('lanes'))
+    .description('what waits and how it flows, by route, account and priority')
+    .option('--route <name>', 'the lanes of this route alone')
+    .action(async ({ route, ...flags }: ServerOptions & { route?: string }) => {
+      const lanes = await allOf(connect(context, flags).lanes(route === undefined ? {} : { route }));
+      printResult(context, { data: lanes }, { json: flags.json, render: ({ data }) => describe(data) });
+    });
+  return withExamples(command, 'lanes', 'lanes --route sms --json');
+}
+
+function describe(lanes: Lane[]): string {
+  if (lanes.length === 0) return 'nothing waits, and nothing is being sent';
+  const header = [
+    'ROUTE',
+    'ACCOUNT',
+    'PRIORITY',
+    'QUEUED',
+    'OLDEST',
+    'SENT/S',
+    'LIMIT/S',
+    'SHARE',
+    'BREAKER',
+  ];
+  const rows = lanes.map((lane) => [
+    lane.paused ? `${lane.route} (paused)` : lane.route,
+    lane.accountId,
+    lane.priority,
+    lane.queued,
+    lane.oldestDueAt === null ? '' : formatDuration(Math.max(0, Date.now() - Date.parse(lane.oldestDueAt))),
+    lane.sentPerSecond.toFixed(1),
+    lane.ratePerSecond === null ? '' : lane.ratePerSecond.toFixed(1),
+    `${Math.round(lane.share * 100)} %`,
+    lane.breaker ?? '',
+  ]);
+  return formatTable(header, rows);
+}

@@ -1,0 +1,70 @@
+import type { Queryable } from '../database.ts';
+
+/** What one worker knows of a lane of its own. */
+export interface LaneReport {
+  accountId: number;
+  routeId: number;
+  priority: number;
+  /** Messages that have come to their end and still count in `pending`: their chunk is in memory. */
+  settled: number;
+  /** Messages handed to the provider in the last seconds, for each second. */
+  sentPerSecond: number;
+  /** What this worker may send through the route: messages a second, null for no limit; requests at once. */
+  ratePerSecond: number | null;
+  concurrency: number;
+  breaker: string | null;
+}
+
+/** Longer than a worker takes to notice, and than somebody who watches waits between two looks. */
+const wantedSeconds = 10;
+
+const wantStatement = {
+  name: 'want_worker_reports',
+  // Whoever watches writes once in half that time, not with each look.
+  text: `UPDATE worker_report_wanted SET until = now() + interval '${wantedSeconds} s'
+    WHERE until < now() + interval '${wantedSeconds / 2} s'`,
+};
+
+const purgeStatement = {
+  name: 'purge_worker_reports',
+  text: 'DELETE FROM worker_report WHERE worker NOT IN (SELECT id FROM worker)',
+};
+
+/** Lets workers report for a while. */
+export async function wantReports(database: Queryable): Promise<void> {
+  const { rowCount } = await database.query(wantStatement);
+  if (rowCount > 0) await database.query(purgeStatement);
+}
+
+export async function reportsWanted(database: Queryable): Promise<boolean> {
+  const { rows } = await database.query<{ wanted: boolean }>({
+    name: 'worker_reports_wanted',
+    text: 'SELECT until > now() AS wanted FROM worker_report_wanted',
+  });
+  return rows[0]?.wanted ?? false;
+}
+
+const saveStatement = {
+  name: 'save_worker_report',
+  text: `INSERT INTO worker_report (worker, at, lanes) VALUES ($1, now(), $2::jsonb)
+    ON CONFLICT (worker) DO UPDATE SET at = excluded.at, lanes = excluded.lanes`,
+};
+
+export async function saveReport(
+  database: Queryable,
+  report: { workerId: string; lanes: LaneReport[] },
+): Promise<void> {
+  await database.query(saveStatement, [report.workerId, JSON.stringify(report.lanes)]);
+}
+
+const readStatement = {
+  name: 'read_worker_reports',
+  text: `SELECT r.lanes FROM worker w
+    LEFT JOIN worker_report r ON r.worker = w.id AND r.at > now() - $1::float8 * interval '1 millisecond'`,
+};
+
+/** Of each worker its lanes, null where it has told nothing within `ageMs`. */
+export async function readReports(database: Queryable, ageMs: number): Promise<(LaneReport[] | null)[]> {
+  const { rows } = await database.query<{ lanes: LaneReport[] | null }>(readStatement, [ageMs]);
+  return rows.map(({ lanes }) => lanes);
+}

@@ -1,0 +1,110 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { LaneShown } from '../../src/api/reading/show-lanes.ts';
+import { type DeliveryHost, startDelivery } from '../../src/delivery/delivery-host.ts';
+import { type Sink, startSink } from '../../src/sink/start-sink.ts';
+import { until } from '../delivery/mill.ts';
+import { testSecretKey } from '../support/test-secrets.ts';
+import { startApi, type TestApi } from './start-api.ts';
+
+const count = 3_000;
+let api: TestApi;
+let sink: Sink;
+let workers: DeliveryHost[];
+let light: { id: string; key: string };
+let heavy: { id: string; key: string };
+
+beforeAll(async () => {
+  [api, sink] = await Promise.all([startApi(), startSink({ port: 0 })]);
+  workers = await Promise.all([startWorker(), startWorker()]);
+  light = await api.makeAccount('Light', ['send', 'read']);
+  heavy = await api.makeAccount('Heavy', ['send', 'read']);
+  await api.call('PATCH', `/v1/accounts/${heavy.id}`, { body: { weight: 3 } });
+  for (const [name, ratePerSecond] of [
+    ['busy', 100],
+    ['stopped', 100],
+  ] as const) {
+    const body = { connector: 'http', url: `${sink.url}/`, allowPrivate: true, ratePerSecond };
+    expect((await api.call('PUT', `/v1/routes/${name}`, { body })).status).toBe(201);
+  }
+  await api.call('POST', '/v1/routes/stopped/pause');
+});
+
+afterAll(async () => {
+  await Promise.all(workers.map((worker) => worker.stop({ deadlineMs: 5_000 })));
+  await api.stop();
+  await sink.stop();
+});
+
+function startWorker(): Promise<DeliveryHost> {
+  return startDelivery({
+    databaseUrl: api.databaseUrl,
+    secretKeys: testSecretKey,
+    poolSize: 3,
+    namedStatements: true,
+    leaseMs: 5_000,
+    logLevel: 'warn',
+    onReport() {},
+    onFailure(error) {
+      throw error;
+    },
+  });
+}
+
+async function flood(key: string, route: string): Promise<void> {
+  const body = '{"to":"+31612345678","body":"x"}\n'.repeat(count);
+  const headers = { 'content-type': 'application/x-ndjson' };
+  expect((await api.call('POST', `/v1/batches?route=${route}`, { key, body, headers })).status).toBe(201);
+}
+
+async function lanes(key = api.adminKey, query = ''): Promise<LaneShown[]> {
+  const answer = await api.call('GET', `/v1/lanes${query}`, { key });
+  expect(answer.status).toBe(200);
+  return answer.json.data;
+}
+
+test('workers tell nothing while nobody looks', async () => {
+  await flood(light.key, 'busy');
+  await until(() => sink.ledger().received > 150);
+  const { rows } = await api.context.database.query<{ reports: number }>({
+    name: 'test_reports',
+    text: 'SELECT count(*)::int AS reports FROM worker_report',
+  });
+  expect(rows[0]!.reports).toBe(0);
+});
+
+test('lanes are told over all workers: what waits, since when, how fast it flows, and whose share is what', async () => {
+  await Promise.all([flood(heavy.key, 'busy'), flood(heavy.key, 'stopped')]);
+  await until(async () => (await lanes()).filter(({ sentPerSecond }) => sentPerSecond > 0).length === 2);
+  const all = await lanes();
+  expect(all.map(({ route, accountId }) => `${route} ${accountId}`)).toEqual([
+    `busy ${light.id}`,
+    `busy ${heavy.id}`,
+    `stopped ${heavy.id}`,
+  ]);
+  const [lightLane, heavyLane, stopped] = all as [LaneShown, LaneShown, LaneShown];
+  expect([lightLane.share, heavyLane.share, stopped.share]).toEqual([0.25, 0.75, 1]);
+  expect(lightLane).toMatchObject({ priority: 'bulk', paused: false, breaker: 'closed' });
+  expect(stopped).toMatchObject({ queued: count, sentPerSecond: 0, paused: true });
+  expect(Date.parse(lightLane.oldestDueAt!)).toBeLessThan(Date.now() + 1_000);
+  // Chunks of a thousand are pending as a whole; what was sent of them is known in memory alone.
+  const received = sink.ledger().received;
+  const busy = await lanes(api.adminKey, '?route=busy');
+  const left = busy.reduce((sum, { queued }) => sum + queued, 0);
+  expect(left).toBeLessThanOrEqual(2 * count - received + 200);
+  expect(left % 1_000).not.toBe(0);
+});
+
+test('an account sees its own lanes, and pages skip and repeat nothing', async () => {
+  expect((await lanes(light.key)).map(({ accountId }) => accountId)).toEqual([light.id]);
+  expect((await lanes(light.key))[0]!.share).toBe(0.25);
+  const seen: string[] = [];
+  for (let next: string | null = ''; next !== null; ) {
+    const query: string = next === '' ? '' : `&after=${encodeURIComponent(next)}`;
+    const page = await api.call('GET', `/v1/lanes?limit=1${query}`);
+    seen.push(...page.json.data.map(({ route, accountId }: LaneShown) => `${route} ${accountId}`));
+    next = page.json.next;
+  }
+  expect(seen).toEqual([`busy ${light.id}`, `busy ${heavy.id}`, `stopped ${heavy.id}`]);
+  expect((await api.call('GET', '/v1/lanes?after=nonsense')).status).toBe(422);
+  expect((await api.call('GET', '/v1/lanes?colour=red')).status).toBe(422);
+});

@@ -68,3 +68,20 @@ CREATE TABLE worker_report_wanted (
   until timestamptz NOT NULL
 );
 INSERT INTO worker_report_wanted (until) VALUES ('-infinity');
+-- The change feed reads outcomes in the order of the transactions that wrote them. A reader takes only what is older than
+-- every transaction that still runs, so nothing can be committed behind it. Rows come in about that order, so a BRIN index
+-- of some bytes for many rows is enough. (xid8 has no BRIN operator class; on Citus the coordinator's number counts.)
+ALTER TABLE outcome ADD COLUMN account_id integer,
+  ADD COLUMN written_by bigint DEFAULT (pg_current_xact_id()::text::bigint);
+CREATE INDEX outcome_written_by ON outcome USING brin (written_by) WITH (autosummarize = on, pages_per_range = 32);
+
+-- The same for batches: 1 delivering, 2 paused, 3 canceled, 4 done.
+CREATE TABLE batch_event (
+  written_by bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
+  at timestamptz NOT NULL DEFAULT now(),
+  account_id integer NOT NULL,
+  shard smallint NOT NULL,
+  state smallint NOT NULL,
+  batch uuid NOT NULL
+) PARTITION BY RANGE (batch);
+CREATE INDEX batch_event_account ON batch_event (account_id, written_by);

@@ -16,6 +16,7 @@ import { findMessages } from './routes/find-messages.ts';
 import { listAccounts } from './routes/list-accounts.ts';
 import { listBatchMessages } from './routes/list-batch-messages.ts';
 import { listBatches } from './routes/list-batches.ts';
+import { listEvents } from './routes/list-events.ts';
 import { listKeys } from './routes/list-keys.ts';
 import { listLanes } from './routes/list-lanes.ts';
 import { listRejections } from './routes/list-rejections.ts';
@@ -72,6 +73,7 @@ export const endpoints: readonly Endpoint[] = [
   listRejections,
   exportBatch,
   findMessages,
+  listEvents,
   showMessage,
   cancelMessage,
   replayMessage,

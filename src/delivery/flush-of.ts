@@ -75,6 +75,7 @@ function outcomeRow(of: { work: ChunkWork; group: OutcomeGroup; seq: string; now
   const { chunk } = work;
   const { offsets, details, providerRefs } = inOrder(group);
   return {
+    accountId: chunk.lane.key.accountId,
     chunkId: chunk.id,
     seq,
     batch: chunk.batch,

@@ -15,6 +15,7 @@ export const partitionedTables = [
   { table: 'batch_fence', key: 'batch' },
   { table: 'rejection', key: 'batch' },
   { table: 'batch_progress', key: 'batch' },
+  { table: 'batch_event', key: 'batch' },
   { table: 'idempotency', key: 'date' },
 ] as const;
 

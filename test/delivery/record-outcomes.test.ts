@@ -25,7 +25,16 @@ afterEach(async () => {
 async function flushOfChunk(): Promise<OutcomeFlush & { batch: string; chunkId: string }> {
   const batch = await insertBatch(database, { accepted: 10 });
   const chunkId = await insertChunk(database, { shard, batch, count: 10 });
-  const row = { chunkId, batch, agoMs: 5, errorCode: null, details: null, providerRefs: null, dueInMs: null };
+  const row = {
+    accountId: 1,
+    chunkId,
+    batch,
+    agoMs: 5,
+    errorCode: null,
+    details: null,
+    providerRefs: null,
+    dueInMs: null,
+  };
   return {
     batch,
     chunkId,
@@ -93,6 +102,7 @@ test('messages without a batch are recorded behind the same fence, and once', as
     epoch: 1,
     outcomes: chunkIds.map((chunkId, n) => ({
       ...row,
+      accountId: 1,
       chunkId,
       seq: `${4_294_967_296 + n}`,
       state: stateNumber.sent,
@@ -152,6 +162,7 @@ test('many rows go in one transaction, however many there are', async () => {
     epoch: 1,
     outcomes: chunkIds.map((chunkId, n) => ({
       ...base,
+      accountId: 1,
       chunkId,
       seq: `${4_294_967_296 + n}`,
       state: stateNumber.sent,

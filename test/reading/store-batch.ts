@@ -103,6 +103,7 @@ export async function recordOutcome(
     epoch: 0,
     outcomes: [
       {
+        accountId: 1,
         chunkId: chunk.id,
         seq: String(++sequence),
         batch,

@@ -5,7 +5,6 @@ import type { ApiInstance } from '../context.ts';
 
 /** Promised by the interface and not built yet: refused by name, so that nobody takes a 404 for an answer. */
 const unavailable: readonly [HTTPMethods | HTTPMethods[], string, Scope][] = [
-  ['GET', '/v1/events', 'read'],
   ...['templates', 'suppressions', 'webhooks'].flatMap(
     (name) =>
       [

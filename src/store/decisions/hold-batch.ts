@@ -1,5 +1,6 @@
 import { shardOf } from '../../message/id.ts';
 import type { Queryable, Statement } from '../database.ts';
+import { withBatchEvent } from './batch-event.ts';
 
 export interface BatchKey {
   batch: string;
@@ -8,40 +9,69 @@ export interface BatchKey {
 
 const pauseStatement = {
   name: 'pause_batch',
-  text: `UPDATE batch SET paused_at = coalesce(paused_at, now())
-    WHERE shard = $1 AND id = $2 AND account_id = $3 AND done_at IS NULL AND canceled_at IS NULL`,
+  text: withBatchEvent(
+    `UPDATE batch SET paused_at = now() WHERE shard = $1 AND id = $2 AND account_id = $3
+      AND done_at IS NULL AND canceled_at IS NULL AND paused_at IS NULL`,
+    2,
+  ),
 };
 
 const resumeStatement = {
   name: 'resume_batch',
-  text: 'UPDATE batch SET paused_at = NULL WHERE shard = $1 AND id = $2 AND account_id = $3 AND canceled_at IS NULL',
+  text: withBatchEvent(
+    `UPDATE batch SET paused_at = NULL WHERE shard = $1 AND id = $2 AND account_id = $3
+      AND paused_at IS NOT NULL`,
+    1,
+  ),
 };
 
 const cancelStatement = {
   name: 'cancel_batch',
-  text: `UPDATE batch SET canceled_at = coalesce(canceled_at, now()), paused_at = NULL
-    WHERE shard = $1 AND id = $2 AND account_id = $3 AND (done_at IS NULL OR canceled_at IS NOT NULL)`,
+  text: withBatchEvent(
+    `UPDATE batch SET canceled_at = now(), paused_at = NULL WHERE shard = $1 AND id = $2 AND account_id = $3
+      AND done_at IS NULL AND canceled_at IS NULL`,
+    3,
+  ),
+};
+
+const stateStatement = {
+  name: 'held_state',
+  text: `SELECT done_at IS NOT NULL AS done, canceled_at IS NOT NULL AS canceled FROM batch
+    WHERE shard = $1 AND id = $2 AND account_id = $3`,
 };
 
 /** Nothing of the batch is sent until it is resumed. False for a batch that is done, canceled or not there. */
-export function pauseBatch(database: Queryable, key: BatchKey): Promise<boolean> {
-  return change(database, pauseStatement, key);
+export async function pauseBatch(database: Queryable, key: BatchKey): Promise<boolean> {
+  if (await change(database, pauseStatement, key)) return true;
+  const state = await stateOf(database, key);
+  return state !== undefined && !state.done && !state.canceled;
 }
 
 /** False for a batch that is canceled or not there. */
-export function resumeBatch(database: Queryable, key: BatchKey): Promise<boolean> {
-  return change(database, resumeStatement, key);
+export async function resumeBatch(database: Queryable, key: BatchKey): Promise<boolean> {
+  if (await change(database, resumeStatement, key)) return true;
+  const state = await stateOf(database, key);
+  return state !== undefined && !state.canceled;
 }
 
 /**
  * What is not sent yet is canceled: one row is changed here, and the owners of the batch's shards write one
  * outcome for each of its chunks. False for a batch that is done or not there.
  */
-export function cancelBatch(database: Queryable, key: BatchKey): Promise<boolean> {
-  return change(database, cancelStatement, key);
+export async function cancelBatch(database: Queryable, key: BatchKey): Promise<boolean> {
+  if (await change(database, cancelStatement, key)) return true;
+  return (await stateOf(database, key))?.canceled ?? false;
 }
 
 async function change(database: Queryable, statement: Statement, key: BatchKey): Promise<boolean> {
   const { rowCount } = await database.query(statement, [shardOf(key.batch), key.batch, key.accountId]);
   return rowCount > 0;
+}
+
+async function stateOf(
+  database: Queryable,
+  key: BatchKey,
+): Promise<{ done: boolean; canceled: boolean } | undefined> {
+  const values = [shardOf(key.batch), key.batch, key.accountId];
+  return (await database.query<{ done: boolean; canceled: boolean }>(stateStatement, values)).rows[0];
 }

@@ -1,11 +1,15 @@
 import { shardOf } from '../../message/id.ts';
 import type { Queryable } from '../database.ts';
+import { withBatchEvent } from './batch-event.ts';
 import type { BatchKey } from './hold-batch.ts';
 
 const statement = {
   name: 'reopen_batch',
-  text: `UPDATE batch SET done_at = NULL, counts = NULL, canceled_at = NULL
-    WHERE shard = $1 AND id = $2 AND account_id = $3 AND (canceled_at IS NULL OR done_at IS NOT NULL)`,
+  text: withBatchEvent(
+    `UPDATE batch SET done_at = NULL, counts = NULL, canceled_at = NULL
+      WHERE shard = $1 AND id = $2 AND account_id = $3 AND (canceled_at IS NULL OR done_at IS NOT NULL)`,
+    1,
+  ),
 };
 
 /**

@@ -1,5 +1,6 @@
 import { type State, stateNumber, states } from '../../message/state.ts';
 import type { Queryable } from '../database.ts';
+import { withBatchEvent } from '../decisions/batch-event.ts';
 import { acceptedCounter, rejectedCounter } from '../intake/store-slots.ts';
 
 const readStatement = {
@@ -23,7 +24,10 @@ const readStatement = {
 
 const finishStatement = {
   name: 'finish_batch',
-  text: 'UPDATE batch SET done_at = now(), counts = $3 WHERE shard = $1 AND id = $2 AND done_at IS NULL',
+  text: withBatchEvent(
+    'UPDATE batch SET done_at = now(), counts = $3 WHERE shard = $1 AND id = $2 AND done_at IS NULL',
+    4,
+  ),
 };
 
 /** Folded counters of a batch: message states by name, `queued` being 0 by then. */

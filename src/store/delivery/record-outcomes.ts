@@ -5,6 +5,7 @@ import { rowsMax, slices } from '../multi-row.ts';
 
 /** One row of `outcome`. `seq` is the owner's epoch times 2^32 plus a counter, as text. */
 export interface OutcomeInsert {
+  accountId: number;
   chunkId: string;
   seq: string;
   batch: string | null;
@@ -159,7 +160,7 @@ async function renewPending(transaction: Queryable, flush: OutcomeFlush): Promis
 }
 
 function outcomeValues(row: OutcomeInsert): unknown[] {
-  const { chunkId, seq, batch, state, attempt, count, offsets, errorCode } = row;
+  const { accountId, chunkId, seq, batch, state, attempt, count, offsets, errorCode } = row;
   const { details, providerRefs, agoMs, dueInMs } = row;
   return [
     chunkId,
@@ -174,18 +175,20 @@ function outcomeValues(row: OutcomeInsert): unknown[] {
     providerRefs,
     agoMs,
     dueInMs,
+    accountId,
   ];
 }
 
-const outcomeWidth = 12;
+const outcomeWidth = 13;
 const outcomeColumns = `shard, chunk_id, seq, batch, state, attempt, count, offsets, error_code, details,
-  provider_refs, at, due_at`;
+  provider_refs, at, due_at, account_id`;
 
 function outcomeTuple(p: (n: number) => string): string {
   const at = `now() - ${p(11)}::float8 * interval '1 millisecond'`;
   const dueAt = `now() + ${p(12)}::float8 * interval '1 millisecond'`;
   return `($1::smallint, ${p(1)}::uuid, ${p(2)}::bigint, ${p(3)}::uuid, ${p(4)}::smallint, ${p(5)}::smallint,
-    ${p(6)}::smallint, ${p(7)}::bytea, ${p(8)}::text, ${p(9)}::text[], ${p(10)}::text[], ${at}, ${dueAt})`;
+    ${p(6)}::smallint, ${p(7)}::bytea, ${p(8)}::text, ${p(9)}::text[], ${p(10)}::text[], ${at}, ${dueAt},
+    ${p(13)}::integer)`;
 }
 
 const insertStatement = byRows((rows) => ({

@@ -1,0 +1,62 @@
+import { Type } from 'typebox';
+import { feedHorizon, feedStart, placeAt } from '../../store/reading/read-events.ts';
+import type { ApiContext, ApiInstance } from '../context.ts';
+import { badCursor } from '../page.ts';
+import { feedCursor, feedPage, parseFeedCursor } from '../reading/feed-page.ts';
+import { StateName } from './message-fields.ts';
+
+const limitDefault = 100;
+const limitMax = 1_000;
+
+const Event = Type.Object({
+  id: Type.String({ description: 'the same whenever the event is read' }),
+  at: Type.String({ format: 'date-time' }),
+  type: Type.Union([Type.Literal('message'), Type.Literal('batch')]),
+  messageId: Type.Optional(Type.String()),
+  batchId: Type.Union([Type.String(), Type.Null()]),
+  state: Type.Union([StateName, Type.Literal('delivering'), Type.Literal('paused'), Type.Literal('done')]),
+  attempt: Type.Optional(Type.Integer()),
+  providerRef: Type.Optional(Type.String()),
+  error: Type.Optional(
+    Type.Object({ code: Type.String(), detail: Type.Union([Type.String(), Type.Null()]) }),
+  ),
+});
+
+/** The change feed of an account: pages that never skip a change or repeat one. */
+export function listEvents(app: ApiInstance, context: ApiContext): void {
+  app.get(
+    '/v1/events',
+    {
+      config: { scope: 'read' },
+      schema: {
+        summary: 'Every change of state of the messages and batches of the account, in order of commit',
+        description:
+          'Without `after` it begins with the oldest that is kept; `after=now` gives the place of this moment. `next` is ' +
+          'never null: a page may be empty, and the next call with it goes on from there. What a transaction writes that is ' +
+          'still open comes after it has ended, so nothing is ever inserted behind a place.',
+        tags: ['events'],
+        querystring: Type.Object(
+          {
+            limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limitMax, default: limitDefault })),
+            after: Type.Optional(
+              Type.String({ maxLength: 100, description: '`next` of the page before, or `now`' }),
+            ),
+          },
+          { additionalProperties: false },
+        ),
+        response: { 200: Type.Object({ data: Type.Array(Event), next: Type.String() }) },
+      },
+    },
+    async (request) =>
+      app.sharedReads.run(request, async () => {
+        const { accountId } = request.caller;
+        const { after, limit = limitDefault } = request.query;
+        if (after === 'now')
+          return { data: [], next: feedCursor(placeAt(await feedHorizon(context.database))) };
+        const place = after === undefined ? feedStart : parseFeedCursor(after);
+        if (place === undefined) throw badCursor();
+        const { events, next } = await feedPage(context.database, { accountId, after: place, limit });
+        return { data: events, next: feedCursor(next) };
+      }),
+  );
+}

@@ -1,0 +1,136 @@
+import type { Bitmap } from '../../message/bitmap.ts';
+import type { StateNumber } from '../../message/state.ts';
+import type { Queryable } from '../database.ts';
+import { batchEventStates } from '../decisions/batch-event.ts';
+
+/**
+ * Where a reader of the change feed is: behind the message `offset` of the row (`writtenBy`, `shard`, `id`, `seq`).
+ * Everything of transactions below `writtenBy` is behind it.
+ */
+export interface FeedPlace {
+  writtenBy: bigint;
+  shard: number;
+  id: string;
+  seq: bigint;
+  offset: number;
+}
+
+export const feedStart: FeedPlace = placeAt(0n);
+
+/** Before everything that the transaction `writtenBy` and those after it wrote. */
+export function placeAt(writtenBy: bigint): FeedPlace {
+  return { writtenBy, shard: -1, id: '00000000-0000-0000-0000-000000000000', seq: -1n, offset: -1 };
+}
+
+export type FeedBatchState = (typeof batchEventStates)[keyof typeof batchEventStates];
+
+/** One outcome of some messages of a chunk, or a new state of a batch. */
+export type FeedRow = FeedPlace & { at: Date } & (
+    | {
+        kind: 'messages';
+        batch: string | null;
+        state: StateNumber;
+        attempt: number;
+        /** Messages of the chunk. */
+        chunkCount: number;
+        offsets: Bitmap | null;
+        errorCode: string | null;
+        details: (string | null)[] | null;
+        providerRefs: (string | null)[] | null;
+      }
+    | { kind: 'batch'; state: FeedBatchState }
+  );
+
+export interface FeedPage {
+  rows: FeedRow[];
+  /** Where to read on: everything before it is in `rows` or was none of the account's. */
+  next: FeedPlace;
+}
+
+/** Transactions looked at first; four times as many when there was nothing, so that a long silence is passed in few steps. */
+const windowMin = 2_000n;
+const windowGrowth = 4n;
+/** Statements of one page: with them, 2,000 times 4 to the 13th transactions are passed over. */
+const stepsMax = 14;
+
+const horizonStatement = {
+  name: 'feed_horizon',
+  // What a transaction at or above this number writes may be committed behind what is visible now.
+  text: 'SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS horizon',
+};
+
+const rowsStatement = {
+  name: 'feed_rows',
+  // The row at the reader's own place comes again: it may not have been passed whole.
+  text: `SELECT * FROM (
+      SELECT o.written_by AS "writtenBy", o.shard, o.chunk_id AS id, o.seq, o.at, o.batch, o.state, o.attempt,
+        c.count AS "chunkCount", o.offsets, o.error_code AS "errorCode", o.details, o.provider_refs AS "providerRefs"
+      FROM outcome o JOIN chunk c ON c.shard = o.shard AND c.id = o.chunk_id
+      WHERE o.account_id = $1 AND o.written_by >= $2 AND o.written_by < $3
+      UNION ALL
+      SELECT written_by, shard, batch, 0, at, NULL, state, NULL, NULL, NULL, NULL, NULL, NULL
+      FROM batch_event WHERE account_id = $1 AND written_by >= $2 AND written_by < $3
+    ) AS event
+    WHERE ("writtenBy", shard, id, seq) >= ($2, $4::integer, $5::uuid, $6::bigint)
+    ORDER BY "writtenBy", shard, id, seq LIMIT $7`,
+};
+
+/** The next changes of an account's messages and batches, in the order in which they were committed. */
+export async function readEvents(
+  database: Queryable,
+  read: { accountId: number; after: FeedPlace; rowsMax: number },
+): Promise<FeedPage> {
+  const horizon = await feedHorizon(database);
+  let place = read.after;
+  let span = windowMin;
+  for (let step = 0; step < stepsMax && place.writtenBy < horizon; step++) {
+    let end = place.writtenBy + span;
+    if (end > horizon) end = horizon;
+    const { rows } = await database.query<RawRow>(rowsStatement, [
+      read.accountId,
+      place.writtenBy.toString(),
+      end.toString(),
+      place.shard,
+      place.id,
+      place.seq.toString(),
+      read.rowsMax,
+    ]);
+    if (rows.length > 0) {
+      const full = rows.length === read.rowsMax;
+      return { rows: rows.map(feedRow), next: full ? placeOf(feedRow(rows.at(-1)!)) : placeAt(end) };
+    }
+    place = placeAt(end);
+    span *= windowGrowth;
+  }
+  return { rows: [], next: place };
+}
+
+/** Every transaction below this number has ended. */
+export async function feedHorizon(database: Queryable): Promise<bigint> {
+  const { rows } = await database.query<{ horizon: string }>(horizonStatement);
+  return BigInt(rows[0]!.horizon);
+}
+
+interface RawRow {
+  [column: string]: unknown;
+  writtenBy: string;
+  shard: number;
+  id: string;
+  seq: string;
+  at: Date;
+  state: number;
+  chunkCount: number | null;
+}
+
+function feedRow(row: RawRow): FeedRow {
+  const { writtenBy, shard, id, seq, at, state } = row;
+  const place = { writtenBy: BigInt(writtenBy), shard, id, seq: BigInt(seq), offset: -1, at };
+  if (row.chunkCount === null) {
+    return { ...place, kind: 'batch', state: batchEventStates[state as keyof typeof batchEventStates] };
+  }
+  return { ...(row as unknown as FeedRow & { kind: 'messages' }), ...place, kind: 'messages' };
+}
+
+function placeOf({ writtenBy, shard, id, seq }: FeedRow): FeedPlace {
+  return { writtenBy, shard, id, seq, offset: Number.POSITIVE_INFINITY };
+}

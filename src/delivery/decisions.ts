@@ -23,6 +23,7 @@ export interface DecisionsSettings {
   databaseNowMs: (monotonicMs: number) => number;
   /** So many messages more of a loaded chunk can be sent, or fewer. */
   onReady: (work: ChunkWork, messages: number) => void;
+  onReplayed: (batch: string) => void;
   /** Keys were forgotten that are still pending. */
   onForgotten: () => void;
 }
@@ -127,7 +128,9 @@ export class Decisions {
   }
 
   #answer(work: ChunkWork, rows: readonly InboxRow[]): void {
+    const { batch } = work.chunk;
     for (const row of rows) {
+      if (row.kind === 'replay' && batch !== null) this.#settings.onReplayed(batch);
       const { open } = this.#apply(work, decisionOf(row));
       if (!open) this.#settle(work, row.id);
     }

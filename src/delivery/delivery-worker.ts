@@ -111,6 +111,7 @@ export class DeliveryWorker {
     });
     this.#held = new HeldBatches({
       store,
+      clock,
       onHeld: (batches) => this.#onHeld(batches),
       onReleased: () => this.#reader.readAllSoon(),
     });
@@ -152,6 +153,7 @@ export class DeliveryWorker {
       tenures: () => this.#ownership.tenures,
       databaseNowMs: (ms) => ms + this.#databaseAheadMs,
       onReady: (work, messages) => this.#onReady(work, messages),
+      onReplayed: (batch) => this.#held.noteReplayed(batch),
       onForgotten: () => this.#reader.readAllSoon(),
     });
   }

@@ -162,6 +162,27 @@ test('a canceled batch that is replayed is delivered', async () => {
   expect((await progressOf(mill.database, batch))[stateNumber.sent]).toBe(50);
 });
 
+test('a replay is not undone by what was read of its batch while it was canceled', async () => {
+  const batch = await insertBatch(mill.database, { accepted: 5 });
+  await cancelBatch(mill.database, { batch, accountId });
+  await insertChunk(mill.database, { batch, count: 5 });
+  const store = deliveryStatements(mill.database);
+  const canceled = await store.readHeldBatches();
+  let answer: (rows: typeof canceled) => void = () => {};
+  // The first two reads find the batch canceled; the answer to the second comes when its messages were replayed.
+  const reads = [canceled, new Promise<typeof canceled>((resolve) => (answer = resolve))];
+  mill
+    .worker({ store: { ...store, readHeldBatches: async () => reads.shift() ?? store.readHeldBatches() } })
+    .start();
+  await until(() => isDone(batch));
+  await until(() => reads.length === 0);
+  const filter = { states: ['canceled' as const] };
+  await requestOfBatch(mill.database, { batch, accountId, kind: 'replay', states: ['canceled'], filter });
+  await answered(batch);
+  answer(canceled);
+  await until(() => mill.received.length === 5);
+});
+
 test('one message is canceled while it waits for its retry, and its neighbour is not', async () => {
   const chunk = await insertChunk(mill.database, { count: 2 });
   const retry = { attemptsMax: 50, backoffMinMs: 50_000, backoffMaxMs: 60_000, expireAfterMs: 3_600_000 };

@@ -24,7 +24,7 @@ describe.each([
 
   const row: Omit<OutcomeInsert, 'chunkId' | 'seq' | 'batch'> = {
     ...{ state: stateNumber.sent, attempt: 1, count: 4, offsets: null, errorCode: null, details: null },
-    ...{ providerRefs: null, agoMs: 5, dueInMs: null },
+    ...{ accountId: 1, providerRefs: null, agoMs: 5, dueInMs: null },
   };
 
   function flushOf(some: Partial<OutcomeFlush>): OutcomeFlush {

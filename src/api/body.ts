@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { Readable } from 'node:stream';
+import type { FastifyRequest } from 'fastify';
 import { ProblemError } from '../message/error-codes.ts';
 import type { ApiInstance } from './context.ts';
 
@@ -12,9 +13,34 @@ const nestingMax = 64;
 /** JSON bodies are read whole, within a size and a time, and checked before any schema sees them. */
 export function readJsonBodies(app: ApiInstance): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', async (_request: unknown, payload: Readable) =>
-    parseJson(await readBody(payload, { bytesMax: bodyBytesMax })),
+  app.addContentTypeParser('application/json', async (request: FastifyRequest, payload: Readable) => {
+    requirePlainJson(request);
+    return parseJson(await readBody(payload, { bytesMax: bodyBytesMax }));
+  });
+}
+
+/**
+ * A JSON body that is read whole comes as it is: only uploads are decompressed.
+ * @throws ProblemError `unsupported_media_type`
+ */
+export function requirePlainJson(request: FastifyRequest): void {
+  requireUtf8(request);
+  if (contentEncoding(request) === 'identity') return;
+  throw new ProblemError(
+    'unsupported_media_type',
+    'This body must come without Content-Encoding; uploads to a batch may be gzip.',
   );
+}
+
+/** @throws ProblemError `unsupported_media_type` */
+export function requireUtf8({ headers }: FastifyRequest): void {
+  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(headers['content-type'] ?? '')?.[1];
+  if (charset === undefined || /^utf-?8$/i.test(charset)) return;
+  throw new ProblemError('unsupported_media_type', 'A body must be in UTF-8.');
+}
+
+export function contentEncoding({ headers }: FastifyRequest): string {
+  return (headers['content-encoding'] ?? 'identity').trim().toLowerCase();
 }
 
 /**

@@ -1,6 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
-import fastify, { type FastifyReply, type FastifyRequest, LogController } from 'fastify';
+import fastify, {
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifySchema,
+  LogController,
+  type RouteOptions,
+} from 'fastify';
+import { Type } from 'typebox';
 import { ProblemError } from '../message/error-codes.ts';
 import { DatabaseError } from '../store/database.ts';
 import { createAdmission } from './admission.ts';
@@ -9,6 +16,7 @@ import type { ApiContext, ApiInstance } from './context.ts';
 import { createMethodTable, type MethodTable } from './method-table.ts';
 import { documentEndpoints } from './openapi.ts';
 import { logProblem, problemContentType, problemOf, problemText, sendProblem } from './problem.ts';
+import { askForBody, headProblem, judgeHeadsHere } from './request-head.ts';
 import { endpoints, streamEndpoints } from './routes.ts';
 import { shareReads } from './shared-reads.ts';
 import { validatorCompiler } from './validation.ts';
@@ -26,6 +34,7 @@ export function buildServer(context: ApiContext): ApiInstance {
   const methods = createMethodTable();
   const admit = createAdmission(context);
   app.server.maxConnections = context.clientLimits.connectionsMax;
+  judgeHeadsHere(app.server);
 
   app.setValidatorCompiler(validatorCompiler);
   app.setErrorHandler((error, request, reply) => {
@@ -46,10 +55,13 @@ export function buildServer(context: ApiContext): ApiInstance {
   app.addHook('onRoute', (route) => {
     if (!route.config?.scope) throw new Error(`${String(route.method)} ${route.url} names no scope`);
     methods.add(route.method, route.url);
+    refuseUnknownQuery(route);
   });
-  app.addHook('onRequest', (request, reply, done) =>
-    done(refusal({ context, methods, admit, request, reply })),
-  );
+  app.addHook('onRequest', (request, reply, done) => {
+    const refused = refusal({ context, methods, admit, request, reply });
+    if (!refused) askForBody(request, reply.raw);
+    done(refused);
+  });
   app.addHook('onResponse', (request, reply, done) => {
     answered(context, app, request, reply);
     done();
@@ -93,6 +105,7 @@ function createInstance(context: ApiContext): ApiInstance {
     connectionsCheckingInterval: limits.checkEveryMs,
     keepAlive: true,
     keepAliveInitialDelay: limits.probeAfterMs,
+    requireHostHeader: false,
   };
   const app = fastify({
     ...(context.tls
@@ -136,7 +149,7 @@ function refusal(at: {
       return new ProblemError('stopping', 'send this to another server, or again', { retryAfterSeconds: 1 });
     }
   }
-  const malformed = malformedUrl(request.raw.url ?? '');
+  const malformed = headProblem(request) ?? malformedUrl(request.raw.url ?? '');
   if (malformed) return malformed;
   // OPTIONS of a path that exists is no error: the handler for unmatched requests answers it.
   if (request.is404) return request.method === 'OPTIONS' ? undefined : unmatched(methods, request, reply);
@@ -147,6 +160,13 @@ function refusal(at: {
   } catch (error) {
     return problemOf(error);
   }
+}
+
+/** What an endpoint does not name it does not obey, so it is refused; one that is not built refuses everything. */
+function refuseUnknownQuery(route: RouteOptions): void {
+  const schema: FastifySchema = route.schema ?? {};
+  if (schema.querystring !== undefined || schema.hide) return;
+  route.schema = { ...schema, querystring: Type.Object({}, { additionalProperties: false }) };
 }
 
 /** PostgreSQL texts hold no U+0000, and a wrong encoding would silently mean another text. */

@@ -4,6 +4,7 @@ import { createGunzip } from 'node:zlib';
 import type { FastifyRequest } from 'fastify';
 import type { UploadFormat } from '../intake/slot-cutter.ts';
 import { ProblemError } from '../message/error-codes.ts';
+import { contentEncoding, requireUtf8 } from './body.ts';
 
 const formatByType: Record<string, UploadFormat> = {
   'application/x-ndjson': 'ndjson',
@@ -22,6 +23,7 @@ export const uploadBodies = {
 
 /** @throws ProblemError `unsupported_media_type` */
 export function uploadFormat(request: FastifyRequest): UploadFormat {
+  requireUtf8(request);
   const type = mediaType(request);
   const format = formatByType[type];
   if (format) return format;
@@ -56,7 +58,7 @@ export function uploadBody(
   request: FastifyRequest,
   settings: { hashed: boolean; idleMs: number; onBytes: (count: number) => void },
 ): UploadBody {
-  const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
+  const encoding = contentEncoding(request);
   if (encoding !== 'identity' && encoding !== 'gzip' && encoding !== 'x-gzip') {
     throw new ProblemError('unsupported_media_type', 'Content-Encoding may be gzip, or absent.');
   }

@@ -17,6 +17,7 @@ export const errorCodes = {
   idempotency_in_progress: { status: 409, title: 'The first request with this key is still running' },
   payload_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The content type is not supported' },
+  expectation_failed: { status: 417, title: 'The Expect header cannot be met' },
   validation_failed: { status: 422, title: 'The request has invalid fields' },
   broken_upload: { status: 422, title: 'The upload cannot be read any further' },
   idempotency_key_reused: { status: 422, title: 'This idempotency key was used with another request' },

@@ -3,12 +3,12 @@ import { Type } from 'typebox';
 import type { Rejection } from '../../intake/rejection.ts';
 import { ProblemError } from '../../message/error-codes.ts';
 import { createBatch as insertBatch } from '../../store/intake/create-batch.ts';
-import { bodyBytesMax, parseJson, readBody } from '../body.ts';
+import { bodyBytesMax, parseJson, readBody, requirePlainJson } from '../body.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { type Answer, idempotently } from '../idempotency.ts';
 import { keyedUpload, type UploadTry } from '../keyed-upload.ts';
 import { mediaType, uploadBodies } from '../upload-body.ts';
-import { compileBody } from '../validation.ts';
+import { compileBody, invalid } from '../validation.ts';
 import { BatchAnswer, readBatch, showBatch } from './batch-fields.ts';
 import { BatchInput, BatchQuery, newBatch, refuseUnavailable } from './batch-input.ts';
 import { RejectedLines } from './upload-fields.ts';
@@ -27,7 +27,13 @@ export function createBatch(app: ApiInstance, context: ApiContext): void {
           ...uploadBodies,
           'application/json': 'the settings of a batch; with `?route=`, an array of messages',
         },
-        errors: ['validation_failed', 'unknown_route', 'not_available', 'idempotency_key_reused'],
+        errors: [
+          'validation_failed',
+          'unsupported_media_type',
+          'unknown_route',
+          'not_available',
+          'idempotency_key_reused',
+        ],
       },
       schema: {
         summary: 'Create a batch, or create, fill and close one in one call',
@@ -55,6 +61,7 @@ async function createEmpty(
 ): Promise<FastifyReply> {
   const { accountId } = request.caller;
   refuseQuery(request.query);
+  requirePlainJson(request);
   const body = await readBody(request.body as never, { bytesMax: bodyBytesMax });
   const json = parseJson(body);
   refuseUnavailable(json);
@@ -135,11 +142,9 @@ async function batchAnswer(
 
 /** A batch's settings stand in its JSON: in the query they would be ignored, so they are refused. */
 function refuseQuery(query: unknown): void {
-  const [name] = Object.keys(query as object);
-  if (name !== undefined) {
-    throw new ProblemError(
-      'invalid_request',
-      `The query has "${name}", but only an upload with ?route= takes one.`,
-    );
-  }
+  const names = Object.keys(query as object);
+  if (names.length === 0) return;
+  const detail = 'only an upload with ?route= takes a query';
+  const errors = names.map((name) => ({ pointer: `/${name}`, code: 'unknown_field', detail }));
+  throw invalid('query', errors);
 }

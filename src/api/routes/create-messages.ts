@@ -3,7 +3,7 @@ import { acceptMessages, reserveMessages } from '../../intake/accept-messages.ts
 import { routeChooser } from '../../intake/choose-route.ts';
 import { type ParsedMessages, parseMessages } from '../../intake/parse-messages.ts';
 import { ProblemError } from '../../message/error-codes.ts';
-import { readBody } from '../body.ts';
+import { readBody, requirePlainJson } from '../body.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { idempotently } from '../idempotency.ts';
 import { mediaType } from '../upload-body.ts';
@@ -19,7 +19,13 @@ export function createMessages(app: ApiInstance, context: ApiContext): void {
       config: {
         scope: 'send',
         bodies: { 'application/json': 'one message, or an array of up to 1,000' },
-        errors: ['invalid_json', 'payload_too_large', 'validation_failed', 'idempotency_key_reused'],
+        errors: [
+          'invalid_json',
+          'payload_too_large',
+          'unsupported_media_type',
+          'validation_failed',
+          'idempotency_key_reused',
+        ],
       },
       schema: {
         summary: 'Send one message or a few',
@@ -43,6 +49,7 @@ export function createMessages(app: ApiInstance, context: ApiContext): void {
       if (type !== 'application/json') {
         throw new ProblemError('unsupported_media_type', 'send application/json');
       }
+      requirePlainJson(request);
       const body = await readBody(request.body as never, { bytesMax: bodyBytesMax });
       const { accountId } = request.caller;
       const parsed = parseMessages(body, {

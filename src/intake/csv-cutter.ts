@@ -1,6 +1,6 @@
 import { limits } from '../message/limits.ts';
 import { type HeaderResult, readHeader } from './csv-header.ts';
-import { type CutterSettings, RecordCutter } from './record-cutter.ts';
+import { type BlankLines, byteTable, type CutterSettings, RecordCutter } from './record-cutter.ts';
 
 /**
  * How far the end of a quoted cell is sought once its record is too long to take. A cell must be sought to its
@@ -113,10 +113,15 @@ export class CsvCutter extends RecordCutter {
     this.#lineFeeds = 0;
     this.#dropped = 0;
     this.#hasQuotes = false;
-    if (last === open && !tooLong) this.pass(end + 1, this.#countsNow() ? nextLine : this.line);
+    if (last === open && !tooLong) this.#passBlank(end + 1);
     else if (this.columns === undefined) this.#takeHeader({ last, end, nextLine, tooLong });
     else if (tooLong) this.refuse(recordTooLong, end + 1, nextLine);
     else this.keep(last, end + 1, nextLine);
+  }
+
+  #passBlank(next: number): void {
+    if (this.#countsNow()) this.passBlankLines(blankLines);
+    else this.pass(next, this.line);
   }
 
   #countsNow(): boolean {
@@ -179,5 +184,7 @@ const recordTooLong = {
 
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
+/** Spaces make a record of one cell. */
+const blankLines: BlankLines = { spaces: byteTable(carriageReturn), spacesMax: 1 };
 const quote = 0x22;
 const comma = 0x2c;

@@ -1,5 +1,5 @@
 import { limits } from '../message/limits.ts';
-import { RecordCutter } from './record-cutter.ts';
+import { type BlankLines, byteTable, RecordCutter } from './record-cutter.ts';
 
 /** Newline-delimited JSON: a record is a line, ended by LF or CRLF. Blank lines are counted and are no records. */
 export class NdjsonCutter extends RecordCutter {
@@ -40,7 +40,7 @@ export class NdjsonCutter extends RecordCutter {
       this.#dropping = false;
       this.refuse(tooLong, end + 1, this.line + 1);
     } else if (isBlank(buffer, open, last)) {
-      this.pass(end + 1, this.line + 1);
+      this.passBlankLines(blankLines);
     } else {
       this.keep(last, end + 1, this.line + 1);
     }
@@ -54,9 +54,13 @@ const tooLong = {
 
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
+const blankLines: BlankLines = {
+  spaces: byteTable(0x20, 0x09, carriageReturn),
+  spacesMax: limits.lineBytesMax,
+};
 
 function isBlank(bytes: Uint8Array, start: number, end: number): boolean {
   let p = start;
-  while (p < end && (bytes[p] === 0x20 || bytes[p] === 0x09 || bytes[p] === carriageReturn)) p++;
+  while (p < end && blankLines.spaces[bytes[p]!] === 1) p++;
   return p === end;
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { clientLimits } from './api/client-limits.ts';
 import type { ApiContext } from './api/context.ts';
 import { ensureAdminKey } from './api/ensure-admin-key.ts';
+import { createKeyFreer } from './api/key-freer.ts';
 import { createLifecycle } from './api/lifecycle.ts';
 import { buildServer, stopServer } from './api/server.ts';
 import { connectionsOf } from './config/connections-of.ts';
@@ -294,8 +295,9 @@ async function listen(
 ): Promise<string> {
   const { intake, stops, ...rest } = parts;
   const lifecycle = createLifecycle();
+  const keyFreer = createKeyFreer({ clock: systemClock, log: rest.log, signal: lifecycle.signal });
   const context: ApiContext = {
-    ...{ ...rest, intake, connectors, lifecycle, clientLimits },
+    ...{ ...rest, intake, connectors, lifecycle, keyFreer, clientLimits },
     requestsPerSecond: config.keyRequestsPerSecond,
     ...(await readTls(config)),
   };

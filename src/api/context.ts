@@ -11,6 +11,7 @@ import type { Metrics } from '../observe/metrics.ts';
 import type { ControlCache } from '../store/control/control-cache.ts';
 import type { Database } from '../store/database.ts';
 import type { ClientLimits } from './client-limits.ts';
+import type { KeyFreer } from './key-freer.ts';
 import type { Lifecycle } from './lifecycle.ts';
 
 /** Everything that endpoints work with. Each endpoint is a function of the app and this. */
@@ -24,6 +25,7 @@ export interface ApiContext {
   lifecycle: Lifecycle;
   /** What each key may ask for, unless its account has a limit of its own. */
   requestsPerSecond: number;
+  keyFreer: KeyFreer;
   log: Logger;
   metrics: Metrics;
   clientLimits: ClientLimits;

@@ -50,7 +50,8 @@ export interface KeyedTry {
 }
 
 const keyLengthMax = 255;
-const retryAfterSeconds = 1;
+/** Most tries have ended by then. */
+const tryUsualSeconds = 2;
 
 /**
  * Does a write once for each `Idempotency-Key`: the same key and request give the first answer again for
@@ -73,7 +74,7 @@ export async function idempotently(
   const result = await reserveKey(database, { key, requestHash, reservation: reserve() });
   if (result.kind === 'other_request') throw keyReused();
   if (result.kind === 'running') {
-    throw new ProblemError('idempotency_in_progress', 'Ask again in a moment.', { retryAfterSeconds });
+    throw inProgress(result);
   }
   if (result.kind === 'done') {
     if (result.bodyHash && hashBody && !result.bodyHash.equals(await hashBody())) throw keyReused();
@@ -81,12 +82,15 @@ export async function idempotently(
     const { status, answer } = result.stored;
     return send(reply, { status, text: shownAgain(secrets, { key, kept: answer.toString() }) });
   }
+  let { lock } = result;
   try {
     const answer = await work({
       reservation: result.reservation,
       again: result.kind === 'resume',
       keyHash: key.hash,
-      renew: (begun) => renewKey(database, key, begun),
+      async renew(begun) {
+        lock = await renewKey(database, key, begun);
+      },
     });
     const text = JSON.stringify(answer.body);
     const kept = answer.kept === undefined ? text : JSON.stringify(answer.kept);
@@ -104,8 +108,8 @@ export async function idempotently(
     const isFirst = result.kind === 'new';
     const refused =
       isFirst && error instanceof ProblemError && errorCodes[error.code].status < 500 && !keepsPart;
-    // When the database is away the lock runs out by itself.
-    await (refused ? dropKey(database, key) : releaseKey(database, key)).catch(() => {});
+    const giveBack = refused ? dropKey : releaseKey;
+    await context.keyFreer.free(() => giveBack(database, { key, lock }));
     throw error;
   }
 }
@@ -139,6 +143,20 @@ function hashRequest(request: FastifyRequest, body: Buffer | undefined): Buffer 
   const hash = createHash('sha256').update(`${request.method} ${request.url}\n`);
   if (body) hash.update(body);
   return hash.digest();
+}
+
+/** A try that lasts longer than most may have died with its process: then only the end of its lock sets the key free. */
+function inProgress({
+  heldSeconds,
+  leftSeconds,
+}: {
+  heldSeconds: number;
+  leftSeconds: number;
+}): ProblemError {
+  const retryAfterSeconds = heldSeconds < tryUsualSeconds ? 1 : Math.ceil(leftSeconds);
+  return new ProblemError('idempotency_in_progress', `Ask again in ${retryAfterSeconds} s.`, {
+    retryAfterSeconds,
+  });
 }
 
 function keyReused(): ProblemError {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { clientLimits } from '../../src/api/client-limits.ts';
 import type { ApiContext, ApiInstance } from '../../src/api/context.ts';
 import { ensureAdminKey } from '../../src/api/ensure-admin-key.ts';
+import { createKeyFreer } from '../../src/api/key-freer.ts';
 import { createLifecycle } from '../../src/api/lifecycle.ts';
 import { buildServer, stopServer } from '../../src/api/server.ts';
 import { connectors } from '../../src/connectors/registry.ts';
@@ -71,6 +72,8 @@ export async function startApi(
     hints: { push() {}, reread() {} },
     metrics,
   });
+  const lifecycle = createLifecycle();
+  const log = createLog({ level: 'silent' });
   const context: ApiContext = {
     database,
     control,
@@ -79,8 +82,9 @@ export async function startApi(
     clientLimits,
     connectors,
     intake,
-    lifecycle: createLifecycle(),
-    log: createLog({ level: 'silent' }),
+    lifecycle,
+    keyFreer: createKeyFreer({ clock: systemClock, log, signal: lifecycle.signal }),
+    log,
     metrics,
     ...contextOverrides,
   };

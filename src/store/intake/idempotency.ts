@@ -20,13 +20,17 @@ export interface StoredAnswer {
 
 export type ReserveResult =
   /** Nobody used the key: the reservation is committed, the work may begin. */
-  | { kind: 'new'; reservation: Reservation }
+  | { kind: 'new'; reservation: Reservation; lock: KeyLock }
   /** The first try ended without an answer: do the same work with the same ids. */
-  | { kind: 'resume'; reservation: Reservation }
-  | { kind: 'running' }
+  | { kind: 'resume'; reservation: Reservation; lock: KeyLock }
+  /** Another try has the lock since, or has renewed it, this long ago; when it died, the lock is free in `leftSeconds`. */
+  | { kind: 'running'; heldSeconds: number; leftSeconds: number }
   /** `bodyHash` is that of a streamed body, to be compared with the one sent now. */
   | { kind: 'done'; bodyHash: Buffer | null; stored: StoredAnswer }
   | { kind: 'other_request' };
+
+/** Which try has the key: the time its lock runs out, to the microsecond, as PostgreSQL writes it. */
+export type KeyLock = string;
 
 /** The lock of a try that died is free after this long; a long upload renews its own. */
 const lockSeconds = 30;
@@ -53,14 +57,15 @@ export async function reserveKey(
     );
     const present = await readKey(transaction, key);
     if (!present) {
-      await insertKey(transaction, { key, requestHash, reservation });
-      return { kind: 'new', reservation };
+      const lock = await insertKey(transaction, { key, requestHash, reservation });
+      return { kind: 'new', reservation, lock };
     }
     if (!requestHash.equals(present.requestHash)) return { kind: 'other_request' };
     if (present.stored) return { kind: 'done', bodyHash: present.bodyHash, stored: present.stored };
-    if (present.locked) return { kind: 'running' };
-    await renewKey(transaction, key);
-    return { kind: 'resume', reservation: present.reservation };
+    const leftSeconds = present.lockedSeconds;
+    if (leftSeconds > 0) return { kind: 'running', heldSeconds: lockSeconds - leftSeconds, leftSeconds };
+    const lock = await renewKey(transaction, key);
+    return { kind: 'resume', reservation: present.reservation, lock };
   });
 }
 
@@ -79,53 +84,65 @@ export async function finishKey(
   );
 }
 
-/** Forgets a key whose request was refused before anything was done for it. */
-export async function dropKey(database: Queryable, key: IdempotencyKey): Promise<void> {
+/** Forgets a key whose request was refused before anything was done for it. Leaves one that another try has by now. */
+export async function dropKey(
+  database: Queryable,
+  { key, lock }: { key: IdempotencyKey; lock: KeyLock },
+): Promise<void> {
   await database.query(
     {
       name: 'drop_idempotency_key',
       text: `DELETE FROM idempotency
-        WHERE shard = $1 AND account_id = $2 AND key = $3 AND status IS NULL
+        WHERE shard = $1 AND account_id = $2 AND key = $3 AND locked_until = $4::timestamptz AND status IS NULL
           AND ${kept}`,
     },
-    [key.shard, key.accountId, key.key],
+    [key.shard, key.accountId, key.key, lock],
   );
 }
 
-/** Lets the next try begin at once, after one that failed. */
-export async function releaseKey(database: Queryable, key: IdempotencyKey): Promise<void> {
+/** Lets the next try begin at once, after one that failed. Leaves a lock that another try has by now. */
+export async function releaseKey(
+  database: Queryable,
+  { key, lock }: { key: IdempotencyKey; lock: KeyLock },
+): Promise<void> {
   await database.query(
     {
       name: 'release_idempotency_key',
       text: `UPDATE idempotency SET locked_until = now()
-        WHERE shard = $1 AND account_id = $2 AND key = $3 AND ${kept}`,
+        WHERE shard = $1 AND account_id = $2 AND key = $3 AND locked_until = $4::timestamptz AND ${kept}`,
     },
-    [key.shard, key.accountId, key.key],
+    [key.shard, key.accountId, key.key, lock],
   );
 }
 
-/** Tells that the try still runs, and which upload it began where. */
+/** Tells that the try still runs, and which upload it began where. Answers its new lock. */
 export async function renewKey(
   database: Queryable,
   key: IdempotencyKey,
   begun?: { upload: number; firstLine: number },
-): Promise<void> {
-  await database.query(
+): Promise<KeyLock> {
+  const { rows } = await database.query<{ lock: KeyLock }>(
     {
       name: 'renew_idempotency_key',
       text: `UPDATE idempotency
         SET locked_until = now() + $6 * interval '1 second',
           upload = coalesce($4, upload), first_line = coalesce($5, first_line)
-        WHERE shard = $1 AND account_id = $2 AND key = $3 AND ${kept}`,
+        WHERE shard = $1 AND account_id = $2 AND key = $3 AND ${kept}
+        RETURNING locked_until::text AS lock`,
     },
     [key.shard, key.accountId, key.key, begun?.upload ?? null, begun?.firstLine ?? null, lockSeconds],
   );
+  return rows[0]?.lock ?? noLock;
 }
+
+/** Of a key that was dropped meanwhile. */
+const noLock: KeyLock = '-infinity';
 
 interface PresentKey {
   requestHash: Buffer;
   bodyHash: Buffer | null;
-  locked: boolean;
+  /** Not above zero when it is free. */
+  lockedSeconds: number;
   stored?: StoredAnswer;
   reservation: Reservation;
 }
@@ -134,7 +151,7 @@ async function readKey(transaction: Queryable, key: IdempotencyKey): Promise<Pre
   const { rows } = await transaction.query<{
     request_hash: Buffer;
     body_hash: Buffer | null;
-    locked: boolean;
+    locked_seconds: number;
     status: number | null;
     answer: Buffer | null;
     ids: string[];
@@ -143,7 +160,8 @@ async function readKey(transaction: Queryable, key: IdempotencyKey): Promise<Pre
   }>(
     {
       name: 'read_idempotency_key',
-      text: `SELECT request_hash, body_hash, locked_until > now() AS locked, status, answer, ids::text[], upload, first_line
+      text: `SELECT request_hash, body_hash, extract(epoch FROM locked_until - now())::float8 AS locked_seconds,
+          status, answer, ids::text[], upload, first_line
         FROM idempotency
         WHERE shard = $1 AND account_id = $2 AND key = $3
           AND ${kept}
@@ -156,7 +174,7 @@ async function readKey(transaction: Queryable, key: IdempotencyKey): Promise<Pre
   return {
     requestHash: row.request_hash,
     bodyHash: row.body_hash,
-    locked: row.locked,
+    lockedSeconds: row.locked_seconds,
     ...(row.status !== null && row.answer !== null && { stored: { status: row.status, answer: row.answer } }),
     reservation: {
       ids: row.ids,
@@ -169,8 +187,8 @@ async function readKey(transaction: Queryable, key: IdempotencyKey): Promise<Pre
 async function insertKey(
   transaction: Queryable,
   { key, requestHash, reservation }: { key: IdempotencyKey; requestHash: Buffer; reservation: Reservation },
-): Promise<void> {
-  await transaction.query(
+): Promise<KeyLock> {
+  const { rows } = await transaction.query<{ lock: KeyLock }>(
     {
       name: 'insert_idempotency_key',
       text: `INSERT INTO idempotency
@@ -180,7 +198,8 @@ async function insertKey(
         ON CONFLICT (shard, account_id, key, created_on) DO UPDATE SET
           request_hash = excluded.request_hash, ids = excluded.ids, upload = excluded.upload,
           first_line = excluded.first_line, created_at = excluded.created_at,
-          locked_until = excluded.locked_until, status = NULL, answer = NULL, body_hash = NULL`,
+          locked_until = excluded.locked_until, status = NULL, answer = NULL, body_hash = NULL
+        RETURNING locked_until::text AS lock`,
     },
     [
       key.shard,
@@ -193,4 +212,5 @@ async function insertKey(
       lockSeconds,
     ],
   );
+  return rows[0]!.lock;
 }

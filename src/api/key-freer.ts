@@ -1,0 +1,55 @@
+import { backoff } from '../lib/backoff.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../observe/log.ts';
+
+/** The lock has run out by itself by then, however often the database was asked meanwhile. */
+const triesMax = 8;
+const pauseMs = { min: 250, max: 8_000 };
+/** Keys that are freed behind the back of their requests. The lock of a further one runs out by itself. */
+const keysMax = 1_000;
+
+export interface KeyFreer {
+  /**
+   * Frees the key of a try that has failed; on when the database cannot be asked right now, which may be why it has
+   * failed. Never rejects.
+   */
+  free(free: () => Promise<void>): Promise<void>;
+}
+
+export function createKeyFreer({
+  clock,
+  log,
+  signal,
+}: {
+  clock: Clock;
+  log: Logger;
+  signal: AbortSignal;
+}): KeyFreer {
+  let freeing = 0;
+
+  async function goOn(free: () => Promise<void>, first: unknown): Promise<void> {
+    let err = first;
+    for (let attempt = 1; attempt < triesMax && !signal.aborted; attempt++) {
+      try {
+        const { min: minMs, max: maxMs } = pauseMs;
+        await clock.sleep(backoff({ attempt, minMs, maxMs, random: Math.random }), signal);
+        return await free();
+      } catch (error) {
+        err = error;
+      }
+    }
+    log.warn({ err }, 'the Idempotency-Key of a failed request stays locked until its lock runs out');
+  }
+
+  return {
+    async free(free) {
+      try {
+        await free();
+      } catch (error) {
+        if (freeing === keysMax) return;
+        freeing++;
+        void goOn(free, error).finally(() => freeing--);
+      }
+    },
+  };
+}

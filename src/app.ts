@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join, resolve } from 'node:path';
 import { clientLimits } from './api/client-limits.ts';
 import type { ApiContext } from './api/context.ts';
 import { ensureAdminKey } from './api/ensure-admin-key.ts';
@@ -14,6 +15,7 @@ import { startDeliveryFleet } from './delivery/delivery-fleet.ts';
 import type { DeliveryHost } from './delivery/delivery-host.ts';
 import { type ServerChannel, serveDeliveries } from './delivery/serve-deliveries.ts';
 import { keepEmbedded } from './embedded/keep-embedded.ts';
+import { makeDirectory } from './embedded/make-directory.ts';
 import { createIntake, type Intake } from './intake/intake.ts';
 import { systemClock } from './lib/clock.ts';
 import { StopStack } from './lib/stop-stack.ts';
@@ -56,33 +58,51 @@ export interface DatabaseAccess {
   secretKeys: string;
 }
 
-/** Composes and starts a server. When a part cannot start, those before it are stopped again. */
-export function runServer(config: Config, processes: ServerProcesses): Promise<RunningServer> {
-  return run(config, (parts) => startParts(config, { ...parts, processes }));
+/**
+ * Composes and starts a server. When a part cannot start, or `signal` is raised meanwhile, those before it are stopped
+ * again.
+ */
+export function runServer(
+  config: Config,
+  { signal, ...processes }: ServerProcesses & { signal: AbortSignal },
+): Promise<RunningServer> {
+  return run(config, { signal, start: (parts) => startParts(config, { ...parts, processes, signal }) });
 }
 
 /** A further process of a server: it delivers, and leaves everything else to the one that started it. */
-export function runDeliveries(config: Config, server: ServerChannel): Promise<RunningServer> {
-  return run(config, async ({ log, stops }) => {
-    const { database: databaseUrl, secretKey: secretKeys } = config;
-    if (databaseUrl === undefined || secretKeys === undefined) {
-      throw new Error('a further process is given the database and the secret key by its server');
-    }
-    const settings = deliverySettings({ databaseUrl, secretKeys }, { config, log });
-    const delivery = await serveDeliveries(settings, server);
-    stops.push(() => delivery.stop({ deadlineMs: sendsEndMs }));
-    return {};
+export function runDeliveries(
+  config: Config,
+  { server, signal }: { server: ServerChannel; signal: AbortSignal },
+): Promise<RunningServer> {
+  return run(config, {
+    signal,
+    async start({ log, stops }) {
+      const { database: databaseUrl, secretKey: secretKeys } = config;
+      if (databaseUrl === undefined || secretKeys === undefined) {
+        throw new Error('a further process is given the database and the secret key by its server');
+      }
+      const settings = deliverySettings({ databaseUrl, secretKeys }, { config, log });
+      const delivery = await serveDeliveries(settings, server);
+      stops.push(() => delivery.stop({ deadlineMs: sendsEndMs }));
+      return {};
+    },
   });
 }
 
 async function run(
   config: Config,
-  start: (parts: { log: Logger; stops: StopStack }) => Promise<Omit<RunningServer, 'stop'>>,
+  {
+    signal,
+    start,
+  }: {
+    signal: AbortSignal;
+    start: (parts: { log: Logger; stops: StopStack }) => Promise<Omit<RunningServer, 'stop'>>;
+  },
 ): Promise<RunningServer> {
   const log = createLog({ level: config.logLevel });
   const stops = new StopStack();
   try {
-    const started = await start({ log, stops });
+    const started = await unlessAborted(start({ log, stops }), signal);
     log.info({ address: started.url, roles: config.roles, processes: config.processes }, 'started');
     return {
       ...started,
@@ -97,12 +117,34 @@ async function run(
   }
 }
 
+/** Not every step of a start can be called off: one that hangs is left behind. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  work.catch(() => {});
+  let giveUp = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    giveUp = () => reject(signal.reason);
+    if (signal.aborted) giveUp();
+    else signal.addEventListener('abort', giveUp, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', giveUp);
+  }
+}
+
 async function startParts(
   config: Config,
-  { log, stops, processes }: { log: Logger; stops: StopStack; processes: ServerProcesses },
+  {
+    log,
+    stops,
+    processes,
+    signal,
+  }: { log: Logger; stops: StopStack; processes: ServerProcesses; signal: AbortSignal },
 ): Promise<Omit<RunningServer, 'stop'>> {
-  await mkdir(config.data, { recursive: true });
-  const databaseUrl = config.database ?? (await startOwnDatabase(config, { log, stops }));
+  await makeDirectory(resolve(config.data));
+  if (config.roles.includes('api')) await checkPort(config);
+  const databaseUrl = config.database ?? (await startOwnDatabase(config, { log, stops, signal }));
   const applied = await migrate({ connectionString: databaseUrl });
   if (applied.length > 0) log.info({ migrations: applied }, 'schema brought up to date');
 
@@ -150,20 +192,32 @@ async function startParts(
     ...(config.adminKey !== undefined && { key: config.adminKey }),
     path: join(config.data, 'admin.key'),
   });
+  if (adminKey.kind === 'present') await tellAbsentKey(config, log);
   await control.refresh();
   const url = await listen(config, { database, control, secrets, intake, log, metrics, stops });
   return { url, ...(adminKey.kind === 'made' && { madeAdminKey: adminKey.key }) };
 }
 
+/** A port that another program has is found before a database is made for a server that cannot listen. */
+async function checkPort({ port, host }: Config): Promise<void> {
+  const probe = createServer();
+  await new Promise<void>((listening, failed) => {
+    probe.once('error', failed);
+    probe.listen(port, host, listening);
+  });
+  await new Promise((closed) => probe.close(closed));
+}
+
 async function startOwnDatabase(
   config: Config,
-  { log, stops }: { log: Logger; stops: StopStack },
+  { log, stops, signal }: { log: Logger; stops: StopStack; signal: AbortSignal },
 ): Promise<string> {
   const server = await keepEmbedded({
     dataDir: config.data,
     log: (message) => log.info(message),
     onFault: (err) => log.error({ err }, 'the database is away'),
     settings: { max_connections: embeddedConnections(config) },
+    signal,
   });
   stops.push(() => server.stop());
   return server.url;
@@ -284,6 +338,21 @@ async function startUpkeep(
     stops.push(() => service.stop());
   }
   return { nowMs: () => databaseClock.nowMs(), current: () => range };
+}
+
+/** The clients on this machine look for `admin.key`, which a new data directory on an old database has not got. */
+async function tellAbsentKey(config: Config, log: Logger): Promise<void> {
+  const path = join(config.data, 'admin.key');
+  const isThere = await access(path).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) return;
+  log.warn(
+    { path },
+    'the database has an administrator key already, so none was made and there is no admin.key here: use that key ' +
+      '(MILLRACE_KEY), or start once with MILLRACE_ADMIN_KEY set to a new one, which then works',
+  );
 }
 
 async function listen(

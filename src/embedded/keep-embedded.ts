@@ -8,7 +8,7 @@ export interface KeptServer {
   stop(): Promise<void>;
 }
 
-export interface KeepEmbeddedOptions extends Omit<EmbeddedOptions, 'port' | 'signal'> {
+export interface KeepEmbeddedOptions extends Omit<EmbeddedOptions, 'port'> {
   /** It ended by itself, or could not be started again: it is tried until `stop`. */
   onFault: (error: Error) => void;
 }

@@ -1,6 +1,7 @@
-import { chmod, chown, mkdir, realpath, stat } from 'node:fs/promises';
+import { chmod, chown, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { EmbeddedError } from './embedded-error.ts';
+import { makeDirectory } from './make-directory.ts';
 import { type Account, type ProgramResult, runProgram } from './run-program.ts';
 
 const probeTimeoutMs = 10_000;
@@ -11,7 +12,7 @@ const probeTimeoutMs = 10_000;
  * owner's to open, so a closed one is an error that says what to do.
  */
 export async function openPassage(dataDir: string, account: Account | undefined): Promise<void> {
-  await makeDirectory(dataDir);
+  await makeDataDirectory(dataDir);
   if (!account || (await canEnter(dataDir, account))) return;
   await checkSwitch(account);
   const closed = await firstClosed(await realpath(dataDir), account);
@@ -30,8 +31,8 @@ export async function openPassage(dataDir: string, account: Account | undefined)
 }
 
 /** Parents made on the way are open for passage, whatever the umask: nothing but the data directory is in them. */
-async function makeDirectory(dataDir: string): Promise<void> {
-  const first = await mkdir(dataDir, { recursive: true, mode: 0o700 });
+async function makeDataDirectory(dataDir: string): Promise<void> {
+  const first = await makeDirectory(dataDir, 0o700);
   if (!first) return;
   for (let path = dirname(dataDir); path.length >= first.length; path = dirname(path))
     await chmod(path, 0o755);

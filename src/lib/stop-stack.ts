@@ -3,8 +3,10 @@ export class StopStack {
   private readonly stops: Array<() => Promise<unknown>> = [];
   private stopping: Promise<void> | undefined;
 
+  /** A part that came up after all was stopped is stopped as well: its start could not be called off. */
   push(stop: () => Promise<unknown>): void {
     this.stops.push(stop);
+    if (this.stopping !== undefined) void this.stopping.then(() => this.stopAll()).catch(() => {});
   }
 
   /** Stops every part, also when one of them fails; throws the first failure. May be called twice. */

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -90,3 +91,105 @@ it('a server shows the administrator key that it makes once, and keeps it in its
     await rm(data, { recursive: true });
   }
 }, 60_000);
+
+it('a server is stopped by SIGTERM also while it starts', async () => {
+  const data = await mkdtemp(join(tmpdir(), 'millrace-serve-'));
+  // It takes connections and says nothing: a start that waits for it would wait for long.
+  const silent = createServer().listen(0, '127.0.0.1');
+  try {
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const connected = once(silent, 'connection');
+    const database = `postgres://a:b@127.0.0.1:${port}/c`;
+    const child = start(
+      'serve',
+      '--port',
+      '0',
+      '--data',
+      data,
+      '--database',
+      database,
+      '--log-level',
+      'silent',
+    );
+    const [socket] = (await connected) as [Socket];
+    socket.on('error', () => {});
+    const exit = once(child, 'exit');
+    child.kill('SIGTERM');
+    expect(await exit).toEqual([0, null]);
+    socket.destroy();
+  } finally {
+    silent.close();
+    await rm(data, { recursive: true });
+  }
+}, 20_000);
+
+it('a server whose data directory cannot be made, or whose port is taken, fails at once and makes no database', async () => {
+  const data = await mkdtemp(join(tmpdir(), 'millrace-serve-'));
+  const taken = createServer().listen(0, '127.0.0.1');
+  try {
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
+    const noPort = start('serve', '--port', String(port), '--data', data, '--log-level', 'silent');
+    expect(await once(noPort, 'exit')).toEqual([1, null]);
+    expect(await readdir(data)).toEqual([]);
+    if (process.platform === 'linux') {
+      const noPlace = start('serve', '--port', '0', '--data', '/proc/x', '--log-level', 'silent');
+      expect(await once(noPlace, 'exit')).toEqual([1, null]);
+    }
+  } finally {
+    taken.close();
+    await rm(data, { recursive: true });
+  }
+}, 60_000);
+
+it('a server on a database that has a key already says what to do when its data directory has none', async () => {
+  const data = await mkdtemp(join(tmpdir(), 'millrace-serve-'));
+  const database = await createTestDatabase();
+  try {
+    const serve = async (key?: string) => {
+      const child = spawn(
+        process.execPath,
+        [
+          '--import',
+          'tsx',
+          main,
+          'serve',
+          '--port',
+          '0',
+          '--data',
+          data,
+          '--database',
+          database.url,
+          '--json',
+        ],
+        {
+          stdio: ['ignore', 'pipe', 'pipe'],
+          env: { ...process.env, ...(key && { MILLRACE_ADMIN_KEY: key }) },
+        },
+      );
+      children.push(child);
+      let told = '';
+      child.stderr!.on('data', (part) => (told += part));
+      const lines = createInterface({ input: child.stdout! });
+      let url = '';
+      lines.on('line', (line) => {
+        told += line;
+        if (line.startsWith('{"url"')) url = (JSON.parse(line) as { url: string }).url;
+      });
+      await expect.poll(() => url, { timeout: 30_000 }).not.toBe('');
+      const headers = { authorization: `Bearer ${key}` };
+      const status = (await fetch(`${url}/v1/accounts`, { headers })).status;
+      const exit = once(child, 'exit');
+      child.kill('SIGTERM');
+      await exit;
+      return { told, status };
+    };
+    await serve();
+    await rm(join(data, 'admin.key'));
+    expect((await serve()).told).toContain('start once with MILLRACE_ADMIN_KEY');
+    expect(await serve('a-key-of-sixteen-characters-or-more')).toMatchObject({ status: 200 });
+  } finally {
+    await rm(data, { recursive: true });
+  }
+});

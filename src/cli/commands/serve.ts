@@ -52,9 +52,14 @@ async function serve(context: CommandContext, flags: ServeFlags): Promise<void> 
   const signal = flags.stopWithParent ? stopWithParent(context.signal) : context.signal;
   // Loaded here, so that the commands of a client do not wait for a server to be read from disk.
   const { runServer } = await import('../../app.ts');
-  const server = await runServer(config, {
-    spawn: (access) => spawnDeliveries(context, { config, ...access }),
-  });
+  const server = await unlessStopped(
+    runServer(config, {
+      spawn: (access) => spawnDeliveries(context, { config, ...access }),
+      signal,
+    }),
+    signal,
+  );
+  if (server === undefined) return;
   const { url = null, madeAdminKey: adminKey } = server;
   const { out } = context.terminal;
   if (flags.json) out.write(`${JSON.stringify({ url, pid: process.pid, adminKey })}\n`);
@@ -74,9 +79,20 @@ async function serveChild(context: CommandContext, flags: ServeFlags): Promise<v
   const config = configOf(context, flags);
   const signal = stopWithParent(context.signal);
   const { runDeliveries } = await import('../../app.ts');
-  const deliveries = await runDeliveries(config, process);
+  const deliveries = await unlessStopped(runDeliveries(config, { server: process, signal }), signal);
+  if (deliveries === undefined) return;
   await aborted(signal);
   await stopWithin(stopMaxMs, deliveries.stop());
+}
+
+/** Undefined when it was asked to stop as it started: it did as it was asked. */
+async function unlessStopped<T>(starting: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  try {
+    return await starting;
+  } catch (error) {
+    if (signal.aborted && error === signal.reason) return undefined;
+    throw error;
+  }
 }
 
 async function stopWithin(limitMs: number, stopping: Promise<void>): Promise<void> {

@@ -4,7 +4,7 @@ export interface Arrival {
   at: number;
 }
 
-/** The last singly posted messages with the moment of their arrival, numbered from 1. */
+/** The last messages with the moment of their arrival, numbered from 1. */
 export class Arrivals {
   readonly #ids: string[];
   readonly #at: Float64Array;

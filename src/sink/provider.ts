@@ -40,9 +40,9 @@ export class Provider {
       return { ...refusal, retryAfterSeconds: Math.ceil(waitMs / 1_000) };
     }
     const ids = messages.list.map(idOf);
-    if (!messages.batch) {
-      ids[0] ??= idempotencyKey;
-      if (ids[0] !== undefined) this.#arrivals.add(ids[0], performance.timeOrigin + nowMs);
+    if (!messages.batch) ids[0] ??= idempotencyKey;
+    if (!messages.batch || ids.length <= this.#options.arrivalsBatchMax) {
+      for (const id of ids) if (id !== undefined) this.#arrivals.add(id, performance.timeOrigin + nowMs);
     }
     this.#ledger.takeRequest(ids);
     if (draw < failRate + hangRate) {

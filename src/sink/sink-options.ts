@@ -14,8 +14,10 @@ export interface SinkOptions {
   resetRate: number;
   /** Messages per second; requests above are answered 429 with `Retry-After`. 0 is no limit. */
   rateLimit: number;
-  /** How many of the last singly posted messages `GET /arrivals` can list. */
+  /** How many of the last messages `GET /arrivals` can list. */
   arrivals: number;
+  /** Of batched posts it lists those of so many messages at most; 0 for none. */
+  arrivalsBatchMax: number;
   /** Requests with the same seed meet the same faults in the same order. */
   seed: number;
 }
@@ -99,7 +101,16 @@ export const sinkOptions: readonly SinkOptionDoc[] = [
     min: 0,
     max: 5_000_000,
     wholeNumber: true,
-    doc: 'singly posted messages that GET /arrivals keeps',
+    doc: 'messages that GET /arrivals keeps, the last ones',
+  },
+  {
+    name: 'arrivalsBatchMax',
+    flag: 'arrivals-batch-max',
+    default: 0,
+    min: 0,
+    max: 100_000,
+    wholeNumber: true,
+    doc: 'messages of the largest batched post that it keeps; 0 keeps only what was posted singly',
   },
   {
     name: 'seed',

@@ -27,7 +27,8 @@ export async function startProcess(
 ): Promise<MillraceProcess> {
   if (!existsSync(main)) throw new Error('there is no dist: run `npm run build` first');
   const child = spawn(process.execPath, [main, ...args, '--json'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    // The channel is the lifeline of one that is started with --stop-with-parent.
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     env: { PATH: process.env.PATH, ...env },
   });
   running.add(child);

@@ -1,0 +1,166 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { shardOf } from '../../src/message/id.ts';
+import type { Books } from './books.ts';
+import { type Installation, leaseMs, type ProcessName, type RouteName, routeNames } from './installation.ts';
+import type { SinkWatch } from './sink-watch.ts';
+
+export type FaultKind =
+  | 'kill worker'
+  | 'kill api'
+  | 'kill postmaster'
+  | 'kill backend'
+  | 'suspend worker'
+  | 'cut database'
+  | 'cut sinks';
+
+/** One thing that was done to the installation, and what was open at that moment. */
+export interface Fault {
+  kind: FaultKind;
+  /** The process that it hit, where it hit one. */
+  of: string;
+  beganAt: number;
+  /** When it was over: the process back, the database answering, the suspended one awake. */
+  endedAt: number;
+  /** Shards whose messages it can have touched; undefined for all of them. */
+  shards: ReadonlySet<number> | undefined;
+  /** Messages handed over by then and not recorded, by route. */
+  handedOver: Record<RouteName, ReadonlySet<string>>;
+  /** Messages of `hold` that were marked as in flight. */
+  marked: ReadonlySet<string>;
+}
+
+export interface FaultSettings {
+  installation: Installation;
+  books: Books;
+  sinks: Record<RouteName, SinkWatch>;
+  random: () => number;
+}
+
+/** What was on its way at a fault has arrived by then: through two loopback sockets, a proxy, and a busy machine. */
+export const arrivalsSettleMs = 250;
+/** A suspension lasts this many leases: sometimes the shards are kept, mostly they are taken. */
+const suspendedLeases = { min: 0.8, max: 2 };
+const reviveWithinMs = 800;
+
+const weights: Record<FaultKind, number> = {
+  'kill worker': 40,
+  'kill api': 15,
+  'kill postmaster': 10,
+  'kill backend': 10,
+  'suspend worker': 8,
+  'cut database': 10,
+  'cut sinks': 10,
+};
+
+const kinds = Object.keys(weights) as FaultKind[];
+
+export function isKill({ kind }: Pick<Fault, 'kind'>): boolean {
+  return kind.startsWith('kill');
+}
+
+/** Each kind once, so that a short run meets every one, and then as often as it weighs, in any order. */
+export function drawFaults(kills: number, random: () => number): FaultKind[] {
+  const drawn: FaultKind[] = [...kinds];
+  const deck = kinds.flatMap((kind) => Array<FaultKind>(weights[kind]).fill(kind));
+  while (drawn.filter((kind) => isKill({ kind })).length < kills) {
+    drawn.push(deck[Math.floor(random() * deck.length)]!);
+  }
+  for (let index = drawn.length - 1; index > 0; index--) {
+    const other = Math.floor(random() * (index + 1));
+    [drawn[index], drawn[other]] = [drawn[other]!, drawn[index]!];
+  }
+  return drawn;
+}
+
+/** Does the faults one after another, and asks the sinks and the database at each what was open. */
+export class Faults {
+  readonly #settings: FaultSettings;
+
+  constructor(settings: FaultSettings) {
+    this.#settings = settings;
+  }
+
+  async commit(kind: FaultKind): Promise<Fault> {
+    const worker: ProcessName = this.#settings.random() < 0.5 ? 'worker-1' : 'worker-2';
+    const process: ProcessName = kind === 'kill api' ? 'api' : worker;
+    const beganAt = Date.now();
+    switch (kind) {
+      case 'kill worker':
+      case 'kill api':
+        return this.#killProcess(kind, process, beganAt);
+      case 'kill postmaster':
+      case 'kill backend':
+        return this.#killDatabase(kind, beganAt);
+      case 'suspend worker':
+        return this.#suspend(worker, beganAt);
+      case 'cut database':
+      case 'cut sinks':
+        return this.#cut(kind, beganAt);
+    }
+  }
+
+  async #killProcess(kind: FaultKind, name: ProcessName, beganAt: number): Promise<Fault> {
+    const { installation, books, random } = this.#settings;
+    const pid = installation.pidOf(name)!;
+    await installation.kill(name);
+    const shards = await books.shardsOf(pid);
+    const open = await this.#whatIsOpen({ beganAt, shards });
+    await sleep(random() * reviveWithinMs);
+    await installation.revive(name);
+    return { kind, of: name, beganAt, endedAt: Date.now(), shards, ...open };
+  }
+
+  async #killDatabase(kind: FaultKind, beganAt: number): Promise<Fault> {
+    const { installation, books, random } = this.#settings;
+    let of = 'PostgreSQL';
+    if (kind === 'kill postmaster') {
+      process.kill(await installation.postmasterPid(), 'SIGKILL');
+    } else {
+      const pids = await books.backendPids();
+      const pid = pids[Math.floor(random() * pids.length)];
+      if (pid === undefined) throw new Error('no server is connected to the database');
+      process.kill(pid, 'SIGKILL');
+      of = `a connection of ${pids.length}`;
+    }
+    const open = await this.#whatIsOpen({ beganAt, shards: undefined });
+    await books.databaseIsBack();
+    return { kind, of, beganAt, endedAt: Date.now(), shards: undefined, ...open };
+  }
+
+  async #suspend(name: ProcessName, beganAt: number): Promise<Fault> {
+    const { installation, books, random } = this.#settings;
+    const shards = await books.shardsOf(installation.pidOf(name)!);
+    installation.signal(name, 'SIGSTOP');
+    const open = await this.#whatIsOpen({ beganAt, shards });
+    const { min, max } = suspendedLeases;
+    await sleep(leaseMs * (min + random() * (max - min)));
+    installation.signal(name, 'SIGCONT');
+    return { kind: 'suspend worker', of: name, beganAt, endedAt: Date.now(), shards, ...open };
+  }
+
+  async #cut(kind: FaultKind, beganAt: number): Promise<Fault> {
+    const { installation, random } = this.#settings;
+    const names: ProcessName[] = ['api', 'worker-1', 'worker-2'];
+    const name = names[Math.floor(random() * names.length)]!;
+    const count = kind === 'cut sinks' ? installation.cutSinks() : installation.cutDatabase(name);
+    const open = await this.#whatIsOpen({ beganAt, shards: undefined });
+    const of = kind === 'cut sinks' ? `${count} connections` : `${name}, ${count} connections`;
+    return { kind, of, beganAt, endedAt: Date.now(), shards: undefined, ...open };
+  }
+
+  /** Read at once after a fault; while the database is away, when it is back. */
+  async #whatIsOpen({ beganAt, shards }: { beganAt: number; shards: Set<number> | undefined }) {
+    const { books, sinks } = this.#settings;
+    const touched = (id: string) => shards === undefined || shards.has(shardOf(id));
+    const handedOver = {} as Record<RouteName, Set<string>>;
+    await sleep(arrivalsSettleMs);
+    for (const route of routeNames) await sinks[route].pull();
+    const marked = await books.inFlightOrUncertainSince(new Date(beganAt));
+    for (const route of routeNames) {
+      const open = sinks[route].unrecorded;
+      for (const id of await books.recordedOf(open)) open.delete(id);
+      handedOver[route] = new Set([...open].filter(touched));
+    }
+    return { handedOver, marked: new Set([...marked].filter(touched)) };
+  }
+}

@@ -1,0 +1,70 @@
+import net from 'node:net';
+
+export interface CuttingProxy {
+  /** The target's URL by way of the proxy. */
+  url: string;
+  /** Resets every connection, on both sides; answers how many there were. */
+  cut(): number;
+  stop(): Promise<void>;
+}
+
+/** What to do with bytes of a client: pass them on, cut before they arrive, or cut when they were answered. */
+export type Passage = 'pass' | 'cut' | 'cut when answered';
+
+export interface CuttingProxyOptions {
+  /** Judges what a client sends, piece by piece. */
+  judge?: (sent: Buffer) => Passage;
+}
+
+/** Passes everything on to a server by TCP, until it is told to cut. */
+export async function startCuttingProxy(
+  targetUrl: string,
+  { judge = () => 'pass' }: CuttingProxyOptions = {},
+): Promise<CuttingProxy> {
+  const target = new URL(targetUrl);
+  const pairs = new Set<{ cut(): void }>();
+
+  const server = net.createServer({ noDelay: true }, (client) => {
+    const upstream = net.connect({ host: target.hostname, port: Number(target.port), noDelay: true });
+    const pair = {
+      cut() {
+        pairs.delete(pair);
+        for (const socket of [client, upstream]) socket.resetAndDestroy();
+      },
+    };
+    pairs.add(pair);
+    for (const socket of [client, upstream]) socket.on('error', () => pair.cut());
+    let swallowing = false;
+    client.on('data', (bytes) => {
+      const passage = judge(bytes);
+      if (passage === 'cut') return pair.cut();
+      swallowing ||= passage === 'cut when answered';
+      if (!upstream.write(bytes)) client.pause();
+    });
+    upstream.on('drain', () => client.resume());
+    upstream.on('data', (bytes) => {
+      if (swallowing) return pair.cut();
+      if (!client.write(bytes)) upstream.pause();
+    });
+    client.on('drain', () => upstream.resume());
+    client.on('end', () => upstream.end()).on('close', () => pairs.delete(pair));
+    upstream.on('end', () => client.end());
+  });
+
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = new URL(targetUrl);
+  url.hostname = '127.0.0.1';
+  url.port = String((server.address() as net.AddressInfo).port);
+  return {
+    url: url.href,
+    cut() {
+      const cut = [...pairs];
+      for (const pair of cut) pair.cut();
+      return cut.length;
+    },
+    async stop() {
+      for (const pair of [...pairs]) pair.cut();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

@@ -166,7 +166,11 @@ export class RouteRunner implements RetryGate {
 
   /** A lane whose account may not send at the moment comes back by itself. */
   #isReady(lane: Lane): boolean {
-    return lane.front() !== undefined && this.#gate.accounts.opens(lane, this.#nowMs);
+    const readyBefore = lane.ready;
+    const front = lane.front();
+    // What was ready has gone to another worker: what is left of the lane may be loaded in its place.
+    if (lane.ready < readyBefore) this.#context.onTaken(lane);
+    return front !== undefined && this.#gate.accounts.opens(lane, this.#nowMs);
   }
 
   #take(lane: Lane, messagesMax: number, nowMs: number): Slice {

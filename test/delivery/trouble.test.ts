@@ -102,6 +102,35 @@ test('two workers share the shards and send every message once', async () => {
   expect(await progressOf(mill.database, batch)).toEqual({ 100: 2_000, 3: 2_000 });
 });
 
+test.each([0, 1])(
+  'when messages that were ready go to another worker, the lane goes on with what it has left (shard %i first)',
+  async (first) => {
+    let answer = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    mill.respond = async () => {
+      await held;
+      return { kind: 'sent' };
+    };
+    const shards = { shards: 2 };
+    await mill.database.query({ name: 'test_two_shards', text: 'DELETE FROM shard_owner WHERE shard > 1' });
+    // Full chunks: of a lane only about one at a time is in memory.
+    for (const shard of [first, 1 - first]) {
+      for (let n = 0; n < 3; n++) await insertChunk(mill.database, { shard, count: 1_000 });
+    }
+    const [stays, joins] = [mill.worker(shards), mill.worker(shards)];
+    stays.start();
+    await until(() => stays.stats().lanes.some(({ ready }) => ready >= 1_000));
+    joins.start();
+    await until(async () => stays.heldShards().length === 1);
+    answer();
+    await done();
+    expect(new Set(mill.received.map(({ id }) => id)).size).toBe(6_000);
+    expect(mill.received).toHaveLength(6_000);
+  },
+);
+
 test('a killed worker loses nothing; sent again is at most what it had handed over unrecorded', async () => {
   const batch = await insertBatchOf(30, 100);
   const { store, kill } = killable();

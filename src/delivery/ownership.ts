@@ -24,6 +24,8 @@ export interface OwnershipSettings {
 
 /** A send that was begun just before the deadline must be on its way before a taker may claim. */
 const leaseMarginShare = 0.2;
+/** A watch with a longer gap than this part of the lease begins anew. */
+const watchGapShare = 0.5;
 
 /**
  * Which shards this worker owns, and until when it may act on it.
@@ -40,6 +42,7 @@ export class Ownership {
   readonly #settings: OwnershipSettings;
   readonly #tenures = new Map<number, Tenure>();
   readonly #watched = new Map<string, { beat: string; sinceMs: number }>();
+  #watchedAtMs = Number.NEGATIVE_INFINITY;
   readonly #newWorkerId: () => string;
   #workerId: string;
   #registered = false;
@@ -156,6 +159,9 @@ export class Ownership {
     const { store, clock, leaseMs } = this.#settings;
     const nowMs = clock.monotonicMs();
     for (const id of this.#watched.keys()) if (!beats.has(id)) this.#watched.delete(id);
+    // While the database was away nobody could beat. Whoever comes back first must not take the others for silent.
+    if (nowMs - this.#watchedAtMs > leaseMs * watchGapShare) this.#watched.clear();
+    this.#watchedAtMs = nowMs;
     const live: string[] = [];
     for (const [id, beat] of beats) {
       const seen = this.#watched.get(id);

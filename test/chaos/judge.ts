@@ -43,11 +43,13 @@ export interface ChaosReport {
   seconds: number;
   routes: Record<RouteName, RouteReport>;
   /** Duplicates of `resend`, and uncertain messages of `hold`, that no fault explains. */
-  unexplained: { duplicates: number; uncertain: number };
+  unexplained: { duplicates: number; uncertain: number; examples: string[] };
   faults: FaultReport[];
   /** The promises that did not hold, in words; empty when all did. */
   broken: string[];
 }
+
+const examplesMax = 10;
 
 export interface Evidence {
   seed: number;
@@ -74,7 +76,14 @@ export async function judge(evidence: Evidence): Promise<ChaosReport> {
     suspensions: faults.filter(({ kind }) => kind === 'suspend worker').length,
     cuts: faults.filter(({ kind }) => kind.startsWith('cut')).length,
     routes,
-    unexplained: { duplicates: unexplainedRepeats.length, uncertain: unexplainedUncertain.length },
+    unexplained: {
+      duplicates: unexplainedRepeats.length,
+      uncertain: unexplainedUncertain.length,
+      examples: [
+        ...unexplainedRepeats.slice(0, examplesMax).map((repeat) => describeRepeat(repeat, faults)),
+        ...unexplainedUncertain.slice(0, examplesMax),
+      ],
+    },
     faults: reports,
     broken: [],
   };
@@ -161,6 +170,17 @@ function wasBegunBefore(repeat: Repeat, fault: Fault, report: FaultReport): bool
   if (fault.kind !== 'suspend worker' || report.late >= routeConcurrency * batchMax.resend) return false;
   const whileAsleep = repeat.at >= fault.beganAt && repeat.at <= fault.endedAt + leaseMs;
   return whileAsleep && fault.shards?.has(shardOf(repeat.id)) === true;
+}
+
+/** For whoever looks for the reason: both arrivals by the faults before them. */
+function describeRepeat({ id, beforeAt, at }: Repeat, faults: readonly Fault[]): string {
+  const place = (moment: number) => {
+    const index = faults.findLastIndex(({ beganAt }) => beganAt <= moment);
+    return index < 0
+      ? 'before any fault'
+      : `${Math.round(moment - faults[index]!.beganAt)} ms after fault ${index + 1}`;
+  };
+  return `${id} (shard ${shardOf(id)}) came ${place(beforeAt)} and ${place(at)}`;
 }
 
 function explainUncertain(id: string, faults: readonly Fault[], reports: FaultReport[]): boolean {

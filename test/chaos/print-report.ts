@@ -23,6 +23,7 @@ export function printReport(report: ChaosReport): string {
         `(${books.uncertainDelivered} of them had arrived)`,
     ),
     `without a known reason: ${unexplained.duplicates} duplicates, ${unexplained.uncertain} uncertain`,
+    ...unexplained.examples.map((example) => `  ${example}`),
     broken.length === 0 ? 'every promise held' : `BROKEN:\n  ${broken.join('\n  ')}`,
   ];
   return `${lines.join('\n')}\n`;

@@ -32,6 +32,7 @@ import { createDatabaseClock } from './store/database-clock.ts';
 import { createIdMint } from './store/id-mint.ts';
 import { migrate } from './store/migrate.ts';
 import { partitionRange } from './store/partitions.ts';
+import { watchSpace } from './store/watch-space.ts';
 
 export interface RunningServer {
   /** Absent for a process that only delivers. */
@@ -149,13 +150,8 @@ async function startParts(
   if (applied.length > 0) log.info({ migrations: applied }, 'schema brought up to date');
 
   const metrics = createMetrics();
-  const intakeDatabase = openPool(databaseUrl, {
-    config,
-    name: 'intake',
-    poolSize: config.intakeConnections,
-    log,
-    stops,
-  });
+  const intakePool = { config, name: 'intake', poolSize: config.intakeConnections, log, stops };
+  const { database: intakeDatabase, full } = watchSpace(openPool(databaseUrl, intakePool), systemClock);
   const { keys: secretKeys, secrets } = await findSecrets(intakeDatabase, { config, log });
   const delivery = config.roles.includes('deliver')
     ? await startDeliveries({ databaseUrl, secretKeys }, { config, log, metrics, stops, processes })
@@ -194,7 +190,7 @@ async function startParts(
   });
   if (adminKey.kind === 'present') await tellAbsentKey(config, log);
   await control.refresh();
-  const url = await listen(config, { database, control, secrets, intake, log, metrics, stops });
+  const url = await listen(config, { database, full, control, secrets, intake, log, metrics, stops });
   return { url, ...(adminKey.kind === 'made' && { madeAdminKey: adminKey.key }) };
 }
 
@@ -357,7 +353,7 @@ async function tellAbsentKey(config: Config, log: Logger): Promise<void> {
 
 async function listen(
   config: Config,
-  parts: Pick<ApiContext, 'database' | 'control' | 'secrets' | 'log' | 'metrics'> & {
+  parts: Pick<ApiContext, 'database' | 'full' | 'control' | 'secrets' | 'log' | 'metrics'> & {
     intake: Intake;
     stops: StopStack;
   },

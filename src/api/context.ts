@@ -10,6 +10,7 @@ import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { ControlCache } from '../store/control/control-cache.ts';
 import type { Database } from '../store/database.ts';
+import type { Fault } from '../store/fault.ts';
 import type { ClientLimits } from './client-limits.ts';
 import type { KeyFreer } from './key-freer.ts';
 import type { Lifecycle } from './lifecycle.ts';
@@ -23,6 +24,8 @@ export interface ApiContext {
   connectors: ReadonlyMap<string, Connector>;
   intake: Intake;
   lifecycle: Lifecycle;
+  /** Why nothing could be written lately, if the database was full. */
+  full?: () => Fault | undefined;
   /** What each key may ask for, unless its account has a limit of its own. */
   requestsPerSecond: number;
   keyFreer: KeyFreer;

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type ErrorCode, errorCodes, ProblemError } from '../message/error-codes.ts';
 import { DatabaseError } from '../store/database.ts';
+import { describeFault } from '../store/describe-fault.ts';
 
 export const problemContentType = 'application/problem+json';
 
@@ -68,18 +69,16 @@ export function logProblem(request: FastifyRequest, error: unknown, problem: Pro
  */
 function databaseProblem({ fault }: DatabaseError): ProblemError {
   if (fault.ambiguous) {
-    return unavailable('the database was lost while it committed: ask again, with the same Idempotency-Key');
+    return unavailable(`${describeFault(fault)}: ask again, with the same Idempotency-Key`);
   }
   switch (fault.kind) {
     case 'unavailable':
     case 'refused':
-      return unavailable('the database is not reachable');
     case 'timeout':
-      return unavailable('the database did not answer in time');
-    case 'full':
-      return unavailable('the database is out of space or memory', retryAfterFullSeconds);
     case 'conflict':
-      return unavailable('another request changed the same thing at the same moment');
+      return unavailable(describeFault(fault));
+    case 'full':
+      return unavailable(describeFault(fault), retryAfterFullSeconds);
     default:
       return new ProblemError('internal', 'this is a defect or a wrong set-up; the server log has more');
   }

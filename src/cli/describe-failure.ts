@@ -96,8 +96,14 @@ const databaseHints: Partial<Record<Fault['kind'], string>> = {
   full: 'Make room for the database, or let it take more connections; then run the command again.',
 };
 
+const connectionsHint =
+  'All its connections are taken. Free some, or raise max_connections or the limit of the role; then run the command again.';
+const writableHint =
+  'It is a standby, or default_transaction_read_only is on. Name the primary, or let it write; then run the command again.';
+const databaseHintsByCode: Record<string, string> = { '53300': connectionsHint, '25006': writableHint };
+
 function describeDatabase(fault: Fault): DescribedFailure | undefined {
-  const hint = databaseHints[fault.kind];
+  const hint = databaseHintsByCode[fault.code] ?? databaseHints[fault.kind];
   if (hint === undefined) return undefined;
   // A host name with several addresses fails with an error for each, and none of its own.
   return { message: `the database: ${fault.message || fault.code}`, lines: [hint], exitStatus: 1 };

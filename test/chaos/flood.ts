@@ -10,12 +10,12 @@ export interface Flood {
   end(): Promise<void>;
 }
 
-const uploadLines = 4_000;
+const uploadLines = 2_500;
 const oneShotMessages = 700;
 const singlesMax = 4;
 const singleSenders = 3;
 /** Messages of a route that are accepted and not delivered: beyond it uploads wait. */
-const backlogMax = 12_000;
+const backlogMax = 5_000;
 const pauseMs = 40;
 /** Whatever breaks is tried again for as long as the run lasts, as a queue of a customer does. */
 const attemptsMax = 100_000;

@@ -24,6 +24,8 @@ const sinkFailRate = 0.01;
 const startsMax = 20;
 /** Requests of a route at once, and the messages of one: what a worker has begun and a sink has not seen. */
 export const routeConcurrency = 8;
+/** Slow enough that there is always a flood to be disturbed. */
+const ratePerSecond: Record<RouteName, number> = { resend: 500, hold: 1_000 };
 export const batchMax: Record<RouteName, number> = { resend: 1, hold: 20 };
 
 /**
@@ -180,7 +182,7 @@ async function setRoutes(apiUrl: string, proxies: Record<RouteName, CuttingProxy
       headers: { authorization: `Bearer ${adminKey}`, 'content-type': 'application/json' },
       body: JSON.stringify({
         ...{ connector: 'http', url: proxies[name].url, allowPrivate: true, onUncertain: name },
-        ...{ concurrency: routeConcurrency, timeoutMs: 30_000 },
+        ...{ concurrency: routeConcurrency, ratePerSecond: ratePerSecond[name], timeoutMs: 30_000 },
         retry: { backoffMinMs: 50, backoffMaxMs: 1_000 },
         ...(batchMax[name] > 1 && { batch: { max: batchMax[name] } }),
       }),

@@ -1,5 +1,8 @@
 import { Type } from 'typebox';
 import { ProblemError } from '../../message/error-codes.ts';
+import { DatabaseError } from '../../store/database.ts';
+import { describeFault, readOnly } from '../../store/describe-fault.ts';
+import { isReadOnly } from '../../store/is-read-only.ts';
 import { schemaVersions } from '../../store/migrate.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 
@@ -33,24 +36,28 @@ export function showReadiness(app: ApiInstance, context: ApiContext): void {
 }
 
 /** Null when messages could be written. */
-async function checkDatabase({ database, log }: ApiContext): Promise<string | null> {
+async function checkDatabase(context: ApiContext): Promise<string | null> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<string>((resolve) => {
     timer = setTimeout(resolve, checkTimeoutMs, 'the database did not answer in time');
   });
-  const asked = schemaVersions(database).then(
-    ({ needed, present }) =>
-      present === needed ? null : `the schema has version ${present}, this server needs ${needed}`,
-    (err: unknown) => {
-      log.warn({ err }, 'readiness check failed');
-      return 'the database is not reachable';
-    },
-  );
+  const asked = obstacleTo(context).catch((err: unknown) => {
+    context.log.warn({ err }, 'readiness check failed');
+    return err instanceof DatabaseError ? describeFault(err.fault) : 'the database is not reachable';
+  });
   try {
     return await Promise.race([asked, late]);
   } finally {
     clearTimeout(timer);
   }
+}
+
+async function obstacleTo({ database, full }: ApiContext): Promise<string | null> {
+  const { needed, present } = await schemaVersions(database);
+  if (present !== needed) return `the schema has version ${present}, this server needs ${needed}`;
+  if (await isReadOnly(database)) return readOnly;
+  const fault = full?.();
+  return fault ? describeFault(fault) : null;
 }
 
 function shared<Value>(ask: () => Promise<Value>): () => Promise<Value> {

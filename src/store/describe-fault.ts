@@ -1,0 +1,32 @@
+import type { Fault } from './fault.ts';
+
+/** What a user or an operator is told of a fault: what is the matter, in words that betray nothing. */
+export function describeFault({ kind, code, ambiguous }: Fault): string {
+  if (ambiguous) return 'the database was lost while it committed';
+  return byCode[code] ?? byKind[kind];
+}
+
+export const readOnly = 'the database is read-only: it is a standby, or default_transaction_read_only is on';
+const noConnection =
+  'the database has no connection left for this server: max_connections, or the limit of its role or database, is reached';
+const diskFull = 'the disk of the database is full';
+
+const byCode: Record<string, string> = {
+  '25006': readOnly,
+  '53300': noConnection,
+  '53100': diskFull,
+  '53200': 'the database is out of memory',
+  '57P03': 'the database is starting or stopping',
+  EMFILE: 'this server has no file descriptor left for a connection to the database',
+  ENFILE: 'this machine has no file descriptor left for a connection to the database',
+};
+
+const byKind: Record<Fault['kind'], string> = {
+  unavailable: 'the database is not reachable',
+  refused: 'the database refuses this server: its user, password, database or certificate',
+  timeout: 'the database did not answer in time',
+  full: 'the database is out of space or memory',
+  conflict: 'another request changed the same thing at the same moment',
+  invalid: 'the database refused a statement; the server log has more',
+  unknown: 'something went wrong here; the server log has more',
+};

@@ -1,0 +1,36 @@
+import type { Clock } from '../lib/clock.ts';
+import { type Database, DatabaseError } from './database.ts';
+import type { Fault } from './fault.ts';
+
+export interface SpaceWatch {
+  /** The same database, watched. */
+  database: Database;
+  /** Why the last write failed, if it was for want of space or memory, and not long ago. */
+  full(): Fault | undefined;
+}
+
+/** After this long it is tried anew: who is told that a server is not ready sends it nothing that could show otherwise. */
+const rememberedMs = 15_000;
+
+/** A full disk lets a database answer questions as ever: only its writes tell. */
+export function watchSpace(database: Database, clock: Clock): SpaceWatch {
+  let last: { fault: Fault; atMs: number } | undefined;
+  return {
+    database: {
+      ...database,
+      async transaction(work) {
+        try {
+          const result = await database.transaction(work);
+          last = undefined;
+          return result;
+        } catch (error) {
+          if (error instanceof DatabaseError && error.fault.kind === 'full') {
+            last = { fault: error.fault, atMs: clock.monotonicMs() };
+          }
+          throw error;
+        }
+      },
+    },
+    full: () => (last && clock.monotonicMs() - last.atMs < rememberedMs ? last.fault : undefined),
+  };
+}

@@ -58,7 +58,8 @@ export interface OutcomeStore {
 }
 
 export interface BatchStore {
-  readFinishedBatches(read: { shards: number[]; limit: number }): Promise<FinishedBatch[]>;
+  listClosedBatches(page: { shards: number[]; after: string; limit: number }): Promise<string[]>;
+  readFinishedBatch(id: string): Promise<FinishedBatch | undefined>;
   finishBatch(batch: FinishedBatch): Promise<void>;
 }
 

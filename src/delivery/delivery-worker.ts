@@ -4,6 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import { limits } from '../message/limits.ts';
 import type { AttemptLog } from './attempt-log.ts';
 import { Backlog } from './backlog.ts';
+import { BatchFinisher } from './batch-finisher.ts';
 import { ChunkLoader } from './chunk-loader.ts';
 import type { ChunkWork } from './chunk-work.ts';
 import { Decisions } from './decisions.ts';
@@ -11,7 +12,6 @@ import type { DeliveryControl } from './delivery-control.ts';
 import { noDeliveries } from './delivery-counts.ts';
 import type { DeliveryStats, LaneStats } from './delivery-stats.ts';
 import type { DeliveryStore } from './delivery-store.ts';
-import { finishBatches } from './finish-batches.ts';
 import type { FlushRest } from './flush-of.ts';
 import { type HeldAs, HeldBatches } from './held-batches.ts';
 import type { Hint } from './hint.ts';
@@ -70,6 +70,7 @@ export class DeliveryWorker {
   readonly #reader: PendingReader;
   readonly #loader: ChunkLoader;
   readonly #outcomes: OutcomeBuffer;
+  readonly #finisher: BatchFinisher;
   readonly #held: HeldBatches;
   readonly #decisions: Decisions;
   readonly #runners = new Map<number, RouteRunner>();
@@ -99,6 +100,7 @@ export class DeliveryWorker {
       onLost: (tenures) => this.#onLost(tenures),
       onBeat: (databaseNowMs) => this.#onBeat(databaseNowMs),
     });
+    this.#finisher = new BatchFinisher(store);
     this.#backlog = new Backlog({
       clock,
       tenures: () => this.#ownership.tenures,
@@ -161,7 +163,7 @@ export class DeliveryWorker {
   /** Returns at once; shards are claimed and messages sent from now on. */
   start(): void {
     if (this.#stopping || this.#loops.length > 0) return;
-    const { clock, onError, store } = this.#settings;
+    const { clock, onError } = this.#settings;
     this.#unfollow = this.#settings.control.onChange(() => this.#onControlChange());
     const loop = (everyMs: number, runOnce: () => unknown) => new Loop({ everyMs, clock, onError, runOnce });
     this.#loops = [
@@ -171,7 +173,7 @@ export class DeliveryWorker {
       loop(decideEveryMs, () => this.#decisions.runOnce()),
       loop(readEveryMs, () => this.#reader.runOnce()),
       loop(tidyEveryMs, () => this.#backlog.forgetLeft()),
-      loop(tidyEveryMs, () => finishBatches(store, this.#ownership.heldShards())),
+      loop(tidyEveryMs, () => this.#finisher.runOnce(this.#ownership.heldShards())),
     ];
   }
 
@@ -348,6 +350,7 @@ export class DeliveryWorker {
   #onRest({ work, finished, remaining, dueAtMs }: FlushRest): void {
     const { chunk } = work;
     this.#loader.release(work);
+    if (finished && chunk.batch !== null) this.#finisher.name(chunk.batch);
     if (finished) this.#backlog.leave(chunk);
     else if (chunk.batch !== null && this.#held.heldAs(chunk.batch) === 'paused') this.#backlog.forget(chunk);
     else this.#backlog.wait(chunk, remaining, dueAtMs);

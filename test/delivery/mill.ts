@@ -6,7 +6,7 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { encodeChunk } from '../../src/message/chunk-codec.ts';
 import { makeChunkId, shardOf } from '../../src/message/id.ts';
 import { breakerDefaults, type Route, retryDefaults } from '../../src/message/route.ts';
-import { type Database, openDatabase } from '../../src/store/database.ts';
+import { type Database, openDatabase, type Queryable } from '../../src/store/database.ts';
 import { deliveryStatements } from '../../src/store/delivery/delivery-statements.ts';
 
 /** What one message got from the provider in a test. */
@@ -152,11 +152,32 @@ export async function insertChunk(database: Database, chunk: TestChunk = {}): Pr
       },
       [shard, id, accountId, routeId, priority, lines.length, chunk.batch ?? null, chunk.dueInMs ?? 0],
     );
+    if (chunk.batch) await raiseAccepted(transaction, { batch: chunk.batch, shard, by: lines.length });
   });
   return id;
 }
 
-/** A closed batch that accepted so many messages. */
+/** Intake counts messages on their chunk's shard; until then `insertBatch` has counted them on the batch's own. */
+async function raiseAccepted(
+  transaction: Queryable,
+  { batch, shard, by }: { batch: string; shard: number; by: number },
+): Promise<void> {
+  for (const [at, delta] of [
+    [shard, by],
+    [shardOf(batch), -by],
+  ]) {
+    await transaction.query(
+      {
+        name: 'test_raise_accepted',
+        text: `INSERT INTO batch_progress AS present (shard, batch, state, count) VALUES ($1, $2, 100, $3)
+          ON CONFLICT (shard, batch, state) DO UPDATE SET count = present.count + excluded.count`,
+      },
+      [at, batch, delta],
+    );
+  }
+}
+
+/** A closed batch that accepted so many messages, whose chunks are to be inserted. */
 export async function insertBatch(
   database: Database,
   batch: { accepted: number; defaults?: Record<string, unknown> },

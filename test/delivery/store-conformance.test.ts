@@ -182,14 +182,18 @@ describe.each([
     const batch = await harness.insertBatch(4);
     const shards = Array.from({ length: 1_024 }, (_, each) => each);
     const chunkId = await harness.insertChunk({ shard, count: 4, batch });
-    expect(await store.readFinishedBatches({ shards, limit: 9 })).toEqual([]);
+    const page = { shards, after: '00000000-0000-0000-0000-000000000000', limit: 9 };
+    expect(await store.listClosedBatches(page)).toEqual([batch]);
+    expect(await store.listClosedBatches({ ...page, after: batch })).toEqual([]);
+    expect(await store.readFinishedBatch(batch)).toBeUndefined();
     const progress = [{ batch, state: stateNumber.sent, delta: 4 }];
     await store.recordOutcomes(
       flushOf({ outcomes: [{ ...row, chunkId, batch, seq: '4294967296' }], progress }),
     );
-    const [finished] = await store.readFinishedBatches({ shards, limit: 9 });
+    const finished = await store.readFinishedBatch(batch);
     expect(finished).toMatchObject({ id: batch, counts: { accepted: 4, sent: 4 } });
     await store.finishBatch(finished!);
-    expect(await store.readFinishedBatches({ shards, limit: 9 })).toEqual([]);
+    expect(await store.listClosedBatches(page)).toEqual([]);
+    expect(await store.readFinishedBatch(batch)).toBeUndefined();
   });
 });

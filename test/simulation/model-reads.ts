@@ -1,11 +1,11 @@
 import type { DeliveryStore } from '../../src/delivery/delivery-store.ts';
 import { lowestIdAt } from '../../src/message/id.ts';
-import { isFinal, stateName } from '../../src/message/state.ts';
+import { batchCounts } from '../../src/store/batch-counts.ts';
 import type { ChunkKeyRow, ChunkOutcomeRow, ChunkRow } from '../../src/store/delivery/load-chunks.ts';
 import type { InboxRow } from '../../src/store/delivery/read-inbox.ts';
 import type { PendingRow } from '../../src/store/delivery/read-pending.ts';
 import type { ModelClient, Reply } from './model-client.ts';
-import { acceptedCounter, type StoredOutcome, type StoredPending, write } from './model-database.ts';
+import { type StoredOutcome, type StoredPending, write } from './model-database.ts';
 import type { StoreFaults } from './model-store.ts';
 
 type FinishedBatch = Parameters<DeliveryStore['finishBatch']>[0];
@@ -88,19 +88,22 @@ export function modelReads(client: ModelClient, faults: StoreFaults) {
         reply(rows.map(({ id, held }) => ({ id, canceled: held === 'canceled' })));
       }),
 
-    readFinishedBatches: ({ shards, limit }: { shards: number[]; limit: number }) =>
-      client.query('read_finished_batches', (_, reply: Reply<FinishedBatch[]>) => {
-        const finished: FinishedBatch[] = [];
-        for (const { id, shard, closed, doneCounts } of database.batches.values()) {
-          if (doneCounts || !closed || !shards.includes(shard) || finished.length >= limit) continue;
-          const counters = database.progress.get(id) ?? new Map<number, number>();
-          let final = 0;
-          for (const [state, count] of counters)
-            if (isFinal(state) && state !== acceptedCounter) final += count;
-          if (final === (counters.get(acceptedCounter) ?? 0))
-            finished.push({ shard, id, counts: namedCounts(counters) });
-        }
-        reply(finished.sort((a, b) => (a.id < b.id ? -1 : 1)));
+    listClosedBatches: ({ shards, after, limit }: { shards: number[]; after: string; limit: number }) =>
+      client.query('list_closed_batches', (_, reply: Reply<string[]>) => {
+        const closed = [...database.batches.values()].filter(
+          (batch) => batch.closed && !batch.doneCounts && shards.includes(batch.shard) && batch.id > after,
+        );
+        const ids = closed.map(({ id }) => id).sort();
+        reply(ids.slice(0, limit));
+      }),
+
+    readFinishedBatch: (id: string) =>
+      client.query('read_finished_batch', (_, reply: Reply<FinishedBatch | undefined>) => {
+        const batch = database.batches.get(id);
+        if (!batch?.closed || batch.doneCounts) return reply(undefined);
+        const counts = batchCounts(Object.fromEntries(database.progress.get(id) ?? []));
+        const unfinished = counts.queued + counts.sending + counts.retrying;
+        reply(unfinished === 0 ? { id, counts } : undefined);
       }),
 
     finishBatch: ({ id, counts }: FinishedBatch) =>
@@ -115,10 +118,4 @@ export function modelReads(client: ModelClient, faults: StoreFaults) {
 function outcomeRow(stored: StoredOutcome): ChunkOutcomeRow {
   const { chunkId, at, dueAt, state, attempt, offsets, errorCode } = stored;
   return { chunkId, at, dueAt, state, attempt, offsets, errorCode, details: null, providerRefs: null };
-}
-
-function namedCounts(counters: ReadonlyMap<number, number>): FinishedBatch['counts'] {
-  const counts: Record<string, number> = { accepted: counters.get(acceptedCounter) ?? 0 };
-  for (const [state, count] of counters) if (state !== acceptedCounter) counts[stateName(state)] = count;
-  return counts;
 }

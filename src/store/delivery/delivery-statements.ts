@@ -1,7 +1,7 @@
 import type { Database } from '../database.ts';
 import { beatWorker } from './beat-worker.ts';
 import { claimShards, readFreeShards, readOwnedShards, releaseShards } from './claim-shards.ts';
-import { finishBatch, readFinishedBatches } from './finish-batches.ts';
+import { finishBatch, listClosedBatches, readFinishedBatch } from './finish-batches.ts';
 import { leaveWorker } from './leave-worker.ts';
 import { loadBatchDefaults, loadChunkKeys, loadChunks, loadOutcomes } from './load-chunks.ts';
 import { readHeldBatches } from './read-held-batches.ts';
@@ -37,7 +37,8 @@ export function deliveryStatements(database: Database) {
     readInbox: bind(database, readInbox),
     readHeldBatches: () => readHeldBatches(database),
     recordOutcomes: bind(database, recordOutcomes),
-    readFinishedBatches: bind(database, readFinishedBatches),
+    listClosedBatches: bind(database, listClosedBatches),
+    readFinishedBatch: bind(database, readFinishedBatch),
     finishBatch: bind(database, finishBatch),
   };
 }

@@ -1,25 +1,42 @@
-import { type State, stateNumber, states } from '../../message/state.ts';
+import { shardOf } from '../../message/id.ts';
+import { type BatchCounts, batchCounts } from '../batch-counts.ts';
 import type { Queryable } from '../database.ts';
 import { withBatchEvent } from '../decisions/batch-event.ts';
-import { acceptedCounter, rejectedCounter } from '../intake/store-slots.ts';
+import { acceptedCounter } from '../intake/store-slots.ts';
 
-const readStatement = {
-  name: 'read_finished_batches',
-  // One statement, one snapshot. A batch that is closed and has no upload takes no more lines, so that its accepted
-  // count stands.
-  text: `SELECT batch.shard, batch.id, progress.states, progress.counts
-    FROM batch, LATERAL (
-      SELECT array_agg(state) AS states, array_agg(count) AS counts,
-        coalesce(sum(count) FILTER (WHERE state = ${acceptedCounter}), 0) AS accepted,
-        coalesce(sum(count) FILTER (WHERE state BETWEEN 3 AND 99), 0) AS final
-      FROM (SELECT state, sum(count)::float8 AS count FROM batch_progress
-        WHERE batch_progress.batch = batch.id GROUP BY state) AS by_state
-    ) AS progress
-    WHERE batch.done_at IS NULL AND batch.closed_at IS NOT NULL AND NOT batch.uploading
-      AND batch.shard + 0 = ANY($1::int[])
-      AND progress.final = progress.accepted
-      AND NOT EXISTS (SELECT FROM inbox WHERE inbox.batch = batch.id)
-    ORDER BY batch.id LIMIT $2`,
+/** A batch that is closed and has no upload takes no more lines, so that its accepted count stands. */
+const closed = 'done_at IS NULL AND closed_at IS NOT NULL AND NOT uploading';
+
+const listStatement = {
+  name: 'list_closed_batches',
+  text: `SELECT id FROM batch WHERE ${closed} AND shard + 0 = ANY($1::int[]) AND id > $2 ORDER BY id LIMIT $3`,
+};
+
+const closedStatement = {
+  name: 'batch_is_closed_undone',
+  text: `SELECT FROM batch WHERE shard = $1 AND id = $2 AND ${closed}`,
+};
+
+// A chunk's messages are counted on its shard, accepted and final alike, so that one shard which is not through tells
+// enough: of a batch under way this reads a few counters, not all of a thousand shards.
+const openShardStatement = {
+  name: 'find_open_shard',
+  text: `SELECT FROM batch_progress AS accepted
+    WHERE accepted.batch = $1 AND accepted.state = ${acceptedCounter}
+      AND accepted.count > coalesce((
+        SELECT sum(final.count) FROM batch_progress AS final
+        WHERE final.shard = accepted.shard AND final.batch = accepted.batch AND final.state BETWEEN 3 AND 99), 0)
+    LIMIT 1`,
+};
+
+const decisionStatement = {
+  name: 'find_decision_of_batch',
+  text: 'SELECT FROM inbox WHERE batch = $1 LIMIT 1',
+};
+
+const countStatement = {
+  name: 'count_batch',
+  text: 'SELECT state, sum(count)::float8 AS count FROM batch_progress WHERE batch = $1 GROUP BY state',
 };
 
 const finishStatement = {
@@ -30,46 +47,33 @@ const finishStatement = {
   ),
 };
 
-/** Folded counters of a batch: message states by name, `queued` being 0 by then. */
-export type BatchCounts = Partial<Record<State | 'accepted' | 'rejected', number>>;
-
 export interface FinishedBatch {
-  shard: number;
   id: string;
   counts: BatchCounts;
 }
 
-/** Closed batches of some home shards, all of whose accepted messages are in a final state. */
-export async function readFinishedBatches(
+/** Closed batches of some home shards that are not marked done, in order of id, behind `after`. */
+export async function listClosedBatches(
   database: Queryable,
-  read: { shards: number[]; limit: number },
-): Promise<FinishedBatch[]> {
-  const { rows } = await database.query<{
-    shard: number;
-    id: string;
-    states: number[] | null;
-    counts: number[] | null;
-  }>(readStatement, [read.shards, read.limit]);
-  return rows.map(({ shard, id, states: numbers, counts }) => ({
-    shard,
-    id,
-    counts: namedCounts(numbers, counts),
-  }));
+  page: { shards: number[]; after: string; limit: number },
+): Promise<string[]> {
+  const values = [page.shards, page.after, page.limit];
+  return (await database.query<{ id: string }>(listStatement, values)).rows.map(({ id }) => id);
+}
+
+/** A closed batch all of whose accepted messages are in a final state; undefined when it is not that far, or done. */
+export async function readFinishedBatch(database: Queryable, id: string): Promise<FinishedBatch | undefined> {
+  const isClosed = (await database.query(closedStatement, [shardOf(id), id])).rowCount > 0;
+  if (!isClosed || (await database.query(openShardStatement, [id])).rowCount > 0) return undefined;
+  if ((await database.query(decisionStatement, [id])).rowCount > 0) return undefined;
+  // Counted last, and by one statement: a decision that was carried out meanwhile shows in the counters.
+  const { rows } = await database.query<{ state: number; count: number }>(countStatement, [id]);
+  const counts = batchCounts(Object.fromEntries(rows.map(({ state, count }) => [state, count])));
+  const unfinished = counts.queued + counts.sending + counts.retrying;
+  return unfinished === 0 ? { id, counts } : undefined;
 }
 
 /** Marks a batch done; a second time changes nothing. */
-export async function finishBatch(database: Queryable, batch: FinishedBatch): Promise<void> {
-  await database.query(finishStatement, [batch.shard, batch.id, JSON.stringify(batch.counts)]);
-}
-
-function namedCounts(numbers: number[] | null, counts: number[] | null): BatchCounts {
-  const named: BatchCounts = { accepted: 0, rejected: 0 };
-  for (const state of states) named[state] = 0;
-  numbers?.forEach((number, index) => {
-    const count = counts?.[index] ?? 0;
-    if (number === acceptedCounter) named.accepted = count;
-    else if (number === rejectedCounter) named.rejected = count;
-    else if (number !== stateNumber.queued && states[number]) named[states[number]] = count;
-  });
-  return named;
+export async function finishBatch(database: Queryable, { id, counts }: FinishedBatch): Promise<void> {
+  await database.query(finishStatement, [shardOf(id), id, JSON.stringify(counts)]);
 }

@@ -1,6 +1,7 @@
-import { shardOf } from '../../message/id.ts';
+import { messageIdAt, shardOf } from '../../message/id.ts';
 import { limits } from '../../message/limits.ts';
 import type { Queryable } from '../database.ts';
+import { listChunkKeys } from '../reading/list-chunk-keys.ts';
 
 /**
  * Closes a batch; closing it again changes nothing, and finishes a closing that was cut off. It also ends an upload
@@ -62,15 +63,28 @@ async function endUploads(
   );
 }
 
-/** Lets the deliveries of a batch begin that was to start at its closing. Repeating it changes nothing. */
+/** Chunks released by one statement. */
+const releasedAtOnce = 1_000;
+
+/**
+ * Lets the deliveries of a batch begin that was to start at its closing. Repeating it changes nothing. The hot table has
+ * no index by batch: its rows are found by the batch's own chunks, so that a backlog of others costs nothing.
+ */
 async function releaseBatch(database: Queryable, batch: string): Promise<void> {
-  await database.query(
-    {
-      name: 'release_pending',
-      text: `UPDATE pending SET due_at = now() WHERE batch = $1 AND due_at = 'infinity'`,
-    },
-    [batch],
-  );
+  for (let from: string | undefined; ; ) {
+    const chunks = await listChunkKeys(database, { batch, from, limit: releasedAtOnce });
+    await database.query(
+      {
+        name: 'release_pending',
+        // The bounds keep a plan that reads the table in order to the time of these chunks.
+        text: `UPDATE pending SET due_at = now()
+          WHERE chunk_id = ANY($1::uuid[]) AND chunk_id BETWEEN $2 AND $3 AND due_at = 'infinity'`,
+      },
+      [chunks.map(({ id }) => id), chunks.at(0)?.id, chunks.at(-1)?.id],
+    );
+    if (chunks.length < releasedAtOnce) break;
+    from = messageIdAt(chunks.at(-1)!.id, 1);
+  }
   await database.query(
     {
       name: 'mark_released',

@@ -1,9 +1,5 @@
 import type { MessageDefaults } from '../../message/fields.ts';
-import { type State, stateNumber, states } from '../../message/state.ts';
-import { acceptedCounter, rejectedCounter } from '../intake/store-slots.ts';
-
-/** Lines of a batch by what became of them; the states sum up to `accepted`. */
-export type BatchCounts = Record<'accepted' | 'rejected' | State, number>;
+import { type BatchCounts, batchCounts } from '../batch-counts.ts';
 
 export interface BatchRow {
   id: string;
@@ -73,7 +69,7 @@ export function batchRow(
     pausedAt: row.paused_at,
     canceledAt: row.canceled_at,
     nextLine: nextLineOf(Number(row.next_line), more.slots),
-    counts: row.done_at && row.counts ? foldedCounts(row.counts) : countsOf(more.progress ?? {}),
+    counts: row.done_at && row.counts ? foldedCounts(row.counts) : batchCounts(more.progress ?? {}),
   };
 }
 
@@ -82,28 +78,8 @@ function nextLineOf(checkpoint: number, slots: SlotExtent | undefined): number {
   return Number(slots?.first_slot) === checkpoint ? Number(slots?.reached) : checkpoint;
 }
 
-/** What is accepted and in no counter is queued. */
-function countsOf(progress: Record<string, number>): BatchCounts {
-  const counts = emptyCounts();
-  counts.accepted = Number(progress[acceptedCounter] ?? 0);
-  counts.rejected = Number(progress[rejectedCounter] ?? 0);
-  counts.queued = counts.accepted;
-  for (const state of states) {
-    if (state === 'queued') continue;
-    counts[state] = Number(progress[stateNumber[state]] ?? 0);
-    counts.queued -= counts[state];
-  }
-  return counts;
-}
-
 function foldedCounts(folded: Record<string, number>): BatchCounts {
-  const counts = emptyCounts();
+  const counts = batchCounts({});
   for (const name of Object.keys(counts) as (keyof BatchCounts)[]) counts[name] = Number(folded[name] ?? 0);
-  return counts;
-}
-
-function emptyCounts(): BatchCounts {
-  const counts = { accepted: 0, rejected: 0 } as BatchCounts;
-  for (const state of states) counts[state] = 0;
   return counts;
 }

@@ -182,6 +182,7 @@ async function startParts(
     control,
     hints: delivery ?? { push() {}, reread() {} },
     metrics,
+    onError: (err) => log.warn({ err }, 'the progress of an upload could not be noted; it is tried again'),
   });
   stops.push(() => intake.stop());
   const adminKey = await ensureAdminKey(database, {
@@ -314,7 +315,7 @@ async function startUpkeep(
       onRange: (fresh) => {
         range = fresh;
       },
-      onDropped: (partitions) => log.info({ partitions }, 'expired partitions dropped'),
+      onDropped: (partition) => log.info({ partition }, 'expired partition dropped'),
       onError,
     }),
     finishClosings({ database, clock: systemClock, onError }),

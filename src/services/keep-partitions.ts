@@ -14,7 +14,7 @@ export interface KeepPartitionsSettings {
   clock: Clock;
   retentionDays: number;
   onRange: (range: { fromMs: number; toMs: number }) => void;
-  onDropped: (names: string[]) => void;
+  onDropped: (name: string) => void;
   onError: (error: unknown) => void;
 }
 
@@ -28,10 +28,10 @@ export function keepPartitions(settings: KeepPartitionsSettings): Service {
     onError,
     async runOnce() {
       await databaseClock.sync();
-      await ensurePartitions(database);
+      // Those that could be made are used, whatever kept another from being made.
+      await ensurePartitions(database, { clock }).catch(onError);
       settings.onRange(await partitionRange(database));
-      const dropped = await dropExpiredPartitions(database, { retentionDays });
-      if (dropped.length > 0) settings.onDropped(dropped);
+      await dropExpiredPartitions(database, { clock, retentionDays, onDropped: settings.onDropped });
     },
   });
 }

@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from '../lib/clock.ts';
 import { lowestIdAt } from '../message/id.ts';
 import { type Database, DatabaseError, type Queryable } from './database.ts';
 
@@ -28,29 +29,56 @@ const daysAhead = 7;
 const daysBehind = 1;
 /** Answers to idempotent writes are kept for 24 h, which may touch three dates. */
 const idempotencyDays = 2;
-const lockTimeoutMs = 500;
-const lockTriesMax = 20;
+/** How long a change may stand before a table that is in use: everybody else waits behind it. */
+const tableLockMs = 500;
+/** A partition that expired is used by nobody but readers, and an autovacuum gives way only after a second. */
+const expiredLockMs = 2_000;
+const lockPauseMs = { min: 100, max: 2_000 };
+const lockPatienceDefaultMs = 20_000;
 const partitionLock = 7_155_922;
 
-/** Makes the partitions of yesterday to next week, as the database's clock has it. Repeating it is free. */
-export async function ensurePartitions(database: Database): Promise<void> {
+export interface PartitionSettings {
+  /** How long a table is tried whose lock is not to be had; 20,000 ms. */
+  patienceMs?: number;
+  clock?: Clock;
+}
+
+/** A table's partitions could not be changed; the others' were. */
+export class PartitionError extends Error {
+  override name = 'PartitionError';
+}
+
+/**
+ * Makes the partitions of yesterday to next week, as the database's clock has it. Repeating it is free.
+ * @throws PartitionError for a table whose lock was not to be had in time, after all others were done
+ */
+export async function ensurePartitions(database: Database, settings: PartitionSettings = {}): Promise<void> {
   const today = await databaseDay(database);
   const present = await listPartitions(database);
-  const wanted = partitionedTables.flatMap(({ table, key }) =>
-    Array.from({ length: daysBehind + daysAhead + 1 }, (_, index) => ({
-      table,
-      key,
-      day: today + (index - daysBehind) * dayMs,
-    })),
+  const days = Array.from(
+    { length: daysBehind + daysAhead + 1 },
+    (_, day) => today + (day - daysBehind) * dayMs,
   );
-  const missing = wanted.filter(({ table, day }) => !present.has(partitionName(table, day)));
-  if (missing.length === 0) return;
-  await underLockTimeout(database, async (transaction) => {
+  const changes = partitionedTables.map(({ table, key }) => {
+    const missing = days.filter((day) => !present.has(partitionName(table, day)));
+    const make = () => makePartitions(database, { table, key, days: missing });
+    return { table, change: () => (missing.length === 0 ? Promise.resolve() : make()) };
+  });
+  await changeEach(database, { changes, settings });
+}
+
+async function makePartitions(
+  database: Database,
+  { table, key, days }: { table: string; key: PartitionKey; days: number[] },
+): Promise<void> {
+  await database.transaction(async (transaction) => {
+    // One process makes them, and the others find them made. Nobody else queues up behind this wait.
     await transaction.query({ name: '', text: `SELECT pg_advisory_xact_lock(${partitionLock})` });
-    const now = await listPartitions(transaction);
-    for (const { table, key, day } of missing) {
+    await transaction.query({ name: '', text: `SET LOCAL lock_timeout = ${tableLockMs}` });
+    const present = await listPartitions(transaction);
+    for (const day of days) {
       const name = partitionName(table, day);
-      if (now.has(name)) continue;
+      if (present.has(name)) continue;
       const [from, to] = bounds(key, day);
       // Made apart and attached, because CREATE … PARTITION OF locks the parent against everybody.
       await transaction.query({
@@ -68,31 +96,46 @@ export async function ensurePartitions(database: Database): Promise<void> {
 /**
  * Drops the partitions of days that lie `retentionDays` or more behind. A day stays as long as one of its chunks is
  * unfinished or one of its batches is not done, and a batch's rows stay as long as its messages.
- * Answers the names of what it dropped.
+ * Tells the names of what it dropped.
+ * @throws PartitionError for a partition whose lock was not to be had in time, after all others were done
  */
 export async function dropExpiredPartitions(
   database: Database,
-  settings: { retentionDays: number },
-): Promise<string[]> {
+  settings: PartitionSettings & { retentionDays: number; onDropped: (name: string) => void },
+): Promise<void> {
   const today = await databaseDay(database);
   const names = [...(await listPartitions(database))];
-  const dropped: string[] = [];
-  for (const { table, key } of partitionedTables) {
+  const changes = partitionedTables.flatMap(({ table, key }) => {
     const keptDays = key === 'date' ? idempotencyDays : settings.retentionDays;
-    const expired = names
+    return names
       .map((name) => ({ name, day: dayOfPartition(name) }))
       .filter(({ name, day }) => name === partitionName(table, day) && day < today - keptDays * dayMs)
-      .sort((a, b) => a.day - b.day);
-    for (const { name, day } of expired) {
-      const done = await underLockTimeout(database, async (transaction) => {
-        if (await isHeld(transaction, { key, day, keptMs: keptDays * dayMs })) return false;
-        await transaction.query({ name: '', text: `DROP TABLE IF EXISTS ${name}` });
-        return true;
-      });
-      if (done) dropped.push(name);
-    }
-  }
-  return dropped;
+      .sort((a, b) => a.day - b.day)
+      .map(({ name, day }) => ({
+        table: name,
+        async change() {
+          const dropped = await dropPartition(database, { name, key, day, keptMs: keptDays * dayMs });
+          if (dropped) settings.onDropped(name);
+        },
+      }));
+  });
+  await changeEach(database, { changes, settings });
+}
+
+/** Answers false when something still needs the day. */
+async function dropPartition(
+  database: Database,
+  { name, ...day }: { name: string; key: PartitionKey; day: number; keptMs: number },
+): Promise<boolean> {
+  return await database.transaction(async (transaction) => {
+    if (await isHeld(transaction, day)) return false;
+    // Its readers are waited for before the parent is locked, because behind that everybody waits.
+    await transaction.query({ name: '', text: `SET LOCAL lock_timeout = ${expiredLockMs}` });
+    await transaction.query({ name: '', text: `LOCK TABLE ${name} IN ACCESS EXCLUSIVE MODE` });
+    await transaction.query({ name: '', text: `SET LOCAL lock_timeout = ${tableLockMs}` });
+    await transaction.query({ name: '', text: `DROP TABLE IF EXISTS ${name}` });
+    return true;
+  });
 }
 
 /** The first and last millisecond for which every table has a partition: ids must lie between them. */
@@ -192,23 +235,65 @@ function isoDate(ms: number): string {
   return new Date(ms).toISOString().slice(0, 10);
 }
 
-/**
- * A change of partitions waits for whoever reads the table, and everybody else queues up behind it: so it
- * gives up soon and tries again.
- */
-async function underLockTimeout<Result>(
+interface TableChange {
+  /** The table whose lock it needs. */
+  table: string;
+  change: () => Promise<void>;
+}
+
+/** Makes each change; one that gets no lock in time keeps none of the others from being made. */
+async function changeEach(
   database: Database,
-  work: (transaction: Queryable) => Promise<Result>,
-): Promise<Result> {
-  for (let attempt = 1; ; attempt++) {
+  { changes, settings }: { changes: TableChange[]; settings: PartitionSettings },
+): Promise<void> {
+  const failures: PartitionError[] = [];
+  for (const { table, change } of changes) {
+    const cause = await untilLocked(change, settings);
+    if (cause) failures.push(await describeWait(database, { table, cause }));
+  }
+  if (failures.length === 0) return;
+  throw failures.length === 1
+    ? failures[0]
+    : new PartitionError(failures.map(({ message }) => message).join('; '), { cause: failures[0]?.cause });
+}
+
+/**
+ * A change of partitions waits for whoever uses the table, and everybody else queues up behind it: so it gives up soon
+ * and tries again, after pauses that grow. Answers the last error when its patience has ended.
+ */
+async function untilLocked(
+  change: () => Promise<void>,
+  { clock = systemClock, patienceMs = lockPatienceDefaultMs }: PartitionSettings,
+): Promise<DatabaseError | undefined> {
+  const endMs = clock.monotonicMs() + patienceMs;
+  for (let pauseMs = lockPauseMs.min; ; pauseMs = Math.min(2 * pauseMs, lockPauseMs.max)) {
     try {
-      return await database.transaction(async (transaction) => {
-        await transaction.query({ name: '', text: `SET LOCAL lock_timeout = ${lockTimeoutMs}` });
-        return await work(transaction);
-      });
+      await change();
+      return undefined;
     } catch (error) {
       const again = error instanceof DatabaseError && ['timeout', 'conflict'].includes(error.fault.kind);
-      if (!again || attempt === lockTriesMax) throw error;
+      if (!again) throw error;
+      if (clock.monotonicMs() + pauseMs > endMs) return error;
+      await clock.sleep(pauseMs);
     }
   }
+}
+
+async function describeWait(
+  database: Database,
+  { table, cause }: { table: string; cause: DatabaseError },
+): Promise<PartitionError> {
+  const { rows } = await database.query<{ pid: number }>(
+    {
+      name: 'lock_holders',
+      text: 'SELECT DISTINCT pid FROM pg_locks WHERE granted AND relation = to_regclass($1) ORDER BY pid LIMIT 10',
+    },
+    [table],
+  );
+  const holders = rows.map(({ pid }) => pid).join(', ') || 'gone by now';
+  return new PartitionError(
+    `the partitions of ${table} could not be changed, another use of the table did not end in time ` +
+      `(server processes: ${holders}): ${cause.message}`,
+    { cause },
+  );
 }

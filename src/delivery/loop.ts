@@ -34,6 +34,7 @@ export class Loop {
       } catch (error) {
         onError(error);
       }
+      // It rejects only when the loop is stopped.
       await clock.sleep(everyMs, signal).catch(() => undefined);
     }
   }

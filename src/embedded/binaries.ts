@@ -13,6 +13,7 @@ import {
 } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { EmbeddedError } from './embedded-error.ts';
+import { readIfPresent } from './read-if-present.ts';
 import { type Account, runProgram } from './run-program.ts';
 
 /** PostgreSQL's programs at a place where the server's account can run them. */
@@ -76,7 +77,7 @@ export async function findPackage(): Promise<Package> {
   const native = dirname(dirname(programs.postgres));
   const { version } = JSON.parse(await readFile(join(native, '..', 'package.json'), 'utf8'));
   const listed: { source: string; target: string }[] = JSON.parse(
-    await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]'),
+    (await readIfPresent(join(native, 'pg-symlinks.json'))) ?? '[]',
   );
   // The list is relative to the package, calls the file `source` and the link `target`, and links within a directory.
   const links = listed.map(({ source, target }) => ({
@@ -120,7 +121,10 @@ async function copyBelow(dataDir: string, { native, version, links }: Package): 
     await copyTree(native, unfinished);
     await completeLinks(unfinished, links);
     // Another start may have finished the same copy first.
-    await rename(unfinished, copy).catch(() => rm(unfinished, { recursive: true }));
+    await rename(unfinished, copy).catch(async (error: NodeJS.ErrnoException) => {
+      await rm(unfinished, { recursive: true });
+      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+    });
   }
   for (const name of present) {
     if (name !== version && !name.startsWith('new-'))

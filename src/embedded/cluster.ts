@@ -14,6 +14,7 @@ import {
 import { join } from 'node:path';
 import type { Binaries } from './binaries.ts';
 import { EmbeddedError } from './embedded-error.ts';
+import { readIfPresent } from './read-if-present.ts';
 import { type Account, runProgram } from './run-program.ts';
 import { renderSettings, type ServerSettings, serverSettings } from './server-settings.ts';
 
@@ -121,7 +122,7 @@ export async function clusterPassword(place: ClusterPlace): Promise<string> {
 
 /** Undefined where there is none, or it is not this user's to read. */
 export async function readPassword(dataDir: string): Promise<string | undefined> {
-  const text = await readFile(join(dataDir, passwordFile), 'utf8').catch(() => '');
+  const text = (await readIfPresent(join(dataDir, passwordFile))) ?? '';
   return /^[0-9a-f]{48}$/.exec(text.trim())?.[0];
 }
 

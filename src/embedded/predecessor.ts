@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EmbeddedError } from './embedded-error.ts';
 import { disownPostmasterFile, readPostmasterFile } from './postmaster-file.ts';
+import { readIfPresent } from './read-if-present.ts';
 import { runProgram } from './run-program.ts';
 
 const pollMs = 25;
@@ -53,7 +54,7 @@ export async function recordOwner(dataDir: string, postmasterPid: number): Promi
 }
 
 async function readOwner(dataDir: string, postmasterPid: number): Promise<number | undefined> {
-  const text = await readFile(join(dataDir, ownerFile), 'utf8').catch(() => '');
+  const text = (await readIfPresent(join(dataDir, ownerFile))) ?? '';
   const [owner, postmaster] = text.split(' ').map(Number);
   return postmaster === postmasterPid ? owner : undefined;
 }

@@ -157,7 +157,7 @@ async function becomesReady(settings: {
   }
 }
 
-/** The end of what the server wrote: first to our file, then to its own log. */
+/** The end of what the server wrote: first to our file, then to its own log. What cannot be read is left out. */
 async function lastWords(logPath: string, clusterDir: string): Promise<string> {
   const paths = [logPath];
   const logDir = join(clusterDir, 'log');

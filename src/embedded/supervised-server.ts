@@ -64,6 +64,7 @@ export async function startSupervised(settings: {
     shell.once('exit', () => resolve());
     shell.once('error', () => resolve());
   });
+  // A pipe whose shell has ended already: `ended` tells that.
   shell.stdin?.on('error', () => {});
   const pid = await readPid(shell);
   let over = false;

@@ -59,6 +59,8 @@ export interface BatchUploadsSettings {
   nowMs: () => number;
   scheduleAheadMs: number;
   onStored: (event: { priority: Priority; accepted: number; rejected: number }) => void;
+  /** Told of faults that end no upload: a checkpoint that could not be written, or a key not kept locked. */
+  onError?: (error: unknown) => void;
 }
 
 /** Slots that are being packed or wait for it, of one upload: two for each core of a small machine. */
@@ -93,6 +95,7 @@ export class BatchUploads {
       signal.throwIfAborted();
       return await runUpload(this.settings, { ...request, signal });
     })();
+    // Whoever waits for its end need not know how it ended: the sender is told.
     const entry = { stop, ended: ended.catch(() => {}) };
     this.running.set(place, entry);
     try {
@@ -139,7 +142,9 @@ async function runUpload(settings: BatchUploadsSettings, request: UploadRequest)
     return { ...result, nextLine: durable.nextLine };
   } catch (error) {
     // Not ended: a COMMIT whose answer was lost may still come.
-    await checkpoint(settings, { request, begun, durable, ended: false }).catch(() => false);
+    await checkpoint(settings, { request, begun, durable, ended: false }).catch((fault) =>
+      settings.onError?.(fault),
+    );
     if (error instanceof ProblemError) error.extra.nextLine = durable.nextLine;
     throw error;
   }
@@ -234,7 +239,8 @@ async function streamIn(
     await writer.settle();
     return tally;
   } catch (error) {
-    // The connection broke or something failed: what was handed to the writer becomes durable if it can.
+    // The connection broke or something failed: what was handed to the writer becomes durable if it can. Where it
+    // cannot, that is the failure that is thrown here, or follows from it.
     await packing.settle().catch(() => {});
     await writer.settle().catch(() => {});
     throw error;
@@ -284,7 +290,8 @@ async function readBody({ request, cutter, packing, flush, signal, clock }: Body
     await packing.add(cutter.end());
     if (cutter.problem) throw brokenUpload(cutter.problem);
   } finally {
-    // Not awaited: behind a pending read it would wait for a sender that may never send again.
+    // Not awaited: behind a pending read it would wait for a sender that may never send again. The body's own error
+    // was thrown by the read.
     iterator.return?.()?.catch(() => {});
   }
 }
@@ -356,8 +363,10 @@ async function keepAlive(
       if (!(await checkpoint(settings, { request, begun, durable, ended: false })))
         onLost(supersededProblem());
       await request.onAlive?.();
-    } catch {
-      // The next turn tries again; what is durable does not depend on the checkpoint.
+    } catch (error) {
+      // The next turn tries again; what is durable does not depend on the checkpoint. A key whose lock runs out
+      // meanwhile lets another try begin, which ends this one.
+      if (!signal.aborted) settings.onError?.(error);
     }
   }
 }

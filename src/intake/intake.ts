@@ -38,6 +38,8 @@ export interface IntakeSettings {
   control: { routeById(id: number): Route | undefined; accountById(id: number): Account | undefined };
   hints: PendingHints;
   metrics: IntakeMetrics;
+  /** Told of faults that end no upload. */
+  onError?: (error: unknown) => void;
 }
 
 /** The figures that intake reports. */
@@ -63,6 +65,7 @@ export function createIntake(settings: IntakeSettings): Intake {
     hints,
     nowMs,
     scheduleAheadMs,
+    ...(settings.onError && { onError: settings.onError }),
     channelOf: (routeId) => control.routeById(routeId)?.channel,
     onStored(event) {
       metrics.messagesAccepted({ priority: event.priority, count: event.accepted });

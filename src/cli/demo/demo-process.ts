@@ -47,6 +47,7 @@ export async function startDemoProcess(settings: {
       `the ${name} ended by itself (${signal ?? `status ${status}`}); its last words:\n${lines}`,
     );
   });
+  // Whoever awaits it hears of it; until then it must not count as unhandled.
   ended.catch(() => {});
   const url = await Promise.race([readUrl(child, { name, log }), ended]);
   return {

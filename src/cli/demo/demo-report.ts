@@ -19,7 +19,7 @@ export interface DemoReport {
     deliveredPerSecond: number;
     resumed: number;
   };
-  others: Books & { refused: number; calm: Latency; flood: Latency };
+  others: Books & { refused: number; firstRefusal: string | null; calm: Latency; flood: Latency };
   /** Resident memory of all Millrace processes at its highest, PostgreSQL apart; null where it cannot be read. */
   peakMemoryBytes: number | null;
   seconds: number;
@@ -81,7 +81,7 @@ export function describeReport(report: DemoReport, terminal: Terminal): string {
       ['delivered', others.received],
       ['lost', others.lost],
       ['duplicated', others.duplicated],
-      ['refused', others.refused],
+      ['refused', others.firstRefusal ? `${others.refused}, first: ${others.firstRefusal}` : others.refused],
       ['p99 without the flood', latency(others.calm)],
       ['p99 with the flood', latency(others.flood)],
     ]),

@@ -32,6 +32,7 @@ export function startFlood(
     thread.once('error', reject);
     thread.once('exit', () => reject(new Error('the flood ended before its last line')));
   });
+  // Whoever awaits it hears of it; until then it must not count as unhandled.
   done.catch(() => {});
   return {
     done,

@@ -17,6 +17,8 @@ export interface OthersResult {
   accepted: number;
   /** Posts that got no 202. What became of them is not known to the customer. */
   refused: number;
+  /** Why the first of them got none. */
+  firstRefusal: string | null;
   /** Accepted, and not seen at the provider. */
   missing: number;
   ids: string[];
@@ -49,6 +51,7 @@ export async function startOtherCustomers(settings: {
   let phase: Phase = 'warm-up';
   let outstanding = 0;
   let refused = 0;
+  let firstRefusal: string | null = null;
 
   const arrivals = watchArrivals(sinkUrl);
   const startedAtMs = performance.now();
@@ -74,8 +77,9 @@ export async function startOtherCustomers(settings: {
       if (message === undefined) throw new Error('the answer names no message');
       ids.push(message.id);
       arrivals.expect(message.id, (arrivedAtMs) => latenciesMs[during].push(arrivedAtMs - postedAtMs));
-    } catch {
+    } catch (error) {
       refused++;
+      firstRefusal ??= error instanceof Error ? error.message : String(error);
     } finally {
       outstanding--;
     }
@@ -98,7 +102,7 @@ export async function startOtherCustomers(settings: {
       while ((outstanding > 0 || arrivals.missing() > 0) && performance.now() < deadlineMs)
         await arrivals.runOnce();
       stop();
-      return { accepted: ids.length, refused, missing: arrivals.missing(), ids, latenciesMs };
+      return { accepted: ids.length, refused, firstRefusal, missing: arrivals.missing(), ids, latenciesMs };
     },
   };
 }

@@ -197,6 +197,7 @@ async function duringFlood(
     others: {
       ...othersBooks,
       refused: othersResult.refused,
+      firstRefusal: othersResult.firstRefusal,
       calm: describeLatency(othersResult.latenciesMs.calm),
       flood: describeLatency(othersResult.latenciesMs.flood),
     },

@@ -1,10 +1,13 @@
 import type { Figure } from './figure.ts';
 import { accept } from './figures/accept.ts';
 import { acceptPeers } from './figures/accept-peers.ts';
+import { backlog } from './figures/backlog.ts';
 import { deliverBatch } from './figures/deliver-batch.ts';
 import { deliverPeers } from './figures/deliver-peers.ts';
 import { deliverSingle } from './figures/deliver-single.ts';
+import { fairness } from './figures/fairness.ts';
 import { keyKinds } from './figures/keys.ts';
+import { lanes } from './figures/lanes.ts';
 import { memory } from './figures/memory.ts';
 import { oldTransaction } from './figures/old-transaction.ts';
 import { ordinaryDay } from './figures/ordinary-day.ts';
@@ -12,7 +15,7 @@ import { reads } from './figures/reads.ts';
 import { search } from './figures/search.ts';
 import { storage } from './figures/storage.ts';
 
-/** In the order of issue 1's table. */
+/** In the order of the issues that ask for them. */
 export const figures: readonly Figure[] = [
   accept,
   acceptPeers,
@@ -26,4 +29,7 @@ export const figures: readonly Figure[] = [
   search,
   keyKinds,
   oldTransaction,
+  fairness,
+  lanes,
+  backlog,
 ];

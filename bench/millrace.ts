@@ -6,7 +6,7 @@ import { Agent, type Dispatcher, request } from 'undici';
 import { freePort, type Server, startServer } from './child.ts';
 
 const program = fileURLToPath(new URL('../dist/main.js', import.meta.url));
-const adminKey = 'millrace-bench-administrator-key-on-loopback';
+export const adminKey = 'millrace-bench-administrator-key-on-loopback';
 const readyTimeoutMs = 60_000;
 const stopTimeoutMs = 30_000;
 const uploadTimeoutMs = 1_200_000;

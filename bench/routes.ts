@@ -14,7 +14,7 @@ export async function putBatchedRoute(millrace: Millrace, url: string): Promise<
 
 export async function putSingleRoute(
   millrace: Millrace,
-  route: { url: string; concurrency?: number },
+  route: { url: string; concurrency?: number; ratePerSecond?: number },
 ): Promise<void> {
   await putRoute(millrace, route);
 }

@@ -148,11 +148,12 @@ test('a wrong password is refused, not unavailable', async () => {
 });
 
 test('a transaction that its client has left alone is ended by the server, with its locks', async () => {
+  const patient = openDatabase({ url, poolSize: 1, name: 'patient' });
   await database.query(sql('INSERT INTO thing VALUES (20)'));
   const abandoned = database.transaction(async (transaction) => {
     await transaction.query(sql('SELECT 1 FROM thing WHERE id = 20 FOR UPDATE'));
     // Waits for the lock that this transaction would hold for ever.
-    await database.query(sql('UPDATE thing SET id = 21 WHERE id = 20'));
+    await patient.query(sql('UPDATE thing SET id = 21 WHERE id = 20'));
     await transaction.query(sql('SELECT 1'));
   });
   expect(await faultOf(abandoned)).toMatchObject({
@@ -161,6 +162,7 @@ test('a transaction that its client has left alone is ended by the server, with 
     ambiguous: false,
   });
   expect((await database.query(sql('SELECT 1 FROM thing WHERE id = 21'))).rowCount).toBe(1);
+  await patient.close();
 });
 
 test('a transaction whose work hides an error is not taken for committed', async () => {

@@ -35,7 +35,7 @@ test('chunks of every codec can be read', () => {
 test('a damaged chunk and an unknown codec are told apart', () => {
   const { codec, payload } = encodeChunk(Buffer.from('{"to":"+31612345678"}\n'.repeat(100)));
   expect(() => decodeChunk(codec, payload.subarray(0, payload.length - 5))).toThrow(ChunkError);
-  expect(() => decodeChunk(codec, randomBytes(200))).toThrow('is damaged');
+  expect(() => decodeChunk(codec, Buffer.alloc(200, 0xff))).toThrow('is damaged');
   expect(() => decodeChunk(9, payload)).toThrow('a newer one wrote it');
 });
 

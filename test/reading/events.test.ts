@@ -51,13 +51,18 @@ async function readOn(cursor: string, limit: number): Promise<{ events: FeedEven
   }
 }
 
-/** Reads everything that is committed now: the server is shared, and others' transactions hold the feed back. */
-async function readAll(cursor: string, limit: number): Promise<FeedEvent[]> {
+/** The place behind everything that is committed now: the server is shared, and others' transactions hold the feed back. */
+async function placeOfNow(): Promise<bigint> {
   const { rows } = await database.query<{ now: string }>({
     name: 'test_now',
     text: 'SELECT pg_current_xact_id()::text AS now',
   });
   await until(async () => (await feedHorizon(database)) > BigInt(rows[0]!.now));
+  return await feedHorizon(database);
+}
+
+async function readAll(cursor: string, limit: number): Promise<FeedEvent[]> {
+  await placeOfNow();
   return (await readOn(cursor, limit)).events;
 }
 
@@ -121,7 +126,7 @@ test('an account reads its own changes only, in the order of commit, and from no
   const chunk = await insertChunk(database, { shard: 3, count });
   await write(database, { chunk, shard: 3, offsets: [0] });
   await write(database, { chunk, shard: 3, offsets: [5], accountId: 2 });
-  const now = feedCursor({ ...feedStart, writtenBy: await feedHorizon(database) });
+  const now = feedCursor({ ...feedStart, writtenBy: await placeOfNow() });
   await write(database, { chunk, shard: 3, offsets: [2] });
   const offsets = (events: FeedEvent[]) =>
     events.map(({ messageId }) => Number.parseInt(messageId!.slice(-1), 16) & 7);

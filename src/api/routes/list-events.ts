@@ -31,7 +31,7 @@ export function listEvents(app: ApiInstance, context: ApiContext): void {
       schema: {
         summary: 'Every change of state of the messages and batches of the account, in order of commit',
         description:
-          'Without `after` it begins with the oldest that is kept; `after=now` gives the place of this moment. `next` is ' +
+          'Without `after` it begins with the oldest that is kept; `after=now` begins with this moment, and may hold the changes of transactions that were open in it. `next` is ' +
           'never null: a page may be empty, and the next call with it goes on from there. What a transaction writes that is ' +
           'still open comes after it has ended, so nothing is ever inserted behind a place.',
         tags: ['events'],

@@ -19,7 +19,9 @@ CREATE INDEX inbox_batch ON inbox (batch) WHERE batch IS NOT NULL;
 
 -- A paused batch keeps its pending chunks and sends nothing; of a canceled one the owners cancel what is not
 -- sent yet, and what an upload commits late.
-ALTER TABLE batch ADD COLUMN paused_at timestamptz, ADD COLUMN canceled_at timestamptz;
+-- `reopened` rises when decisions on the batch are asked for: what was counted before does not make it done any more.
+ALTER TABLE batch ADD COLUMN paused_at timestamptz, ADD COLUMN canceled_at timestamptz,
+  ADD COLUMN reopened integer NOT NULL DEFAULT 0;
 CREATE INDEX batch_held ON batch (id)
   WHERE done_at IS NULL AND (paused_at IS NOT NULL OR canceled_at IS NOT NULL);
 

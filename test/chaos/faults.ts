@@ -59,9 +59,13 @@ export function isKill({ kind }: Pick<Fault, 'kind'>): boolean {
 }
 
 /** Each kind once, so that a short run meets every one, and then as often as it weighs, in any order. */
-export function drawFaults(kills: number, random: () => number): FaultKind[] {
-  const drawn: FaultKind[] = [...kinds];
-  const deck = kinds.flatMap((kind) => Array<FaultKind>(weights[kind]).fill(kind));
+export function drawFaults(
+  { kills, without }: { kills: number; without: readonly FaultKind[] },
+  random: () => number,
+): FaultKind[] {
+  const wanted = kinds.filter((kind) => !without.includes(kind));
+  const drawn: FaultKind[] = [...wanted];
+  const deck = wanted.flatMap((kind) => Array<FaultKind>(weights[kind]).fill(kind));
   while (drawn.filter((kind) => isKill({ kind })).length < kills) {
     drawn.push(deck[Math.floor(random() * deck.length)]!);
   }

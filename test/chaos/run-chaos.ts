@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seededRandom } from '../../src/sink/seeded-random.ts';
 import { Books } from './books.ts';
-import { drawFaults, type Fault, Faults, isKill } from './faults.ts';
+import { drawFaults, type Fault, type FaultKind, Faults, isKill } from './faults.ts';
 import { type Flood, startFlood } from './flood.ts';
 import { type Installation, type RouteName, routeNames, startInstallation } from './installation.ts';
 import { type ChaosReport, judge } from './judge.ts';
@@ -9,6 +9,8 @@ import { SinkWatch } from './sink-watch.ts';
 
 export interface ChaosOptions {
   kills: number;
+  /** Kinds of faults that are left out. */
+  without?: readonly FaultKind[];
   /** Draws the same faults in the same order; what they meet is the machine's. */
   seed: number;
   /** For the database and the logs; it should be empty. */
@@ -26,7 +28,7 @@ const drainPollMs = 200;
 
 /** A flood through two routes under random kills, suspensions and cuts; then the books. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
-  const { kills, seed, directory, onProgress = () => {} } = options;
+  const { kills, seed, directory, without = [], onProgress = () => {} } = options;
   const startedAt = performance.now();
   const deadline = startedAt + limitMs.start + kills * limitMs.fault;
   const random = seededRandom(seed);
@@ -43,7 +45,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     });
     const faults: Fault[] = [];
     const doer = new Faults({ installation, books, sinks, random });
-    const drawn = drawFaults(kills, random);
+    const drawn = drawFaults({ kills, without }, random);
     for (const kind of drawn) {
       await sleep(faultPauseMs.min + random() * (faultPauseMs.max - faultPauseMs.min));
       if (performance.now() > deadline) throw new Error('the run took longer than it may');

@@ -4,12 +4,14 @@ import { foldOutcomes, timelineOf } from '../../src/message/fold-outcomes.ts';
 import { shardOf } from '../../src/message/id.ts';
 import { stateNumber, states } from '../../src/message/state.ts';
 import { cancelBatch, pauseBatch, resumeBatch } from '../../src/store/decisions/hold-batch.ts';
+import { reopenBatch } from '../../src/store/decisions/reopen-batch.ts';
 import {
   countOpenRequests,
   requestOfBatch,
   requestOfMessage,
 } from '../../src/store/decisions/request-decision.ts';
 import { deliveryStatements } from '../../src/store/delivery/delivery-statements.ts';
+import { finishBatch, readFinishedBatch } from '../../src/store/delivery/finish-batches.ts';
 import { loadOutcomes } from '../../src/store/delivery/load-chunks.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import {
@@ -181,6 +183,16 @@ test('a replay is not undone by what was read of its batch while it was canceled
   await answered(batch);
   answer(canceled);
   await until(() => mill.received.length === 5);
+});
+
+test('a batch that is reopened after it was counted is not marked done by that count', async () => {
+  const batch = await insertBatch(mill.database, { accepted: 0 });
+  const counted = await readFinishedBatch(mill.database, batch);
+  await reopenBatch(mill.database, { batch, accountId });
+  await finishBatch(mill.database, counted!);
+  expect(await isDone(batch)).toBe(false);
+  await finishBatch(mill.database, (await readFinishedBatch(mill.database, batch))!);
+  expect(await isDone(batch)).toBe(true);
 });
 
 test('one message is canceled while it waits for its retry, and its neighbour is not', async () => {

@@ -103,7 +103,7 @@ export function modelReads(client: ModelClient, faults: StoreFaults) {
         if (!batch?.closed || batch.doneCounts) return reply(undefined);
         const counts = batchCounts(Object.fromEntries(database.progress.get(id) ?? []));
         const unfinished = counts.queued + counts.sending + counts.retrying;
-        reply(unfinished === 0 ? { id, counts } : undefined);
+        reply(unfinished === 0 ? { id, counts, reopened: 0 } : undefined);
       }),
 
     finishBatch: ({ id, counts }: FinishedBatch) =>

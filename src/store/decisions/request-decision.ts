@@ -50,7 +50,7 @@ const chunksStatement = {
 
 const resettleStatement = {
   name: 'resettle_batch',
-  text: `UPDATE batch SET done_at = NULL, counts = NULL WHERE shard = $1 AND id = $2 AND account_id = $3`,
+  text: `UPDATE batch SET done_at = NULL, counts = NULL, reopened = reopened + 1 WHERE shard = $1 AND id = $2 AND account_id = $3`,
 };
 
 export interface BatchRequest extends BatchKey {

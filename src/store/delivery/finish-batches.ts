@@ -14,7 +14,7 @@ const listStatement = {
 
 const closedStatement = {
   name: 'batch_is_closed_undone',
-  text: `SELECT FROM batch WHERE shard = $1 AND id = $2 AND ${closed}`,
+  text: `SELECT reopened FROM batch WHERE shard = $1 AND id = $2 AND ${closed}`,
 };
 
 // A chunk's messages are counted on its shard, accepted and final alike, so that one shard which is not through tells
@@ -42,7 +42,8 @@ const countStatement = {
 const finishStatement = {
   name: 'finish_batch',
   text: withBatchEvent(
-    'UPDATE batch SET done_at = now(), counts = $3 WHERE shard = $1 AND id = $2 AND done_at IS NULL',
+    `UPDATE batch SET done_at = now(), counts = $3 WHERE shard = $1 AND id = $2 AND done_at IS NULL
+      AND reopened = $4`,
     4,
   ),
 };
@@ -50,6 +51,8 @@ const finishStatement = {
 export interface FinishedBatch {
   id: string;
   counts: BatchCounts;
+  /** How often decisions had been asked for when it was counted. */
+  reopened: number;
 }
 
 /** Closed batches of some home shards that are not marked done, in order of id, behind `after`. */
@@ -63,17 +66,21 @@ export async function listClosedBatches(
 
 /** A closed batch all of whose accepted messages are in a final state; undefined when it is not that far, or done. */
 export async function readFinishedBatch(database: Queryable, id: string): Promise<FinishedBatch | undefined> {
-  const isClosed = (await database.query(closedStatement, [shardOf(id), id])).rowCount > 0;
-  if (!isClosed || (await database.query(openShardStatement, [id])).rowCount > 0) return undefined;
+  const found = await database.query<{ reopened: number }>(closedStatement, [shardOf(id), id]);
+  const batch = found.rows[0];
+  if (!batch || (await database.query(openShardStatement, [id])).rowCount > 0) return undefined;
   if ((await database.query(decisionStatement, [id])).rowCount > 0) return undefined;
   // Counted last, and by one statement: a decision that was carried out meanwhile shows in the counters.
   const { rows } = await database.query<{ state: number; count: number }>(countStatement, [id]);
   const counts = batchCounts(Object.fromEntries(rows.map(({ state, count }) => [state, count])));
   const unfinished = counts.queued + counts.sending + counts.retrying;
-  return unfinished === 0 ? { id, counts } : undefined;
+  return unfinished === 0 ? { id, counts, reopened: batch.reopened } : undefined;
 }
 
-/** Marks a batch done; a second time changes nothing. */
-export async function finishBatch(database: Queryable, { id, counts }: FinishedBatch): Promise<void> {
-  await database.query(finishStatement, [shardOf(id), id, JSON.stringify(counts)]);
+/** Marks a batch done, unless it was reopened since it was counted; a second time changes nothing. */
+export async function finishBatch(
+  database: Queryable,
+  { id, counts, reopened }: FinishedBatch,
+): Promise<void> {
+  await database.query(finishStatement, [shardOf(id), id, JSON.stringify(counts), reopened]);
 }

@@ -1,23 +1,19 @@
-import { type Bitmap, eachOffset, inBitmap, removeFromBitmap } from '../message/bitmap.ts';
-import { erasedError, erasedLine } from '../message/erased-line.ts';
+import { type Bitmap, eachOffset, inBitmap } from '../message/bitmap.ts';
+import { erasedError } from '../message/erased-line.ts';
 import type { MessageDefaults, MessageFields } from '../message/fields.ts';
-import {
-  errorAt,
-  type FoldedOutcomes,
-  noReplays,
-  providerKeyOf,
-  type Replayed,
-} from '../message/fold-outcomes.ts';
-import { messageIds, unixMsOf } from '../message/id.ts';
+import { type FoldedOutcomes, providerKeyOf } from '../message/fold-outcomes.ts';
+import { unixMsOf } from '../message/id.ts';
 import type { OnUncertain } from '../message/route.ts';
 import { isFinal, stateNumber } from '../message/state.ts';
+import { ChunkText } from './chunk-text.ts';
 import type { Decision } from './decision.ts';
+import { MessageHistory } from './message-history.ts';
 import { type MessageTimes, untimed } from './message-times.ts';
 import { type MessageOutcome, type OutcomeGroup, OutcomeGroups } from './outcome-groups.ts';
 import { canceledAt, interruptedAt } from './own-outcomes.ts';
 import type { PendingChunk } from './pending-chunk.ts';
 import type { RetryGate } from './retry-budget.ts';
-import { WaitingMessages } from './waiting-messages.ts';
+import { SendQueue } from './send-queue.ts';
 
 export interface ChunkContents {
   lines: string[];
@@ -42,8 +38,6 @@ export interface Decided {
   open: boolean;
 }
 
-/** Bytes of a message's id, line object, state and attempts. */
-const messageOverhead = 150;
 /** A chunk with times of its own is loaded at most this often for them. */
 const lingerMs = 60_000;
 
@@ -77,45 +71,30 @@ export class ChunkWork {
   parked: boolean;
   /** Requests of the inbox that are answered by what is recorded next. */
   answered: string[] = [];
-  #lines: string[];
-  #ids: string[];
-  readonly #defaults: [string, unknown][];
-  readonly #attempts: Uint16Array;
-  readonly #states: Uint8Array;
+  readonly #text: ChunkText;
+  readonly #history: MessageHistory;
+  readonly #queue: SendQueue;
   /** 1 for a message that is in flight, 2 for one that is canceled unless this attempt ends it. */
   readonly #taken: Uint8Array;
-  #replayed: Replayed | undefined;
-  readonly #folded: FoldedOutcomes | undefined;
-  /** Codes of the failures since the chunk was loaded. */
-  readonly #failures = new Map<number, string>();
   readonly #outcomes = new OutcomeGroups();
   readonly #erased = new Set<number>();
-  #first: Bitmap | null;
-  #cursor = 0;
-  #due: number[] = [];
-  readonly #waiting = new WaitingMessages();
 
   constructor(chunk: PendingChunk, contents: ChunkContents) {
-    const { lines, folded } = contents;
+    const { folded } = contents;
     this.chunk = chunk;
     this.times = contents.times;
     this.lingers = contents.times !== undefined;
-    this.size = lines.reduce((sum, line) => sum + line.length + messageOverhead, 0);
-    this.#lines = lines;
-    this.#ids = messageIds(chunk.id, chunk.count);
-    this.#defaults = Object.entries(contents.defaults ?? {});
-    this.#attempts = folded?.attempt ?? new Uint16Array(chunk.count);
-    this.#states = folded?.state ?? new Uint8Array(chunk.count);
+    this.#text = new ChunkText(chunk, contents);
+    this.#history = new MessageHistory(chunk.count, folded);
+    this.#queue = new SendQueue(chunk.count);
+    this.size = this.#text.size;
     this.#taken = new Uint8Array(chunk.count);
-    this.#replayed = folded?.replayed;
-    this.#folded = folded;
     this.parked = contents.parked ?? false;
     if (folded === undefined && chunk.remaining === null && contents.times === undefined) {
-      this.#first = null;
       this.unsettled = chunk.count;
       this.ready = chunk.count;
     } else {
-      this.#first = this.#sortOut(contents);
+      this.#queue.begin(this.#sortOut(contents));
     }
   }
 
@@ -123,37 +102,33 @@ export class ChunkWork {
   take(): number {
     this.ready--;
     this.inFlight++;
-    const offset = this.#due.pop() ?? this.#nextFirst();
+    const offset = this.#queue.next();
     this.#taken[offset] = 1;
     return offset;
   }
 
   idAt(offset: number): string {
-    return this.#ids[offset]!;
+    return this.#text.idAt(offset);
   }
 
   /** Attempts made so far. */
   attemptsAt(offset: number): number {
-    return this.#attempts[offset]!;
+    return this.#history.attemptsAt(offset);
   }
 
   /** Of those, the ones before its last replay: they are not held against it. */
   attemptsBeforeAt(offset: number): number {
-    return this.#replayed?.attemptsBefore[offset] ?? 0;
+    return this.#history.attemptsBeforeAt(offset);
   }
 
   /** What the provider knows the message by. */
   keyAt(offset: number): string {
-    return providerKeyOf(this.idAt(offset), this.#replayed?.renewals[offset] ?? 0);
+    return providerKeyOf(this.idAt(offset), this.#history.renewalsAt(offset));
   }
 
   /** The message's own fields over those of its batch. Throws when the stored line cannot be read. */
   fieldsAt(offset: number): MessageFields {
-    const fields = JSON.parse(this.#lines[offset]!) as MessageFields & Record<string, unknown>;
-    // Filling in is half the cost of spreading both into a third object.
-    for (const [name, value] of this.#defaults) {
-      if (!Object.hasOwn(fields, name)) fields[name] = value;
-    }
+    const fields = this.#text.fieldsAt(offset);
     // They steer the message and are not sent along.
     if (this.times !== undefined) {
       delete fields.scheduledAt;
@@ -164,7 +139,7 @@ export class ChunkWork {
 
   /** It expires otherwise than the messages of its chunk that nobody scheduled or replayed. */
   hasOwnExpiry(offset: number): boolean {
-    return this.times !== undefined || this.#replayedAtMs(offset) > 0;
+    return this.times !== undefined || this.#history.replayedAtMs(offset) > 0;
   }
 
   /**
@@ -175,7 +150,7 @@ export class ChunkWork {
     const createdAtMs = unixMsOf(this.chunk.id);
     if (offset === undefined || !this.hasOwnExpiry(offset)) return createdAtMs + expireAfterMs;
     const { scheduledAtMs, expiresAtMs } = this.times ?? untimed;
-    const startMs = Math.max(createdAtMs, this.#replayedAtMs(offset), scheduledAtMs(offset));
+    const startMs = Math.max(createdAtMs, this.#history.replayedAtMs(offset), scheduledAtMs(offset));
     return Math.min(startMs + expireAfterMs, expiresAtMs(offset));
   }
 
@@ -221,12 +196,16 @@ export class ChunkWork {
     const { chunk } = this;
     const decided = { recorded: 0, ready: 0, open: false };
     eachOffset(decision.offsets, chunk.count, (offset) => {
-      const state = this.#states[offset]!;
+      const state = this.#history.stateAt(offset);
       if (decision.kind === 'resolve') {
         if (state !== stateNumber.uncertain) return;
-        this.#note(offset, { ...decision.outcome, attempt: this.#attempts[offset]!, atMs: at.nowMs });
+        this.#note(offset, {
+          ...decision.outcome,
+          attempt: this.#history.attemptsAt(offset),
+          atMs: at.nowMs,
+        });
       } else {
-        if (!decision.states.includes(state) || !this.#failedWith(offset, decision.errorCode)) return;
+        if (!decision.states.includes(state) || !this.#history.failedWith(offset, decision.errorCode)) return;
         if (this.#replay(offset, at)) decided.ready++;
       }
       decided.recorded++;
@@ -241,17 +220,17 @@ export class ChunkWork {
   #erase(offsets: Bitmap | null, nowMs: number): Decided {
     eachOffset(offsets, this.chunk.count, (offset) => {
       this.#erased.add(offset);
-      if (offset < this.#lines.length) this.#lines[offset] = erasedLine;
+      this.#text.erase(offset);
     });
     return this.#cancel(offsets, nowMs, erasedError);
   }
 
   #cancel(offsets: Bitmap | null, nowMs: number, error?: MessageOutcome['error']): Decided {
     const decided = { recorded: 0, ready: 0, open: false };
-    const waiting = new Set(this.#waiting.offsets());
+    const waiting = new Set(this.#queue.waiting.offsets());
     const canceled = new Set<number>();
     eachOffset(offsets, this.chunk.count, (offset) => {
-      if (isFinal(this.#states[offset]!)) return;
+      if (isFinal(this.#history.stateAt(offset))) return;
       if (this.#taken[offset]! > 0) {
         this.#taken[offset] = 2;
         decided.open = true;
@@ -261,59 +240,32 @@ export class ChunkWork {
       if (!waiting.has(offset) && !this.parked) decided.ready--;
     });
     if (canceled.size === 0) return decided;
-    this.#withdraw(canceled);
+    this.#queue.withdraw(canceled);
     for (const offset of canceled) {
-      this.#note(offset, { ...canceledAt(this.#attempts[offset]!, nowMs), ...(error && { error }) });
+      this.#note(offset, { ...canceledAt(this.#history.attemptsAt(offset), nowMs), ...(error && { error }) });
     }
     this.ready += decided.ready;
     decided.recorded = canceled.size;
     return decided;
   }
 
-  /** Takes messages out of whatever they wait in. */
-  #withdraw(offsets: ReadonlySet<number>): void {
-    const stays = (offset: number) => !offsets.has(offset);
-    this.#due = this.#due.filter(stays);
-    this.#first ??= new Uint8Array((this.chunk.count + 7) >> 3).fill(0xff);
-    for (const offset of offsets) removeFromBitmap(this.#first, offset);
-    this.#waiting.remove(offsets);
-  }
-
   /** False for a message that has to wait for its schedule first. */
   #replay(offset: number, at: { nowMs: number; databaseNowMs: number }): boolean {
-    this.#replayed ??= noReplays(this.chunk.count);
-    const { renewals, attemptsBefore, atMs } = this.#replayed;
-    const attempt = this.#attempts[offset]!;
-    if (this.#states[offset] !== stateNumber.uncertain) renewals[offset]!++;
-    attemptsBefore[offset] = attempt;
-    atMs[offset] = at.databaseNowMs;
-    this.#failures.delete(offset);
+    this.#history.noteReplay(offset, at.databaseNowMs);
+    const attempt = this.#history.attemptsAt(offset);
     this.#note(offset, { state: stateNumber.queued, attempt, atMs: at.nowMs });
     const waitMs = (this.times?.scheduledAtMs(offset) ?? 0) - at.databaseNowMs;
-    if (waitMs > 0) this.#waiting.add(offset, at.nowMs + waitMs);
-    else this.#due.push(offset);
+    if (waitMs > 0) this.#queue.waiting.add(offset, at.nowMs + waitMs);
+    else this.#queue.push(offset);
     return waitMs <= 0;
   }
 
-  /** When the message was last replayed, in Unix milliseconds of the database; 0 if never. */
-  #replayedAtMs(offset: number): number {
-    return this.#replayed?.atMs[offset] ?? 0;
-  }
-
-  /** True too when any failure is meant. */
-  #failedWith(offset: number, code: string | undefined): boolean {
-    if (code === undefined) return true;
-    const known = this.#failures.get(offset) ?? (this.#folded && errorAt(this.#folded, offset)?.code);
-    return known === code;
-  }
-
   #note(offset: number, outcome: MessageOutcome): void {
-    const wasFinal = isFinal(this.#states[offset]!);
-    const dueAtMs = this.#outcomes.note({ offset, outcome, prior: this.#states[offset]! });
-    if (outcome.error && outcome.state === stateNumber.failed) this.#failures.set(offset, outcome.error.code);
-    this.#attempts[offset] = outcome.attempt;
-    this.#states[offset] = outcome.state;
-    if (dueAtMs !== null) this.#waiting.add(offset, dueAtMs);
+    const prior = this.#history.stateAt(offset);
+    const wasFinal = isFinal(prior);
+    const dueAtMs = this.#outcomes.note({ offset, outcome, prior });
+    this.#history.note(offset, outcome);
+    if (dueAtMs !== null) this.#queue.waiting.add(offset, dueAtMs);
     this.unsettled += Number(wasFinal) - Number(isFinal(outcome.state));
   }
 
@@ -333,14 +285,14 @@ export class ChunkWork {
   wake(nowMs: number, retries: RetryGate): number {
     this.wakeAtMs = Number.POSITIVE_INFINITY;
     if (this.parked) return 0;
-    const due = this.#waiting.takeDue(nowMs);
-    const tried = due.filter((offset) => this.#attempts[offset]! > 0);
+    const due = this.#queue.waiting.takeDue(nowMs);
+    const tried = due.filter((offset) => this.#history.attemptsAt(offset) > 0);
     const refused = new Set(tried.length === 0 ? [] : tried.slice(retries.admitRetries(tried.length)));
     if (refused.size > 0) {
       const againAtMs = retries.retriesAgainAtMs();
-      for (const offset of refused) this.#waiting.add(offset, againAtMs);
+      for (const offset of refused) this.#queue.waiting.add(offset, againAtMs);
     }
-    this.#due.push(...(refused.size === 0 ? due : due.filter((offset) => !refused.has(offset))));
+    this.#queue.push(...(refused.size === 0 ? due : due.filter((offset) => !refused.has(offset))));
     const woken = due.length - refused.size;
     this.ready += woken;
     return woken;
@@ -348,12 +300,12 @@ export class ChunkWork {
 
   /** When the first of those that wait is due, or Infinity. */
   get nextDueAtMs(): number {
-    return this.#waiting.nextDueAtMs;
+    return this.#queue.waiting.nextDueAtMs;
   }
 
   /** Messages that are not due yet, or whose retry is not. */
   get waitingMessages(): number {
-    return this.#waiting.count;
+    return this.#queue.waiting.count;
   }
 
   /** The chunk is done, or all that remains of it waits. */
@@ -365,14 +317,14 @@ export class ChunkWork {
   unsettledOffsets(): number[] {
     const offsets: number[] = [];
     for (let offset = 0; offset < this.chunk.count; offset++) {
-      if (!isFinal(this.#states[offset]!)) offsets.push(offset);
+      if (!isFinal(this.#history.stateAt(offset))) offsets.push(offset);
     }
     return offsets;
   }
 
   /** Nothing of it was ever tried. */
   get untried(): boolean {
-    return this.unsettled === this.chunk.count && this.#attempts.every((attempts) => attempts === 0);
+    return this.unsettled === this.chunk.count && this.#history.untried;
   }
 
   /** It rests, and for long enough to leave memory. */
@@ -383,13 +335,12 @@ export class ChunkWork {
 
   /** The messages that wait. */
   waitingOffsets(): number[] {
-    return this.#waiting.offsets();
+    return this.#queue.waiting.offsets();
   }
 
   /** Lets go of the messages' text, which may be large; outcomes can still be taken. */
   dropText(): void {
-    this.#lines = [];
-    this.#ids = [];
+    this.#text.drop();
   }
 
   /** Finds what is left to do of a chunk that was worked on before, or whose messages have times. */
@@ -399,28 +350,24 @@ export class ChunkWork {
     let { admitted = 0 } = chunk;
     chunk.admitted = 0;
     for (let offset = 0; offset < chunk.count; offset++) {
-      if (!inBitmap(chunk.remaining, offset) || isFinal(this.#states[offset]!)) continue;
+      if (!inBitmap(chunk.remaining, offset) || isFinal(this.#history.stateAt(offset))) continue;
       this.unsettled++;
-      if (this.#states[offset] === stateNumber.sending && onInterrupted === 'hold') {
-        this.#note(offset, interruptedAt(this.#attempts[offset]!, nowMs));
+      if (this.#history.stateAt(offset) === stateNumber.sending && onInterrupted === 'hold') {
+        this.#note(offset, interruptedAt(this.#history.attemptsAt(offset), nowMs));
         this.interrupted++;
         continue;
       }
       const atMs = dueAtMs(offset);
-      const tried = this.#states[offset] === stateNumber.retrying && this.#attempts[offset]! > 0;
+      const tried =
+        this.#history.stateAt(offset) === stateNumber.retrying && this.#history.attemptsAt(offset) > 0;
       // A retry that is due waits for being admitted, unless that has been done.
       if (atMs > nowMs || (tried && admitted-- <= 0)) {
-        this.#waiting.add(offset, Math.max(atMs, nowMs));
+        this.#queue.waiting.add(offset, Math.max(atMs, nowMs));
       } else {
         first[offset >> 3]! |= 1 << (offset & 7);
         this.ready++;
       }
     }
     return first;
-  }
-
-  #nextFirst(): number {
-    while (!inBitmap(this.#first, this.#cursor)) this.#cursor++;
-    return this.#cursor++;
   }
 }

@@ -7,6 +7,12 @@ export interface Statement {
   text: string;
 }
 
+/** A statement with its values. */
+export interface Call {
+  statement: Statement;
+  values: readonly unknown[];
+}
+
 export interface Queryable {
   query<Row extends pg.QueryResultRow = Record<string, unknown>>(
     statement: Statement,
@@ -36,6 +42,8 @@ export interface DatabaseSettings {
 export interface Database extends Queryable {
   /** Runs `work` in one READ COMMITTED transaction. Any error rolls back and is thrown as a DatabaseError. */
   transaction<Result>(work: (transaction: Queryable) => Promise<Result>): Promise<Result>;
+  /** All of these or none, in one transaction and one round trip: none of them sees the answer to another. */
+  transactionOf(calls: readonly Call[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -116,6 +124,25 @@ export function openDatabase(settings: DatabaseSettings): Database {
     }
   }
 
+  async function transactionOf(calls: readonly Call[]): Promise<void> {
+    const client = await connect();
+    const answers = [
+      client.query(begin),
+      ...calls.map(({ statement, values }) => run(client, statement, values)),
+      commit(client),
+    ];
+    // What failed first is the reason, what follows is refused because of it.
+    for (const answer of await Promise.allSettled(answers)) {
+      if (answer.status === 'fulfilled') continue;
+      const { reason } = answer;
+      const fault = reason instanceof DatabaseError ? reason.fault : faultOf(reason);
+      // The COMMIT was on its way already, whatever the connection was lost with.
+      const ambiguous = fault.ambiguous || fault.connectionLost;
+      throw await abandon(client, new DatabaseError({ ...fault, ambiguous }, reason));
+    }
+    client.release();
+  }
+
   return {
     async query<Row extends pg.QueryResultRow>(statement: Statement, values: readonly unknown[] = []) {
       const client = await connect();
@@ -135,6 +162,7 @@ export function openDatabase(settings: DatabaseSettings): Database {
     },
 
     transaction,
+    transactionOf,
 
     async close() {
       await pool.end();
@@ -159,6 +187,8 @@ function openPool(settings: DatabaseSettings, { limited }: { limited: boolean })
     connectionTimeoutMillis: connectTimeoutMs,
     query_timeout: answerMs,
     keepAlive: true,
+    // A statement does not wait for the answer to the one before, unless its caller does.
+    pipeline: true,
     ...(limited && { statement_timeout: statementMs }),
   });
   pool.on('error', (error) => settings.onIdleError?.(faultOf(error)));

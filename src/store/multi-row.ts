@@ -1,4 +1,4 @@
-import type { Queryable } from './database.ts';
+import type { Call, Queryable } from './database.ts';
 
 /** Rows of one statement at most; each number of rows is a prepared statement of its own on each connection. */
 export const rowsMax = 32;
@@ -26,17 +26,24 @@ export interface RowInsert {
   tuple?: (p: (n: number) => string, columns: number) => string;
 }
 
-/** Inserts many rows in few statements; answers what they return. */
+/** Inserts many rows in few statements, one after another; answers what they return. */
 export async function insertRows<Returned extends Record<string, unknown>>(
   transaction: Queryable,
   insert: RowInsert,
 ): Promise<Returned[]> {
   const returned: Returned[] = [];
-  for (const rows of slices(insert.rows)) {
-    const { name, text } = statementOf(insert, { rows: rows.length, columns: rows[0]!.length });
-    returned.push(...(await transaction.query<Returned>({ name, text }, rows.flat())).rows);
+  for (const { statement, values } of insertCalls(insert)) {
+    returned.push(...(await transaction.query<Returned>(statement, values)).rows);
   }
   return returned;
+}
+
+/** The statements that insert these rows. */
+export function* insertCalls(insert: RowInsert): Generator<Call> {
+  for (const rows of slices(insert.rows)) {
+    const statement = statementOf(insert, { rows: rows.length, columns: rows[0]!.length });
+    yield { statement, values: rows.flat() };
+  }
 }
 
 /** By name: at most six for each insert. */

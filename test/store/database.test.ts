@@ -1,5 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Database, DatabaseError, openDatabase, type Statement } from '../../src/store/database.ts';
+import {
+  type Call,
+  type Database,
+  DatabaseError,
+  openDatabase,
+  type Statement,
+} from '../../src/store/database.ts';
+import { startCuttingProxy } from '../support/cutting-proxy.ts';
 import { startPoolerProxy } from '../support/pooler-proxy.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 
@@ -192,3 +199,61 @@ test('what is committed with a warning is ambiguous: it may not have reached the
   expect(await faultOf(alone)).toMatchObject({ ambiguous: true });
   expect((await database.query(sql('SELECT 1 FROM unsure'))).rowCount).toBe(2);
 });
+
+test('a transaction of known statements is sent whole, before any of it is answered', async () => {
+  let onCommit = () => {};
+  const sent = new Promise<void>((resolve) => {
+    onCommit = resolve;
+  });
+  const proxy = await startCuttingProxy(url, {
+    judge: (bytes) => {
+      if (bytes.includes('COMMIT')) onCommit();
+      return 'pass';
+    },
+  });
+  const through = openDatabase({ url: proxy.url, poolSize: 1, name: 'through' });
+  let done = Promise.resolve();
+  await database.transaction(async (transaction) => {
+    await transaction.query(sql('LOCK TABLE thing'));
+    done = through.transactionOf([
+      call('INSERT INTO thing VALUES (50)'),
+      call('INSERT INTO thing VALUES (51)'),
+    ]);
+    await sent;
+  });
+  await done;
+  expect((await database.query(sql('SELECT 1 FROM thing WHERE id IN (50, 51)'))).rowCount).toBe(2);
+  await through.close();
+  await proxy.stop();
+});
+
+test('of a transaction of known statements one of which fails nothing is kept, and its reason is told', async () => {
+  await database.query(sql('INSERT INTO thing VALUES (60)'));
+  const calls = [61, 60, 62].map((id) => call(`INSERT INTO thing VALUES (${id})`));
+  expect(await faultOf(database.transactionOf(calls))).toMatchObject({
+    ...{ kind: 'conflict', code: '23505', constraint: 'thing_pkey', ambiguous: false },
+  });
+  expect((await database.query(sql('SELECT 1 FROM thing WHERE id IN (61, 62)'))).rowCount).toBe(0);
+});
+
+test('a transaction of known statements whose connection is lost is ambiguous, committed or not', async () => {
+  for (const [id, passage] of [
+    [70, 'cut'],
+    [71, 'cut when answered'],
+  ] as const) {
+    const proxy = await startCuttingProxy(url, {
+      judge: (bytes) => (bytes.includes('COMMIT') ? passage : 'pass'),
+    });
+    const through = openDatabase({ url: proxy.url, poolSize: 1, name: 'through' });
+    await through.query(sql('SELECT 1'));
+    const lost = through.transactionOf([call(`INSERT INTO thing VALUES (${id})`)]);
+    expect(await faultOf(lost)).toMatchObject({ connectionLost: true, ambiguous: true });
+    expect((await through.query(sql('SELECT 1'))).rowCount).toBe(1);
+    await through.close();
+    await proxy.stop();
+  }
+});
+
+function call(text: string): Call {
+  return { statement: sql(text), values: [] };
+}

@@ -1,5 +1,5 @@
-import type { Queryable } from '../database.ts';
-import { insertRows } from '../multi-row.ts';
+import type { Call, Queryable } from '../database.ts';
+import { insertCalls, insertRows, type RowInsert } from '../multi-row.ts';
 
 export interface ChunkRow {
   id: string;
@@ -21,16 +21,39 @@ export interface ChunkRow {
   lookup: { toBits: Uint8Array; refBits?: Uint8Array } | { hashes: bigint[] };
 }
 
+interface NewChunks {
+  shard: number;
+  batch: string | null;
+  chunks: readonly ChunkRow[];
+}
+
 /**
  * Inserts chunks of one shard with what finds and delivers them. A chunk that is already there is left as
  * it is: its writer's answer was lost. Answers the ids that are new.
  */
 export async function insertChunks(
   transaction: Queryable,
-  { shard, batch, chunks }: { shard: number; batch: string | null; chunks: ChunkRow[] },
+  { shard, batch, chunks }: NewChunks,
 ): Promise<Set<string>> {
   const rows = await insertRows<{ id: string }>(transaction, {
+    ...chunkInsert({ shard, batch, chunks }),
     name: 'insert_chunks',
+    suffix: 'ON CONFLICT DO NOTHING RETURNING id',
+  });
+  const inserted = new Set(rows.map(({ id }) => id));
+  const fresh = chunks.filter(({ id }) => inserted.has(id));
+  for (const insert of besideChunks({ shard, batch, chunks: fresh })) await insertRows(transaction, insert);
+  return inserted;
+}
+
+/** The same as statements that fail on a chunk that is already there. */
+export function newChunkCalls(fresh: NewChunks): Call[] {
+  return [chunkInsert(fresh), ...besideChunks(fresh)].flatMap((insert) => [...insertCalls(insert)]);
+}
+
+function chunkInsert({ shard, batch, chunks }: NewChunks): RowInsert {
+  return {
+    name: 'insert_new_chunks',
     into: `INSERT INTO chunk
       (shard, id, account_id, batch, route_id, priority, first_line, count, codec, payload, timed,
        to_hash, ref_hash)`,
@@ -48,15 +71,12 @@ export async function insertChunks(
       chunk.timed,
       ...ownHashes(chunk),
     ]),
-    suffix: 'ON CONFLICT DO NOTHING RETURNING id',
-  });
-  const inserted = new Set(rows.map(({ id }) => id));
-  const fresh = chunks.filter(({ id }) => inserted.has(id));
-  if (fresh.length === 0) return inserted;
-  await insertPending(transaction, { shard, batch, chunks: fresh });
-  await insertFilters(transaction, shard, fresh);
-  await insertKeys(transaction, shard, fresh);
-  return inserted;
+  };
+}
+
+/** What finds and delivers them. */
+function besideChunks(fresh: NewChunks): RowInsert[] {
+  return [pendingInsert(fresh), filterInsert(fresh), keyInsert(fresh)];
 }
 
 /** The hashes of recipient and reference that a chunk of one message carries itself. */
@@ -65,11 +85,8 @@ function ownHashes({ count, lookup }: ChunkRow): [bigint | null, bigint | null] 
   return [lookup.hashes[0] ?? null, lookup.hashes[1] ?? null];
 }
 
-async function insertPending(
-  transaction: Queryable,
-  { shard, batch, chunks }: { shard: number; batch: string | null; chunks: ChunkRow[] },
-): Promise<void> {
-  await insertRows(transaction, {
+function pendingInsert({ shard, batch, chunks }: NewChunks): RowInsert {
+  return {
     name: 'insert_pending',
     into: 'INSERT INTO pending (chunk_id, shard, account_id, route_id, priority, batch, count, due_at)',
     rows: chunks.map((chunk) => [
@@ -84,21 +101,21 @@ async function insertPending(
     ]),
     // What has no due time, or one that has passed, is due at the database's now, whatever the clock here says.
     tuple: (p) => `(${[1, 2, 3, 4, 5, 6, 7].map(p).join(',')}, greatest(${p(8)}::timestamptz, now()))`,
-  });
+  };
 }
 
-async function insertFilters(transaction: Queryable, shard: number, chunks: ChunkRow[]): Promise<void> {
-  await insertRows(transaction, {
+function filterInsert({ shard, chunks }: NewChunks): RowInsert {
+  return {
     name: 'insert_filters',
     into: 'INSERT INTO chunk_filter (account_id, shard, chunk_id, to_bits, ref_bits)',
     rows: chunks.flatMap(({ id, accountId, lookup }) =>
       'toBits' in lookup ? [[accountId, shard, id, lookup.toBits, lookup.refBits ?? null]] : [],
     ),
-  });
+  };
 }
 
-async function insertKeys(transaction: Queryable, shard: number, chunks: ChunkRow[]): Promise<void> {
-  await insertRows(transaction, {
+function keyInsert({ shard, chunks }: NewChunks): RowInsert {
+  return {
     name: 'insert_keys',
     into: 'INSERT INTO message_key (account_id, hash, shard, chunk_id)',
     rows: chunks.flatMap(({ id, accountId, count, lookup }) =>
@@ -106,5 +123,5 @@ async function insertKeys(transaction: Queryable, shard: number, chunks: ChunkRo
         ? [...new Set(lookup.hashes)].map((hash) => [accountId, hash, shard, id])
         : [],
     ),
-  });
+  };
 }

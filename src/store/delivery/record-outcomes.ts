@@ -1,5 +1,5 @@
 import type { StateNumber } from '../../message/state.ts';
-import type { Database, Queryable, Statement } from '../database.ts';
+import { type Call, type Database, DatabaseError, type Statement } from '../database.ts';
 import { type ErasedMessages, scrubOutcomes } from '../erasure/scrub-outcomes.ts';
 import { rowsMax, slices } from '../multi-row.ts';
 
@@ -66,6 +66,13 @@ const fenceStatement = {
   text: 'SELECT 1 FROM shard_owner WHERE shard = $1 AND epoch = $2 FOR SHARE',
 };
 
+/** The same for statements that are sent without waiting for its answer: it fails, and with it all of them. */
+const refusingFenceStatement = {
+  name: 'refusing_fence',
+  text: `SELECT 1 / count(*) FROM
+    (SELECT 1 FROM shard_owner WHERE shard = $1 AND epoch = $2 FOR SHARE) AS owner`,
+};
+
 const deleteAnsweredStatement = {
   name: 'delete_answered',
   text: 'DELETE FROM inbox WHERE shard = $1 AND id = ANY($2::uuid[])',
@@ -76,35 +83,49 @@ const deletePendingStatement = {
   text: 'DELETE FROM pending WHERE shard = $1 AND chunk_id = ANY($2::uuid[])',
 };
 
+/** What PostgreSQL calls a division by zero, which is how the sent-along fence refuses. */
+const fencedCode = '22012';
+const uniqueViolation = '23505';
+
 /**
  * Records outcomes behind the fence: `false` means that another worker owns the shard by now, and nothing
  * was written. A flush that is repeated after an ambiguous COMMIT finds its own rows, and counts nothing again.
  */
 export async function recordOutcomes(database: Database, flush: OutcomeFlush): Promise<boolean> {
-  // Counters may be raised only where the rows are new, which takes statements one after another.
   const { progress, waiting, renewed, answered, erased = [] } = flush;
   const simple = progress.length + waiting.length + renewed.length + answered.length + erased.length === 0;
   if (simple && flush.outcomes.length > 0 && flush.outcomes.length <= rowsMax) {
     return await recordAtOnce(database, flush);
   }
+  if (erased.length > 0) return await recordInSteps(database, flush);
+  try {
+    // One round trip instead of six. Its rows must be new, for what follows them counts them.
+    await database.transactionOf([
+      { statement: refusingFenceStatement, values: [flush.shard, flush.epoch] },
+      ...outcomeCalls(flush, newOutcomesStatement),
+      ...effectCalls(flush),
+    ]);
+    return true;
+  } catch (error) {
+    const code = error instanceof DatabaseError ? error.fault.code : undefined;
+    if (code === fencedCode) return false;
+    if (code !== uniqueViolation) throw error;
+    return await recordInSteps(database, flush);
+  }
+}
+
+/** The same with an eye on each answer. */
+async function recordInSteps(database: Database, flush: OutcomeFlush): Promise<boolean> {
   return await database.transaction(async (transaction) => {
     const fence = await transaction.query(fenceStatement, [flush.shard, flush.epoch]);
     if (fence.rowCount === 0) return false;
-    if (flush.outcomes.length > 0) {
-      const inserted = await insertOutcomes(transaction, flush);
-      if (inserted === 0) return true;
+    for (const { statement, values } of outcomeCalls(flush, outcomesStatement)) {
+      // The rows of a flush are there together or not at all.
+      if ((await transaction.query(statement, values)).rowCount === 0) return true;
     }
-    await raiseProgress(transaction, flush);
-    if (flush.finished.length > 0) {
-      await transaction.query(deletePendingStatement, [flush.shard, flush.finished]);
-    }
-    await updatePending(transaction, flush);
-    await renewPending(transaction, flush);
+    for (const { statement, values } of effectCalls(flush)) await transaction.query(statement, values);
     for (const erased of flush.erased ?? []) {
       await scrubOutcomes(transaction, { shard: flush.shard, erased });
-    }
-    if (flush.answered.length > 0) {
-      await transaction.query(deleteAnsweredStatement, [flush.shard, flush.answered]);
     }
     return true;
   });
@@ -121,42 +142,35 @@ async function recordAtOnce(database: Database, flush: OutcomeFlush): Promise<bo
   return rowCount > 0;
 }
 
-async function insertOutcomes(transaction: Queryable, flush: OutcomeFlush): Promise<number> {
-  let inserted = 0;
-  for (const rows of slices(flush.outcomes)) {
-    const values: unknown[] = [flush.shard];
-    for (const row of rows) values.push(...outcomeValues(row));
-    inserted += (await transaction.query(insertStatement(rows.length), values)).rowCount;
-    // The rows of a flush are there together or not at all.
-    if (inserted === 0) return 0;
-  }
-  return inserted;
-}
-
-async function raiseProgress(transaction: Queryable, flush: OutcomeFlush): Promise<void> {
-  for (const deltas of slices(flush.progress)) {
-    const values: unknown[] = [flush.shard];
-    for (const { batch, state, delta } of deltas) values.push(batch, state, delta);
-    await transaction.query(progressStatement(deltas.length), values);
+function* outcomeCalls(
+  { shard, outcomes }: OutcomeFlush,
+  statementOf: (rows: number) => Statement,
+): Generator<Call> {
+  for (const rows of slices(outcomes)) {
+    yield { statement: statementOf(rows.length), values: [shard, ...rows.flatMap(outcomeValues)] };
   }
 }
 
-async function updatePending(transaction: Queryable, flush: OutcomeFlush): Promise<void> {
-  for (const chunks of slices(flush.waiting)) {
-    const values: unknown[] = [flush.shard];
-    for (const { chunkId, remaining, dueInMs } of chunks) values.push(chunkId, remaining, dueInMs);
-    await transaction.query(waitStatement(chunks.length), values);
+/** What outcomes bring about. */
+function* effectCalls(flush: OutcomeFlush): Generator<Call> {
+  const { shard, progress, finished, waiting, renewed, answered } = flush;
+  for (const deltas of slices(progress)) {
+    const values = deltas.flatMap(({ batch, state, delta }) => [batch, state, delta]);
+    yield { statement: progressStatement(deltas.length), values: [shard, ...values] };
   }
-}
-
-async function renewPending(transaction: Queryable, flush: OutcomeFlush): Promise<void> {
-  for (const chunks of slices(flush.renewed)) {
-    const values: unknown[] = [flush.shard];
-    for (const { chunkId, remaining, dueInMs, accountId, routeId, priority, count, batch } of chunks) {
-      values.push(chunkId, remaining, dueInMs, accountId, routeId, priority, count, batch);
-    }
-    await transaction.query(renewStatement(chunks.length), values);
+  if (finished.length > 0) yield { statement: deletePendingStatement, values: [shard, finished] };
+  for (const chunks of slices(waiting)) {
+    const values = chunks.flatMap(({ chunkId, remaining, dueInMs }) => [chunkId, remaining, dueInMs]);
+    yield { statement: waitStatement(chunks.length), values: [shard, ...values] };
   }
+  for (const chunks of slices(renewed)) {
+    const values = chunks.flatMap((chunk) => {
+      const { chunkId, remaining, dueInMs, accountId, routeId, priority, count, batch } = chunk;
+      return [chunkId, remaining, dueInMs, accountId, routeId, priority, count, batch];
+    });
+    yield { statement: renewStatement(chunks.length), values: [shard, ...values] };
+  }
+  if (answered.length > 0) yield { statement: deleteAnsweredStatement, values: [shard, answered] };
 }
 
 function outcomeValues(row: OutcomeInsert): unknown[] {
@@ -191,11 +205,15 @@ function outcomeTuple(p: (n: number) => string): string {
     ${p(13)}::integer)`;
 }
 
-const insertStatement = byRows((rows) => ({
-  name: `insert_outcomes_${rows}`,
+const newOutcomesStatement = byRows((rows) => ({
+  name: `insert_new_outcomes_${rows}`,
   text: `INSERT INTO outcome (${outcomeColumns})
-    VALUES ${tuples({ rows, width: outcomeWidth, first: 2 }, outcomeTuple)}
-    ON CONFLICT DO NOTHING`,
+    VALUES ${tuples({ rows, width: outcomeWidth, first: 2 }, outcomeTuple)}`,
+}));
+
+const outcomesStatement = byRows((rows) => ({
+  name: `insert_outcomes_${rows}`,
+  text: `${newOutcomesStatement(rows).text} ON CONFLICT DO NOTHING`,
 }));
 
 const atOnceStatement = byRows((rows) => ({

@@ -1,4 +1,5 @@
 import { fork } from 'node:child_process';
+import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Violation } from './checker.ts';
@@ -68,7 +69,7 @@ async function runSeeds(): Promise<void> {
 
 function runRange(range: { first: number; step: number; last: number }): Promise<RangeReport> {
   return new Promise((resolve, reject) => {
-    const child = fork(fileURLToPath(new URL('run-range.ts', import.meta.url)), [
+    const child = fork(fileURLToPath(new URL(`run-range${extname(import.meta.url)}`, import.meta.url)), [
       ...[range.first, range.step, range.last].map(String),
       plant ?? '',
     ]);

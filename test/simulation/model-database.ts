@@ -5,12 +5,13 @@ import type { OutcomeInsert } from '../../src/store/delivery/record-outcomes.ts'
 import { type LockHolder, ModelLocks } from './model-locks.ts';
 
 /** The row of an outcome, with the epoch by which it was written, which `seq` holds. */
-export interface StoredOutcome extends OutcomeInsert {
+export interface StoredOutcome
+  extends Pick<OutcomeInsert, 'chunkId' | 'state' | 'attempt' | 'offsets' | 'errorCode'> {
   order: bigint;
   shard: number;
   epoch: number;
-  at: Date;
-  dueAt: Date | null;
+  atMs: number;
+  dueAtMs: number | null;
 }
 
 export interface StoredChunk extends ChunkRow, ChunkKeyRow {}

@@ -14,9 +14,16 @@ type FinishedBatch = Parameters<DeliveryStore['finishBatch']>[0];
 export function modelReads(client: ModelClient, faults: StoreFaults) {
   const { server } = client;
   const { database } = server;
-  const rowOf = ({ dueAtMs, ...row }: StoredPending): PendingRow => ({
-    ...row,
-    dueInMs: dueAtMs - server.nowMs,
+  const rowOf = (row: StoredPending): PendingRow => ({
+    chunkId: row.chunkId,
+    shard: row.shard,
+    accountId: row.accountId,
+    routeId: row.routeId,
+    priority: row.priority,
+    count: row.count,
+    batch: row.batch,
+    remaining: row.remaining,
+    dueInMs: row.dueAtMs - server.nowMs,
   });
   let seen = '';
   return {
@@ -116,6 +123,8 @@ export function modelReads(client: ModelClient, faults: StoreFaults) {
 }
 
 function outcomeRow(stored: StoredOutcome): ChunkOutcomeRow {
-  const { chunkId, at, dueAt, state, attempt, offsets, errorCode } = stored;
+  const { chunkId, atMs, dueAtMs, state, attempt, offsets, errorCode } = stored;
+  const at = new Date(atMs);
+  const dueAt = dueAtMs === null ? null : new Date(dueAtMs);
   return { chunkId, at, dueAt, state, attempt, offsets, errorCode, details: null, providerRefs: null };
 }

@@ -116,12 +116,16 @@ function storedOutcome(
 ): StoredOutcome {
   const { flush, order, nowMs } = of;
   return {
-    ...row,
+    chunkId: row.chunkId,
     order,
     shard: flush.shard,
     epoch: flush.epoch,
-    at: new Date(nowMs - row.agoMs),
-    dueAt: row.dueInMs === null ? null : new Date(nowMs + row.dueInMs),
+    state: row.state,
+    attempt: row.attempt,
+    offsets: row.offsets,
+    errorCode: row.errorCode,
+    atMs: nowMs - row.agoMs,
+    dueAtMs: row.dueInMs === null ? null : nowMs + row.dueInMs,
   };
 }
 

@@ -51,8 +51,10 @@ export class SimulatedProcess {
 
   /** Something comes from outside: an answer, a message. */
   arrive(run: () => void): void {
-    if (this.#state === 'running') run();
-    else if (this.#state === 'suspended') this.#arrivals.push(run);
+    if (this.#state === 'running') {
+      this.#scheduler.enter();
+      run();
+    } else if (this.#state === 'suspended') this.#arrivals.push(run);
   }
 
   suspend(): void {
@@ -108,7 +110,9 @@ export class SimulatedProcess {
       let canceled = false;
       const event = this.#scheduler.after(ms / machine.rate + lateMs, () => {
         const fire = () => {
-          if (!canceled) run();
+          if (canceled) return;
+          this.#scheduler.enter();
+          run();
         };
         if (this.#state === 'running') fire();
         else if (this.#state === 'suspended') this.#timers.push(fire);

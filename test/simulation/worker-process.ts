@@ -64,6 +64,10 @@ export class WorkerProcess {
     });
   }
 
+  start(): void {
+    this.process.arrive(() => this.worker.start());
+  }
+
   changeRoute(route: Route): void {
     this.process.arrive(() => {
       this.#routes.set(route.id, route);

@@ -46,7 +46,7 @@ export class Workers {
   }
 
   startAll(): void {
-    for (const { present } of this.machines) present.worker.start();
+    for (const { present } of this.machines) present.start();
   }
 
   /** The process is gone at once. */
@@ -60,7 +60,7 @@ export class Workers {
     if (this.#over || machine.present.process.state !== 'dead') return;
     machine.present = this.#newProcess(this.machines.indexOf(machine), machine.clocks);
     this.#settings.server.trace.note(machine.present.name, 'starts');
-    machine.present.worker.start();
+    machine.present.start();
   }
 
   /** The process is asked to stop and then ends. */

@@ -6,6 +6,7 @@ import { deliverBatch } from './figures/deliver-batch.ts';
 import { deliverPeers } from './figures/deliver-peers.ts';
 import { deliverSingle } from './figures/deliver-single.ts';
 import { fairness } from './figures/fairness.ts';
+import { handover } from './figures/handover.ts';
 import { keyKinds } from './figures/keys.ts';
 import { lanes } from './figures/lanes.ts';
 import { memory } from './figures/memory.ts';
@@ -13,6 +14,7 @@ import { oldTransaction } from './figures/old-transaction.ts';
 import { ordinaryDay } from './figures/ordinary-day.ts';
 import { reads } from './figures/reads.ts';
 import { search } from './figures/search.ts';
+import { steering } from './figures/steering.ts';
 import { storage } from './figures/storage.ts';
 
 /** In the order of the issues that ask for them. */
@@ -32,4 +34,6 @@ export const figures: readonly Figure[] = [
   fairness,
   lanes,
   backlog,
+  steering,
+  handover,
 ];

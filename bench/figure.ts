@@ -6,7 +6,7 @@ export interface Measurement {
   name: string;
   unit: string;
   values: number[];
-  /** What issue 1 asks for: reached when the median is on the right side of it. */
+  /** What is aimed for: reached when the median is on the right side of it. */
   target?: { reach: number; aim?: number; better: 'lower' | 'higher' };
 }
 

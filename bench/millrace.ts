@@ -7,6 +7,8 @@ import { freePort, type Server, startServer } from './child.ts';
 
 const program = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 export const adminKey = 'millrace-bench-administrator-key-on-loopback';
+/** Servers on one database need the same one. */
+const secretKey = Buffer.alloc(32, 'millrace bench').toString('base64');
 const readyTimeoutMs = 60_000;
 const stopTimeoutMs = 30_000;
 const uploadTimeoutMs = 1_200_000;
@@ -24,6 +26,7 @@ export interface BatchCounts {
   retrying: number;
   sent: number;
   failed: number;
+  canceled: number;
   uncertain: number;
 }
 
@@ -84,7 +87,11 @@ export async function startMillrace(options: {
       'warn',
       ...(options.args ?? []),
     ],
-    env: { MILLRACE_DATABASE_URL: options.databaseUrl, MILLRACE_ADMIN_KEY: adminKey },
+    env: {
+      MILLRACE_DATABASE_URL: options.databaseUrl,
+      MILLRACE_ADMIN_KEY: adminKey,
+      MILLRACE_SECRET_KEY: secretKey,
+    },
     ready: async () => {
       const { statusCode, body } = await request(`${url}/readyz`, { dispatcher });
       await body.dump();

@@ -8,8 +8,16 @@ export async function putIdleRoute(millrace: Millrace): Promise<void> {
 }
 
 /** 500 messages in a POST, to a sink that answers for each. */
-export async function putBatchedRoute(millrace: Millrace, url: string): Promise<void> {
-  await putRoute(millrace, { url, batch: { max: 500 } });
+export async function putBatchedRoute(
+  millrace: Millrace,
+  url: string,
+  ratePerSecond?: number,
+): Promise<void> {
+  await putRoute(millrace, {
+    url,
+    batch: { max: 500 },
+    ...(ratePerSecond !== undefined && { ratePerSecond }),
+  });
 }
 
 export async function putSingleRoute(

@@ -46,6 +46,8 @@ export class Ownership {
   readonly #newWorkerId: () => string;
   #workerId: string;
   #registered = false;
+  /** The database may know this worker: it was told at least. */
+  #announced = false;
   #beatAtMs = Number.NEGATIVE_INFINITY;
   #deadlineMs = Number.NEGATIVE_INFINITY;
   #unclear = false;
@@ -118,8 +120,9 @@ export class Ownership {
     this.leaveAll();
     this.#end([...this.#tenures.values()]);
     this.#deadlineMs = Number.NEGATIVE_INFINITY;
-    if (this.#registered) await this.#settings.store.removeWorker(this.#workerId);
+    if (this.#announced) await this.#settings.store.removeWorker(this.#workerId);
     this.#registered = false;
+    this.#announced = false;
   }
 
   async #leave(): Promise<void> {
@@ -134,6 +137,7 @@ export class Ownership {
     const leftAtMs = clock.monotonicMs();
     if (!this.#registered) {
       if (this.#stopping) return false;
+      this.#announced = true;
       await store.registerWorker({ id: this.#workerId, host: hostname(), pid: process.pid });
       this.#registered = true;
     } else if (leftAtMs - this.#beatAtMs < leaseMs / 3) {

@@ -202,6 +202,26 @@ test('a claim whose answer was lost is claimed again, with an epoch of its own',
   await ownership.close();
 });
 
+test('a worker that stops before it knows that it is registered leaves no lease behind', async () => {
+  const statements = deliveryStatements(database);
+  const ownership = new Ownership({
+    store: {
+      ...statements,
+      async registerWorker(worker) {
+        await statements.registerWorker(worker);
+        throw new Error('the answer was lost');
+      },
+    },
+    clock: { monotonicMs: () => nowMs } as Clock,
+    leaseMs,
+    onClaimed: () => {},
+    onLost: () => {},
+  });
+  await expect(ownership.runOnce()).rejects.toThrow('the answer was lost');
+  await ownership.close();
+  expect((await statements.readOwners()).beats.size).toBe(0);
+});
+
 test('of two workers that find the same free shards, each shard goes to one', async () => {
   const [a, b] = [owner(), owner()];
   await Promise.all([a, b].map(({ ownership }) => ownership.runOnce()));

@@ -41,6 +41,9 @@ export const arrivalsSettleMs = 250;
 /** A suspension lasts this many leases: sometimes the shards are kept, mostly they are taken. */
 const suspendedLeases = { min: 0.8, max: 2 };
 const reviveWithinMs = 800;
+/** A worker that is to be hit has shards by then, unless the machine is too busy: a start and a lease take less. */
+const shardsWithinMs = 8_000;
+const pollMs = 50;
 
 const weights: Record<FaultKind, number> = {
   'kill worker': 40,
@@ -86,26 +89,26 @@ export class Faults {
 
   async commit(kind: FaultKind): Promise<Fault> {
     const worker: ProcessName = this.#settings.random() < 0.5 ? 'worker-1' : 'worker-2';
-    const process: ProcessName = kind === 'kill api' ? 'api' : worker;
-    const beganAt = Date.now();
     switch (kind) {
       case 'kill worker':
       case 'kill api':
-        return this.#killProcess(kind, process, beganAt);
+        return this.#killProcess(kind, kind === 'kill api' ? 'api' : worker);
       case 'kill postmaster':
       case 'kill backend':
-        return this.#killDatabase(kind, beganAt);
+        return this.#killDatabase(kind);
       case 'suspend worker':
-        return this.#suspend(worker, beganAt);
+        return this.#suspend(worker);
       case 'cut database':
       case 'cut sinks':
-        return this.#cut(kind, beganAt);
+        return this.#cut(kind);
     }
   }
 
-  async #killProcess(kind: FaultKind, name: ProcessName, beganAt: number): Promise<Fault> {
+  async #killProcess(kind: FaultKind, name: ProcessName): Promise<Fault> {
     const { installation, books, random } = this.#settings;
     const pid = installation.pidOf(name)!;
+    if (kind === 'kill worker') await this.#hasShards(pid);
+    const beganAt = Date.now();
     await installation.kill(name);
     const shards = await books.shardsOf(pid);
     const open = await this.#whatIsOpen({ beganAt, shards });
@@ -114,8 +117,19 @@ export class Faults {
     return { kind, of: name, beganAt, endedAt: Date.now(), shards, ...open };
   }
 
-  async #killDatabase(kind: FaultKind, beganAt: number): Promise<Fault> {
+  /** Waits until a worker has something to lose; answers its shards. */
+  async #hasShards(pid: number): Promise<Set<number>> {
+    const deadline = performance.now() + shardsWithinMs;
+    for (;;) {
+      const shards = await this.#settings.books.shardsOf(pid);
+      if (shards.size > 0 || performance.now() > deadline) return shards;
+      await sleep(pollMs);
+    }
+  }
+
+  async #killDatabase(kind: FaultKind): Promise<Fault> {
     const { installation, books, random } = this.#settings;
+    let beganAt = Date.now();
     let of = 'PostgreSQL';
     if (kind === 'kill postmaster') {
       process.kill(await installation.postmasterPid(), 'SIGKILL');
@@ -123,6 +137,7 @@ export class Faults {
       const pids = await books.backendPids();
       const pid = pids[Math.floor(random() * pids.length)];
       if (pid === undefined) throw new Error('no server is connected to the database');
+      beganAt = Date.now();
       process.kill(pid, 'SIGKILL');
       of = `a connection of ${pids.length}`;
     }
@@ -131,9 +146,10 @@ export class Faults {
     return { kind, of, beganAt, endedAt: Date.now(), shards: undefined, ...open };
   }
 
-  async #suspend(name: ProcessName, beganAt: number): Promise<Fault> {
+  async #suspend(name: ProcessName): Promise<Fault> {
     const { installation, books, random } = this.#settings;
-    const shards = await books.shardsOf(installation.pidOf(name)!);
+    const shards = await this.#hasShards(installation.pidOf(name)!);
+    const beganAt = Date.now();
     installation.signal(name, 'SIGSTOP');
     const open = await this.#whatIsOpen({ beganAt, shards });
     const { min, max } = suspendedLeases;
@@ -142,8 +158,9 @@ export class Faults {
     return { kind: 'suspend worker', of: name, beganAt, endedAt: Date.now(), shards, ...open };
   }
 
-  async #cut(kind: FaultKind, beganAt: number): Promise<Fault> {
+  async #cut(kind: FaultKind): Promise<Fault> {
     const { installation, random } = this.#settings;
+    const beganAt = Date.now();
     const names: ProcessName[] = ['api', 'worker-1', 'worker-2'];
     const name = names[Math.floor(random() * names.length)]!;
     const count = kind === 'cut sinks' ? installation.cutSinks() : installation.cutDatabase(name);

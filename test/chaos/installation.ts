@@ -6,6 +6,7 @@ import { type KeptServer, keepEmbedded } from '../../src/embedded/keep-embedded.
 import { type CuttingProxy, startCuttingProxy } from '../support/cutting-proxy.ts';
 import { type MillraceProcess, startProcess } from '../support/start-process.ts';
 import { testSecretKey } from '../support/test-secrets.ts';
+import { HandoverWatch } from './handover-watch.ts';
 
 export const processNames = ['api', 'worker-1', 'worker-2'] as const;
 export type ProcessName = (typeof processNames)[number];
@@ -18,7 +19,8 @@ export const adminKey = 'chaos-administrator-key-0123456789';
 export const leaseMs = 4_000;
 /** Arrivals that a sink remembers: more than are read late. */
 const arrivalsKept = 200_000;
-const sinkLatencyMs = 15;
+/** Long enough that requests are on their way at any moment: of `hold` they are few and large. */
+const sinkLatencyMs: Record<RouteName, number> = { resend: 15, hold: 100 };
 /** Refused before the ledger takes them, so that retries are a part of it. */
 const sinkFailRate = 0.01;
 const startsMax = 20;
@@ -37,6 +39,8 @@ export interface Installation {
   apiUrl: string;
   /** Where each sink is, past the proxy that the workers go by. */
   sinkUrls: Record<RouteName, string>;
+  /** What is kept of the requests that passed the proxy before each. */
+  handovers: Record<RouteName, HandoverWatch>;
   pidOf(name: ProcessName): number | undefined;
   postmasterPid(): Promise<number>;
   /** kill -9; the process is started again by `revive`. */
@@ -105,6 +109,7 @@ async function compose(ground: Ground): Promise<Installation> {
     databaseUrl: database.url,
     apiUrl,
     sinkUrls: sinks.urls,
+    handovers: sinks.handovers,
     pidOf: (name) => processes.get(name)?.pid,
     postmasterPid: async () =>
       Number.parseInt(await readFile(join(ground.data, 'postgres', 'postmaster.pid'), 'utf8'), 10),
@@ -136,19 +141,20 @@ async function stopAll(
 async function startSinks({ seed, stops }: Ground) {
   const urls = {} as Record<RouteName, string>;
   const proxies = {} as Record<RouteName, CuttingProxy>;
+  const handovers = { resend: new HandoverWatch(), hold: new HandoverWatch() };
   for (const name of routeNames) {
     const sink = await startProcess([
       ...['sink', '--port', '0', '--seed', String(seed), '--stop-with-parent'],
-      ...['--latency-ms', String(sinkLatencyMs), '--fail-rate', String(sinkFailRate)],
+      ...['--latency-ms', String(sinkLatencyMs[name]), '--fail-rate', String(sinkFailRate)],
       ...['--arrivals', String(arrivalsKept), '--arrivals-batch-max', '1000'],
     ]);
     stops.push(() => sink.stop());
     urls[name] = sink.url;
-    const proxy = await startCuttingProxy(sink.url);
+    const proxy = await startCuttingProxy(sink.url, { witness: () => handovers[name].witness() });
     stops.push(() => proxy.stop());
     proxies[name] = proxy;
   }
-  return { urls, proxies };
+  return { urls, proxies, handovers };
 }
 
 /** Starts until it runs, as a supervisor does: the database may be away at that moment. */

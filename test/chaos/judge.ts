@@ -1,8 +1,10 @@
 import { shardOf } from '../../src/message/id.ts';
 import { stateName, stateNumber } from '../../src/message/state.ts';
 import type { Books } from './books.ts';
-import { arrivalsSettleMs, type Fault, isKill } from './faults.ts';
-import { batchMax, leaseMs, type RouteName, routeConcurrency, routeNames } from './installation.ts';
+import { Explainer, type Explanation, requestsByFault } from './explain.ts';
+import { type Fault, isKill } from './faults.ts';
+import type { Unanswered } from './handover-watch.ts';
+import { type RouteName, routeNames } from './installation.ts';
 import type { Repeat, SinkWatch } from './sink-watch.ts';
 
 export interface FaultReport {
@@ -10,12 +12,12 @@ export interface FaultReport {
   kind: string;
   of: string;
   lastedMs: number;
-  /** Of `resend`: handed over and not recorded at the fault, and of these, sent again because of it. */
+  /** Of `resend`: handed over and not recorded at the fault, or without an answer since; and of these, sent again. */
   open: number;
   sentAgain: number;
   /** Of `resend`: begun before a suspension and arrived after it; at most what may be on its way at once. */
   late: number;
-  /** Of `hold`: marked or handed over, and not recorded; and of these, uncertain now. */
+  /** Of `hold`: marked, handed over and not recorded, or without an answer since; and of these, uncertain now. */
   marked: number;
   uncertain: number;
 }
@@ -43,7 +45,9 @@ export interface ChaosReport {
   seconds: number;
   routes: Record<RouteName, RouteReport>;
   /** Duplicates of `resend`, and uncertain messages of `hold`, that no fault explains. */
-  unexplained: { duplicates: number; uncertain: number; examples: string[] };
+  unexplained: { duplicates: number; uncertain: number; requests: number; examples: string[] };
+  /** Every duplicate and every uncertain message, with the fault (by its number) that it comes of. */
+  explained: { duplicates: Explanation[]; uncertain: Explanation[] };
   faults: FaultReport[];
   /** The promises that did not hold, in words; empty when all did. */
   broken: string[];
@@ -57,18 +61,24 @@ export interface Evidence {
   faults: readonly Fault[];
   books: Books;
   sinks: Record<RouteName, SinkWatch>;
+  /** Requests of each route whose answer did not get through. */
+  unanswered: Record<RouteName, readonly Unanswered[]>;
   accepted: Record<RouteName, ReadonlySet<string>>;
 }
 
 /** Sets what was accepted against what the sinks got and the database says, and each oddity against a fault. */
 export async function judge(evidence: Evidence): Promise<ChaosReport> {
-  const { seed, seconds, faults, sinks } = evidence;
-  const uncertainIds = new Set<string>();
+  const { seed, seconds, faults, sinks, unanswered } = evidence;
+  const uncertainIds: string[] = [];
   const routes = {} as Record<RouteName, RouteReport>;
   for (const route of routeNames) routes[route] = await judgeRoute(route, evidence, uncertainIds);
-  const reports = faults.map(reportOf);
-  const unexplainedRepeats = sinks.resend.repeats.filter((repeat) => !explainRepeat(repeat, faults, reports));
-  const unexplainedUncertain = [...uncertainIds].filter((id) => !explainUncertain(id, faults, reports));
+  const resend = requestsByFault(unanswered.resend, faults);
+  const hold = requestsByFault(unanswered.hold, faults);
+  const resendExplainer = new Explainer('resend', { faults, unanswered: resend.byFault });
+  const holdExplainer = new Explainer('hold', { faults, unanswered: hold.byFault });
+  const duplicates = explainAll(sinks.resend.repeats, (repeat) => resendExplainer.repeat(repeat));
+  const uncertain = explainAll(uncertainIds, (id) => holdExplainer.uncertain(id));
+  const requests = [...resend.unexplained, ...hold.unexplained];
   const report: ChaosReport = {
     seed,
     seconds,
@@ -77,24 +87,49 @@ export async function judge(evidence: Evidence): Promise<ChaosReport> {
     cuts: faults.filter(({ kind }) => kind.startsWith('cut')).length,
     routes,
     unexplained: {
-      duplicates: unexplainedRepeats.length,
-      uncertain: unexplainedUncertain.length,
+      duplicates: duplicates.rest.length,
+      uncertain: uncertain.rest.length,
+      requests: requests.length,
       examples: [
-        ...unexplainedRepeats.slice(0, examplesMax).map((repeat) => describeRepeat(repeat, faults)),
-        ...unexplainedUncertain.slice(0, examplesMax),
+        ...duplicates.rest.slice(0, examplesMax).map((repeat) => describeRepeat(repeat, faults)),
+        ...uncertain.rest.slice(0, examplesMax),
+        ...requests.slice(0, examplesMax).map((request) => describeRequest(request, faults)),
       ],
     },
-    faults: reports,
+    explained: { duplicates: duplicates.explained, uncertain: uncertain.explained },
+    faults: faults.map((fault, index) =>
+      reportOf(fault, {
+        number: index + 1,
+        unanswered: { resend: resend.byFault[index]!, hold: hold.byFault[index]! },
+        duplicates: duplicates.explained,
+        uncertain: uncertain.explained,
+      }),
+    ),
     broken: [],
   };
   report.broken = brokenPromises(report);
   return report;
 }
 
+/** Each thing by its reason, the faults by their numbers; and what has none. */
+function explainAll<Thing>(
+  things: readonly Thing[],
+  explain: (thing: Thing) => Explanation | undefined,
+): { explained: Explanation[]; rest: Thing[] } {
+  const explained: Explanation[] = [];
+  const rest: Thing[] = [];
+  for (const thing of things) {
+    const explanation = explain(thing);
+    if (explanation) explained.push({ ...explanation, fault: explanation.fault + 1 });
+    else rest.push(thing);
+  }
+  return { explained, rest };
+}
+
 async function judgeRoute(
   route: RouteName,
   { books, sinks, accepted }: Evidence,
-  uncertainIds: Set<string>,
+  uncertainIds: string[],
 ): Promise<RouteReport> {
   const report: RouteReport = {
     accepted: accepted[route].size,
@@ -114,7 +149,7 @@ async function judgeRoute(
     if (state === stateNumber.uncertain) {
       report.uncertain++;
       if (arrived) report.uncertainDelivered++;
-      uncertainIds.add(id);
+      uncertainIds.push(id);
       continue;
     }
     if (!arrived) report.lost++;
@@ -131,63 +166,51 @@ async function judgeRoute(
   return report;
 }
 
-function reportOf({ kind, of, beganAt, endedAt, handedOver, marked }: Fault, index: number): FaultReport {
-  const both = new Set([...handedOver.hold, ...marked]);
+function reportOf(
+  { kind, of, beganAt, endedAt, handedOver, marked }: Fault,
+  {
+    number,
+    unanswered,
+    duplicates,
+    uncertain,
+  }: {
+    number: number;
+    unanswered: Record<RouteName, Unanswered[]>;
+    duplicates: Explanation[];
+    uncertain: Explanation[];
+  },
+): FaultReport {
+  const open = new Set([...handedOver.resend, ...unanswered.resend.flatMap(({ ids }) => ids)]);
+  const held = new Set([...handedOver.hold, ...marked, ...unanswered.hold.flatMap(({ ids }) => ids)]);
+  const again = duplicates.filter(({ fault }) => fault === number);
+  const late = again.filter(({ reason }) => reason === 'late').length;
   return {
-    number: index + 1,
+    number,
     kind,
     of,
     lastedMs: endedAt - beganAt,
-    open: handedOver.resend.size,
-    sentAgain: 0,
-    late: 0,
-    marked: both.size,
-    uncertain: 0,
+    open: open.size,
+    sentAgain: again.length - late,
+    late,
+    marked: held.size,
+    uncertain: uncertain.filter(({ fault }) => fault === number).length,
   };
-}
-
-/** A message may come again when it had come before a fault, was not recorded at it, and came again after it. */
-function explainRepeat(repeat: Repeat, faults: readonly Fault[], reports: FaultReport[]): boolean {
-  const by = faults.findIndex((fault) => {
-    const settledAt = fault.beganAt + 2 * arrivalsSettleMs;
-    if (repeat.beforeAt > settledAt || repeat.at < fault.beganAt) return false;
-    if (fault.handedOver.resend.has(repeat.id)) return true;
-    // What left a process before the fault and was read by the sink after the ledger was.
-    return fault.shards?.has(shardOf(repeat.id)) === true && repeat.beforeAt > fault.beganAt;
-  });
-  if (by >= 0) {
-    reports[by]!.sentAgain++;
-    return true;
-  }
-  const late = faults.findIndex((fault, index) => wasBegunBefore(repeat, fault, reports[index]!));
-  if (late < 0) return false;
-  reports[late]!.late++;
-  return true;
-}
-
-/** A suspended worker may finish the requests that it had begun: they arrive when it wakes. */
-function wasBegunBefore(repeat: Repeat, fault: Fault, report: FaultReport): boolean {
-  if (fault.kind !== 'suspend worker' || report.late >= routeConcurrency * batchMax.resend) return false;
-  const whileAsleep = repeat.at >= fault.beganAt && repeat.at <= fault.endedAt + leaseMs;
-  return whileAsleep && fault.shards?.has(shardOf(repeat.id)) === true;
 }
 
 /** For whoever looks for the reason: both arrivals by the faults before them. */
 function describeRepeat({ id, beforeAt, at }: Repeat, faults: readonly Fault[]): string {
-  const place = (moment: number) => {
-    const index = faults.findLastIndex(({ beganAt }) => beganAt <= moment);
-    return index < 0
-      ? 'before any fault'
-      : `${Math.round(moment - faults[index]!.beganAt)} ms after fault ${index + 1}`;
-  };
-  return `${id} (shard ${shardOf(id)}) came ${place(beforeAt)} and ${place(at)}`;
+  return `${id} (shard ${shardOf(id)}) came ${placeOf(beforeAt, faults)} and ${placeOf(at, faults)}`;
 }
 
-function explainUncertain(id: string, faults: readonly Fault[], reports: FaultReport[]): boolean {
-  const by = faults.findLastIndex(({ handedOver, marked }) => handedOver.hold.has(id) || marked.has(id));
-  if (by < 0) return false;
-  reports[by]!.uncertain++;
-  return true;
+function describeRequest({ ids, by, endedAt }: Unanswered, faults: readonly Fault[]): string {
+  return `a request of ${ids[0]} was ended by the ${by} ${placeOf(endedAt, faults)}`;
+}
+
+function placeOf(moment: number, faults: readonly Fault[]): string {
+  const index = faults.findLastIndex(({ beganAt }) => beganAt <= moment);
+  return index < 0
+    ? 'before any fault'
+    : `${Math.round(moment - faults[index]!.beganAt)} ms after fault ${index + 1}`;
 }
 
 function brokenPromises({ routes, unexplained, faults }: ChaosReport): string[] {
@@ -206,9 +229,10 @@ function brokenPromises({ routes, unexplained, faults }: ChaosReport): string[] 
     broken.push(`resend: ${unexplained.duplicates} messages came again for no known reason`);
   if (unexplained.uncertain > 0)
     broken.push(`hold: ${unexplained.uncertain} messages are uncertain for no known reason`);
+  if (unexplained.requests > 0)
+    broken.push(`${unexplained.requests} requests were left without an answer for no known reason`);
   for (const { number, open, sentAgain } of faults) {
-    if (sentAgain > open + routeConcurrency)
-      broken.push(`fault ${number}: ${sentAgain} came again, only ${open} were open`);
+    if (sentAgain > open) broken.push(`fault ${number}: ${sentAgain} came again, only ${open} were open`);
   }
   return broken;
 }

@@ -1,8 +1,9 @@
+import type { Explanation, Reason } from './explain.ts';
 import type { ChaosReport } from './judge.ts';
 
 /** The report as text, a line for each fault. */
 export function printReport(report: ChaosReport): string {
-  const { seed, kills, suspensions, cuts, seconds, routes, unexplained, faults, broken } = report;
+  const { seed, kills, suspensions, cuts, seconds, routes, unexplained, explained, faults, broken } = report;
   const lines = [
     `seed ${seed}: ${kills} kills, ${suspensions} suspensions, ${cuts} cuts in ${seconds} s`,
     '',
@@ -12,8 +13,8 @@ export function printReport(report: ChaosReport): string {
         `${String(number).padStart(3)}  ${`${kind}: ${of}`.padEnd(44)}${column(open, 8)}${column(sentAgain, 7)}${column(late, 6)}${column(marked, 9)}${column(uncertain, 11)}`,
     ),
     '',
-    'open: handed over by `resend` and not recorded at the fault; again: of these, sent again because of it;',
-    'late: begun before a suspension, arrived after it; marked: of `hold`, marked or handed over and not recorded;',
+    'open: of `resend`, handed over and not recorded at the fault, or left without an answer by it; again: of these, sent',
+    'again; late: begun before a suspension, arrived after it; marked: of `hold`, marked as in flight or open as above;',
     'uncertain: of these, held as uncertain.',
     '',
     ...Object.entries(routes).map(
@@ -22,11 +23,19 @@ export function printReport(report: ChaosReport): string {
         `duplicates ${books.duplicates}, uncertain ${books.uncertain} ` +
         `(${books.uncertainDelivered} of them had arrived)`,
     ),
-    `without a known reason: ${unexplained.duplicates} duplicates, ${unexplained.uncertain} uncertain`,
+    `reasons of duplicates: ${reasonsOf(explained.duplicates)}; of uncertain: ${reasonsOf(explained.uncertain)}`,
+    `without a known reason: ${unexplained.duplicates} duplicates, ${unexplained.uncertain} uncertain, ` +
+      `${unexplained.requests} requests`,
     ...unexplained.examples.map((example) => `  ${example}`),
     broken.length === 0 ? 'every promise held' : `BROKEN:\n  ${broken.join('\n  ')}`,
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function reasonsOf(explanations: readonly Explanation[]): string {
+  const counts = new Map<Reason, number>();
+  for (const { reason } of explanations) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  return [...counts].map(([reason, count]) => `${count} ${reason}`).join(', ') || 'none';
 }
 
 function column(count: number, width: number): string {

@@ -3,6 +3,7 @@ import { seededRandom } from '../../src/sink/seeded-random.ts';
 import { Books } from './books.ts';
 import { drawFaults, type Fault, type FaultKind, Faults, isKill } from './faults.ts';
 import { type Flood, startFlood } from './flood.ts';
+import type { Unanswered } from './handover-watch.ts';
 import { type Installation, type RouteName, routeNames, startInstallation } from './installation.ts';
 import { type ChaosReport, judge } from './judge.ts';
 import { SinkWatch } from './sink-watch.ts';
@@ -57,7 +58,10 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     await drained(books, deadline);
     for (const route of routeNames) await sinks[route].pull();
     const seconds = Math.round((performance.now() - startedAt) / 1_000);
-    const report = await judge({ seed, seconds, faults, books, sinks, accepted: flood.accepted });
+    const report = await judge({
+      ...{ seed, seconds, faults, books, sinks, accepted: flood.accepted },
+      unanswered: unansweredOf(installation),
+    });
     stopPulling();
     const statuses = await installation.stop();
     if (statuses.some((status) => status !== 0)) report.broken.push(`processes ended with ${statuses}`);
@@ -70,6 +74,10 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
 
 function watchSinks({ sinkUrls }: Installation): Record<RouteName, SinkWatch> {
   return { resend: new SinkWatch(sinkUrls.resend), hold: new SinkWatch(sinkUrls.hold) };
+}
+
+function unansweredOf({ handovers }: Installation): Record<RouteName, readonly Unanswered[]> {
+  return { resend: handovers.resend.unanswered, hold: handovers.hold.unanswered };
 }
 
 function progressLine({

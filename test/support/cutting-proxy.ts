@@ -11,44 +11,79 @@ export interface CuttingProxy {
 /** What to do with bytes of a client: pass them on, cut before they arrive, or cut when they were answered. */
 export type Passage = 'pass' | 'cut' | 'cut when answered';
 
+/** Follows one connection. */
+export interface Witness {
+  sent(bytes: Buffer): void;
+  answered(bytes: Buffer): void;
+  /** Nothing of the connection gets through any more. Called once. */
+  ended(by: 'cut' | 'client' | 'server'): void;
+}
+
 export interface CuttingProxyOptions {
   /** Judges what a client sends, piece by piece. */
   judge?: (sent: Buffer) => Passage;
+  /** Makes a witness for each connection. */
+  witness?: () => Witness;
 }
 
 /** Passes everything on to a server by TCP, until it is told to cut. */
 export async function startCuttingProxy(
   targetUrl: string,
-  { judge = () => 'pass' }: CuttingProxyOptions = {},
+  { judge = () => 'pass', witness }: CuttingProxyOptions = {},
 ): Promise<CuttingProxy> {
   const target = new URL(targetUrl);
   const pairs = new Set<{ cut(): void }>();
 
   const server = net.createServer({ noDelay: true }, (client) => {
     const upstream = net.connect({ host: target.hostname, port: Number(target.port), noDelay: true });
+    const seen = witness?.();
+    let ended = false;
+    const end = (by: 'cut' | 'client' | 'server') => {
+      if (!ended) seen?.ended(by);
+      ended = true;
+    };
     const pair = {
       cut() {
+        end('cut');
         pairs.delete(pair);
         for (const socket of [client, upstream]) socket.resetAndDestroy();
       },
     };
     pairs.add(pair);
-    for (const socket of [client, upstream]) socket.on('error', () => pair.cut());
+    const sides = [
+      { socket: client, by: 'client' },
+      { socket: upstream, by: 'server' },
+    ] as const;
+    for (const { socket, by } of sides) {
+      socket.on('error', () => {
+        end(by);
+        pair.cut();
+      });
+    }
     let swallowing = false;
     client.on('data', (bytes) => {
       const passage = judge(bytes);
       if (passage === 'cut') return pair.cut();
       swallowing ||= passage === 'cut when answered';
+      seen?.sent(bytes);
       if (!upstream.write(bytes)) client.pause();
     });
     upstream.on('drain', () => client.resume());
     upstream.on('data', (bytes) => {
       if (swallowing) return pair.cut();
+      if (!ended) seen?.answered(bytes);
       if (!client.write(bytes)) upstream.pause();
     });
     client.on('drain', () => upstream.resume());
-    client.on('end', () => upstream.end()).on('close', () => pairs.delete(pair));
-    upstream.on('end', () => client.end());
+    client.on('end', () => {
+      end('client');
+      upstream.end();
+    });
+    client.on('close', () => pairs.delete(pair));
+    upstream.on('end', () => {
+      end('server');
+      client.end();
+    });
   });
 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -1,0 +1,106 @@
+import { shardOf } from '../../src/message/id.ts';
+import { arrivalsSettleMs, type Fault } from './faults.ts';
+import type { Unanswered } from './handover-watch.ts';
+import { batchMax, leaseMs, type RouteName, routeConcurrency } from './installation.ts';
+import type { Repeat } from './sink-watch.ts';
+
+/**
+ * Why a message came again, or is uncertain:
+ * - `unanswered`: its request was cut, or its worker killed, before the answer had got through;
+ * - `unrecorded`: it had been answered, or was on its way, and its outcome was not in the database at the fault;
+ * - `marked`: the database had it as in flight;
+ * - `late`: a suspended worker had begun its request, which arrived when it woke.
+ */
+export type Reason = 'unanswered' | 'unrecorded' | 'marked' | 'late';
+
+export interface Explanation {
+  id: string;
+  /** Index of the fault. */
+  fault: number;
+  reason: Reason;
+}
+
+/** Answers what did not get through because of each fault, by the fault's index, and what no fault explains. */
+export function requestsByFault(
+  requests: readonly Unanswered[],
+  faults: readonly Fault[],
+): { byFault: Unanswered[][]; unexplained: Unanswered[] } {
+  const byFault: Unanswered[][] = faults.map(() => []);
+  const unexplained: Unanswered[] = [];
+  for (const request of requests) {
+    const index = faults.findIndex(
+      ({ kind, beganAt, endedAt }) =>
+        kind === (request.by === 'cut' ? 'cut sinks' : 'kill worker') &&
+        request.by !== 'server' &&
+        request.endedAt >= beganAt &&
+        request.endedAt <= endedAt,
+    );
+    if (index < 0) unexplained.push(request);
+    else byFault[index]!.push(request);
+  }
+  return { byFault, unexplained };
+}
+
+/** Gives each message that came again a reason, and each reason to one coming only. */
+export class Explainer {
+  readonly #faults: readonly Fault[];
+  readonly #unanswered: Map<string, number[]>;
+  readonly #unrecorded: Set<string>[];
+  readonly #late: number[];
+
+  constructor(
+    route: RouteName,
+    { faults, unanswered }: { faults: readonly Fault[]; unanswered: Unanswered[][] },
+  ) {
+    this.#faults = faults;
+    this.#unanswered = new Map();
+    for (const [fault, requests] of unanswered.entries()) {
+      for (const id of requests.flatMap(({ ids }) => ids)) {
+        this.#unanswered.set(id, [...(this.#unanswered.get(id) ?? []), fault]);
+      }
+    }
+    this.#unrecorded = faults.map(({ handedOver }) => new Set(handedOver[route]));
+    this.#late = faults.map(({ kind }) =>
+      kind === 'suspend worker' ? routeConcurrency * batchMax[route] : 0,
+    );
+  }
+
+  repeat({ id, beforeAt, at }: Repeat): Explanation | undefined {
+    const unanswered = this.#unanswered.get(id) ?? [];
+    const cut = unanswered.findIndex((fault) => this.#faults[fault]!.beganAt <= at);
+    if (cut >= 0) {
+      const [fault] = unanswered.splice(cut, 1);
+      // The same handing over is no second reason.
+      this.#unrecorded[fault!]!.delete(id);
+      return { id, fault: fault!, reason: 'unanswered' };
+    }
+    const open = this.#faults.findIndex(
+      ({ beganAt }, index) =>
+        beforeAt <= beganAt + 2 * arrivalsSettleMs && at >= beganAt && this.#unrecorded[index]!.has(id),
+    );
+    if (open >= 0) {
+      this.#unrecorded[open]!.delete(id);
+      return { id, fault: open, reason: 'unrecorded' };
+    }
+    const late = this.#faults.findIndex(
+      (fault, index) => this.#late[index]! > 0 && mayBeLate({ id, at }, fault),
+    );
+    if (late < 0) return undefined;
+    this.#late[late]!--;
+    return { id, fault: late, reason: 'late' };
+  }
+
+  uncertain(id: string): Explanation | undefined {
+    const fault = this.#unanswered.get(id)?.at(-1);
+    if (fault !== undefined) return { id, fault, reason: 'unanswered' };
+    const marked = this.#faults.findLastIndex((one) => one.marked.has(id));
+    if (marked >= 0) return { id, fault: marked, reason: 'marked' };
+    const unrecorded = this.#unrecorded.findLastIndex((ids) => ids.has(id));
+    return unrecorded < 0 ? undefined : { id, fault: unrecorded, reason: 'unrecorded' };
+  }
+}
+
+/** A suspended worker may finish the requests that it had begun: they arrive when it wakes. */
+function mayBeLate({ id, at }: Pick<Repeat, 'id' | 'at'>, { beganAt, endedAt, shards }: Fault): boolean {
+  return at >= beganAt && at <= endedAt + leaseMs && shards?.has(shardOf(id)) === true;
+}

@@ -51,6 +51,20 @@ export class Books {
     return new Set(rows.map(({ shard }) => shard));
   }
 
+  /** Resolves when what came from these ports is executed: a server goes on with what a dead client sent. */
+  async atRest(ports: readonly number[]): Promise<void> {
+    const deadline = performance.now() + databaseBackMs;
+    for (;;) {
+      const rows = await this.#ask(
+        `SELECT FROM pg_stat_activity WHERE client_port = ANY($1::integer[]) AND state = 'active'`,
+        [ports],
+      );
+      if (rows.length === 0) return;
+      if (performance.now() > deadline) throw new Error('a statement of a dead process does not end');
+      await sleep(pollMs);
+    }
+  }
+
   async backendPids(): Promise<number[]> {
     const rows = await this.#ask<{ pid: number }>(
       `SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'millrace %' ORDER BY pid`,

@@ -1,5 +1,5 @@
 import { shardOf } from '../../src/message/id.ts';
-import { arrivalsSettleMs, type Fault } from './faults.ts';
+import type { Fault } from './faults.ts';
 import type { Unanswered } from './handover-watch.ts';
 import { batchMax, leaseMs, type RouteName, routeConcurrency } from './installation.ts';
 import type { Repeat } from './sink-watch.ts';
@@ -74,11 +74,10 @@ export class Explainer {
       this.#unrecorded[fault!]!.delete(id);
       return { id, fault: fault!, reason: 'unanswered' };
     }
-    const open = this.#faults.findIndex(
-      ({ beganAt }, index) =>
-        beforeAt <= beganAt + 2 * arrivalsSettleMs && at >= beganAt && this.#unrecorded[index]!.has(id),
+    const open = this.#likeliest(
+      ({ beganAt, readAt }, index) => beforeAt <= readAt && at >= beganAt && this.#unrecorded[index]!.has(id),
     );
-    if (open >= 0) {
+    if (open !== undefined) {
       this.#unrecorded[open]!.delete(id);
       return { id, fault: open, reason: 'unrecorded' };
     }
@@ -93,10 +92,16 @@ export class Explainer {
   uncertain(id: string): Explanation | undefined {
     const fault = this.#unanswered.get(id)?.at(-1);
     if (fault !== undefined) return { id, fault, reason: 'unanswered' };
-    const marked = this.#faults.findLastIndex((one) => one.marked.has(id));
-    if (marked >= 0) return { id, fault: marked, reason: 'marked' };
-    const unrecorded = this.#unrecorded.findLastIndex((ids) => ids.has(id));
-    return unrecorded < 0 ? undefined : { id, fault: unrecorded, reason: 'unrecorded' };
+    const marked = this.#likeliest((one) => one.marked.has(id));
+    if (marked !== undefined) return { id, fault: marked, reason: 'marked' };
+    const unrecorded = this.#likeliest((_, index) => this.#unrecorded[index]!.has(id));
+    return unrecorded === undefined ? undefined : { id, fault: unrecorded, reason: 'unrecorded' };
+  }
+
+  /** Of the faults that may be it the last one that hit a worker: one without its database remembers what it did. */
+  #likeliest(mayBe: (fault: Fault, index: number) => boolean): number | undefined {
+    const found = this.#faults.flatMap((fault, index) => (mayBe(fault, index) ? [index] : []));
+    return found.findLast((index) => this.#faults[index]!.kind.endsWith('worker')) ?? found.at(-1);
   }
 }
 

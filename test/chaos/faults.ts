@@ -23,6 +23,8 @@ export interface Fault {
   endedAt: number;
   /** Shards whose messages it can have touched; undefined for all of them. */
   shards: ReadonlySet<number> | undefined;
+  /** When the ledgers were read. */
+  readAt: number;
   /** Messages handed over by then and not recorded, by route. */
   handedOver: Record<RouteName, ReadonlySet<string>>;
   /** Messages of `hold` that were marked as in flight. */
@@ -37,7 +39,7 @@ export interface FaultSettings {
 }
 
 /** What was on its way at a fault has arrived by then: through two loopback sockets, a proxy, and a busy machine. */
-export const arrivalsSettleMs = 250;
+const arrivalsSettleMs = 250;
 /** A suspension lasts this many leases: sometimes the shards are kept, mostly they are taken. */
 const suspendedLeases = { min: 0.8, max: 2 };
 const reviveWithinMs = 800;
@@ -108,10 +110,11 @@ export class Faults {
     const { installation, books, random } = this.#settings;
     const pid = installation.pidOf(name)!;
     if (kind === 'kill worker') await this.#hasShards(pid);
+    const ports = installation.databasePorts(name);
     const beganAt = Date.now();
     await installation.kill(name);
     const shards = await books.shardsOf(pid);
-    const open = await this.#whatIsOpen({ beganAt, shards });
+    const open = await this.#whatIsOpen({ beganAt, shards, ports });
     await sleep(random() * reviveWithinMs);
     await installation.revive(name);
     return { kind, of: name, beganAt, endedAt: Date.now(), shards, ...open };
@@ -147,11 +150,11 @@ export class Faults {
   }
 
   async #suspend(name: ProcessName): Promise<Fault> {
-    const { installation, books, random } = this.#settings;
+    const { installation, random } = this.#settings;
     const shards = await this.#hasShards(installation.pidOf(name)!);
     const beganAt = Date.now();
     installation.signal(name, 'SIGSTOP');
-    const open = await this.#whatIsOpen({ beganAt, shards });
+    const open = await this.#whatIsOpen({ beganAt, shards, ports: installation.databasePorts(name) });
     const { min, max } = suspendedLeases;
     await sleep(leaseMs * (min + random() * (max - min)));
     installation.signal(name, 'SIGCONT');
@@ -170,18 +173,28 @@ export class Faults {
   }
 
   /** Read at once after a fault; while the database is away, when it is back. */
-  async #whatIsOpen({ beganAt, shards }: { beganAt: number; shards: Set<number> | undefined }) {
+  async #whatIsOpen({
+    beganAt,
+    shards,
+    ports = [],
+  }: {
+    beganAt: number;
+    shards: Set<number> | undefined;
+    ports?: number[];
+  }) {
     const { books, sinks } = this.#settings;
     const touched = (id: string) => shards === undefined || shards.has(shardOf(id));
     const handedOver = {} as Record<RouteName, Set<string>>;
     await sleep(arrivalsSettleMs);
+    if (ports.length > 0) await books.atRest(ports);
     for (const route of routeNames) await sinks[route].pull();
+    const readAt = Date.now();
     const marked = await books.inFlightOrUncertainSince(new Date(beganAt));
     for (const route of routeNames) {
       const open = sinks[route].unrecorded;
       for (const id of await books.recordedOf(open)) open.delete(id);
       handedOver[route] = new Set([...open].filter(touched));
     }
-    return { handedOver, marked: new Set([...marked].filter(touched)) };
+    return { readAt, handedOver, marked: new Set([...marked].filter(touched)) };
   }
 }

@@ -47,6 +47,8 @@ export interface Installation {
   kill(name: ProcessName): Promise<void>;
   revive(name: ProcessName): Promise<void>;
   signal(name: ProcessName, signal: 'SIGSTOP' | 'SIGCONT'): void;
+  /** The ports from which the database sees the connections of a process. */
+  databasePorts(name: ProcessName): number[];
   cutDatabase(name: ProcessName): number;
   cutSinks(): number;
   /** Ends all of it in order; answers the exit status of each server. May be called twice. */
@@ -120,6 +122,7 @@ async function compose(ground: Ground): Promise<Installation> {
     },
     revive,
     signal: (name, signal) => void processes.get(name)?.child.kill(signal),
+    databasePorts: (name) => ways[name].ports(),
     cutDatabase: (name) => ways[name].cut(),
     cutSinks: () => routeNames.reduce((sum, name) => sum + sinks.proxies[name].cut(), 0),
     stop() {

@@ -5,6 +5,8 @@ export interface CuttingProxy {
   url: string;
   /** Resets every connection, on both sides; answers how many there were. */
   cut(): number;
+  /** The ports from which the server sees the connections that are open. */
+  ports(): number[];
   stop(): Promise<void>;
 }
 
@@ -32,7 +34,7 @@ export async function startCuttingProxy(
   { judge = () => 'pass', witness }: CuttingProxyOptions = {},
 ): Promise<CuttingProxy> {
   const target = new URL(targetUrl);
-  const pairs = new Set<{ cut(): void }>();
+  const pairs = new Set<{ cut(): void; upstream: net.Socket }>();
 
   const server = net.createServer({ noDelay: true }, (client) => {
     const upstream = net.connect({ host: target.hostname, port: Number(target.port), noDelay: true });
@@ -43,6 +45,7 @@ export async function startCuttingProxy(
       ended = true;
     };
     const pair = {
+      upstream,
       cut() {
         end('cut');
         pairs.delete(pair);
@@ -97,6 +100,7 @@ export async function startCuttingProxy(
       for (const pair of cut) pair.cut();
       return cut.length;
     },
+    ports: () => [...pairs].flatMap(({ upstream }) => upstream.localPort ?? []),
     async stop() {
       for (const pair of [...pairs]) pair.cut();
       await new Promise((resolve) => server.close(resolve));

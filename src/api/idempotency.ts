@@ -3,12 +3,15 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isSealed, type SecretBox } from '../lib/secret-box.ts';
 import { errorCodes, ProblemError } from '../message/error-codes.ts';
 import { limits } from '../message/limits.ts';
+import { DatabaseError } from '../store/database.ts';
 import {
   dropKey,
   finishKey,
   type IdempotencyKey,
   type Reservation,
+  type ReserveResult,
   releaseKey,
+  releaseReservation,
   renewKey,
   reserveKey,
 } from '../store/intake/idempotency.ts';
@@ -71,7 +74,7 @@ export async function idempotently(
   }
   const { database, secrets } = context;
   const requestHash = hashRequest(request, body);
-  const result = await reserveKey(database, { key, requestHash, reservation: reserve() });
+  const result = await reserveOrFree(context, { key, requestHash, reservation: reserve() });
   if (result.kind === 'other_request') throw keyReused();
   if (result.kind === 'running') {
     throw inProgress(result);
@@ -110,6 +113,23 @@ export async function idempotently(
       isFirst && error instanceof ProblemError && errorCodes[error.code].status < 500 && !keepsPart;
     const giveBack = refused ? dropKey : releaseKey;
     await context.keyFreer.free(() => giveBack(database, { key, lock }));
+    throw error;
+  }
+}
+
+/** Where nobody knows whether the key was reserved, the next try need not wait for its lock to run out. */
+async function reserveOrFree(
+  { database, keyFreer }: ApiContext,
+  wanted: { key: IdempotencyKey; requestHash: Buffer; reservation: Reservation },
+): Promise<ReserveResult> {
+  try {
+    return await reserveKey(database, wanted);
+  } catch (error) {
+    const { key, reservation } = wanted;
+    const { ids } = reservation;
+    if (error instanceof DatabaseError && error.fault.ambiguous && ids.length > 0) {
+      await keyFreer.free(() => releaseReservation(database, { key, ids }));
+    }
     throw error;
   }
 }

@@ -16,9 +16,16 @@ export interface TestIntake extends TestApi {
   rereads(): number;
 }
 
-/** The API with intake on a database of its own; a route `r` is there. Nothing is delivered. */
-export async function startIntake(): Promise<TestIntake> {
-  const { url } = await createTestDatabase();
+/**
+ * The API with intake on a database of its own; a route `r` is there. Nothing is delivered. `wayTo` may lead to the
+ * database by a way of its own.
+ */
+export async function startIntake({
+  wayTo = async (url) => url,
+}: {
+  wayTo?: (url: string) => Promise<string>;
+} = {}): Promise<TestIntake> {
+  const url = await wayTo((await createTestDatabase()).url);
   const database = openDatabase({ url, poolSize: 6, name: 'intake test' });
   const range = await partitionRange(database);
   const api = await startApi({ databaseUrl: url });

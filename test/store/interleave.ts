@@ -152,13 +152,19 @@ class Stage {
         return await queryable.query(statement, values);
       },
     });
+    const transaction: Database['transaction'] = (work) =>
+      this.#database.transaction(async (one) => {
+        const result = await work(gatedOn(one));
+        await this.#gate('COMMIT');
+        return result;
+      });
     return {
       ...gatedOn(this.#database),
-      transaction: (work) =>
-        this.#database.transaction(async (transaction) => {
-          const result = await work(gatedOn(transaction));
-          await this.#gate('COMMIT');
-          return result;
+      transaction,
+      // To the server they come one after another however they were sent.
+      transactionOf: (calls) =>
+        transaction(async (one) => {
+          for (const { statement, values } of calls) await one.query(statement, values);
         }),
       close: async () => {},
     };

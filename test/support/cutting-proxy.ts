@@ -24,6 +24,8 @@ export interface Witness {
 export interface CuttingProxyOptions {
   /** Judges what a client sends, piece by piece. */
   judge?: (sent: Buffer) => Passage;
+  /** What of the server's counts as the answer to what is cut when answered; anything. */
+  isAnswer?: (answered: Buffer) => boolean;
   /** Makes a witness for each connection. */
   witness?: () => Witness;
 }
@@ -31,7 +33,7 @@ export interface CuttingProxyOptions {
 /** Passes everything on to a server by TCP, until it is told to cut. */
 export async function startCuttingProxy(
   targetUrl: string,
-  { judge = () => 'pass', witness }: CuttingProxyOptions = {},
+  { judge = () => 'pass', isAnswer = () => true, witness }: CuttingProxyOptions = {},
 ): Promise<CuttingProxy> {
   const target = new URL(targetUrl);
   const pairs = new Set<{ cut(): void; upstream: net.Socket }>();
@@ -49,7 +51,11 @@ export async function startCuttingProxy(
       cut() {
         end('cut');
         pairs.delete(pair);
-        for (const socket of [client, upstream]) socket.resetAndDestroy();
+        // A socket that is ending cannot be reset: libuv refuses, and Node would never close its handle.
+        for (const socket of [client, upstream]) {
+          if (socket.writableEnded) socket.destroy();
+          else socket.resetAndDestroy();
+        }
       },
     };
     pairs.add(pair);
@@ -73,7 +79,10 @@ export async function startCuttingProxy(
     });
     upstream.on('drain', () => client.resume());
     upstream.on('data', (bytes) => {
-      if (swallowing) return pair.cut();
+      if (swallowing) {
+        if (isAnswer(bytes)) pair.cut();
+        return;
+      }
       if (!ended) seen?.answered(bytes);
       if (!client.write(bytes)) upstream.pause();
     });

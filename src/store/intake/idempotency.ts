@@ -115,6 +115,25 @@ export async function releaseKey(
   );
 }
 
+/**
+ * The same for a try that was not told whether it got the key: the ids that it meant to reserve tell whose the row is,
+ * and the first lock of a row that no other try has renewed it.
+ */
+export async function releaseReservation(
+  database: Queryable,
+  { key, ids }: { key: IdempotencyKey; ids: readonly string[] },
+): Promise<void> {
+  await database.query(
+    {
+      name: 'release_reservation',
+      text: `UPDATE idempotency SET locked_until = now()
+        WHERE shard = $1 AND account_id = $2 AND key = $3 AND ids = $4::uuid[] AND status IS NULL
+          AND locked_until = created_at + $5 * interval '1 second' AND ${kept}`,
+    },
+    [key.shard, key.accountId, key.key, ids, lockSeconds],
+  );
+}
+
 /** Tells that the try still runs, and which upload it began where. Answers its new lock. */
 export async function renewKey(
   database: Queryable,

@@ -87,3 +87,22 @@ CREATE TABLE batch_event (
   batch uuid NOT NULL
 ) PARTITION BY RANGE (batch);
 CREATE INDEX batch_event_account ON batch_event (account_id, written_by);
+
+-- How rates and connections are divided between workers. A worker alone writes what it wants and what it uses
+-- (`used`: the version of the grant that it follows, and the shares that it may be using); the owner of shard 0 alone
+-- writes grants, behind that shard's fence. Both are kept with shard 0, so that one transaction touches one shard.
+CREATE TABLE pace_demand (
+  shard smallint NOT NULL DEFAULT 0,
+  worker uuid NOT NULL,
+  demand jsonb NOT NULL,
+  used jsonb NOT NULL,
+  at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (shard, worker)
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, fillfactor = 50);
+CREATE TABLE pace_grant (
+  shard smallint NOT NULL DEFAULT 0,
+  worker uuid NOT NULL,
+  version bigint NOT NULL,
+  shares jsonb NOT NULL,
+  PRIMARY KEY (shard, worker)
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, fillfactor = 50);

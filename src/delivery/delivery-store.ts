@@ -2,6 +2,7 @@ import type { MessageDefaults } from '../message/fields.ts';
 import type { ShardEpoch } from '../store/delivery/claim-shards.ts';
 import type { FinishedBatch } from '../store/delivery/finish-batches.ts';
 import type { ChunkKeyRow, ChunkOutcomeRow, ChunkRow } from '../store/delivery/load-chunks.ts';
+import type { PaceDecision, PaceGrant, PaceReport, PaceState } from '../store/delivery/pace-grants.ts';
 import type { InboxRow } from '../store/delivery/read-inbox.ts';
 import type { Owners } from '../store/delivery/read-owners.ts';
 import type { PendingKey, PendingRow } from '../store/delivery/read-pending.ts';
@@ -20,6 +21,16 @@ export interface OwnershipStore {
   claimShards(claim: { workerId: string; free: ShardEpoch[] }): Promise<ShardEpoch[]>;
   releaseShards(release: { workerId: string; shards: ShardEpoch[] }): Promise<void>;
   readOwnedShards(workerId: string): Promise<ShardEpoch[]>;
+}
+
+/** What divides rates and connections. */
+export interface PaceStore {
+  readPaceGrant(workerId: string): Promise<PaceGrant | undefined>;
+  reportPace(report: PaceReport & { workerId: string }): Promise<void>;
+  /** Grants before workers: one whose worker is missing is that of a worker that has been removed. */
+  readPace(): Promise<PaceState>;
+  /** `false`: another worker owns shard 0, nothing was written. */
+  grantPace(decision: PaceDecision): Promise<boolean>;
 }
 
 /** What finds work. */
@@ -64,6 +75,7 @@ export interface BatchStore {
 }
 
 export type DeliveryStore = OwnershipStore &
+  PaceStore &
   PendingStore &
   ChunkStore &
   DecisionStore &

@@ -19,9 +19,12 @@ import type { Lane } from './lane.ts';
 import { Loop } from './loop.ts';
 import { OutcomeBuffer, type Recorded } from './outcome-buffer.ts';
 import { Ownership } from './ownership.ts';
+import { PaceShares } from './pace-shares.ts';
 import type { PendingChunk } from './pending-chunk.ts';
 import { PendingReader } from './pending-reader.ts';
 import { RouteRunner } from './route-runner.ts';
+import { type RouteUse, ShareDemand } from './share-demand.ts';
+import { connectionsKey, sharedLimit } from './share-keys.ts';
 import type { Tenure } from './tenure.ts';
 
 export interface DeliveryWorkerSettings {
@@ -53,6 +56,9 @@ const readEveryMs = 250;
 /** A pause, a cancellation and a decision take effect within a second: these, and what is under way. */
 const holdEveryMs = 250;
 const decideEveryMs = 250;
+const sharesEveryMs = 250;
+/** Its owner divides rates and connections between the workers. */
+const leadingShard = 0;
 const tidyEveryMs = 1_000;
 /** While stopping, how often it is tried whether a shard has come to rest. */
 const stopEveryMs = 20;
@@ -73,6 +79,8 @@ export class DeliveryWorker {
   readonly #finisher: BatchFinisher;
   readonly #held: HeldBatches;
   readonly #decisions: Decisions;
+  readonly #shares: PaceShares;
+  readonly #demand: ShareDemand;
   readonly #runners = new Map<number, RouteRunner>();
   readonly #counts = noDeliveries();
   readonly #aborting = new AbortController();
@@ -110,6 +118,18 @@ export class DeliveryWorker {
       onWoken: (chunk, messages) => this.#offer(chunk.work!, messages),
       heldAs: (batch) => this.#held.heldAs(batch),
       onCanceled: (chunk) => this.#decisions.cancel(chunk),
+    });
+    this.#demand = new ShareDemand(control, clock);
+    this.#shares = new PaceShares({
+      store,
+      clock,
+      workerId: () => this.#ownership.workerId,
+      leadingEpoch: () => this.#ownership.tenures.get(leadingShard)?.epoch,
+      isAlone: () => this.#ownership.isAlone,
+      demand: () => this.#demand.turn(this.#uses(), this.#backlog.lanes),
+      inUse: () => this.#connectionsInUse(),
+      limitOf: (key) => sharedLimit(key, control),
+      onChange: () => this.#onControlChange(),
     });
     this.#held = new HeldBatches({
       store,
@@ -171,6 +191,7 @@ export class DeliveryWorker {
       // First, so that nothing of a paused batch is sent that was paused before this worker began.
       loop(holdEveryMs, () => this.#held.runOnce()),
       loop(decideEveryMs, () => this.#decisions.runOnce()),
+      loop(sharesEveryMs, () => this.#shares.runOnce()),
       loop(readEveryMs, () => this.#reader.runOnce()),
       loop(tidyEveryMs, () => this.#backlog.forgetLeft()),
       loop(tidyEveryMs, () => this.#finisher.runOnce(this.#ownership.heldShards())),
@@ -233,6 +254,7 @@ export class DeliveryWorker {
     this.#ownership.leaveAll();
     await Promise.race([Promise.all(this.#loops.map((loop) => loop.stop())), clock.sleep(deadlineMs)]);
     this.#backlog.close();
+    await Promise.race([this.#shares.leave().catch(onError), clock.sleep(deadlineMs)]);
     await this.#restUntil(endMs - deadlineMs * recordShare);
     this.#aborting.abort(new Error('the worker stops'));
     await this.#restUntil(endMs);
@@ -257,7 +279,9 @@ export class DeliveryWorker {
 
   #onClaimed(tenures: readonly Tenure[]): void {
     this.#reader.noteClaimed(tenures);
-    this.#shareChanged();
+    // The first to own a shard is the one that divides; nothing is sent before that.
+    if (tenures.some(({ shard }) => shard === leadingShard))
+      this.#shares.runOnce().catch(this.#settings.onError);
   }
 
   #onLost(tenures: readonly Tenure[]): void {
@@ -266,7 +290,6 @@ export class DeliveryWorker {
       for (const chunk of tenure.chunks.values()) if (chunk.work) this.#loader.release(chunk.work);
     }
     this.#backlog.drop(tenures);
-    this.#shareChanged();
   }
 
   #onBeat(databaseNowMs: number): void {
@@ -281,8 +304,17 @@ export class DeliveryWorker {
     this.#resume();
   }
 
-  #shareChanged(): void {
-    for (const [id, runner] of this.#runners) runner.change(this.#settings.control.routeById(id));
+  *#uses(): Generator<[number, RouteUse]> {
+    for (const [id, runner] of this.#runners) yield [id, runner.takeUse()];
+  }
+
+  #connectionsInUse(): Record<string, number> {
+    const inUse: Record<string, number> = {};
+    for (const [id, { inFlight }] of this.#runners) {
+      const concurrency = this.#settings.control.routeById(id)?.concurrency;
+      if (concurrency !== undefined && inFlight > 0) inUse[connectionsKey(id)] = inFlight / concurrency;
+    }
+    return inUse;
   }
 
   /** Lanes that could not load, and routes that could not send, may be able to now. */
@@ -386,7 +418,7 @@ export class DeliveryWorker {
         !this.#stopping && nowMs < this.#ownership.deadlineMs && !this.#outcomes.full,
       mayLeave: (nowMs: number) => !this.#stopping && nowMs < this.#ownership.deadlineMs,
       databaseNowMs: (ms: number) => ms + this.#databaseAheadMs,
-      share: () => this.#ownership.tenures.size / (this.#settings.shards ?? limits.shards),
+      shareOf: (key: string) => this.#shares.shareOf(key),
       onRecorded: (work: ChunkWork, messages: number) => this.#onRecorded(work, messages),
       onMarked: (work: ChunkWork, messages: number, recorded: Recorded) =>
         this.#outcomes.addUrgent(work, messages, recorded),

@@ -69,6 +69,11 @@ export class Ownership {
     return this.#deadlineMs;
   }
 
+  /** No other worker was registered at the last look. */
+  get isAlone(): boolean {
+    return this.#watched.size === 1 && this.#watched.has(this.#workerId);
+  }
+
   /** The tenures that have not ended, by shard. */
   get tenures(): ReadonlyMap<number, Tenure> {
     return this.#tenures;

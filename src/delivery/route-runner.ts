@@ -10,6 +10,8 @@ import { markSlice, notSent, type SliceMarks } from './mark-slice.ts';
 import type { MessageOutcome } from './outcome-groups.ts';
 import type { RetryGate } from './retry-budget.ts';
 import { type GateLimits, type GateStats, type Permit, RouteGate } from './route-gate.ts';
+import type { RouteUse } from './share-demand.ts';
+import { connectionsKey, rateKey } from './share-keys.ts';
 import { type Slice, takeSlice } from './slice.ts';
 import { TurnOrder } from './turn-order.ts';
 import { verdict } from './verdict.ts';
@@ -29,8 +31,8 @@ export interface RouteContext extends SliceMarks {
   signal: AbortSignal;
   /** The database's clock at a moment of the monotonic one: the times in ids follow it. */
   databaseNowMs: (monotonicMs: number) => number;
-  /** Of the route's rate and connections, what this worker may use: 0 to 1. */
-  share: () => number;
+  /** Of what is shared, what this worker may use: 0 to 1. */
+  shareOf: (key: string) => number;
   /** Outcomes were recorded in `work`. */
   onRecorded: (work: ChunkWork, messages: number) => void;
   /** The lane may load more. */
@@ -41,6 +43,8 @@ export interface RouteContext extends SliceMarks {
 /** Messages that a lane keeps loaded ahead of its sends. */
 const readyMin = 1_000;
 const readyBatches = 4;
+/** A share of so many connections may fall short of their number by less. */
+const rounding = 1e-6;
 
 /** Sends the messages of one route as its gate lets them out: whose turn it is, and what became of them. */
 export class RouteRunner implements RetryGate {
@@ -51,6 +55,7 @@ export class RouteRunner implements RetryGate {
   #sender: Sender | undefined;
   #callOff: (() => void) | undefined;
   #callAtMs = Number.POSITIVE_INFINITY;
+  #use: RouteUse = { messages: 0, requestsMax: 0 };
   /** The moment of the pump that runs. */
   #nowMs = 0;
 
@@ -136,7 +141,16 @@ export class RouteRunner implements RetryGate {
   stats(lane: Lane): GateStats & { share: number } {
     const stats = this.#gate.stats(this.#context.clock.monotonicMs());
     const window = this.#gate.accounts.windowOf(lane.key.accountId);
-    return { ...stats, concurrency: Math.min(stats.concurrency, window), share: this.#context.share() };
+    const key = stats.ratePerSecond === null ? connectionsKey : rateKey;
+    const share = this.#context.shareOf(key(lane.key.routeId));
+    return { ...stats, concurrency: Math.min(stats.concurrency, window), share };
+  }
+
+  /** What it has used since the last call. */
+  takeUse(): RouteUse {
+    const use = this.#use;
+    this.#use = { messages: 0, requestsMax: this.#gate.inFlight };
+    return use;
   }
 
   async close(): Promise<void> {
@@ -192,7 +206,9 @@ export class RouteRunner implements RetryGate {
   #send(sender: Sender, lane: Lane, slice: Slice): void {
     for (const work of slice.works) work.chunk.tenure.inFlight++;
     const { accountId } = lane.key;
+    this.#use.messages += slice.messages.length;
     const permit = this.#gate.begin({ accountId, messages: slice.messages.length, nowMs: this.#nowMs });
+    this.#use.requestsMax = Math.max(this.#use.requestsMax, this.#gate.inFlight);
     if (this.#route?.onUncertain !== 'hold') {
       this.#leave(sender, slice, permit);
       return;
@@ -289,10 +305,11 @@ export class RouteRunner implements RetryGate {
     if (route === undefined || this.#sender === undefined) {
       return { ratePerSecond: undefined, concurrency: 0, breaker: undefined };
     }
-    const share = this.#context.share();
+    const { shareOf } = this.#context;
+    const { id, ratePerSecond, concurrency } = route;
     return {
-      ratePerSecond: route.ratePerSecond === undefined ? undefined : route.ratePerSecond * share,
-      concurrency: Math.max(1, Math.round(route.concurrency * share)),
+      ratePerSecond: ratePerSecond === undefined ? undefined : ratePerSecond * shareOf(rateKey(id)),
+      concurrency: Math.floor(concurrency * shareOf(connectionsKey(id)) + rounding),
       breaker: route.breaker || undefined,
     };
   }

@@ -4,6 +4,7 @@ import { claimShards, readFreeShards, readOwnedShards, releaseShards } from './c
 import { finishBatch, listClosedBatches, readFinishedBatch } from './finish-batches.ts';
 import { leaveWorker } from './leave-worker.ts';
 import { loadBatchDefaults, loadChunkKeys, loadChunks, loadOutcomes } from './load-chunks.ts';
+import { grantPace, readPace, readPaceGrant, reportPace } from './pace-grants.ts';
 import { readHeldBatches } from './read-held-batches.ts';
 import { readInbox } from './read-inbox.ts';
 import { readOwners } from './read-owners.ts';
@@ -26,6 +27,10 @@ export function deliveryStatements(database: Database) {
     claimShards: bind(database, claimShards),
     releaseShards: bind(database, releaseShards),
     readOwnedShards: bind(database, readOwnedShards),
+    readPaceGrant: bind(database, readPaceGrant),
+    reportPace: bind(database, reportPace),
+    readPace: () => readPace(database),
+    grantPace: bind(database, grantPace),
     readRecentPending: bind(database, readRecentPending),
     readPendingAfter: bind(database, readPendingAfter),
     readPendingOfLane: bind(database, readPendingOfLane),

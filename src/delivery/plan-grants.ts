@@ -1,0 +1,164 @@
+import type { PaceDecision, PaceGrant, PaceState, Shares } from '../store/delivery/pace-grants.ts';
+import { divide, divideWhole } from './divide.ts';
+
+/** Something that workers share: messages a second, or connections, which are whole. */
+export interface SharedLimit {
+  total: number;
+  whole: boolean;
+}
+
+export interface GrantPlan {
+  state: PaceState;
+  /** By the keys of demands; undefined for what is not limited. */
+  limitOf: (key: string) => SharedLimit | undefined;
+  /** Workers in the order in which they get what is not enough for all of them, by key. */
+  inTurn: (key: string, workers: readonly string[]) => string[];
+}
+
+/** The share of everything that is not named. */
+export const allElse = '*';
+/** A worker that wants nothing keeps this part of an equal share. */
+const leastPart = 0.1;
+/** Differences below this are those of rounding. */
+const changeMin = 1e-6;
+
+interface Worker {
+  id: string;
+  demand: Record<string, number>;
+  grant: PaceGrant;
+  used: Shares;
+  /** It follows its latest grant, so that it may get another one. */
+  settled: boolean;
+}
+
+/**
+ * The next grants, such that whatever workers have read of all grants so far, their shares never add up to more
+ * than one. A grant is lowered at once; what that frees is given away when the worker has said that it follows
+ * the lower one, or is gone. Until it has said that it follows a grant, a worker gets no other, so that two
+ * versions at most can be in force and both are known: one is in its report, the other in its grant.
+ */
+export function planGrants({ state, limitOf, inTurn }: GrantPlan): Omit<PaceDecision, 'epoch'> {
+  const workers = state.workers.map((worker) => workerOf(worker, state.grants));
+  const staying = workers.filter((_, index) => !state.workers[index]!.leaving);
+  const alive = new Set(workers.map(({ id }) => id));
+  const gone = [...state.grants.keys()].filter((id) => !alive.has(id));
+  const keys = [allElse, ...namedKeys(workers, limitOf)];
+  const next = new Map(staying.map(({ id }) => [id, {} as Shares]));
+  for (const key of keys) {
+    const limit = staying.some(({ demand }) => demand[key]! > 0) ? limitOf(key) : undefined;
+    const targets = targetsOf(key, { workers: staying, limit, inTurn });
+    assign(key, { workers, staying, targets, limit, next });
+  }
+  const grants = staying.flatMap(({ id, grant, settled }) => {
+    const shares = next.get(id)!;
+    if (!settled || !differs(grant, shares)) return [];
+    return [{ workerId: id, version: grant.version + 1, shares }];
+  });
+  return { grants, gone };
+}
+
+export function shareIn(shares: Shares, key: string): number {
+  return shares[key] ?? shares[allElse] ?? 0;
+}
+
+function workerOf(worker: PaceState['workers'][number], grants: PaceState['grants']): Worker {
+  const grant = grants.get(worker.id) ?? { version: 0, shares: {} };
+  const used = worker.report?.used ?? { version: 0, shares: {} };
+  const demand = worker.report?.demand ?? {};
+  // One that leaves begins nothing more, and its grant is void.
+  const kept = worker.leaving && used.version < 0 ? { version: grant.version, shares: {} } : grant;
+  return { id: worker.id, demand, grant: kept, used: used.shares, settled: used.version === grant.version };
+}
+
+/** What anybody wants, or has by name. With one worker alone there is nothing to divide. */
+function namedKeys(workers: readonly Worker[], limitOf: GrantPlan['limitOf']): string[] {
+  const keys = new Set<string>();
+  for (const { demand } of workers) for (const key of Object.keys(demand)) if (limitOf(key)) keys.add(key);
+  const wanted = new Set(keys);
+  for (const { grant, used } of workers) {
+    for (const key of [...Object.keys(grant.shares), ...Object.keys(used)])
+      if (key !== allElse) keys.add(key);
+  }
+  if (workers.every(({ settled }) => settled)) {
+    for (const key of keys)
+      if (!wanted.has(key) && workers.every((worker) => isPlain(worker, key))) keys.delete(key);
+    if (workers.length === 1 && workers.every((worker) => [...keys].every((key) => isPlain(worker, key))))
+      return [];
+  }
+  return [...keys].sort();
+}
+
+/** It has of this what it has of everything. */
+function isPlain({ grant, used }: Worker, key: string): boolean {
+  const plain = (shares: Shares) => shareIn(shares, key) === shareIn(shares, allElse);
+  return plain(grant.shares) && plain(used);
+}
+
+interface Targets {
+  workers: readonly Worker[];
+  /** Undefined while nobody wants any: then each has an equal share. */
+  limit: SharedLimit | undefined;
+  inTurn: GrantPlan['inTurn'];
+}
+
+/** What each should have, by worker. */
+function targetsOf(key: string, { workers, limit, inTurn }: Targets): Map<string, number> {
+  const equal = 1 / workers.length;
+  const needOf = ({ demand }: Worker) => demand[key] ?? 0;
+  if (limit === undefined) return new Map(workers.map(({ id }) => [id, equal]));
+  const { total } = limit;
+  if (!limit.whole) {
+    const parts = divide(total, workers.map(needOf), total * equal * leastPart);
+    return new Map(workers.map(({ id }, index) => [id, parts[index]! / total]));
+  }
+  const needs = new Map(workers.map((worker) => [worker.id, needOf(worker)]));
+  const wanting = workers.filter((worker) => needOf(worker) > 0).map(({ id }) => id);
+  const others = workers.filter((worker) => needOf(worker) <= 0).map(({ id }) => id);
+  const order = [...inTurn(key, wanting), ...others];
+  const parts = divideWhole(
+    total,
+    order.map((id) => needs.get(id)!),
+  );
+  return new Map(order.map((id, index) => [id, parts[index]! / total]));
+}
+
+interface Assignment {
+  workers: readonly Worker[];
+  staying: readonly Worker[];
+  targets: ReadonlyMap<string, number>;
+  limit: SharedLimit | undefined;
+  next: ReadonlyMap<string, Shares>;
+}
+
+/** Lowers at once, and raises by what is free. */
+function assign(key: string, { workers, staying, targets, limit, next }: Assignment): void {
+  const out = (worker: Worker) => Math.max(shareIn(worker.grant.shares, key), shareIn(worker.used, key));
+  let free = 1 - workers.reduce((sum, worker) => sum + out(worker), 0);
+  for (const worker of staying) {
+    const present = shareIn(worker.grant.shares, key);
+    const target = targets.get(worker.id)!;
+    let share = present;
+    if (worker.settled && target < present) share = target;
+    else if (worker.settled && target > present) {
+      share = Math.max(present, Math.min(target, wholeOf(out(worker) + Math.max(0, free), limit)));
+      free -= Math.max(0, share - out(worker));
+    }
+    next.get(worker.id)![key] = share;
+  }
+}
+
+/** The largest share of whole connections that is not above. */
+function wholeOf(share: number, limit: SharedLimit | undefined): number {
+  return limit?.whole ? Math.floor(share * limit.total + 1e-6) / limit.total : share;
+}
+
+function differs({ version, shares }: PaceGrant, next: Shares): boolean {
+  if (version === 0) return Object.values(next).some((share) => share > 0);
+  const keys = new Set([...Object.keys(shares), ...Object.keys(next)]);
+  for (const key of keys) {
+    const [before, after] = [shareIn(shares, key), shareIn(next, key)];
+    if (before !== after && (Math.abs(before - after) >= changeMin || before === 0 || after === 0))
+      return true;
+  }
+  return Object.keys(shares).some((key) => !(key in next));
+}

@@ -1,0 +1,67 @@
+import type { Clock } from '../lib/clock.ts';
+import type { DeliveryControl } from './delivery-control.ts';
+import type { Lane } from './lane.ts';
+import type { SharedLimit } from './plan-grants.ts';
+import { connectionsKey, rateKey, sharedLimit } from './share-keys.ts';
+
+/** What a route has used since it was asked last. */
+export interface RouteUse {
+  messages: number;
+  /** Requests at once, at most. */
+  requestsMax: number;
+}
+
+/** A need is what was used at most in as many turns, a second of them, and what waits. */
+const turnsKept = 4;
+/** Messages in a chunk that is due and not loaded: a guess, between those of a batch and single ones. */
+const messagesPerChunk = 100;
+
+/** What this worker could use of everything that is shared. */
+export class ShareDemand {
+  readonly #control: DeliveryControl;
+  readonly #clock: Clock;
+  readonly #used = new Map<string, number[]>();
+  #askedAtMs: number;
+
+  constructor(control: DeliveryControl, clock: Clock) {
+    this.#control = control;
+    this.#clock = clock;
+    this.#askedAtMs = clock.monotonicMs();
+  }
+
+  /** By key, in the unit of its limit; what is not needed is left out. */
+  turn(routes: Iterable<[number, RouteUse]>, lanes: Iterable<Lane>): Record<string, number> {
+    const nowMs = this.#clock.monotonicMs();
+    const seconds = Math.max(0.001, (nowMs - this.#askedAtMs) / 1_000);
+    this.#askedAtMs = nowMs;
+    const waiting = new Map<number, number>();
+    for (const { key, ready, due } of lanes) {
+      waiting.set(key.routeId, (waiting.get(key.routeId) ?? 0) + ready + due * messagesPerChunk);
+    }
+    const demand: Record<string, number> = {};
+    for (const [routeId, { messages, requestsMax }] of routes) {
+      const waits = waiting.get(routeId) ?? 0;
+      this.#add(demand, { key: rateKey(routeId), used: messages / seconds, waits });
+      this.#add(demand, { key: connectionsKey(routeId), used: requestsMax, waits });
+    }
+    return demand;
+  }
+
+  #add(demand: Record<string, number>, of: { key: string; used: number; waits: number }): void {
+    const limit = sharedLimit(of.key, this.#control);
+    if (limit === undefined) return;
+    const used = this.#used.get(of.key) ?? [];
+    used.push(of.used);
+    if (used.length > turnsKept) used.shift();
+    const need = rounded(Math.max(...used) + of.waits, limit);
+    if (need > 0) {
+      this.#used.set(of.key, used);
+      demand[of.key] = need;
+    } else this.#used.delete(of.key);
+  }
+}
+
+/** A power of two, so that small changes are not worth a write. */
+function rounded(need: number, { total }: SharedLimit): number {
+  return need <= 0 ? 0 : Math.min(total, 2 ** Math.ceil(Math.log2(need)));
+}

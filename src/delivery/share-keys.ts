@@ -1,0 +1,20 @@
+import type { DeliveryControl } from './delivery-control.ts';
+import type { SharedLimit } from './plan-grants.ts';
+
+/** What workers share goes by these names in demands and grants. */
+export function rateKey(routeId: number): string {
+  return `rate:${routeId}`;
+}
+
+export function connectionsKey(routeId: number): string {
+  return `conn:${routeId}`;
+}
+
+/** How much there is of it; undefined for what has no limit, or is no more. */
+export function sharedLimit(key: string, control: DeliveryControl): SharedLimit | undefined {
+  const [kind, id] = key.split(':');
+  const route = control.routeById(Number(id));
+  if (kind === 'conn' && route) return { total: route.concurrency, whole: true };
+  if (kind === 'rate' && route?.ratePerSecond) return { total: route.ratePerSecond, whole: false };
+  return undefined;
+}

@@ -90,12 +90,15 @@ CREATE INDEX batch_event_account ON batch_event (account_id, written_by);
 
 -- How rates and connections are divided between workers. A worker alone writes what it wants and what it uses
 -- (`used`: the version of the grant that it follows, and the shares that it may be using); the owner of shard 0 alone
--- writes grants, behind that shard's fence. Both are kept with shard 0, so that one transaction touches one shard.
+-- writes grants, behind that shard's fence. All is kept with shard 0, so that one transaction touches one shard. What was
+-- given up may still be committed late: `seq` keeps an older report from replacing a newer one, and a decision holds only
+-- in the round whose grants it was made from.
 CREATE TABLE pace_demand (
   shard smallint NOT NULL DEFAULT 0,
   worker uuid NOT NULL,
   demand jsonb NOT NULL,
   used jsonb NOT NULL,
+  seq bigint NOT NULL,
   at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (shard, worker)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, fillfactor = 50);
@@ -106,3 +109,8 @@ CREATE TABLE pace_grant (
   shares jsonb NOT NULL,
   PRIMARY KEY (shard, worker)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, fillfactor = 50);
+CREATE TABLE pace_round (
+  shard smallint PRIMARY KEY,
+  round bigint NOT NULL
+);
+INSERT INTO pace_round (shard, round) VALUES (0, 0);

@@ -26,10 +26,11 @@ export interface OwnershipStore {
 /** What divides rates and connections. */
 export interface PaceStore {
   readPaceGrant(workerId: string): Promise<PaceGrant | undefined>;
-  reportPace(report: PaceReport & { workerId: string }): Promise<void>;
-  /** Grants before workers: one whose worker is missing is that of a worker that has been removed. */
+  /** Unless a report of a higher `seq` is there. */
+  reportPace(report: PaceReport & { workerId: string; seq: number }): Promise<void>;
+  /** The round first, and grants before workers: one whose worker is missing is that of one that has been removed. */
   readPace(): Promise<PaceState>;
-  /** `false`: another worker owns shard 0, nothing was written. */
+  /** `false`: another worker owns shard 0, or the round has passed; nothing was written. */
   grantPace(decision: PaceDecision): Promise<boolean>;
 }
 

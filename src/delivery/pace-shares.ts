@@ -36,6 +36,7 @@ export class PaceShares {
   #workerId = '';
   #grant = noGrant;
   #reported = '';
+  #reportSeq = 0;
   #running: Promise<void> | undefined;
   /** Alone, with everything: there is nothing to do until another worker comes. */
   #atRest = false;
@@ -97,7 +98,7 @@ export class PaceShares {
     const present = state.grants.get(workerId);
     this.#atRest = grants.length + gone.length === 0 && state.workers.length === 1 && isWhole(present);
     if (grants.length + gone.length === 0) return present;
-    const granted = await store.grantPace({ epoch, grants, gone });
+    const granted = await store.grantPace({ epoch, round: state.round, grants, gone });
     return (granted && grants.find((grant) => grant.workerId === workerId)) || present;
   }
 
@@ -113,7 +114,10 @@ export class PaceShares {
   async #report(report: PaceReport): Promise<void> {
     const text = JSON.stringify(report);
     if (text === this.#reported) return;
-    await this.#settings.store.reportPace({ workerId: this.#workerId, ...report });
+    // One that fails may come late, so the next one is written whatever it says.
+    this.#reported = '';
+    const seq = ++this.#reportSeq;
+    await this.#settings.store.reportPace({ workerId: this.#workerId, ...report, seq });
     this.#reported = text;
   }
 }

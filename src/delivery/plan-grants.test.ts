@@ -81,7 +81,7 @@ class FakeInstallation {
 
   state(): PaceState {
     const workers = this.workers.map(({ id, leaving, report }) => ({ id, leaving, report }));
-    return structuredClone({ workers, grants: this.grants });
+    return structuredClone({ round: 0, workers, grants: this.grants, reporters: [] });
   }
 
   /** What is in use of a key by everybody, whatever has been read and said of it. */

@@ -37,11 +37,11 @@ interface Worker {
  * the lower one, or is gone. Until it has said that it follows a grant, a worker gets no other, so that two
  * versions at most can be in force and both are known: one is in its report, the other in its grant.
  */
-export function planGrants({ state, limitOf, inTurn }: GrantPlan): Omit<PaceDecision, 'epoch'> {
+export function planGrants({ state, limitOf, inTurn }: GrantPlan): Omit<PaceDecision, 'epoch' | 'round'> {
   const workers = state.workers.map((worker) => workerOf(worker, state.grants));
   const staying = workers.filter((_, index) => !state.workers[index]!.leaving);
   const alive = new Set(workers.map(({ id }) => id));
-  const gone = [...state.grants.keys()].filter((id) => !alive.has(id));
+  const gone = [...new Set([...state.grants.keys(), ...state.reporters])].filter((id) => !alive.has(id));
   const keys = [allElse, ...namedKeys(workers, limitOf)];
   const next = new Map(staying.map(({ id }) => [id, {} as Shares]));
   for (const key of keys) {

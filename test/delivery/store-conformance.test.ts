@@ -70,6 +70,31 @@ describe.each([
     expect((await store.readOwners()).beats.size).toBe(0);
   });
 
+  test('shares are granted behind the fence of shard 0, and those of workers that are gone can be told', async () => {
+    const { store } = harness;
+    await store.registerWorker({ id: one, host: 'here', pid: 1 });
+    await store.claimShards({ workerId: one, free: [{ shard: 0, epoch: 0 }] });
+    expect(await store.readPaceGrant(one)).toBeUndefined();
+    const grant = { version: 1, shares: { '*': 0.5, 'rate:1': 0.25 } };
+    const grants = [one, other].map((workerId) => ({ workerId, ...grant }));
+    expect(await store.grantPace({ epoch: 0, round: 0, grants, gone: [] })).toBe(false);
+    expect((await store.readPace()).grants.size).toBe(0);
+    expect(await store.grantPace({ epoch: 1, round: 0, grants, gone: [] })).toBe(true);
+    // The same again, committed late, meets another round.
+    expect(await store.grantPace({ epoch: 1, round: 0, grants: [], gone: [one] })).toBe(false);
+    expect(await store.readPaceGrant(one)).toEqual(grant);
+    const report = { demand: { 'rate:1': 8 }, used: grant };
+    await store.reportPace({ workerId: one, seq: 2, ...report });
+    await store.reportPace({ workerId: one, seq: 1, demand: {}, used: { version: 0, shares: {} } });
+    const state = await store.readPace();
+    expect(state.workers).toEqual([{ id: one, leaving: false, report }]);
+    expect(state.grants.get(other)).toEqual(grant);
+    const lower = { version: 2, shares: { '*': 1 } };
+    const decision = { epoch: 1, round: 1, grants: [{ workerId: one, ...lower }], gone: [other] };
+    expect(await store.grantPace(decision)).toBe(true);
+    expect([...(await store.readPace()).grants]).toEqual([[one, lower]]);
+  });
+
   test.each([[true], [false]])(
     'a flush counts once however often it is tried (in a batch: %s)',
     async (inBatch) => {

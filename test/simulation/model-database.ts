@@ -1,5 +1,6 @@
 import type { MessageDefaults } from '../../src/message/fields.ts';
 import type { ChunkKeyRow, ChunkRow } from '../../src/store/delivery/load-chunks.ts';
+import type { PaceGrant, PaceReport } from '../../src/store/delivery/pace-grants.ts';
 import type { InboxRow } from '../../src/store/delivery/read-inbox.ts';
 import type { OutcomeInsert } from '../../src/store/delivery/record-outcomes.ts';
 import { type LockHolder, ModelLocks } from './model-locks.ts';
@@ -66,6 +67,10 @@ export class ModelDatabase {
   /** By shard. Changed by claims and releases alone. */
   readonly owners: { worker: string | null; epoch: number }[];
   readonly workers = new Map<string, { beat: number; leaving: boolean }>();
+  /** By worker. */
+  readonly paceGrants = new Map<string, PaceGrant>();
+  readonly paceReports = new Map<string, PaceReport & { seq: number }>();
+  paceRound = 0;
   readonly chunks = new Map<string, StoredChunk>();
   /** By chunk id; `pendingIds` holds them in order. */
   readonly pending = new Map<string, StoredPending>();

@@ -1,6 +1,7 @@
 import type { DeliveryStore } from '../../src/delivery/delivery-store.ts';
 import type { ModelClient } from './model-client.ts';
 import { modelOwnership } from './model-ownership.ts';
+import { modelPace } from './model-pace.ts';
 import { modelReads } from './model-reads.ts';
 import { recordModelOutcomes } from './record-model-outcomes.ts';
 
@@ -17,8 +18,13 @@ export interface StoreFaults {
  * test/delivery/store-conformance.test.ts.
  */
 export function modelStore(client: ModelClient, faults: StoreFaults = {}): DeliveryStore {
+  const pace = modelPace(client);
   return {
     ...modelOwnership(client),
+    readPaceGrant: pace.readPaceGrant,
+    reportPace: pace.reportPace,
+    readPace: pace.readPace,
+    grantPace: pace.grantPace,
     ...modelReads(client, faults),
     recordOutcomes: (flush) => recordModelOutcomes(client, flush, faults),
   };

@@ -78,6 +78,7 @@ export class PaceShares {
     }
     const epoch = leadingEpoch();
     if (this.#atRest && isAlone() && epoch !== undefined) return;
+    this.#atRest = false;
     const grant =
       epoch === undefined ? await store.readPaceGrant(workerId) : await this.#lead(workerId, epoch);
     if (workerId !== this.#settings.workerId()) return;

@@ -14,6 +14,7 @@ export function modelPace(client: ModelClient) {
 
     reportPace: ({ workerId, ...report }: PaceReport & { workerId: string; seq: number }) => {
       const row = structuredClone(report);
+      client.server.trace.note(workerId.slice(-2), 'reports', JSON.stringify(row));
       return client.query<void>('report_pace', (session, reply) => {
         locks.lock(session, {
           key: `pace ${workerId}`,
@@ -71,6 +72,9 @@ export function modelPace(client: ModelClient) {
         });
         if (!isRound) return false;
         await connection.call<void>((session, reply) => {
+          for (const { workerId, version, shares } of grants) {
+            client.server.trace.note(session.name, `grants ${workerId.slice(-2)}`, `${version} ${JSON.stringify(shares)}`);
+          }
           for (const { workerId, ...grant } of grants) write(session, () => paceGrants.set(workerId, grant));
           for (const id of gone) {
             write(session, () => {

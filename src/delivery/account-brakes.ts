@@ -86,6 +86,10 @@ export class AccountBrakes {
     return this.#accounts.size;
   }
 
+  blockedUntilMs(accountId: number): number {
+    return this.#accounts.get(accountId)?.brake.blockedUntilMs ?? Number.NEGATIVE_INFINITY;
+  }
+
   windowOf(accountId: number): number {
     return this.#accounts.get(accountId)?.brake.window ?? Number.POSITIVE_INFINITY;
   }

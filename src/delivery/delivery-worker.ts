@@ -119,7 +119,11 @@ export class DeliveryWorker {
       heldAs: (batch) => this.#held.heldAs(batch),
       onCanceled: (chunk) => this.#decisions.cancel(chunk),
     });
-    this.#demand = new ShareDemand(control, clock);
+    this.#demand = new ShareDemand({
+      control,
+      clock,
+      couldSend: (lane) => this.#runnerOf(lane).couldSend(lane),
+    });
     this.#shares = new PaceShares({
       store,
       clock,

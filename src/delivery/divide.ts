@@ -18,7 +18,7 @@ export function divide(total: number, needs: readonly number[], least = 0): numb
 
 /**
  * The same in whole numbers: what is over after rounding down goes to the largest remainders, and among equal
- * ones to the first. Where there is less than one for each, those without need get none.
+ * ones to the first. Where there is less than one for each, those without need get none, and of the others the first.
  */
 export function divideWhole(total: number, needs: readonly number[]): number[] {
   if (total < needs.length) return divideFew(total, needs);
@@ -39,10 +39,15 @@ export function divideWhole(total: number, needs: readonly number[]): number[] {
 const rounding = 1e-9;
 
 function divideFew(total: number, needs: readonly number[]): number[] {
-  const parts = needs.map(() => 0);
-  const wanting = needs
-    .map((need, index) => ({ need, index }))
-    .sort((a, b) => Number(b.need > 0) - Number(a.need > 0));
-  for (const { index } of wanting.slice(0, total)) parts[index]! = 1;
-  return parts;
+  const wanting = needs.filter((need) => need > 0);
+  if (wanting.length > 0 && wanting.length <= total) {
+    const parts = divideWhole(total, wanting);
+    return needs.map((need) => (need > 0 ? parts.shift()! : 0));
+  }
+  let given = 0;
+  return needs.map((need) => {
+    const part = given < total && (need > 0 || wanting.length === 0) ? 1 : 0;
+    given += part;
+    return part;
+  });
 }

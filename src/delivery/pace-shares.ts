@@ -24,6 +24,8 @@ export interface PaceSharesSettings {
 const noGrant: PaceGrant = { version: 0, shares: {} };
 /** Says that its grant is void: the worker leaves, and begins nothing any more. */
 const leftVersion = -1;
+/** An unchanged report is written again after so long, in case a database that took another's place lacks it. */
+const reportAgainMs = 15_000;
 
 /**
  * This worker's shares of what is limited: leased by grants, which follow demand, and worth nothing without
@@ -35,7 +37,7 @@ export class PaceShares {
   readonly #turns = new ConnectionTurns();
   #workerId = '';
   #grant = noGrant;
-  #reported = '';
+  #reported = { text: '', atMs: 0 };
   #reportSeq = 0;
   #running: Promise<void> | undefined;
   /** Alone, with everything: there is nothing to do until another worker comes. */
@@ -72,7 +74,7 @@ export class PaceShares {
     if (workerId !== this.#workerId) {
       this.#workerId = workerId;
       this.#grant = noGrant;
-      this.#reported = '';
+      this.#reported.text = '';
       this.#atRest = false;
       this.#settings.onChange();
     }
@@ -113,13 +115,15 @@ export class PaceShares {
   }
 
   async #report(report: PaceReport): Promise<void> {
+    const { store, clock } = this.#settings;
     const text = JSON.stringify(report);
-    if (text === this.#reported) return;
+    const nowMs = clock.monotonicMs();
+    if (text === this.#reported.text && nowMs - this.#reported.atMs < reportAgainMs) return;
     // One that fails may come late, so the next one is written whatever it says.
-    this.#reported = '';
+    this.#reported.text = '';
     const seq = ++this.#reportSeq;
-    await this.#settings.store.reportPace({ workerId: this.#workerId, ...report, seq });
-    this.#reported = text;
+    await store.reportPace({ workerId: this.#workerId, ...report, seq });
+    this.#reported = { text, atMs: nowMs };
   }
 }
 

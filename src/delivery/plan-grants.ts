@@ -11,7 +11,7 @@ export interface GrantPlan {
   state: PaceState;
   /** By the keys of demands; undefined for what is not limited. */
   limitOf: (key: string) => SharedLimit | undefined;
-  /** Workers in the order in which they get what is not enough for all of them, by key. */
+  /** The workers that want some, in the order in which they get it: there is less than one for each. */
   inTurn: (key: string, workers: readonly string[]) => string[];
 }
 
@@ -62,8 +62,10 @@ export function shareIn(shares: Shares, key: string): number {
 }
 
 function workerOf(worker: PaceState['workers'][number], grants: PaceState['grants']): Worker {
-  const grant = grants.get(worker.id) ?? { version: 0, shares: {} };
   const used = worker.report?.used ?? { version: 0, shares: {} };
+  const written = grants.get(worker.id) ?? { version: 0, shares: {} };
+  // It may follow one that a database lost when another took its place.
+  const grant = used.version > written.version ? used : written;
   const demand = worker.report?.demand ?? {};
   // One that leaves begins nothing more, and its grant is void.
   const kept = worker.leaving && used.version < 0 ? { version: grant.version, shares: {} } : grant;
@@ -112,9 +114,10 @@ function targetsOf(key: string, { workers, limit, inTurn }: Targets): Map<string
     return new Map(workers.map(({ id }, index) => [id, parts[index]! / total]));
   }
   const needs = new Map(workers.map((worker) => [worker.id, needOf(worker)]));
-  const wanting = workers.filter((worker) => needOf(worker) > 0).map(({ id }) => id);
-  const others = workers.filter((worker) => needOf(worker) <= 0).map(({ id }) => id);
-  const order = [...inTurn(key, wanting), ...others];
+  const ids = workers.map(({ id }) => id).sort();
+  const wanting = ids.filter((id) => needs.get(id)! > 0);
+  const others = ids.filter((id) => needs.get(id)! <= 0);
+  const order = [...(total < wanting.length ? inTurn(key, wanting) : wanting), ...others];
   const parts = divideWhole(
     total,
     order.map((id) => needs.get(id)!),

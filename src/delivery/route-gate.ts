@@ -99,6 +99,12 @@ export class RouteGate {
     return this.#freeSlots(nowMs) <= 0;
   }
 
+  /** An answer, or many, asked for a wait that is not over: of the account, or of the route. */
+  isBlocked(accountId: number, nowMs: number): boolean {
+    if (this.#brake.blockedUntilMs > nowMs || this.accounts.blockedUntilMs(accountId) > nowMs) return true;
+    return this.#breaker?.state(nowMs).kind === 'open';
+  }
+
   /** Messages that the next request may carry; 0 while none may leave. */
   room(batchMax: number, nowMs: number): number {
     if (this.isShut(nowMs)) return 0;

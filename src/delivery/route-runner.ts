@@ -55,7 +55,7 @@ export class RouteRunner implements RetryGate {
   #sender: Sender | undefined;
   #callOff: (() => void) | undefined;
   #callAtMs = Number.POSITIVE_INFINITY;
-  #use: RouteUse = { messages: 0, requestsMax: 0 };
+  #use = { messages: 0, requestsMax: 0 };
   /** The moment of the pump that runs. */
   #nowMs = 0;
 
@@ -74,6 +74,12 @@ export class RouteRunner implements RetryGate {
   isStuck(lane: Lane): boolean {
     const nowMs = this.#context.clock.monotonicMs();
     return this.#sender === undefined || this.#gate.isShut(nowMs) || !this.#gate.accounts.opens(lane, nowMs);
+  }
+
+  /** Nothing but its share of the route keeps the lane. */
+  couldSend(lane: Lane): boolean {
+    const nowMs = this.#context.clock.monotonicMs();
+    return this.#sender !== undefined && !this.#gate.isBlocked(lane.key.accountId, nowMs);
   }
 
   /** Messages that each lane should have in memory, ready to be sent. */
@@ -150,7 +156,7 @@ export class RouteRunner implements RetryGate {
   takeUse(): RouteUse {
     const use = this.#use;
     this.#use = { messages: 0, requestsMax: this.#gate.inFlight };
-    return use;
+    return { ...use, batchMax: this.#sender?.batchMax ?? 1 };
   }
 
   async close(): Promise<void> {

@@ -9,6 +9,8 @@ export interface RouteUse {
   messages: number;
   /** Requests at once, at most. */
   requestsMax: number;
+  /** Messages that one request carries at most. */
+  batchMax: number;
 }
 
 /** A need is what was used at most in as many turns, a second of them, and what waits. */
@@ -16,39 +18,47 @@ const turnsKept = 4;
 /** Messages in a chunk that is due and not loaded: a guess, between those of a batch and single ones. */
 const messagesPerChunk = 100;
 
+export interface ShareDemandSettings {
+  control: DeliveryControl;
+  clock: Clock;
+  /** Nothing but the lane's share keeps its messages: no pause, no breaker, no answer that asked for a wait. */
+  couldSend: (lane: Lane) => boolean;
+}
+
 /** What this worker could use of everything that is shared. */
 export class ShareDemand {
-  readonly #control: DeliveryControl;
-  readonly #clock: Clock;
+  readonly #settings: ShareDemandSettings;
   readonly #used = new Map<string, number[]>();
   #askedAtMs: number;
 
-  constructor(control: DeliveryControl, clock: Clock) {
-    this.#control = control;
-    this.#clock = clock;
-    this.#askedAtMs = clock.monotonicMs();
+  constructor(settings: ShareDemandSettings) {
+    this.#settings = settings;
+    this.#askedAtMs = settings.clock.monotonicMs();
   }
 
   /** By key, in the unit of its limit; what is not needed is left out. */
   turn(routes: Iterable<[number, RouteUse]>, lanes: Iterable<Lane>): Record<string, number> {
-    const nowMs = this.#clock.monotonicMs();
+    const { clock, couldSend } = this.#settings;
+    const nowMs = clock.monotonicMs();
     const seconds = Math.max(0.001, (nowMs - this.#askedAtMs) / 1_000);
     this.#askedAtMs = nowMs;
     const waiting = new Map<number, number>();
-    for (const { key, ready, due } of lanes) {
-      waiting.set(key.routeId, (waiting.get(key.routeId) ?? 0) + ready + due * messagesPerChunk);
+    for (const lane of lanes) {
+      const { routeId } = lane.key;
+      const waits = lane.ready + lane.due * messagesPerChunk;
+      if (waits > 0 && couldSend(lane)) waiting.set(routeId, (waiting.get(routeId) ?? 0) + waits);
     }
     const demand: Record<string, number> = {};
-    for (const [routeId, { messages, requestsMax }] of routes) {
+    for (const [routeId, { messages, requestsMax, batchMax }] of routes) {
       const waits = waiting.get(routeId) ?? 0;
       this.#add(demand, { key: rateKey(routeId), used: messages / seconds, waits });
-      this.#add(demand, { key: connectionsKey(routeId), used: requestsMax, waits });
+      this.#add(demand, { key: connectionsKey(routeId), used: requestsMax, waits: waits / batchMax });
     }
     return demand;
   }
 
   #add(demand: Record<string, number>, of: { key: string; used: number; waits: number }): void {
-    const limit = sharedLimit(of.key, this.#control);
+    const limit = sharedLimit(of.key, this.#settings.control);
     if (limit === undefined) return;
     const used = this.#used.get(of.key) ?? [];
     used.push(of.used);

@@ -44,6 +44,7 @@ export interface Violation {
     | 'an end stands'
     | 'counters are right'
     | 'no lane starves'
+    | 'workers together stay within the limits of a route'
     | 'a worker that stops hands over';
   detail: string;
 }
@@ -120,6 +121,10 @@ export class Checker {
       if (shards === 0 || !this.#database.workers.has(id)) continue;
       this.#fail('a worker that stops hands over', `${name} has a lease, and ${shards} shards`);
     }
+  }
+
+  onExceeded(detail: string): void {
+    this.#fail('workers together stay within the limits of a route', detail);
   }
 
   #compare(earlier: Handover, now: { by: string; id: string; message: CheckedMessage; epoch: number }): void {

@@ -1,9 +1,10 @@
 import type { PaceDecision, PaceGrant, PaceReport, PaceState } from '../../src/store/delivery/pace-grants.ts';
 import type { ModelClient, Reply } from './model-client.ts';
 import { write } from './model-database.ts';
+import type { StoreFaults } from './model-store.ts';
 
 /** Demands and grants, on the model. */
-export function modelPace(client: ModelClient) {
+export function modelPace(client: ModelClient, faults: StoreFaults) {
   const { database } = client.server;
   const { owners, workers, paceGrants, paceReports, locks } = database;
   return {
@@ -42,7 +43,11 @@ export function modelPace(client: ModelClient) {
       const rows = await client.query('read_pace_workers', (_, reply: Reply<[string, boolean][]>) =>
         reply([...workers].map(([id, { leaving }]) => [id, leaving])),
       );
-      const told = new Map([...reports].map(([id, { demand, used }]) => [id, { demand, used }]));
+      const told = new Map(
+        [...reports].map(([id, { demand, used }]) => {
+          return [id, { demand, used: (faults.unconfirmed && grants.get(id)) || used }];
+        }),
+      );
       return {
         round,
         grants,
@@ -73,7 +78,11 @@ export function modelPace(client: ModelClient) {
         if (!isRound) return false;
         await connection.call<void>((session, reply) => {
           for (const { workerId, version, shares } of grants) {
-            client.server.trace.note(session.name, `grants ${workerId.slice(-2)}`, `${version} ${JSON.stringify(shares)}`);
+            client.server.trace.note(
+              session.name,
+              `grants ${workerId.slice(-2)}`,
+              `${version} ${JSON.stringify(shares)}`,
+            );
           }
           for (const { workerId, ...grant } of grants) write(session, () => paceGrants.set(workerId, grant));
           for (const id of gone) {

@@ -1,5 +1,6 @@
 import type { Answer, Connector, OutgoingMessage, Sender } from '../../src/connectors/connector.ts';
 import type { Checker, Handover } from './checker.ts';
+import type { PaceChecker } from './pace-checker.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
@@ -30,6 +31,7 @@ export class ModelProvider {
   readonly #random: SeededRandom;
   readonly #trace: Trace;
   readonly #checker: Checker;
+  readonly #pace: PaceChecker;
   weather: Weather;
   /** Names of routes whose provider cannot be reached. */
   readonly down = new Set<string>();
@@ -39,12 +41,14 @@ export class ModelProvider {
     random: SeededRandom;
     trace: Trace;
     checker: Checker;
+    pace: PaceChecker;
     weather: Weather;
   }) {
     this.#scheduler = settings.scheduler;
     this.#random = settings.random;
     this.#trace = settings.trace;
     this.#checker = settings.checker;
+    this.#pace = settings.pace;
     this.weather = settings.weather;
   }
 
@@ -73,6 +77,7 @@ export class ModelProvider {
       send: (messages, signal) => {
         this.#trace.note(process.name, `sends through ${route}`, messages.map(({ id }) => id).join(' '));
         const handovers = messages.map(({ id }) => this.#checker.onSend(process.name, id));
+        const ended = this.#pace.onRequest(process, { route, messages: messages.length });
         return new Promise((resolve) => {
           let answered = false;
           const answer = (answers: Answer[]) => {
@@ -80,6 +85,7 @@ export class ModelProvider {
             answered = true;
             callOff?.();
             forget();
+            ended();
             this.#trace.note(process.name, 'is told', answers.map(({ kind }) => kind).join(' '));
             const told = answers.map((each) => distort(each, route));
             for (const [index, handover] of handovers.entries()) handover.answered = answers[index]!.kind;

@@ -11,6 +11,8 @@ export interface StoreFaults {
   unfenced?: boolean;
   /** What is new is looked for behind the last id that was seen, without looking back. */
   withoutOverlap?: boolean;
+  /** Whoever divides shares takes it that workers follow a grant as soon as it is written. */
+  unconfirmed?: boolean;
 }
 
 /**
@@ -18,7 +20,7 @@ export interface StoreFaults {
  * test/delivery/store-conformance.test.ts.
  */
 export function modelStore(client: ModelClient, faults: StoreFaults = {}): DeliveryStore {
-  const pace = modelPace(client);
+  const pace = modelPace(client, faults);
   return {
     ...modelOwnership(client),
     readPaceGrant: pace.readPaceGrant,

@@ -13,6 +13,7 @@ export interface Plant {
 export const plants: Readonly<Record<string, Plant>> = {
   'no-fence': { store: { unfenced: true } },
   'cursor-without-overlap': { store: { withoutOverlap: true } },
+  'unconfirmed-shares': { store: { unconfirmed: true } },
   'wall-clock-lease': { monotonicSteps: true },
   'retried-hold': {
     distort: (answer, onUncertain) =>

@@ -2,6 +2,7 @@ import { Checker, type Violation } from './checker.ts';
 import { Intake } from './intake.ts';
 import { ModelProvider } from './model-provider.ts';
 import { ModelServer } from './model-server.ts';
+import { PaceChecker } from './pace-checker.ts';
 import type { Plant } from './plants.ts';
 import { drawScenario } from './scenario.ts';
 import { Scheduler } from './scheduler.ts';
@@ -45,7 +46,14 @@ export async function simulateSeed(
   const server = new ModelServer({ shards, scheduler, random, trace, weather });
   const workerIds = new Map<string, string>();
   const checker = new Checker(server.database, workerIds);
-  const provider = new ModelProvider({ scheduler, random, trace, checker, weather });
+  const pace = new PaceChecker({
+    routes: scenario.routes,
+    nowMs: () => scheduler.nowMs,
+    workerIds,
+    isRegistered: (id) => server.database.workers.has(id),
+    onExceeded: (detail) => checker.onExceeded(detail),
+  });
+  const provider = new ModelProvider({ scheduler, random, trace, checker, pace, weather });
   const workers = new Workers({ scenario, server, provider, plant, workerIds });
   const intake = new Intake({ scenario, server, checker, workers });
   const troubles = new Troubles({ scenario, server, provider, workers });

@@ -1,0 +1,81 @@
+import type { Scenario } from './scenario.ts';
+import type { SimulatedProcess } from './simulated-process.ts';
+
+export interface PaceCheckerSettings {
+  routes: Scenario['routes'];
+  nowMs: () => number;
+  /** The present worker id of each process. */
+  workerIds: ReadonlyMap<string, string>;
+  /** The lease of the worker has not been taken from it. */
+  isRegistered: (workerId: string) => boolean;
+  onExceeded: (detail: string) => void;
+}
+
+interface OpenRequest {
+  process: SimulatedProcess;
+  workerId: string;
+}
+
+const windowMs = 1_000;
+/** A bucket holds a tenth of a second's messages, and one at least in each worker. */
+const burstShare = 0.1;
+/** Clocks that earn what may be sent go faster than the simulation's by less. */
+const driftShare = 0.02;
+
+/** Watches that all workers together stay within the limits of each route. */
+export class PaceChecker {
+  readonly #settings: PaceCheckerSettings;
+  readonly #open = new Map<string, Set<OpenRequest>>();
+  readonly #sent = new Map<string, { atMs: number; messages: number; by: string }[]>();
+
+  constructor(settings: PaceCheckerSettings) {
+    this.#settings = settings;
+  }
+
+  /** A request leaves; the answer ends it. */
+  onRequest(process: SimulatedProcess, of: { route: string; messages: number }): () => void {
+    const { routes, workerIds } = this.#settings;
+    const route = routes.find(({ name }) => name === of.route)!;
+    const open = this.#open.get(of.route) ?? new Set();
+    this.#open.set(of.route, open);
+    const request = { process, workerId: workerIds.get(process.name)! };
+    open.add(request);
+    this.#checkConnections(route, open);
+    // What is marked first leaves when its mark is recorded, which may be much later than it was let out.
+    if (route.ratePerSecond !== undefined && route.onUncertain === 'resend') {
+      this.#checkRate(of.route, {
+        ratePerSecond: route.ratePerSecond,
+        messages: of.messages,
+        by: process.name,
+      });
+    }
+    return () => open.delete(request);
+  }
+
+  /** Of a worker that was taken for dead the requests on their way may still be open, beside those of its successors. */
+  #checkConnections(route: Scenario['routes'][number], open: Set<OpenRequest>): void {
+    const { isRegistered, onExceeded } = this.#settings;
+    let count = 0;
+    for (const request of open) {
+      if (request.process.state === 'dead' || !isRegistered(request.workerId)) open.delete(request);
+      else count++;
+    }
+    if (count > route.concurrency) {
+      onExceeded(`${count} requests at once on ${route.name}, which allows ${route.concurrency}`);
+    }
+  }
+
+  #checkRate(route: string, sent: { ratePerSecond: number; messages: number; by: string }): void {
+    const { nowMs, onExceeded } = this.#settings;
+    const all = this.#sent.get(route) ?? [];
+    this.#sent.set(route, all);
+    all.push({ atMs: nowMs(), messages: sent.messages, by: sent.by });
+    while (all[0]!.atMs <= nowMs() - windowMs) all.shift();
+    const messages = all.reduce((sum, each) => sum + each.messages, 0);
+    const workers = new Set(all.map(({ by }) => by)).size;
+    const most = sent.ratePerSecond * (1 + burstShare + driftShare) + workers;
+    if (messages > most) {
+      onExceeded(`${messages} messages within a second on ${route}, which allows ${sent.ratePerSecond}`);
+    }
+  }
+}

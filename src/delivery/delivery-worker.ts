@@ -298,6 +298,7 @@ export class DeliveryWorker {
 
   #onBeat(databaseNowMs: number): void {
     this.#databaseAheadMs = databaseNowMs - this.#settings.clock.monotonicMs();
+    this.#shares.noteWorkerId();
     // Sends stop when a lease runs out, and go on when it is renewed.
     this.#pumpAll();
   }

@@ -52,6 +52,17 @@ export class PaceShares {
     return this.#workerId === this.#settings.workerId() ? shareIn(this.#grant.shares, key) : 0;
   }
 
+  /** A worker that lost its lease begins anew under another id: its shares are others' by then. */
+  noteWorkerId(): void {
+    const workerId = this.#settings.workerId();
+    if (workerId === this.#workerId) return;
+    this.#workerId = workerId;
+    this.#grant = noGrant;
+    this.#reported.text = '';
+    this.#atRest = false;
+    this.#settings.onChange();
+  }
+
   /** One turn; while one runs, a call shares it. */
   runOnce(): Promise<void> {
     this.#running ??= this.#turn().finally(() => {
@@ -70,14 +81,8 @@ export class PaceShares {
 
   async #turn(): Promise<void> {
     const { store, isAlone, leadingEpoch } = this.#settings;
-    const workerId = this.#settings.workerId();
-    if (workerId !== this.#workerId) {
-      this.#workerId = workerId;
-      this.#grant = noGrant;
-      this.#reported.text = '';
-      this.#atRest = false;
-      this.#settings.onChange();
-    }
+    this.noteWorkerId();
+    const workerId = this.#workerId;
     const epoch = leadingEpoch();
     if (this.#atRest && isAlone() && epoch !== undefined) return;
     this.#atRest = false;
@@ -122,8 +127,9 @@ export class PaceShares {
     // One that fails may come late, so the next one is written whatever it says.
     this.#reported.text = '';
     const seq = ++this.#reportSeq;
-    await store.reportPace({ workerId: this.#workerId, ...report, seq });
-    this.#reported = { text, atMs: nowMs };
+    const workerId = this.#workerId;
+    await store.reportPace({ workerId, ...report, seq });
+    if (workerId === this.#workerId) this.#reported = { text, atMs: nowMs };
   }
 }
 

@@ -1,0 +1,71 @@
+import { afterEach, expect, test } from 'vitest';
+import { type Database, openDatabase } from '../../src/store/database.ts';
+import { insertChunk, until } from '../delivery/mill.ts';
+import { killProcesses, type MillraceProcess } from '../support/start-process.ts';
+import { createSite, type Site } from './several.ts';
+
+const waitMs = 90_000;
+const ratePerSecond = 60;
+let site: Site | undefined;
+let database: Database | undefined;
+
+afterEach(async () => {
+  await database?.close();
+  await site?.close();
+  [site, database] = [undefined, undefined];
+  killProcesses();
+});
+
+/** So many messages on shards that the server owns. */
+async function insertOn(server: MillraceProcess, count: number): Promise<void> {
+  const owned = await site!.query<{ shard: number }>(
+    'SELECT shard FROM shard_owner o JOIN worker w ON w.id = o.worker WHERE w.pid = $1',
+    [server.pid],
+  );
+  const [route] = await site!.query<{ id: number }>(`SELECT id FROM route WHERE name = 'flood'`);
+  for (let n = 0; n < count; n += 20) {
+    const { shard } = owned[(n / 20) % owned.length]!;
+    await insertChunk(database!, { shard, routeId: route!.id, count: 20 });
+  }
+}
+
+async function arrivedAtMs(): Promise<number[]> {
+  const page = await (await fetch(`${site!.sink.url}/arrivals?limit=10000`)).json();
+  return (page as { data: { at: number }[] }).data.map(({ at }) => at);
+}
+
+/** The most messages a second, over windows long enough that a stalled process does not show. */
+function mostPerSecond(atMs: number[], windowMs = 4_000): number {
+  let most = 0;
+  for (let from = 0, to = 0; to < atMs.length; to++) {
+    while (atMs[to]! - atMs[from]! > windowMs) from++;
+    most = Math.max(most, to - from + 1);
+  }
+  return most / (windowMs / 1_000);
+}
+
+test('of two servers the one that has all the messages gets nearly the whole rate, then the other, and never both', async () => {
+  site = await createSite({ ratePerSecond });
+  database = openDatabase({ url: site.databaseUrl, poolSize: 2, name: 'pace test' });
+  const first = await site.start();
+  const second = await site.start('--roles', 'deliver');
+  await until(async () => (await site!.workers()).shards.get(second.pid) === 512, waitMs);
+  const count = 8 * ratePerSecond;
+  await insertOn(first, count);
+  await until(async () => (await site!.ledger()).distinct === count, waitMs);
+  await insertOn(second, count);
+  await until(async () => (await site!.ledger()).distinct === 2 * count, waitMs);
+
+  const atMs = await arrivedAtMs();
+  expect(atMs).toHaveLength(2 * count);
+  for (const part of [atMs.slice(0, count), atMs.slice(count)]) {
+    // In the first two seconds the shares are on their way to where the messages are.
+    const steady = part.slice(2 * ratePerSecond);
+    const seconds = (steady.at(-1)! - steady[0]!) / 1_000;
+    // An equal share would be half of it.
+    expect(steady.length / seconds).toBeGreaterThan(0.7 * ratePerSecond);
+  }
+  // Twice as many if each used the whole.
+  expect(mostPerSecond(atMs)).toBeLessThan(1.25 * ratePerSecond);
+  await Promise.all([first.stop(), second.stop()]);
+}, 240_000);

@@ -75,10 +75,9 @@ test('two workers stay within the rate while demand moves from one to the other,
   const [a, b] = await startTwo();
   const [ofA, ofB] = await Promise.all([shardsOf(a.stats().workerId), shardsOf(b.stats().workerId)]);
   await insertOn(ofA, 4, 150);
+  await until(async () => (await grants()).some((shares) => shares['rate:1']! > 0.9));
+  expect(await pendingCount(mill.database)).toBeGreaterThan(0);
   await until(async () => (await pendingCount(mill.database)) === 0);
-  const aloneMs = atMs.at(-1)! - atMs[0]!;
-  // At half the rate it would take six seconds.
-  expect(aloneMs).toBeLessThan(5_000);
   expect(b.stats().counts.sent).toBe(0);
   await insertOn(ofB, 4, 100);
   await insertOn(ofA, 1, 50);
@@ -114,8 +113,9 @@ test('a changed limit holds on all workers as soon as they hear of it', async ()
   mill.changeControl();
   const changedAtMs = systemClock.monotonicMs();
   await until(() => systemClock.monotonicMs() - changedAtMs > 1_500);
+  const seconds = (systemClock.monotonicMs() - changedAtMs) / 1_000;
   const since = atMs.filter((sentAtMs) => sentAtMs > changedAtMs).length;
-  expect(since).toBeLessThanOrEqual(1.5 * 20 + 10);
+  expect(since).toBeLessThanOrEqual(seconds * 20 + 10);
   mill.routes.set(1, { ...testRoute });
   mill.changeControl();
   await until(async () => (await pendingCount(mill.database)) === 0);

@@ -51,6 +51,9 @@ CREATE TABLE secret_key_check (
 -- When a route stops sending to a provider that seems down: null for the defaults, false for never.
 ALTER TABLE route ADD COLUMN breaker jsonb;
 
+-- What goes to one prefix of numbers, host or domain at most: a list as in src/message/route.ts, null for none.
+ALTER TABLE route ADD COLUMN destinations jsonb;
+
 -- A worker that is stopping: it keeps its lease until its last shard is handed over, and gets no share any more.
 ALTER TABLE worker ADD COLUMN leaving boolean NOT NULL DEFAULT false;
 

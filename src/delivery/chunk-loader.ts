@@ -26,6 +26,8 @@ export interface ChunkLoaderSettings {
   onLoaded: (work: ChunkWork) => void;
   /** A chunk that stayed for what is due soon must leave: there is no room. */
   onCrowded: (work: ChunkWork) => void;
+  /** A chunk left memory whose messages wait for room at their destinations: it is loaded again later. */
+  onPutOff: (chunk: PendingChunk) => void;
   /** The lane's route can take nothing at the moment. */
   isStuck: (lane: Lane) => boolean;
   onError: (error: unknown) => void;
@@ -99,6 +101,7 @@ export class ChunkLoader {
   /** The chunk leaves memory. */
   release(work: ChunkWork): void {
     work.chunk.work = undefined;
+    work.aside.clear();
     if (!this.#loaded.delete(work)) return;
     this.#loadedBytes -= work.size;
     work.dropText();
@@ -154,20 +157,36 @@ export class ChunkLoader {
     for (const work of this.#loaded) {
       if (this.#loadedBytes < loadedBytesMax) return true;
       const { chunk } = work;
-      // What is not recorded yet would be missing when the chunk is read again.
-      const idle = work.inFlight === 0 && chunk.tenure.unrecorded === 0 && !work.closed;
-      if (!idle || work.ready === 0 || !this.#settings.isStuck(chunk.lane)) continue;
-      chunk.lane.ready -= work.ready;
-      work.ready = 0;
-      this.#loaded.delete(work);
-      this.#loadedBytes -= work.size;
-      chunk.work = undefined;
-      chunk.fresh = false;
+      if (!isIdle(work) || work.ready === 0 || !this.#settings.isStuck(chunk.lane)) continue;
+      this.#unload(work);
       chunk.lane.enqueue(chunk);
     }
+    this.#putOff();
     if (this.#loadedBytes < loadedBytesMax) return true;
     this.#crowdOut();
     return false;
+  }
+
+  /** Chunks that wait for destinations leave: the last ones, whose turn is the farthest. */
+  #putOff(): void {
+    if (this.#loadedBytes < loadedBytesMax) return;
+    for (const work of [...this.#loaded].reverse()) {
+      if (this.#loadedBytes < loadedBytesMax) return;
+      if (work.aside.count === 0 || !isIdle(work)) continue;
+      this.#unload(work);
+      this.#settings.onPutOff(work.chunk);
+    }
+  }
+
+  #unload(work: ChunkWork): void {
+    const { chunk } = work;
+    chunk.lane.ready -= work.ready;
+    work.ready = 0;
+    work.aside.clear();
+    this.#loaded.delete(work);
+    this.#loadedBytes -= work.size;
+    chunk.work = undefined;
+    chunk.fresh = false;
   }
 
   /** The next keys of the lanes that want some, interactive lanes first. */
@@ -264,6 +283,11 @@ export class ChunkLoader {
       },
     });
   }
+}
+
+/** What is not recorded yet would be missing when the chunk is read again. */
+function isIdle(work: ChunkWork): boolean {
+  return work.inFlight === 0 && work.chunk.tenure.unrecorded === 0 && !work.closed;
 }
 
 function keysOf(chunks: readonly PendingChunk[]): { ids: string[] } {

@@ -5,6 +5,7 @@ import { type FoldedOutcomes, providerKeyOf } from '../message/fold-outcomes.ts'
 import { unixMsOf } from '../message/id.ts';
 import type { OnUncertain } from '../message/route.ts';
 import { isFinal, stateNumber } from '../message/state.ts';
+import { AsideMessages } from './aside-messages.ts';
 import { ChunkText } from './chunk-text.ts';
 import type { Decision } from './decision.ts';
 import { MessageHistory } from './message-history.ts';
@@ -69,6 +70,8 @@ export class ChunkWork {
   interrupted = 0;
   /** Nothing more is sent from here: it rests as soon as nothing is in flight. */
   parked: boolean;
+  /** Messages that wait in memory for room at their destinations. */
+  readonly aside: AsideMessages;
   /** Requests of the inbox that are answered by what is recorded next. */
   answered: string[] = [];
   readonly #text: ChunkText;
@@ -88,6 +91,7 @@ export class ChunkWork {
     this.#history = new MessageHistory(chunk.count, folded);
     this.#queue = new SendQueue(chunk.count);
     this.size = this.#text.size;
+    this.aside = new AsideMessages(chunk.lane, this.size);
     this.#taken = new Uint8Array(chunk.count);
     this.parked = contents.parked ?? false;
     if (folded === undefined && chunk.remaining === null && contents.times === undefined) {
@@ -160,6 +164,27 @@ export class ChunkWork {
     this.#taken[offset] = 0;
   }
 
+  /** A message that was taken waits for room at its destination. */
+  putAside(offset: number): void {
+    this.giveBack(offset);
+    this.aside.add(offset);
+  }
+
+  /** There is room for it: it is in flight again. */
+  takeAside(offset: number): void {
+    this.aside.delete(offset);
+    this.inFlight++;
+    this.#taken[offset] = 1;
+  }
+
+  /** All that were put aside can be taken again, in their order; the answer is how many. */
+  returnAside(): number {
+    const offsets = this.aside.clear();
+    this.#queue.push(...offsets.reverse());
+    this.ready += offsets.length;
+    return offsets.length;
+  }
+
   /** A message that was taken is about to leave; this is recorded before it does. */
   mark(offset: number, attempt: number, atMs: number): void {
     this.#note(offset, { state: stateNumber.sending, attempt, atMs });
@@ -182,6 +207,7 @@ export class ChunkWork {
     const lost = this.ready;
     this.parked = true;
     this.ready = 0;
+    this.aside.clear();
     return lost;
   }
 
@@ -237,7 +263,7 @@ export class ChunkWork {
         return;
       }
       canceled.add(offset);
-      if (!waiting.has(offset) && !this.parked) decided.ready--;
+      if (!waiting.has(offset) && !this.aside.delete(offset) && !this.parked) decided.ready--;
     });
     if (canceled.size === 0) return decided;
     this.#queue.withdraw(canceled);

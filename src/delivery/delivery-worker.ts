@@ -60,6 +60,8 @@ const sharesEveryMs = 250;
 /** Its owner divides rates and connections between the workers. */
 const leadingShard = 0;
 const tidyEveryMs = 1_000;
+/** A chunk whose messages wait for their destinations, and for which there is no room in memory, comes back after. */
+const putOffMs = 5_000;
 /** While stopping, how often it is tried whether a shard has come to rest. */
 const stopEveryMs = 20;
 /** Of the time to stop, what is left for recording when requests are cut off. */
@@ -154,6 +156,7 @@ export class DeliveryWorker {
       readyWanted: (lane) => this.#runnerOf(lane).readyWanted,
       isStuck: (lane) => this.#runnerOf(lane).isStuck(lane),
       onCrowded: (work) => this.#outcomes.add(work, 0),
+      onPutOff: (chunk) => this.#backlog.wait(chunk, chunk.remaining, clock.monotonicMs() + putOffMs),
       dropStored: (chunk) => this.#backlog.dropStored(chunk),
       onInterrupted: (routeId) => control.routeById(routeId)?.onUncertain ?? 'hold',
       onLoaded: (work) => this.#onLoaded(work),

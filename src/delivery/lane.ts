@@ -15,6 +15,10 @@ export function laneName({ accountId, routeId, priority }: LaneKey): string {
 /** Chunks that one lane keeps in memory; what lies beyond is read when half of them are done. */
 export const laneKeysMax = 10_000;
 
+/** Messages of one lane that wait in memory for their destinations, and what the chunks weigh that they keep there. */
+const asideMessagesMax = 10_000;
+const asideBytesMax = 8 * 1_048_576;
+
 /** What one account sends through one route with one priority: the unit between which capacity is divided. */
 export class Lane {
   readonly key: LaneKey;
@@ -34,6 +38,9 @@ export class Lane {
   ready = 0;
   /** Messages handed to the provider, ever. */
   handed = 0;
+  /** Messages that wait in memory for room at their destinations, and bytes of the chunks that they belong to. */
+  aside = 0;
+  asideBytes = 0;
   readonly #due = new Fifo<PendingChunk>();
   readonly #retries = new Fifo<PendingChunk>();
   readonly #loaded = new Fifo<ChunkWork>();
@@ -41,6 +48,11 @@ export class Lane {
   constructor(key: LaneKey, weight: number) {
     this.key = key;
     this.weight = weight;
+  }
+
+  /** So much waits for destinations that nothing more is taken before some of it has left. */
+  get isCrowded(): boolean {
+    return this.aside >= asideMessagesMax || this.asideBytes >= asideBytesMax;
   }
 
   /** Takes a key whose time has come. Retries go first: they are older. */

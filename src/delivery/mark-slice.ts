@@ -45,7 +45,8 @@ export function notSent(attempt: number, nowMs: number): MessageOutcome {
 function sendable(slice: Slice, { clock, mayLeave, onRecorded }: SliceMarks): Slice {
   const nowMs = clock.monotonicMs();
   const may = mayLeave(nowMs);
-  const leaving: Slice = { messages: [], works: [], offsets: [] };
+  const { destinations } = slice;
+  const leaving: Slice = { messages: [], works: [], offsets: [], ...(destinations && { destinations }) };
   slice.works.forEach((work, index) => {
     const message = slice.messages[index]!;
     const offset = slice.offsets[index]!;

@@ -42,6 +42,13 @@ export class Pace {
     return ((messages - this.#tokens) / this.#ratePerSecond) * 1_000;
   }
 
+  /** Nothing is left to remember of what has left. */
+  isFull(nowMs: number): boolean {
+    if (this.#ratePerSecond === undefined) return true;
+    this.#fill(nowMs);
+    return this.#tokens >= this.#burst();
+  }
+
   /** So many messages leave. */
   take(messages: number): void {
     if (this.#ratePerSecond !== undefined) this.#tokens -= messages;

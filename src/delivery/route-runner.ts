@@ -5,13 +5,15 @@ import { stateNumber } from '../message/state.ts';
 import { type AttemptLog, answerKinds } from './attempt-log.ts';
 import type { ChunkWork } from './chunk-work.ts';
 import type { DeliveryCounts } from './delivery-counts.ts';
+import type { DestinationShare } from './destination.ts';
+import { DestinationGate } from './destination-gate.ts';
 import type { Lane } from './lane.ts';
 import { markSlice, notSent, type SliceMarks } from './mark-slice.ts';
 import type { MessageOutcome } from './outcome-groups.ts';
 import type { RetryGate } from './retry-budget.ts';
 import { type GateLimits, type GateStats, type Permit, RouteGate } from './route-gate.ts';
 import type { RouteUse } from './share-demand.ts';
-import { connectionsKey, rateKey } from './share-keys.ts';
+import { connectionsKey, destinationKey, rateKey } from './share-keys.ts';
 import { type Slice, takeSlice } from './slice.ts';
 import { TurnOrder } from './turn-order.ts';
 import { verdict } from './verdict.ts';
@@ -50,7 +52,8 @@ const rounding = 1e-6;
 export class RouteRunner implements RetryGate {
   readonly #context: RouteContext;
   readonly #gate: RouteGate;
-  readonly #order = new TurnOrder((lane) => this.#isReady(lane));
+  readonly #order = new TurnOrder<Lane>((lane) => this.#isReady(lane));
+  #destinations: DestinationGate | undefined;
   #route: Route | undefined;
   #sender: Sender | undefined;
   #callOff: (() => void) | undefined;
@@ -73,7 +76,9 @@ export class RouteRunner implements RetryGate {
   /** Nothing of the lane can leave at the moment. */
   isStuck(lane: Lane): boolean {
     const nowMs = this.#context.clock.monotonicMs();
-    return this.#sender === undefined || this.#gate.isShut(nowMs) || !this.#gate.accounts.opens(lane, nowMs);
+    if (this.#sender === undefined || this.#gate.isShut(nowMs) || this.#destinations?.isStuck(lane))
+      return true;
+    return !this.#gate.accounts.opens(lane, nowMs);
   }
 
   /** Nothing but its share of the route keeps the lane. */
@@ -96,7 +101,9 @@ export class RouteRunner implements RetryGate {
       this.#sender = route && this.#open(route);
     }
     this.#route = route;
-    this.#gate.change(this.#limits(), clock.monotonicMs());
+    const nowMs = clock.monotonicMs();
+    this.#gate.change(this.#limits(), nowMs);
+    this.#changeDestinations(nowMs);
   }
 
   /** The lane has messages to send. */
@@ -126,7 +133,9 @@ export class RouteRunner implements RetryGate {
     for (const lane of gate.accounts.freed(nowMs)) {
       this.#order.add(lane);
       this.#context.onTaken(lane);
+      this.#destinations?.laneFreed(lane, nowMs);
     }
+    this.#destinations?.wake(nowMs);
     while (this.#context.mayBegin(nowMs)) {
       const room = gate.room(sender.batchMax, nowMs);
       if (room === 0) {
@@ -140,8 +149,10 @@ export class RouteRunner implements RetryGate {
       this.#context.onTaken(lane);
       lane.handed += slice.messages.length;
       if (slice.messages.length > 0) this.#send(sender, lane, slice);
+      else this.#destinations?.end(slice, nowMs);
     }
     this.#pumpAt(gate.accounts.nextAtMs);
+    if (this.#destinations) this.#pumpAt(this.#destinations.nextAtMs);
   }
 
   stats(lane: Lane): GateStats & { share: number } {
@@ -190,7 +201,12 @@ export class RouteRunner implements RetryGate {
     const front = lane.front();
     // What was ready has gone to another worker: what is left of the lane may be loaded in its place.
     if (lane.ready < readyBefore) this.#context.onTaken(lane);
-    return front !== undefined && this.#gate.accounts.opens(lane, this.#nowMs);
+    const destinations = this.#destinations;
+    const loaded = front !== undefined;
+    if (!(destinations?.isReady(lane, loaded) ?? loaded)) return false;
+    if (this.#gate.accounts.opens(lane, this.#nowMs)) return true;
+    destinations?.passOver(lane);
+    return false;
   }
 
   #take(lane: Lane, messagesMax: number, nowMs: number): Slice {
@@ -200,6 +216,7 @@ export class RouteRunner implements RetryGate {
     return takeSlice(lane, {
       messagesMax,
       nowMs,
+      destinations: this.#destinations,
       expiresAtMs: (work, offset) => work.expiresAtMs(offset, expireAfterMs) - aheadMs,
       onOutcome: (work, offset, outcome) => {
         this.#count(work.record(offset, outcome));
@@ -226,6 +243,7 @@ export class RouteRunner implements RetryGate {
         return;
       }
       this.#gate.giveBack(permit, permit.beganAtMs);
+      this.#destinations?.end(slice, permit.beganAtMs);
       this.pump();
     });
   }
@@ -248,6 +266,7 @@ export class RouteRunner implements RetryGate {
     const { works } = slice;
     const nowMs = this.#context.clock.monotonicMs();
     this.#gate.end(permit, { messages: slice.messages, answers, nowMs });
+    this.#destinations?.end(slice, nowMs);
     this.#note(answers, (nowMs - permit.beganAtMs) / 1_000);
     let recorded = 0;
     for (let index = 0; index < works.length; index++) {
@@ -318,6 +337,31 @@ export class RouteRunner implements RetryGate {
       concurrency: Math.floor(concurrency * shareOf(connectionsKey(id)) + rounding),
       breaker: route.breaker || undefined,
     };
+  }
+
+  #changeDestinations(nowMs: number): void {
+    const limits = this.#route?.destinations;
+    if (limits === undefined && this.#destinations === undefined) return;
+    this.#destinations ??= new DestinationGate({
+      opens: (lane, atMs) => this.#gate.accounts.opens(lane, atMs),
+      onRoom: (lane) => {
+        this.#order.add(lane);
+        this.#context.onTaken(lane);
+      },
+    });
+    const { shareOf } = this.#context;
+    const shares = (limits ?? []).map(({ match, ratePerSecond, concurrency }): DestinationShare => {
+      const share = shareOf(destinationKey(this.#route!.id, match));
+      return {
+        match,
+        ratePerSecond: ratePerSecond && ratePerSecond * share,
+        concurrency: concurrency && Math.max(1, Math.floor(concurrency * share + rounding)),
+      };
+    });
+    this.#destinations.change({ shares, batchMax: this.#sender?.batchMax ?? 1, nowMs });
+    if (limits === undefined) this.#destinations = undefined;
+    // Lanes that may go on by the new limits do so soon.
+    this.#pumpAt(nowMs);
   }
 
   /** The earliest moment asked for counts. */

@@ -10,6 +10,11 @@ export function connectionsKey(routeId: number): string {
   return `conn:${routeId}`;
 }
 
+/** Nobody asks for more of it, so that each worker has an equal part. */
+export function destinationKey(routeId: number, match: string): string {
+  return `destination:${routeId}:${match}`;
+}
+
 /** How much there is of it; undefined for what has no limit, or is no more. */
 export function sharedLimit(key: string, control: DeliveryControl): SharedLimit | undefined {
   const [kind, id] = key.split(':');

@@ -2,6 +2,9 @@ import type { OutgoingMessage } from '../connectors/connector.ts';
 import { erasedError } from '../message/erased-line.ts';
 import { stateNumber } from '../message/state.ts';
 import type { ChunkWork } from './chunk-work.ts';
+import type { Destination } from './destination.ts';
+import type { DestinationGate } from './destination-gate.ts';
+import type { DestinationQueue } from './destination-queue.ts';
 import type { Lane } from './lane.ts';
 import type { MessageOutcome } from './outcome-groups.ts';
 
@@ -10,11 +13,15 @@ export interface Slice {
   readonly messages: OutgoingMessage[];
   readonly works: ChunkWork[];
   readonly offsets: number[];
+  /** Where they go, of the destinations that the route limits. */
+  destinations?: Set<Destination>;
 }
 
 export interface TakeSliceSettings {
   messagesMax: number;
   nowMs: number;
+  /** What lets messages through to their destinations; undefined where the route limits none. */
+  destinations: DestinationGate | undefined;
   /** When a message expires, on the monotonic clock; without an offset, what has no expiry of its own. */
   expiresAtMs: (work: ChunkWork, offset?: number) => number;
   /** A message came to its end without being sent. */
@@ -29,11 +36,13 @@ export interface TakeSliceSettings {
  */
 export function takeSlice(lane: Lane, settings: TakeSliceSettings): Slice {
   const slice: Slice = { messages: [], works: [], offsets: [] };
+  const { destinations } = settings;
+  if (destinations) takeAside(lane, slice, { settings, destinations });
   let expiring: ChunkWork | undefined;
   let expired = false;
   while (slice.messages.length < settings.messagesMax) {
     const work = lane.front();
-    if (work === undefined) break;
+    if (work === undefined || (destinations && lane.isCrowded)) break;
     if (work !== expiring) {
       expiring = work;
       expired = settings.expiresAtMs(work) <= settings.nowMs;
@@ -47,8 +56,35 @@ export function takeSlice(lane: Lane, settings: TakeSliceSettings): Slice {
   return slice;
 }
 
-function add(slice: Slice, of: { work: ChunkWork; offset: number; settings: TakeSliceSettings }): void {
-  const { work, offset, settings } = of;
+/** What waited for room at its destination, and has it now. */
+function takeAside(
+  lane: Lane,
+  slice: Slice,
+  of: { settings: TakeSliceSettings; destinations: DestinationGate },
+): void {
+  const { settings, destinations } = of;
+  while (slice.messages.length < settings.messagesMax) {
+    const queue = destinations.next(lane, slice);
+    if (queue === undefined) break;
+    const { work, offset } = queue.peek()!;
+    queue.shift();
+    work.takeAside(offset);
+    const late = settings.expiresAtMs(work, offset) <= settings.nowMs;
+    if (late) settings.onOutcome(work, offset, expiredBeforeSend(work.attemptsAt(offset), settings.nowMs));
+    else add(slice, { work, offset, settings, queue });
+  }
+}
+
+interface Taken {
+  work: ChunkWork;
+  offset: number;
+  settings: TakeSliceSettings;
+  /** Where it waited for room at its destination. */
+  queue?: DestinationQueue;
+}
+
+function add(slice: Slice, taken: Taken): void {
+  const { work, offset, settings } = taken;
   const id = work.idAt(offset);
   const attempt = work.attemptsAt(offset) + 1;
   try {
@@ -57,6 +93,7 @@ function add(slice: Slice, of: { work: ChunkWork; offset: number; settings: Take
       settings.onOutcome(work, offset, erased(work.attemptsAt(offset), settings.nowMs));
       return;
     }
+    if (settings.destinations && !mayLeave(slice, taken, fields.to)) return;
     slice.messages.push({ id, key: work.keyAt(offset), attempt, fields });
   } catch (error) {
     settings.onFault(error);
@@ -65,6 +102,13 @@ function add(slice: Slice, of: { work: ChunkWork; offset: number; settings: Take
   }
   slice.works.push(work);
   slice.offsets.push(offset);
+}
+
+function mayLeave(slice: Slice, { work, offset, settings, queue }: Taken, to: string): boolean {
+  const destinations = settings.destinations!;
+  if (queue === undefined) return destinations.admit(slice, { work, offset, to });
+  destinations.leave(queue, slice);
+  return true;
 }
 
 function expiredBeforeSend(attempt: number, atMs: number): MessageOutcome {

@@ -1,12 +1,16 @@
 import { priorityNumber } from '../message/fields.ts';
-import { DeficitRoundRobin } from './deficit-round-robin.ts';
-import type { Lane } from './lane.ts';
+import { DeficitRoundRobin, type Turn } from './deficit-round-robin.ts';
 
 /** Of ten messages, bulk gets one while interactive lanes could take them all. */
 const interactivePerBulk = 9;
 
+/** What takes turns by its priority as well. */
+export interface RankedTurn extends Turn {
+  readonly key: { readonly priority: number };
+}
+
 /** Whose turn it is on one route: interactive lanes before bulk ones, each kind in deficit round robin. */
-export class TurnOrder {
+export class TurnOrder<Lane extends RankedTurn> {
   readonly #interactive: DeficitRoundRobin<Lane>;
   readonly #bulk: DeficitRoundRobin<Lane>;
   /** Messages that bulk may take before interactive ones, for having waited. */
@@ -16,6 +20,11 @@ export class TurnOrder {
   constructor(isReady: (lane: Lane) => boolean) {
     this.#interactive = new DeficitRoundRobin(isReady);
     this.#bulk = new DeficitRoundRobin(isReady);
+  }
+
+  /** Lanes in the rings; some may have become idle since they were added. */
+  get length(): number {
+    return this.#interactive.length + this.#bulk.length;
   }
 
   add(lane: Lane): void {

@@ -49,6 +49,19 @@ export const breakerDefaults: BreakerPolicy = {
 
 export const concurrencyDefault = 64;
 
+/** What a route sends to one of its destinations at most, over all accounts and workers. */
+export interface DestinationLimit {
+  /**
+   * Numbers that begin with a prefix (`+31`; the longest counts), a host or domain (`example.com`), all below one
+   * together (`*.example.com`), or every other host and domain for itself (`*`).
+   */
+  match: string;
+  /** Messages. */
+  ratePerSecond?: number;
+  /** Requests at once that carry a message for it. */
+  concurrency?: number;
+}
+
 export type OnUncertain = 'resend' | 'hold';
 
 /** A named way out: connector, endpoint, credentials, pace, what to do with uncertain sends. */
@@ -63,6 +76,8 @@ export interface Route {
   ratePerSecond?: number;
   /** Requests at once. */
   concurrency: number;
+  /** Absent for none. */
+  destinations?: readonly DestinationLimit[];
   retry: RetryPolicy;
   breaker: BreakerPolicy | false;
   onUncertain: OnUncertain;

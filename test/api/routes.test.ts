@@ -112,6 +112,24 @@ test.each<[Record<string, unknown>, string]>([
   [{ ...good, breaker: { failures: 5 } }, '/breaker/failures'],
   [{ ...good, breaker: { failureRatio: 0 } }, '/breaker/failureRatio'],
   [{ ...good, breaker: { openMs: 100_000 } }, '/breaker/openMaxMs'],
+  [{ ...good, destinations: [] }, '/destinations'],
+  [{ ...good, destinations: [{ match: '+31' }] }, '/destinations/0'],
+  [{ ...good, destinations: [{ match: '+31', ratePerSecond: 0 }] }, '/destinations/0/ratePerSecond'],
+  [{ ...good, destinations: [{ match: '+31', concurrency: 1_001 }] }, '/destinations/0/concurrency'],
+  [{ ...good, destinations: [{ match: '+31', perSecond: 1 }] }, '/destinations/0/perSecond'],
+  [{ ...good, destinations: [{ match: '31', ratePerSecond: 1 }], channel: 'sms' }, '/destinations/0/match'],
+  [{ ...good, destinations: [{ match: '*', ratePerSecond: 1 }], channel: 'sms' }, '/destinations/0/match'],
+  [
+    {
+      ...good,
+      destinations: ['a.example', 'A.example'].map((match) => ({ match, concurrency: 1 })),
+    },
+    '/destinations/1/match',
+  ],
+  [
+    { ...good, destinations: Array.from({ length: 101 }, (_, n) => ({ match: `+3${n}`, concurrency: 1 })) },
+    '/destinations',
+  ],
   [{ ...good, accounts: [] }, '/accounts'],
   [{ ...good, accounts: ['nobody'] }, '/accounts/0'],
   [{ ...good, accounts: ['1', '999999'] }, '/accounts/1'],
@@ -119,6 +137,21 @@ test.each<[Record<string, unknown>, string]>([
   const answer = await api.call('PUT', '/v1/routes/bad', { body });
   expect([answer.status, answer.json.code]).toEqual([422, 'validation_failed']);
   expect(answer.json.errors.map((error: { pointer: string }) => error.pointer)).toContain(pointer);
+});
+
+test('limits of destinations are shown as they are compared, reach the workers, and can be taken away', async () => {
+  const destinations = [
+    { match: '+31', ratePerSecond: 20 },
+    { match: '*.Example.COM', ratePerSecond: 0.5, concurrency: 2 },
+    { match: '*', concurrency: 5 },
+  ];
+  const shown = destinations.map((limit) => ({ ...limit, match: limit.match.toLowerCase() }));
+  const made = await api.call('PUT', '/v1/routes/shaped', { body: { ...good, destinations } });
+  expect([made.status, made.json.destinations]).toEqual([201, shown]);
+  expect(api.context.control.routeByName('shaped')?.destinations).toEqual(shown);
+  expect((await api.call('GET', '/v1/routes/shaped')).json.destinations).toEqual(shown);
+  await api.call('PUT', '/v1/routes/shaped', { body: good });
+  expect((await api.call('GET', '/v1/routes/shaped')).json.destinations).toBeNull();
 });
 
 test('a breaker is shown whole, with its defaults, and can be switched off', async () => {

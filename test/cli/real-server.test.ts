@@ -69,6 +69,30 @@ it('route set --change takes an option away that the file names as null', async 
   expect(await shown('freed')).toMatchObject({ ratePerSecond: null, url: 'https://provider.example/' });
 });
 
+it('route set --destination limits what is named, and --change keeps the others', async () => {
+  const one = ['--destination', '+31,rate=20', '--destination', '+49,rate=1.5,concurrency=4'];
+  await route('set', 'shaped', '--connector', 'http', '--endpoint', 'https://provider.example/', ...one);
+  expect((await shown('shaped')).destinations).toEqual([
+    { match: '+31', ratePerSecond: 20 },
+    { match: '+49', ratePerSecond: 1.5, concurrency: 4 },
+  ]);
+  const changed = ['--destination', '+31,rate=200', '--destination', '*,concurrency=2'];
+  expect(await route('set', 'shaped', '--change', ...changed)).toMatchObject({ status: 0 });
+  expect((await shown('shaped')).destinations).toEqual([
+    { match: '+31', ratePerSecond: 200 },
+    { match: '+49', ratePerSecond: 1.5, concurrency: 4 },
+    { match: '*', concurrency: 2 },
+  ]);
+  expect(await route('set', 'shaped', '--change', '--destination', '+31')).toMatchObject({
+    status: 1,
+    err: expect.stringContaining('must have ratePerSecond or concurrency'),
+  });
+  expect(await route('set', 'shaped', '--change', '--destination', '+31,20')).toMatchObject({
+    status: 2,
+    err: expect.stringContaining('+31,rate=20'),
+  });
+});
+
 it('route set --change makes no route, and does not pass over an empty change', async () => {
   expect(await route('set', 'nowhere', '--change', '--rate', '5')).toMatchObject({
     status: 1,

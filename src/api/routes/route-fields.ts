@@ -12,9 +12,9 @@ import type { RouteFields } from '../../store/control/routes.ts';
 import type { ApiContext } from '../context.ts';
 import { invalid } from '../validation.ts';
 import { parseAccountId } from './account-fields.ts';
+import { Destinations, readDestinations } from './destination-fields.ts';
+import { concurrencyMax, ratePerSecondMax } from './route-limits.ts';
 
-const concurrencyMax = 1_000;
-const ratePerSecondMax = 1_000_000;
 const attemptsMax = 1_000;
 const dayMs = 86_400_000;
 const hourMs = 3_600_000;
@@ -91,6 +91,7 @@ export const RouteBody = Type.Object(
         description: 'requests at once',
       }),
     ),
+    destinations: Type.Optional(Destinations),
     retry: Type.Optional(Retry),
     onUncertain: Type.Optional(
       Type.Enum(['resend', 'hold'], {
@@ -130,6 +131,7 @@ export function routeAnswer(route: Route, settings: { complete: boolean }) {
     ...shown,
     ratePerSecond: route.ratePerSecond ?? null,
     concurrency: route.concurrency,
+    destinations: route.destinations ?? null,
     retry: route.retry,
     breaker: route.breaker,
     onUncertain: route.onUncertain,
@@ -146,7 +148,7 @@ export function readRoute(
   input: { name: string; body: Static<typeof RouteBody> },
 ): RouteFields {
   const { connector: connectorName, channel, ratePerSecond, concurrency, ...rest } = input.body;
-  const { retry, onUncertain, accounts, breaker, ...options } = rest;
+  const { destinations, retry, onUncertain, accounts, breaker, ...options } = rest;
   const connector = connectors.get(connectorName);
   if (!connector) {
     const names = [...connectors.keys()].join(', ');
@@ -157,10 +159,12 @@ export function readRoute(
   const wholeRetry = { ...retryDefaults, ...retry };
   const wholeBreaker = breaker === false ? false : { ...breakerDefaults, ...breaker };
   const accountIds = accounts?.map(parseAccountId);
+  const limited = destinations && readDestinations(destinations, channel);
   const errors = [
     ...connector.check(options),
     ...retryErrors(wholeRetry),
     ...breakerErrors(wholeBreaker),
+    ...(limited?.errors ?? []),
     ...(accountIds ?? []).flatMap((id, index) => (id === null ? [unknownAccount(index)] : [])),
   ];
   if (errors.length > 0) throw invalid('body', errors);
@@ -171,6 +175,7 @@ export function readRoute(
     options,
     ...(ratePerSecond !== undefined && { ratePerSecond }),
     concurrency: concurrency ?? concurrencyDefault,
+    ...(limited && { destinations: limited.destinations }),
     retry: wholeRetry,
     breaker: wholeBreaker,
     onUncertain: onUncertain ?? connector.onUncertainDefault,

@@ -125,6 +125,7 @@ interface SetFlags extends ServerOptions {
   allowPrivate?: boolean;
   rate?: number;
   concurrency?: number;
+  destination?: Destination[];
   breaker?: false | Record<string, number>;
   onUncertain?: string;
   accounts?: string[];
@@ -153,6 +154,11 @@ function setCommand(context: CommandContext): Command {
     .option('--rate <n>', 'messages a second at most', decimalNumber(0.001, 1_000_000))
     .option('--concurrency <n>', 'requests at once', wholeNumber(1, 10_000))
     .option(
+      '--destination <match,rate=n,concurrency=n>',
+      'what goes to one prefix of numbers (+31), one host or domain (example.com), all below it (*.example.com), or to each of the others (*); may be given several times',
+      collectDestination,
+    )
+    .option(
       '--breaker <name=value,…>',
       'when to stop sending to a provider that seems down: failureRatio, requestsMin, windowMs, openMs, openMaxMs, probes',
       breakerOptions,
@@ -170,6 +176,7 @@ function setCommand(context: CommandContext): Command {
     'route set sms --connector http --endpoint https://api.example.com/sms --header "Authorization: Bearer …" --rate 100',
     'route set test --connector http --endpoint http://127.0.0.1:9900/ --allow-private --batch-max 500',
     'route set slow --connector http --endpoint https://api.example.org/ --breaker failureRatio=0.8,openMaxMs=300000',
+    "route set sms --change --destination +31,rate=20 --destination '+1,rate=100,concurrency=4'",
     'route set sms --file sms-route.json',
     'route set sms --change --rate 250',
   );
@@ -196,10 +203,14 @@ async function set(context: CommandContext, name: string, flags: SetFlags): Prom
     ...options,
   };
   const routes = connect(context, flags).routes;
-  if (flags.change && Object.keys(named).length === 0) {
+  if (flags.change && flags.destination === undefined && Object.keys(named).length === 0) {
     throw usageFailure('there is nothing to change: name what shall be different');
   }
-  const route = flags.change ? changed(await routes.get(name), named) : named;
+  const present = flags.change ? await routes.get(name) : undefined;
+  if (flags.destination) {
+    named.destinations = mergeDestinations(named.destinations ?? present?.destinations, flags.destination);
+  }
+  const route = present ? changed(present, named) : named;
   if (!('connector' in route)) throw usageFailure('a route needs --connector, or --file with one');
   // --url is the server, as in every command. Taken for the provider's, it would send the provider our key.
   if (flags.url !== undefined && route.connector === 'http' && !('url' in route))
@@ -227,6 +238,15 @@ function changed(present: Route, named: Record<string, unknown>): Record<string,
   return Object.fromEntries(Object.entries(route).filter(([, value]) => value !== null));
 }
 
+/** Those of a match that is named again are replaced. */
+function mergeDestinations(present: unknown, named: readonly Destination[]): Destination[] {
+  const byMatch = new Map<string, Destination>();
+  for (const destination of [...(Array.isArray(present) ? (present as Destination[]) : []), ...named]) {
+    byMatch.set(destination.match.toLowerCase(), destination);
+  }
+  return [...byMatch.values()];
+}
+
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
@@ -245,6 +265,23 @@ function collectHeader(text: string, before: Record<string, string> = {}): Recor
   const colon = text.indexOf(':');
   if (colon < 1) throw new InvalidArgumentError('It must look like "Name: value".');
   return { ...before, [text.slice(0, colon).trim()]: text.slice(colon + 1).trim() };
+}
+
+interface Destination {
+  match: string;
+  ratePerSecond?: number;
+  concurrency?: number;
+}
+
+function collectDestination(text: string, before: Destination[] = []): Destination[] {
+  const [match, ...limits] = text.split(',').map((part) => part.trim());
+  const destination: Destination = { match: match! };
+  for (const limit of limits) {
+    const [, name, value] = /^(rate|concurrency)=(\d+(?:\.\d+)?)$/.exec(limit) ?? [];
+    if (name === undefined) throw new InvalidArgumentError('It must look like +31,rate=20,concurrency=4.');
+    destination[name === 'rate' ? 'ratePerSecond' : 'concurrency'] = Number(value);
+  }
+  return [...before, destination];
 }
 
 /** Which names there are is the server's to say. */

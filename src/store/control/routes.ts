@@ -3,6 +3,7 @@ import type { Channel } from '../../message/fields.ts';
 import {
   type BreakerPolicy,
   breakerDefaults,
+  type DestinationLimit,
   type OnUncertain,
   type RetryPolicy,
   type Route,
@@ -12,7 +13,7 @@ import { openOptions, type StoredOptions, sealOptions } from './sealed-options.t
 
 /** Named, because a prepared `*` fails when a migration adds a column. */
 const columns = `id, name, connector, channel, options, sealed_options, rate_per_second, concurrency, retry, breaker,
-  on_uncertain, accounts, paused, version, created_at, updated_at, deleted_at`;
+  on_uncertain, accounts, destinations, paused, version, created_at, updated_at, deleted_at`;
 
 export type RouteFields = Omit<Route, 'id' | 'paused' | 'version' | 'createdAt' | 'updatedAt' | 'deleted'>;
 
@@ -26,13 +27,13 @@ export async function putRoute(
       name: 'put_route',
       text: `INSERT INTO route
           (name, connector, channel, sealed_options, rate_per_second, concurrency, retry, on_uncertain, accounts,
-           breaker)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+           breaker, destinations)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
         ON CONFLICT (name) WHERE deleted_at IS NULL DO UPDATE SET
           connector = excluded.connector, channel = excluded.channel, options = NULL, sealed_options = excluded.sealed_options,
           rate_per_second = excluded.rate_per_second, concurrency = excluded.concurrency,
           retry = excluded.retry, on_uncertain = excluded.on_uncertain, accounts = excluded.accounts,
-          breaker = excluded.breaker,
+          breaker = excluded.breaker, destinations = excluded.destinations,
           version = route.version + 1, updated_at = now()
         RETURNING ${columns}`,
     },
@@ -47,6 +48,7 @@ export async function putRoute(
       fields.onUncertain,
       fields.accounts ?? null,
       JSON.stringify(fields.breaker),
+      fields.destinations === undefined ? null : JSON.stringify(fields.destinations),
     ],
   );
   const route = routeOf(rows[0]!, secrets);
@@ -166,6 +168,7 @@ interface RouteRow extends StoredOptions, Record<string, unknown> {
   breaker: BreakerPolicy | false | null;
   on_uncertain: OnUncertain;
   accounts: number[] | null;
+  destinations: DestinationLimit[] | null;
   paused: boolean;
   version: string;
   created_at: Date;
@@ -186,6 +189,7 @@ function routeOf(row: RouteRow, secrets: SecretBox): Route {
     breaker: row.breaker ?? breakerDefaults,
     onUncertain: row.on_uncertain,
     ...(row.accounts && { accounts: row.accounts }),
+    ...(row.destinations && { destinations: row.destinations }),
     paused: row.paused,
     version: Number(row.version),
     createdAt: row.created_at,

@@ -1,0 +1,43 @@
+import type { Lane } from './lane.ts';
+
+/** Messages of one chunk that wait in memory for room at their destinations. Their lane counts them all. */
+export class AsideMessages {
+  readonly #lane: Lane;
+  readonly #chunkBytes: number;
+  #offsets: Set<number> | undefined;
+
+  constructor(lane: Lane, chunkBytes: number) {
+    this.#lane = lane;
+    this.#chunkBytes = chunkBytes;
+  }
+
+  get count(): number {
+    return this.#offsets?.size ?? 0;
+  }
+
+  has(offset: number): boolean {
+    return this.#offsets?.has(offset) ?? false;
+  }
+
+  add(offset: number): void {
+    this.#offsets ??= new Set();
+    if (this.#offsets.size === 0) this.#lane.asideBytes += this.#chunkBytes;
+    this.#offsets.add(offset);
+    this.#lane.aside++;
+  }
+
+  /** False for one that does not wait. */
+  delete(offset: number): boolean {
+    if (!this.#offsets?.delete(offset)) return false;
+    this.#lane.aside--;
+    if (this.#offsets.size === 0) this.#lane.asideBytes -= this.#chunkBytes;
+    return true;
+  }
+
+  /** None of them waits any more; they are given in the order in which they were put aside. */
+  clear(): number[] {
+    const offsets = [...(this.#offsets ?? [])];
+    for (const offset of offsets) this.delete(offset);
+    return offsets;
+  }
+}

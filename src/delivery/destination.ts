@@ -1,0 +1,71 @@
+import type { DestinationQueue } from './destination-queue.ts';
+import { Pace } from './pace.ts';
+import { TurnOrder } from './turn-order.ts';
+
+/** What this worker may send to a destination. */
+export interface DestinationShare {
+  match: string;
+  /** Messages per second; undefined for no limit. */
+  ratePerSecond: number | undefined;
+  /** Requests at once; undefined for no limit. */
+  concurrency: number | undefined;
+}
+
+/** One of the destinations that a route limits: its rate, its requests, and the lanes that wait for room there. */
+export class Destination {
+  /** Whose turn it is: a queue that is not ready when its turn comes is forgotten until it is added again. */
+  readonly order: TurnOrder<DestinationQueue>;
+  /** The queue that may send now. */
+  called: DestinationQueue | undefined;
+  /** When it is looked at again. */
+  wakeAtMs = Number.POSITIVE_INFINITY;
+  /** Queues with messages for it, also those whose accounts may not send at the moment. */
+  queues = 0;
+  /** Requests on their way that carry a message for it. */
+  inFlight = 0;
+  readonly #pace: Pace;
+  #concurrency: number;
+
+  constructor(settings: {
+    share: DestinationShare;
+    nowMs: number;
+    isReady: (queue: DestinationQueue) => boolean;
+  }) {
+    const { share, nowMs, isReady } = settings;
+    this.order = new TurnOrder(isReady);
+    this.#pace = new Pace(share.ratePerSecond, nowMs);
+    this.#concurrency = share.concurrency ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** New limits hold at once; what is in flight stays. */
+  change(share: DestinationShare, nowMs: number): void {
+    this.#pace.change(share.ratePerSecond, nowMs);
+    this.#concurrency = share.concurrency ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Others wait for room, and go before a message that has just come. */
+  get isAwaited(): boolean {
+    return this.called !== undefined || this.order.length > 0;
+  }
+
+  /** One more message may leave, in a request that carries one for it already, or in another one. */
+  hasRoom(nowMs: number, { carried }: { carried: boolean }): boolean {
+    return (carried || this.inFlight < this.#concurrency) && this.#pace.allowance(nowMs) >= 1;
+  }
+
+  /** When a request of up to `batchMax` messages is worth while: 0 for now, Infinity while all its requests are on their way. */
+  waitMs(batchMax: number, nowMs: number): number {
+    if (this.inFlight >= this.#concurrency) return Number.POSITIVE_INFINITY;
+    return this.#pace.waitMs(this.#pace.worthwhile(batchMax), nowMs);
+  }
+
+  /** A message leaves. */
+  take(): void {
+    this.#pace.take(1);
+  }
+
+  /** There is nothing to remember of it. */
+  isAtRest(nowMs: number): boolean {
+    return this.queues === 0 && this.inFlight === 0 && !this.isAwaited && this.#pace.isFull(nowMs);
+  }
+}

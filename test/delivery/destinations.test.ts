@@ -1,0 +1,168 @@
+import { afterEach, expect, test } from 'vitest';
+import type { OutgoingMessage } from '../../src/connectors/connector.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import type { DestinationLimit } from '../../src/message/route.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+import {
+  createMill,
+  insertBatch,
+  insertChunk,
+  type Mill,
+  pendingCount,
+  progressOf,
+  testRoute,
+  until,
+} from './mill.ts';
+
+let mill: Mill;
+
+async function open({ batchMax = 10 } = {}): Promise<void> {
+  mill = createMill((await createTestDatabase()).url, { batchMax });
+}
+
+afterEach(() => mill.close());
+
+const dutch = (count: number) => linesTo('+3161234', count);
+const german = (count: number) => linesTo('+4915123', count);
+
+function linesTo(prefix: string, count: number): string[] {
+  return Array.from({ length: count }, (_, n) => `{"to":"${prefix}${1_000 + n}","body":"hi"}`);
+}
+
+function limit(destinations: DestinationLimit[], more: Partial<typeof testRoute> = {}): void {
+  const version = mill.routes.get(1)!.version + 1;
+  mill.routes.set(1, { ...testRoute, ...more, ...(destinations.length > 0 && { destinations }), version });
+  mill.changeControl();
+}
+
+function receivedFor(prefix: string): OutgoingMessage[] {
+  return mill.received.filter(({ fields }) => fields.to.startsWith(prefix));
+}
+
+function expectEachOnce(count: number): void {
+  expect(new Set(mill.received.map(({ id }) => id)).size).toBe(count);
+  expect(mill.received).toHaveLength(count);
+}
+
+/** What a rate and its burst allow since a moment. */
+function allowance(ratePerSecond: number): () => number {
+  const beganAtMs = systemClock.monotonicMs();
+  return () =>
+    Math.max(1, ratePerSecond / 10) + ((systemClock.monotonicMs() - beganAtMs) / 1_000) * ratePerSecond;
+}
+
+function done(): Promise<void> {
+  return until(async () => (await pendingCount(mill.database)) === 0);
+}
+
+test('a slow prefix holds up neither the rest of its chunk nor others, and is set free amid it', async () => {
+  await open();
+  limit([{ match: '+31', ratePerSecond: 20 }]);
+  await insertChunk(mill.database, { lines: [...dutch(400), ...german(400)] });
+  await insertChunk(mill.database, { accountId: 2, priority: 0, lines: german(100) });
+  const allowed = allowance(20);
+  mill.worker().start();
+  await until(() => receivedFor('+49').length === 500);
+  expect(receivedFor('+31').length).toBeLessThanOrEqual(allowed());
+  await until(() => receivedFor('+31').length >= 10);
+  expect(receivedFor('+31').length).toBeLessThanOrEqual(allowed());
+  limit([]);
+  await done();
+  expectEachOnce(900);
+});
+
+test('requests at once to one host keep to its concurrency, while those to others go on', async () => {
+  await open({ batchMax: 1 });
+  limit([{ match: '*', concurrency: 2 }]);
+  const lines = Array.from(
+    { length: 60 },
+    (_, n) => `{"to":"https://${n % 2 ? 'slow' : 'fast'}.example/${n}"}`,
+  );
+  const unanswered: (() => void)[] = [];
+  let atOnceMax = 0;
+  mill.respond = async ({ fields }) => {
+    if (fields.to.startsWith('https://slow.')) {
+      await new Promise<void>((resolve) => {
+        unanswered.push(resolve);
+        atOnceMax = Math.max(atOnceMax, unanswered.length);
+      });
+    }
+    return { kind: 'sent' };
+  };
+  await insertChunk(mill.database, { lines });
+  mill.worker().start();
+  await until(() => receivedFor('https://fast.').length === 30 && unanswered.length === 2);
+  for (let answered = 0; answered < 30; answered++) {
+    await until(() => unanswered.length > 0);
+    unanswered.shift()!();
+  }
+  await done();
+  expect(atOnceMax).toBe(2);
+  expectEachOnce(60);
+});
+
+test('two workers share the rate of a destination', async () => {
+  await open();
+  limit([{ match: '+31', ratePerSecond: 40 }]);
+  const workers = [mill.worker(), mill.worker()];
+  for (const worker of workers) worker.start();
+  await until(() => workers.every((worker) => worker.stats().shards === 512));
+  const allowed = allowance(40);
+  for (let chunk = 0; chunk < 40; chunk++) await insertChunk(mill.database, { lines: dutch(20) });
+  await until(() => mill.received.length >= 60);
+  // A bucket of each worker begins full.
+  expect(mill.received.length).toBeLessThanOrEqual(allowed() + 4);
+  limit([]);
+  await done();
+  expectEachOnce(800);
+});
+
+test('what waits for its destination stays pending when its worker stops, and the next one sends it', async () => {
+  await open();
+  limit([{ match: '+31', ratePerSecond: 5 }]);
+  await insertChunk(mill.database, { lines: [...dutch(100), ...german(100)] });
+  const first = mill.worker();
+  first.start();
+  await until(() => receivedFor('+49').length === 100);
+  await first.stop({ deadlineMs: 5_000 });
+  expect(await pendingCount(mill.database)).toBe(1);
+  limit([{ match: '+31', ratePerSecond: 5_000 }]);
+  mill.worker().start();
+  await done();
+  expectEachOnce(200);
+});
+
+test('a canceled batch leaves nothing of what waited for its destination, and its neighbour goes on', async () => {
+  await open();
+  limit([{ match: '+31', ratePerSecond: 10 }]);
+  const batch = await insertBatch(mill.database, { accepted: 300 });
+  await insertChunk(mill.database, { batch, lines: [...dutch(200), ...german(100)] });
+  mill.worker().start();
+  await until(() => receivedFor('+49').length === 100);
+  await mill.database.query(
+    { name: 'test_cancel', text: 'UPDATE batch SET canceled_at = now() WHERE id = $1' },
+    [batch],
+  );
+  await done();
+  const sent = mill.received.length;
+  expect(sent).toBeLessThan(300);
+  expect(await progressOf(mill.database, batch)).toMatchObject({ 100: 300, 3: sent, 7: 300 - sent });
+  await insertChunk(mill.database, { lines: dutch(3) });
+  await done();
+  expectEachOnce(sent + 3);
+});
+
+test('a retried message keeps to its destination, also on a route that marks what leaves', async () => {
+  await open({ batchMax: 5 });
+  limit([{ match: '+31', ratePerSecond: 100, concurrency: 1 }], { onUncertain: 'hold' });
+  mill.respond = ({ attempt }) =>
+    attempt === 1
+      ? { kind: 'retry', error: { code: 'rejected_for_now', detail: 'later' } }
+      : { kind: 'sent' };
+  await insertChunk(mill.database, { lines: [...dutch(20), ...german(20)] });
+  const allowed = allowance(100);
+  mill.worker().start();
+  await done();
+  expect(mill.received).toHaveLength(80);
+  expect(receivedFor('+31').length).toBeLessThanOrEqual(allowed());
+});

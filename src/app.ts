@@ -21,6 +21,7 @@ import { systemClock } from './lib/clock.ts';
 import { StopStack } from './lib/stop-stack.ts';
 import { createLog, type Logger } from './observe/log.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
+import { awaitDatabase } from './services/await-database.ts';
 import { finishClosings } from './services/finish-closings.ts';
 import { keepPartitions } from './services/keep-partitions.ts';
 import { type OpenedSecrets, openSecrets } from './services/open-secrets.ts';
@@ -146,17 +147,21 @@ async function startParts(
   await makeDirectory(resolve(config.data));
   if (config.roles.includes('api')) await checkPort(config);
   const databaseUrl = config.database ?? (await startOwnDatabase(config, { log, stops, signal }));
-  const applied = await migrate({ connectionString: databaseUrl });
+  const patiently = awaitDatabase({
+    ...{ clock: systemClock, signal, waitMs: config.databaseWaitMs },
+    onWait: (what, fault) => log.warn({ fault }, `waiting for the database: ${what}`),
+  });
+  const applied = await patiently(() => migrate({ connectionString: databaseUrl }));
   if (applied.length > 0) log.info({ migrations: applied }, 'schema brought up to date');
 
   const metrics = createMetrics();
   const intakePool = { config, name: 'intake', poolSize: config.intakeConnections, log, stops };
   const { database: intakeDatabase, full } = watchSpace(openPool(databaseUrl, intakePool), systemClock);
-  const { keys: secretKeys, secrets } = await findSecrets(intakeDatabase, { config, log });
+  const { keys: secretKeys, secrets } = await patiently(() => findSecrets(intakeDatabase, { config, log }));
   const delivery = config.roles.includes('deliver')
     ? await startDeliveries({ databaseUrl, secretKeys }, { config, log, metrics, stops, processes })
     : undefined;
-  const range = await startUpkeep(intakeDatabase, { config, log, stops });
+  const range = await patiently(() => startUpkeep(intakeDatabase, { config, log, stops }));
   if (!config.roles.includes('api')) return {};
 
   const database = openPool(databaseUrl, {
@@ -171,7 +176,7 @@ async function startParts(
     secrets,
     onError: (err) => log.warn({ err }, 'control poll failed'),
   });
-  await control.start();
+  await patiently(() => control.start());
   stops.push(() => control.stop());
   const intake = createIntake({
     database: intakeDatabase,
@@ -185,12 +190,13 @@ async function startParts(
     onError: (err) => log.warn({ err }, 'the progress of an upload could not be noted; it is tried again'),
   });
   stops.push(() => intake.stop());
-  const adminKey = await ensureAdminKey(database, {
+  const adminKeyAt = {
     ...(config.adminKey !== undefined && { key: config.adminKey }),
     path: join(config.data, 'admin.key'),
-  });
+  };
+  const adminKey = await patiently(() => ensureAdminKey(database, adminKeyAt));
   if (adminKey.kind === 'present') await tellAbsentKey(config, log);
-  await control.refresh();
+  await patiently(() => control.refresh());
   const url = await listen(config, { database, full, control, secrets, intake, log, metrics, stops });
   return { url, ...(adminKey.kind === 'made' && { madeAdminKey: adminKey.key }) };
 }

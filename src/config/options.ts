@@ -98,6 +98,14 @@ export const options = {
     min: 1_000,
     max: 300_000,
   }),
+  databaseWaitMs: integer({
+    doc: 'how long a start waits for a database that is away, read-only, full or out of connections; 0 ends it at once',
+    unit: 'ms',
+    placeholder: '<ms>',
+    default: 60_000,
+    min: 0,
+    max: 3_600_000,
+  }),
   adminKey: adminKey({
     doc: 'the first administrator key; else one is made at first start and written to admin.key',
     default: undefined,

@@ -131,14 +131,16 @@ export function openDatabase(settings: DatabaseSettings): Database {
       ...calls.map(({ statement, values }) => run(client, statement, values)),
       commit(client),
     ];
+    const settled = await Promise.allSettled(answers);
     // What failed first is the reason, what follows is refused because of it.
-    for (const answer of await Promise.allSettled(answers)) {
-      if (answer.status === 'fulfilled') continue;
-      const { reason } = answer;
-      const fault = reason instanceof DatabaseError ? reason.fault : faultOf(reason);
-      // The COMMIT was on its way already, whatever the connection was lost with.
-      const ambiguous = fault.ambiguous || fault.connectionLost;
-      throw await abandon(client, new DatabaseError({ ...fault, ambiguous }, reason));
+    const first = settled.find((answer) => answer.status === 'rejected');
+    if (first) {
+      const fault = faultThrown(first.reason);
+      const last = settled.at(-1)!;
+      // The COMMIT was on its way already: only its own answer tells that nothing came of it.
+      const unheard = last.status === 'rejected' && faultThrown(last.reason).connectionLost;
+      const ambiguous = fault.ambiguous || unheard;
+      throw await abandon(client, new DatabaseError({ ...fault, ambiguous }, first.reason));
     }
     client.release();
   }
@@ -155,7 +157,7 @@ export function openDatabase(settings: DatabaseSettings): Database {
         client.release();
         return result;
       } catch (error) {
-        const fault = error instanceof DatabaseError ? error.fault : faultOf(error);
+        const fault = faultThrown(error);
         client.release(fault.connectionLost);
         throw error instanceof DatabaseError ? error : new DatabaseError(fault, error);
       }
@@ -257,6 +259,10 @@ async function abandon<E extends DatabaseError | null>(client: pg.PoolClient, er
     client.release(true);
   }
   return error;
+}
+
+function faultThrown(error: unknown): Fault {
+  return error instanceof DatabaseError ? error.fault : faultOf(error);
 }
 
 function isDatabaseFault(error: unknown): boolean {

@@ -38,6 +38,13 @@ export interface FaultSettings {
   random: () => number;
 }
 
+/** A process that was killed or stopped: the shards that it had, and where its connections come from. */
+interface HitProcess {
+  pid: number;
+  had: ReadonlySet<number>;
+  ports: number[];
+}
+
 /** What was on its way at a fault has arrived by then: through two loopback sockets, a proxy, and a busy machine. */
 const arrivalsSettleMs = 250;
 /** A suspension lasts this many leases: sometimes the shards are kept, mostly they are taken. */
@@ -107,17 +114,16 @@ export class Faults {
   }
 
   async #killProcess(kind: FaultKind, name: ProcessName): Promise<Fault> {
-    const { installation, books, random } = this.#settings;
+    const { installation, random } = this.#settings;
     const pid = installation.pidOf(name)!;
-    if (kind === 'kill worker') await this.#hasShards(pid);
+    const had = kind === 'kill worker' ? await this.#hasShards(pid) : new Set<number>();
     const ports = installation.databasePorts(name);
     const beganAt = Date.now();
     await installation.kill(name);
-    const shards = await books.shardsOf(pid);
-    const open = await this.#whatIsOpen({ beganAt, shards, ports });
+    const open = await this.#whatIsOpen({ beganAt, hit: { pid, had, ports } });
     await sleep(random() * reviveWithinMs);
     await installation.revive(name);
-    return { kind, of: name, beganAt, endedAt: Date.now(), shards, ...open };
+    return { kind, of: name, beganAt, endedAt: Date.now(), ...open };
   }
 
   /** Waits until a worker has something to lose; answers its shards. */
@@ -144,21 +150,25 @@ export class Faults {
       process.kill(pid, 'SIGKILL');
       of = `a connection of ${pids.length}`;
     }
-    const open = await this.#whatIsOpen({ beganAt, shards: undefined });
+    const open = await this.#whatIsOpen({ beganAt });
     await books.databaseIsBack();
-    return { kind, of, beganAt, endedAt: Date.now(), shards: undefined, ...open };
+    return { kind, of, beganAt, endedAt: Date.now(), ...open };
   }
 
   async #suspend(name: ProcessName): Promise<Fault> {
     const { installation, random } = this.#settings;
-    const shards = await this.#hasShards(installation.pidOf(name)!);
+    const pid = installation.pidOf(name)!;
+    const had = await this.#hasShards(pid);
     const beganAt = Date.now();
     installation.signal(name, 'SIGSTOP');
-    const open = await this.#whatIsOpen({ beganAt, shards, ports: installation.databasePorts(name) });
+    const open = await this.#whatIsOpen({
+      beganAt,
+      hit: { pid, had, ports: installation.databasePorts(name) },
+    });
     const { min, max } = suspendedLeases;
     await sleep(leaseMs * (min + random() * (max - min)));
     installation.signal(name, 'SIGCONT');
-    return { kind: 'suspend worker', of: name, beganAt, endedAt: Date.now(), shards, ...open };
+    return { kind: 'suspend worker', of: name, beganAt, endedAt: Date.now(), ...open };
   }
 
   async #cut(kind: FaultKind): Promise<Fault> {
@@ -167,26 +177,18 @@ export class Faults {
     const names: ProcessName[] = ['api', 'worker-1', 'worker-2'];
     const name = names[Math.floor(random() * names.length)]!;
     const count = kind === 'cut sinks' ? installation.cutSinks() : installation.cutDatabase(name);
-    const open = await this.#whatIsOpen({ beganAt, shards: undefined });
+    const open = await this.#whatIsOpen({ beganAt });
     const of = kind === 'cut sinks' ? `${count} connections` : `${name}, ${count} connections`;
-    return { kind, of, beganAt, endedAt: Date.now(), shards: undefined, ...open };
+    return { kind, of, beganAt, endedAt: Date.now(), ...open };
   }
 
   /** Read at once after a fault; while the database is away, when it is back. */
-  async #whatIsOpen({
-    beganAt,
-    shards,
-    ports = [],
-  }: {
-    beganAt: number;
-    shards: Set<number> | undefined;
-    ports?: number[];
-  }) {
+  async #whatIsOpen({ beganAt, hit }: { beganAt: number; hit?: HitProcess }) {
     const { books, sinks } = this.#settings;
+    await sleep(arrivalsSettleMs);
+    const shards = hit && (await this.#shardsOf(hit));
     const touched = (id: string) => shards === undefined || shards.has(shardOf(id));
     const handedOver = {} as Record<RouteName, Set<string>>;
-    await sleep(arrivalsSettleMs);
-    if (ports.length > 0) await books.atRest(ports);
     for (const route of routeNames) await sinks[route].pull();
     const readAt = Date.now();
     const marked = await books.inFlightOrUncertainSince(new Date(beganAt));
@@ -195,6 +197,13 @@ export class Faults {
       for (const id of await books.recordedOf(open)) open.delete(id);
       handedOver[route] = new Set([...open].filter(touched));
     }
-    return { readAt, handedOver, marked: new Set([...marked].filter(touched)) };
+    return { readAt, shards, handedOver, marked: new Set([...marked].filter(touched)) };
+  }
+
+  /** A claim that was under way is executed all the same. */
+  async #shardsOf({ pid, had, ports }: HitProcess): Promise<Set<number>> {
+    const { books } = this.#settings;
+    await books.atRest(ports);
+    return new Set([...had, ...(await books.shardsOf(pid))]);
   }
 }

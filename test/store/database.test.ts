@@ -254,6 +254,21 @@ test('a transaction of known statements whose connection is lost is ambiguous, c
   }
 });
 
+test('a read-only database is told as one, and as one that took nothing', async () => {
+  const readOnly = new URL(url);
+  readOnly.searchParams.set('options', '-c default_transaction_read_only=on');
+  const through = openDatabase({ url: readOnly.href, poolSize: 1, name: 'read-only' });
+  const insert = 'INSERT INTO thing VALUES (80)';
+  for (const work of [
+    through.transactionOf([call(insert), call('SELECT 1')]),
+    through.transaction((transaction) => transaction.query(sql(insert))),
+    through.query(sql(insert)),
+  ]) {
+    expect(await faultOf(work)).toMatchObject({ kind: 'unavailable', code: '25006', ambiguous: false });
+  }
+  await through.close();
+});
+
 function call(text: string): Call {
   return { statement: sql(text), values: [] };
 }

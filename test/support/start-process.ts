@@ -20,10 +20,11 @@ export interface MillraceProcess {
 
 const running = new Set<ChildProcess>();
 
-/** Starts `millrace <arguments> --json` and waits until it announces its address. */
+/** Starts `millrace <arguments> --json` and waits until it announces its address; `onLine` hears what it says until then. */
 export async function startProcess(
   args: readonly string[],
   env: Record<string, string> = {},
+  onLine: (line: string) => void = () => {},
 ): Promise<MillraceProcess> {
   if (!existsSync(main)) throw new Error('there is no dist: run `npm run build` first');
   const child = spawn(process.execPath, [main, ...args, '--json'], {
@@ -33,7 +34,7 @@ export async function startProcess(
   });
   running.add(child);
   child.once('exit', () => running.delete(child));
-  const { url } = await announcement(child, args);
+  const { url } = await announcement(child, { args, onLine });
   const exited = once(child, 'exit') as Promise<[number | null]>;
   return {
     url,
@@ -57,7 +58,10 @@ export function killProcesses(): void {
 }
 
 /** The first line on stdout that has an address; log lines come on stdout as well. */
-async function announcement(child: ChildProcess, args: readonly string[]): Promise<{ url: string }> {
+async function announcement(
+  child: ChildProcess,
+  { args, onLine }: { args: readonly string[]; onLine: (line: string) => void },
+): Promise<{ url: string }> {
   const lines = createInterface({ input: child.stdout! });
   const signal = AbortSignal.timeout(startMs);
   return await new Promise((resolve, reject) => {
@@ -65,6 +69,7 @@ async function announcement(child: ChildProcess, args: readonly string[]): Promi
     signal.addEventListener('abort', () => fail('did not start in time'));
     child.once('exit', (status) => fail(`ended with status ${status}`));
     lines.on('line', (line) => {
+      onLine(line);
       // A server without an API announces no address.
       const said = line.startsWith('{') ? (JSON.parse(line) as { url?: string | null }) : {};
       if (said.url !== undefined) resolve({ url: said.url ?? '' });

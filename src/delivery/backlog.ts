@@ -20,6 +20,8 @@ export interface BacklogSettings {
   onCanceled: (chunk: PendingChunk) => void;
   /** What lets the retries of a lane out. */
   retriesOf: (lane: Lane) => RetryGate;
+  /** A read was too old to be believed of some chunk: what is pending is to be read again. */
+  onMissed: () => void;
   /** The retries of a loaded chunk can be sent. */
   onWoken: (chunk: PendingChunk, messages: number) => void;
 }
@@ -76,8 +78,13 @@ export class Backlog {
   takeRow(row: PendingRow, read: PendingRead): void {
     const tenure = this.#settings.tenures().get(row.shard);
     if (tenure === undefined || tenure.sinceMs > read.beganAtMs) return;
-    const canceled = row.batch !== null && this.#settings.heldAs(row.batch) === 'canceled';
-    if (row.dueInMs > keepDueWithinMs && !canceled) return;
+    const held = row.batch === null ? undefined : this.#settings.heldAs(row.batch);
+    if (row.dueInMs > keepDueWithinMs && held !== 'canceled') return;
+    // The row may have been changed since: a message that was replayed meanwhile would be missing in it for good.
+    if ((tenure.forgotten.get(row.chunkId) ?? Number.NEGATIVE_INFINITY) >= read.beganAtMs) {
+      if (held !== 'paused') this.#settings.onMissed();
+      return;
+    }
     this.#take(tenure, row, {
       remaining: row.remaining,
       dueAtMs: this.#settings.clock.monotonicMs() + row.dueInMs,
@@ -90,7 +97,7 @@ export class Backlog {
     const tenure = this.#settings.tenures().get(hint.shard);
     const nowMs = this.#settings.clock.monotonicMs();
     if (tenure === undefined || tenure.sinceMs > hint.beganAtMs) return;
-    if (nowMs - hint.beganAtMs >= hintAgeMsMax) return;
+    if (nowMs - hint.beganAtMs >= hintAgeMsMax || tenure.forgotten.has(hint.chunkId)) return;
     const { codec, payload, timed = false } = hint;
     const keep = codec !== undefined && payload !== undefined && this.#storedBytes < storedBytesMax;
     const stored = keep ? { codec, payload, timed } : undefined;
@@ -120,9 +127,12 @@ export class Backlog {
     this.wakeWork(work);
   }
 
-  /** Looks at a loaded chunk again when the first of its retries is due. */
+  /**
+   * Looks at a loaded chunk again when the first of its retries is due. One that is parked wakes nothing: what is due
+   * stays due, and would be looked at without end.
+   */
   wakeWork(work: ChunkWork): void {
-    if (work.waitingMessages === 0 || work.closed) return;
+    if (work.waitingMessages === 0 || work.closed || work.parked) return;
     const dueAtMs = work.nextDueAtMs;
     if (dueAtMs >= work.wakeAtMs) return;
     work.wakeAtMs = dueAtMs;
@@ -140,7 +150,11 @@ export class Backlog {
   /** What is in memory of a chunk is void: it is found again by reading. */
   forget(chunk: PendingChunk): void {
     if (!isKnown(chunk)) return;
+    const { forgotten } = chunk.tenure;
     chunk.tenure.chunks.delete(chunk.id);
+    // Last in order, too, when it was forgotten before.
+    forgotten.delete(chunk.id);
+    forgotten.set(chunk.id, this.#settings.clock.monotonicMs());
     chunk.lane.chunks--;
     this.dropStored(chunk);
   }
@@ -170,6 +184,7 @@ export class Backlog {
       }
       tenure.chunks.clear();
       tenure.left.clear();
+      tenure.forgotten.clear();
     }
   }
 
@@ -186,9 +201,11 @@ export class Backlog {
     for (const read of this.#reads) untilMs = Math.min(untilMs, read.beganAtMs);
     for (const tenure of this.#settings.tenures().values()) {
       // Oldest first.
-      for (const [id, atMs] of tenure.left) {
-        if (atMs >= untilMs) break;
-        tenure.left.delete(id);
+      for (const remembered of [tenure.left, tenure.forgotten]) {
+        for (const [id, atMs] of remembered) {
+          if (atMs >= untilMs) break;
+          remembered.delete(id);
+        }
       }
     }
     for (const [key, lane] of this.#lanes) {

@@ -152,3 +152,16 @@ test('a chunk that was handed back is never taken for finished', () => {
   expect(work.resting).toBe(false);
   expect(flushOf(chunk.tenure, [work], 0).flush.finished).toEqual([]);
 });
+
+test('a message that was replayed since the chunk came to rest is sent by whoever loads the chunk next', () => {
+  const chunk = chunkOf(2);
+  // It rested with its second message canceled; that one was replayed while the first waited, and the owner died.
+  chunk.remaining = new Uint8Array([0b01]);
+  const none = { at: new Date(0), dueAt: null, errorCode: null, details: null, providerRefs: null };
+  const second = { ...none, attempt: 0, offsets: new Uint8Array([0b10]) };
+  const work = workOn(chunk, [
+    { ...second, state: stateNumber.canceled },
+    { ...second, state: stateNumber.queued },
+  ]);
+  expect([work.unsettled, work.ready]).toEqual([2, 2]);
+});

@@ -1,4 +1,4 @@
-import { type Bitmap, eachOffset, inBitmap } from '../message/bitmap.ts';
+import { type Bitmap, eachOffset } from '../message/bitmap.ts';
 import { erasedError } from '../message/erased-line.ts';
 import type { MessageDefaults, MessageFields } from '../message/fields.ts';
 import { type FoldedOutcomes, providerKeyOf } from '../message/fold-outcomes.ts';
@@ -369,14 +369,17 @@ export class ChunkWork {
     this.#text.drop();
   }
 
-  /** Finds what is left to do of a chunk that was worked on before, or whose messages have times. */
+  /**
+   * Finds what is left to do of a chunk that was worked on before, or whose messages have times. Outcomes alone tell:
+   * what remained when the chunk came to rest misses a message that was replayed since.
+   */
   #sortOut({ nowMs, dueAtMs, onInterrupted }: ChunkContents): Bitmap {
     const { chunk } = this;
     const first = new Uint8Array((chunk.count + 7) >> 3);
     let { admitted = 0 } = chunk;
     chunk.admitted = 0;
     for (let offset = 0; offset < chunk.count; offset++) {
-      if (!inBitmap(chunk.remaining, offset) || isFinal(this.#history.stateAt(offset))) continue;
+      if (isFinal(this.#history.stateAt(offset))) continue;
       this.unsettled++;
       if (this.#history.stateAt(offset) === stateNumber.sending && onInterrupted === 'hold') {
         this.#note(offset, interruptedAt(this.#history.attemptsAt(offset), nowMs));

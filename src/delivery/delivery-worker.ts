@@ -117,6 +117,7 @@ export class DeliveryWorker {
       weightOf: (accountId) => control.accountById(accountId)?.weight ?? 1,
       onDue: (lane) => this.#loader.want(lane),
       retriesOf: (lane) => this.#runnerOf(lane),
+      onMissed: () => this.#reader.readAllSoon(),
       onWoken: (chunk, messages) => this.#offer(chunk.work!, messages),
       heldAs: (batch) => this.#held.heldAs(batch),
       onCanceled: (chunk) => this.#decisions.cancel(chunk),

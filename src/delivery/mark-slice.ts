@@ -3,7 +3,7 @@ import { stateNumber } from '../message/state.ts';
 import type { ChunkWork } from './chunk-work.ts';
 import type { Recorded } from './outcome-buffer.ts';
 import type { MessageOutcome } from './outcome-groups.ts';
-import type { Slice } from './slice.ts';
+import { expiredBeforeSend, type Slice } from './slice.ts';
 
 export interface SliceMarks {
   clock: Clock;
@@ -15,12 +15,19 @@ export interface SliceMarks {
   onMarked: (work: ChunkWork, messages: number, recorded: Recorded) => void;
 }
 
+export interface MarkedSlice {
+  hasExpired: (work: ChunkWork, offset: number, nowMs: number) => boolean;
+  /** A message came to its end without being sent. */
+  onOutcome: (work: ChunkWork, offset: number, outcome: MessageOutcome) => void;
+  leave: (slice: Slice) => void;
+}
+
 /**
  * Records that messages are about to leave, before they do: an owner that finds the mark without an outcome
  * knows that it cannot know, and holds the message instead of sending it again. `leave` is called once, with
- * what may leave now; that is nothing when the lease ran out while the mark was written.
+ * what may leave now; that is nothing when the lease ran out while the mark was written, and not what expired.
  */
-export function markSlice(slice: Slice, marks: SliceMarks, leave: (slice: Slice) => void): void {
+export function markSlice(slice: Slice, marks: SliceMarks, marked: MarkedSlice): void {
   const { works } = slice;
   const nowMs = marks.clock.monotonicMs();
   slice.messages.forEach(({ attempt }, index) => {
@@ -32,7 +39,7 @@ export function markSlice(slice: Slice, marks: SliceMarks, leave: (slice: Slice)
   for (const [work, messages] of messagesOf) {
     marks.onMarked(work, messages, () => {
       open--;
-      if (open === 0) leave(sendable(slice, marks));
+      if (open === 0) marked.leave(sendable(slice, marks, marked));
     });
   }
 }
@@ -42,7 +49,8 @@ export function notSent(attempt: number, nowMs: number): MessageOutcome {
   return { state: stateNumber.retrying, attempt: attempt - 1, atMs: nowMs, dueAtMs: nowMs };
 }
 
-function sendable(slice: Slice, { clock, mayLeave, onRecorded }: SliceMarks): Slice {
+function sendable(slice: Slice, marks: SliceMarks, { hasExpired, onOutcome }: MarkedSlice): Slice {
+  const { clock, mayLeave, onRecorded } = marks;
   const nowMs = clock.monotonicMs();
   const may = mayLeave(nowMs);
   const { destinations } = slice;
@@ -51,7 +59,8 @@ function sendable(slice: Slice, { clock, mayLeave, onRecorded }: SliceMarks): Sl
     const message = slice.messages[index]!;
     const offset = slice.offsets[index]!;
     const { tenure } = work.chunk;
-    if (may && tenure.state !== 'ended') {
+    const late = tenure.state !== 'ended' && hasExpired(work, offset, nowMs);
+    if (may && tenure.state !== 'ended' && !late) {
       leaving.messages.push(message);
       leaving.works.push(work);
       leaving.offsets.push(offset);
@@ -60,6 +69,10 @@ function sendable(slice: Slice, { clock, mayLeave, onRecorded }: SliceMarks): Sl
     tenure.inFlight--;
     if (tenure.state === 'ended') {
       work.giveBack(offset);
+      return;
+    }
+    if (late) {
+      onOutcome(work, offset, expiredBeforeSend(message.attempt - 1, nowMs));
       return;
     }
     work.record(offset, notSent(message.attempt, nowMs));

@@ -218,10 +218,7 @@ export class RouteRunner implements RetryGate {
       nowMs,
       destinations: this.#destinations,
       expiresAtMs: (work, offset) => work.expiresAtMs(offset, expireAfterMs) - aheadMs,
-      onOutcome: (work, offset, outcome) => {
-        this.#count(work.record(offset, outcome));
-        this.#context.onRecorded(work, 1);
-      },
+      onOutcome: (work, offset, outcome) => this.#end(work, offset, outcome),
       onFault: onError,
     });
   }
@@ -236,7 +233,7 @@ export class RouteRunner implements RetryGate {
       this.#leave(sender, slice, permit);
       return;
     }
-    markSlice(slice, this.#context, (marked) => {
+    const leave = (marked: Slice) => {
       permit.beganAtMs = this.#context.clock.monotonicMs();
       if (marked.messages.length > 0) {
         this.#leave(sender, marked, permit);
@@ -245,7 +242,24 @@ export class RouteRunner implements RetryGate {
       this.#gate.giveBack(permit, permit.beganAtMs);
       this.#destinations?.end(slice, permit.beganAtMs);
       this.pump();
-    });
+    };
+    const hasExpired = (work: ChunkWork, offset: number, nowMs: number) =>
+      this.#expiresAtMs(work, offset, nowMs) <= nowMs;
+    const onOutcome = (work: ChunkWork, offset: number, outcome: MessageOutcome) =>
+      this.#end(work, offset, outcome);
+    markSlice(slice, this.#context, { leave, hasExpired, onOutcome });
+  }
+
+  /** A message came to its end without being sent. */
+  #end(work: ChunkWork, offset: number, outcome: MessageOutcome): void {
+    this.#count(work.record(offset, outcome));
+    this.#context.onRecorded(work, 1);
+  }
+
+  #expiresAtMs(work: ChunkWork, offset: number, nowMs: number): number {
+    if (this.#route === undefined) return Number.POSITIVE_INFINITY;
+    const aheadMs = this.#context.databaseNowMs(nowMs) - nowMs;
+    return work.expiresAtMs(offset, this.#route.retry.expireAfterMs) - aheadMs;
   }
 
   #leave(sender: Sender, slice: Slice, permit: Permit): void {

@@ -111,7 +111,7 @@ function mayLeave(slice: Slice, { work, offset, settings, queue }: Taken, to: st
   return true;
 }
 
-function expiredBeforeSend(attempt: number, atMs: number): MessageOutcome {
+export function expiredBeforeSend(attempt: number, atMs: number): MessageOutcome {
   const error = { code: 'expired', detail: 'The message expired before it could be sent' };
   return { state: stateNumber.expired, attempt, atMs, error };
 }

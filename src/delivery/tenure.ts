@@ -17,6 +17,8 @@ export class Tenure {
   readonly chunks = new Map<string, PendingChunk>();
   /** Chunks that left memory, and when: what a stale read or a late hint must not bring back. */
   readonly left = new Map<string, number>();
+  /** Chunks that left memory and are still pending, and when: only a read that began since tells what they are now. */
+  readonly forgotten = new Map<string, number>();
   /** Requests of the inbox that are being answered, or were a moment ago: `null`, or when that was recorded. */
   readonly decisions = new Map<string, number | null>();
   /** Messages handed to a sender that has not answered. */

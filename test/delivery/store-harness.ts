@@ -112,7 +112,7 @@ export async function modelHarness(): Promise<StoreHarness> {
     },
     async insertBatch(accepted) {
       const id = idOf(7, 0);
-      const none = { releasedAtMs: undefined, held: undefined, doneCounts: undefined };
+      const none = { releasedAtMs: undefined, held: undefined, doneCounts: undefined, reopened: 0 };
       database.batches.set(id, { id, shard: shardOf(id), defaults: {}, closed: true, ...none });
       database.raise(id, acceptedCounter, accepted);
       return id;

@@ -216,3 +216,35 @@ test('a message that is canceled and replayed before its time still waits for it
   expect(mill.received).toHaveLength(3);
   for (const atMs of arrived.values()) expect(atMs).toBeGreaterThanOrEqual(Date.parse(scheduledAt));
 });
+
+test('on a hold route, a message that expires while its mark is written does not leave', async () => {
+  const store = deliveryStatements(mill.database);
+  mill.routes.set(1, { ...testRoute, onUncertain: 'hold' });
+  let marked = false;
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await runningWorker({
+    store: {
+      ...store,
+      async recordOutcomes(flush) {
+        const recorded = await store.recordOutcomes(flush);
+        if (!marked) {
+          marked = true;
+          await held;
+        }
+        return recorded;
+      },
+    },
+  });
+  const expiresAtMs = Date.now() + 1_500;
+  const lines = [line(0, { expiresAt: new Date(expiresAtMs).toISOString() }), line(1)];
+  const chunk = await insertChunk(mill.database, { lines, timed: true });
+  await until(() => marked);
+  await until(() => Date.now() > expiresAtMs + 100);
+  release();
+  await done();
+  expect(mill.received.map(({ id }) => id)).toEqual([messageIdAt(chunk, 1)]);
+  expect(await statesOf(chunk)).toContainEqual({ state: 6, attempt: 0, count: 1, error_code: 'expired' });
+});

@@ -1,8 +1,18 @@
 import type { Answer } from '../../src/connectors/connector.ts';
+import type { HeldAs } from '../../src/delivery/held-batches.ts';
 import { inBitmap } from '../../src/message/bitmap.ts';
 import { chunkIdOf, messageIds, shardOf } from '../../src/message/id.ts';
 import { isFinal, stateName, stateNumber } from '../../src/message/state.ts';
-import { acceptedCounter, type ModelDatabase, type Session, type StoredOutcome } from './model-database.ts';
+import { batchCounts } from '../../src/store/batch-counts.ts';
+import {
+  acceptedCounter,
+  type ModelDatabase,
+  type Session,
+  type StoredOutcome,
+  type StoredRequest,
+} from './model-database.ts';
+import type { ModelServer } from './model-server.ts';
+import { calm } from './weather.ts';
 
 /** One time that a message left a worker. */
 export interface Handover {
@@ -14,21 +24,48 @@ export interface Handover {
   answered: Answer['kind'] | undefined;
 }
 
+/** When a message may be sent, by the database's clock; infinite where nobody said. */
+export interface SentTimes {
+  readonly scheduledAtMs: number;
+  readonly expiresAtMs: number;
+}
+
 export interface AcceptedChunk {
   chunkId: string;
   count: number;
   batch: string | null;
+  routeId: number;
   hold: boolean;
   /** Its lane has more than it can send in the time of a simulation: it need not be done in the end. */
   endless: boolean;
+  /** By offset. */
+  times: readonly SentTimes[];
 }
 
 interface CheckedMessage {
   chunk: AcceptedChunk;
   offset: number;
+  /** Since it was accepted, or last replayed. */
   handovers: Handover[];
   /** The last recorded state. */
   state: number;
+  /** Requests for decisions on it that were committed, and what was made of them. */
+  asked: Decisions;
+  made: Decisions;
+  /** It was sent because of a replay that is asked for and not recorded yet. */
+  replaying: boolean;
+}
+
+interface Decisions {
+  cancel: number;
+  replay: number;
+  resolve: number;
+}
+
+/** What is paused or canceled, and since when. */
+interface Hold {
+  as: HeldAs;
+  sinceMs: number;
 }
 
 /** A promise of delivery that was not kept. */
@@ -45,27 +82,74 @@ export interface Violation {
     | 'counters are right'
     | 'no lane starves'
     | 'workers together stay within the limits of a route'
-    | 'a worker that stops hands over';
+    | 'a worker that stops hands over'
+    | 'a decision is acted on once'
+    | 'a decision is acted on'
+    | 'a hold takes effect within a second'
+    | 'nothing leaves before its time'
+    | 'nothing leaves when it has expired';
   detail: string;
 }
+
+const replayable: number[] = [
+  stateNumber.failed,
+  stateNumber.expired,
+  stateNumber.canceled,
+  stateNumber.uncertain,
+];
+
+/** A pause or a cancellation takes effect in this time where nothing goes wrong. */
+const holdMsMax = 1_000;
+/** A worker knows the database's clock from its last beat, by its own clock, which may go wrong by a hundredth. */
+const clockSlackMs = 100;
+/** The primary that takes the place of another has another clock. */
+const clockStepMsMax = 2_000;
+/** The answer to a beat may be so late and still be believed: then the worker is behind the time. */
+const beatLateMsMax = 2_000;
 
 /** A turn of the ownership loop may still wait for an answer that was lost, and then for that to a release. */
 const stopMsMax = 4_000;
 
-/** Watches, from outside of every worker, what was accepted, handed over, taken and recorded. */
+/** Watches, from outside of every worker, what was accepted, asked for, handed over, taken and recorded. */
 export class Checker {
+  readonly #server: ModelServer;
   readonly #database: ModelDatabase;
   /** The present worker id of each process. */
   readonly #workerIds: ReadonlyMap<string, string>;
   readonly #messages = new Map<string, CheckedMessage>();
   readonly #byChunk = new Map<string, CheckedMessage[]>();
   readonly violations: Violation[] = [];
+  readonly #batchHolds = new Map<string, Hold>();
+  readonly #routeHolds = new Map<number, Hold>();
+  /** Cancellations of each batch: all of its messages may be canceled by one. */
+  readonly #batchCancels = new Map<string, number>();
+  /** Since when nothing goes wrong any more, and what went wrong before has been made good. */
+  #calmSinceMs = Number.POSITIVE_INFINITY;
   #open = 0;
 
-  constructor(database: ModelDatabase, workerIds: ReadonlyMap<string, string>) {
-    this.#database = database;
+  constructor(server: ModelServer, workerIds: ReadonlyMap<string, string>) {
+    this.#server = server;
+    this.#database = server.database;
     this.#workerIds = workerIds;
-    database.onCommit = (session) => this.#onCommit(session);
+    this.#database.onCommit = (session) => this.#onCommit(session);
+  }
+
+  /** Nothing goes wrong from now on; what is under way may still be late, for so long. */
+  calmAfter(ms: number): void {
+    this.#calmSinceMs = this.#server.scheduler.nowMs + ms;
+  }
+
+  /** Messages that an operator may want to decide on: those in one of these states, of lanes that end. */
+  inStates(states: readonly number[]): { id: string; chunk: AcceptedChunk }[] {
+    const found: { id: string; chunk: AcceptedChunk }[] = [];
+    for (const [id, { chunk, state }] of this.#messages) {
+      if (!chunk.endless && states.includes(state)) found.push({ id, chunk });
+    }
+    return found;
+  }
+
+  holdRoute(routeId: number, as: HeldAs | undefined): void {
+    this.#hold(this.#routeHolds, routeId, as);
   }
 
   /** Messages that must come to their end and have not. */
@@ -79,7 +163,10 @@ export class Checker {
 
   onAccepted(chunk: AcceptedChunk): void {
     const messages = messageIds(chunk.chunkId, chunk.count).map((id, offset) => {
-      const message: CheckedMessage = { chunk, offset, handovers: [], state: stateNumber.queued };
+      const message: CheckedMessage = {
+        ...{ chunk, offset, handovers: [], state: stateNumber.queued },
+        ...{ asked: noDecisions(), made: noDecisions(), replaying: false },
+      };
       this.#messages.set(id, message);
       return message;
     });
@@ -94,10 +181,18 @@ export class Checker {
     if (owner.worker !== this.#workerIds.get(by)) {
       this.#fail('no second owner sends', `${by} sends ${id}, whose shard is ${owner.worker}'s`);
     }
-    if (isFinal(message.state)) {
+    // What was asked for is durable; that it was done is recorded with what came of it.
+    const replays = isReplayable(message.state) && message.asked.replay > message.made.replay;
+    if (replays && !message.replaying) {
+      message.replaying = true;
+      message.handovers = [];
+    }
+    if (isFinal(message.state) && !replays) {
       const end = stateName(message.state);
       this.#fail('nothing is sent again after its end was recorded', `${by} sends ${id}, which is ${end}`);
     }
+    this.#checkTimes(by, id, message);
+    this.#checkHolds(by, id, message.chunk);
     for (const earlier of message.handovers) this.#compare(earlier, { by, id, message, epoch: owner.epoch });
     const handover: Handover = { by, epoch: owner.epoch, taken: false, answered: undefined };
     message.handovers.push(handover);
@@ -106,6 +201,9 @@ export class Checker {
 
   /** After a quiet time, in which everything could be done. */
   onEnd(): void {
+    for (const { id, kind, chunkId } of this.#database.inbox.values()) {
+      this.#fail('a decision is acted on', `${id}, to ${kind} some of ${chunkId}, is still in the inbox`);
+    }
     for (const [id, message] of this.#messages) this.#checkMessage(id, message);
     for (const batch of this.#database.batches.values()) this.#checkBatch(batch.id);
   }
@@ -146,8 +244,35 @@ export class Checker {
     }
   }
 
+  #checkTimes(by: string, id: string, { chunk, offset }: CheckedMessage): void {
+    const { scheduledAtMs, expiresAtMs } = chunk.times[offset]!;
+    const { nowMs, weather, crashes, scheduler } = this.#server;
+    const slackMs = clockSlackMs + (crashes > 0 ? clockStepMsMax : 0);
+    if (nowMs < scheduledAtMs - slackMs) {
+      const detail = `${by} sends ${id} ${Math.round(scheduledAtMs - nowMs)} ms too early`;
+      this.#fail('nothing leaves before its time', detail);
+    }
+    const isCalm = weather === calm && scheduler.nowMs > this.#calmSinceMs;
+    if (nowMs > expiresAtMs + slackMs + (isCalm ? 0 : beatLateMsMax)) {
+      const detail = `${by} sends ${id} ${Math.round(nowMs - expiresAtMs)} ms after it expired`;
+      this.#fail('nothing leaves when it has expired', detail);
+    }
+  }
+
+  #checkHolds(by: string, id: string, { batch, routeId }: AcceptedChunk): void {
+    const { nowMs } = this.#server.scheduler;
+    const holds = [this.#routeHolds.get(routeId), batch === null ? undefined : this.#batchHolds.get(batch)];
+    for (const hold of holds) {
+      if (hold === undefined || nowMs < Math.max(hold.sinceMs, this.#calmSinceMs) + holdMsMax) continue;
+      const detail = `${by} sends ${id}, which is ${hold.as} since ${Math.round(nowMs - hold.sinceMs)} ms`;
+      this.#fail('a hold takes effect within a second', detail);
+    }
+  }
+
   #onCommit(session: Session): void {
-    for (const { outcome } of session.writes) {
+    for (const { outcome, request, hold } of session.writes) {
+      if (request !== undefined) this.#onRequest(request);
+      if (hold !== undefined) this.#onHold(hold);
       if (outcome === undefined) continue;
       const owner = this.#database.owners[outcome.shard]!;
       if (owner.epoch !== outcome.epoch) {
@@ -158,19 +283,66 @@ export class Checker {
     }
   }
 
+  #onRequest({ kind, chunkId, offsets }: StoredRequest): void {
+    if (kind === 'erase') return;
+    for (const message of this.#byChunk.get(chunkId) ?? []) {
+      if (inBitmap(offsets, message.offset)) message.asked[kind]++;
+    }
+  }
+
+  #onHold({ batch, as }: { batch: string; as: HeldAs | undefined }): void {
+    if (as === 'canceled' && this.#batchHolds.get(batch)?.as !== as) {
+      this.#batchCancels.set(batch, (this.#batchCancels.get(batch) ?? 0) + 1);
+    }
+    this.#hold(this.#batchHolds, batch, as);
+  }
+
+  #hold<Key>(holds: Map<Key, Hold>, key: Key, as: HeldAs | undefined): void {
+    if (as === undefined) holds.delete(key);
+    else if (holds.get(key)?.as !== as) holds.set(key, { as, sinceMs: this.#server.scheduler.nowMs });
+  }
+
   #note(session: Session, outcome: StoredOutcome): void {
     for (const message of this.#byChunk.get(outcome.chunkId) ?? []) {
       if (!inBitmap(outcome.offsets, message.offset)) continue;
-      const which = `${message.offset} of ${outcome.chunkId}`;
-      if (isFinal(message.state)) {
-        const detail = `${session.name} makes ${which} ${stateName(outcome.state)}, which was ${stateName(message.state)}`;
+      const { chunk, offset } = message;
+      const [was, is] = [message.state, outcome.state];
+      const which = `${offset} of ${outcome.chunkId}`;
+      const decision = decisionOf(was, is);
+      if (decision !== undefined) this.#checkDecision(session, { message, decision });
+      else if (isFinal(was)) {
+        const detail = `${session.name} makes ${which} ${stateName(is)}, which was ${stateName(was)}`;
         this.#fail('an end stands', detail);
-      } else if (isFinal(outcome.state) && !message.chunk.endless) this.#open--;
-      message.state = outcome.state;
-      if (outcome.state === stateNumber.sent && !message.handovers.some(({ taken }) => taken)) {
+      }
+      if (!chunk.endless) this.#open += Number(isFinal(was)) - Number(isFinal(is));
+      message.state = is;
+      if (is === stateNumber.expired && chunk.times[offset]!.expiresAtMs === Number.POSITIVE_INFINITY) {
+        this.#fail('an end stands', `${session.name} lets ${which} expire, which has no time for that`);
+      }
+      const taken = decision === 'resolve' || message.handovers.some((handover) => handover.taken);
+      if (is === stateNumber.sent && !taken) {
         this.#fail('what is recorded as sent was taken', `${session.name} says so of ${which}`);
       }
     }
+  }
+
+  /** No more of them than were asked for: a canceled batch is one for each of its messages, until it is so no more. */
+  #checkDecision(session: Session, of: { message: CheckedMessage; decision: keyof Decisions }): void {
+    const { message, decision } = of;
+    const { batch, chunkId } = message.chunk;
+    const made = ++message.made[decision];
+    let asked = message.asked[decision];
+    if (decision === 'cancel' && batch !== null) {
+      if (this.#batchHolds.get(batch)?.as === 'canceled') return;
+      asked += this.#batchCancels.get(batch) ?? 0;
+    }
+    if (made > asked) {
+      const detail = `${session.name} does "${decision}" to ${message.offset} of ${chunkId} ${made} times, of ${asked}`;
+      this.#fail('a decision is acted on once', detail);
+    }
+    if (decision !== 'replay') return;
+    if (!message.replaying) message.handovers = [];
+    message.replaying = false;
   }
 
   #checkMessage(id: string, { chunk, offset, state }: CheckedMessage): void {
@@ -198,6 +370,9 @@ export class Checker {
     }
     states.delete(stateNumber.queued);
     states.set(acceptedCounter, accepted);
+    const told = JSON.stringify(this.#database.batches.get(batch)!.doneCounts);
+    const counts = JSON.stringify(batchCounts(Object.fromEntries(states)));
+    if (told !== counts) this.#fail('counters are right', `${batch} is done with ${told}: it has ${counts}`);
     for (const state of new Set([...states.keys(), ...counted.keys()])) {
       const [told, is] = [counted.get(state) ?? 0, states.get(state) ?? 0];
       if (told !== is)
@@ -208,4 +383,20 @@ export class Checker {
   #fail(promise: Violation['promise'], detail: string): void {
     this.violations.push({ promise, detail });
   }
+}
+
+function noDecisions(): Decisions {
+  return { cancel: 0, replay: 0, resolve: 0 };
+}
+
+/** Which decision only can have made the second state of the first one; undefined where it takes none. */
+function decisionOf(was: number, is: number): keyof Decisions | undefined {
+  if (is === stateNumber.canceled) return isFinal(was) ? undefined : 'cancel';
+  if (is === stateNumber.queued && isReplayable(was)) return 'replay';
+  const { failed, uncertain, sent } = stateNumber;
+  return was === uncertain && (is === sent || is === failed) ? 'resolve' : undefined;
+}
+
+function isReplayable(state: number): boolean {
+  return replayable.includes(state);
 }

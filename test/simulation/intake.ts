@@ -1,15 +1,18 @@
+import type { MessageDefaults } from '../../src/message/fields.ts';
 import { priorityNumber } from '../../src/message/fields.ts';
 import { makeChunkId } from '../../src/message/id.ts';
-import type { Checker } from './checker.ts';
+import type { ChunkKeyRow } from '../../src/store/delivery/load-chunks.ts';
+import type { Checker, SentTimes } from './checker.ts';
 import { acceptedCounter } from './model-database.ts';
 import type { ModelServer } from './model-server.ts';
 import { accounts, floodAccount, routeIds, type Scenario } from './scenario.ts';
 import type { Workers } from './workers.ts';
 
-/** An id is made before its transaction commits, and the commit may come late: as late as intake allows itself. */
-const lateCommitMsMax = 9_000;
 const floodChunks = 60;
 const chunkMessagesMax = 6;
+/** Times that senders name lie so far ahead, at most. */
+const scheduleMsMax = 4_000;
+const expiryMs = { min: 300, max: 5_000 };
 
 /** Stores chunks as intake does: an id first, and a while later everything of it in one commit. */
 export class Intake {
@@ -18,7 +21,8 @@ export class Intake {
   readonly #checker: Checker;
   readonly #workers: Workers;
   readonly #batches: string[] = [];
-  #lastCommitMs = 0;
+  /** When the last commit is made, and the last message is due. */
+  #lastDueMs = 0;
   #uncommitted = 0;
 
   constructor(settings: { scenario: Scenario; server: ModelServer; checker: Checker; workers: Workers }) {
@@ -28,8 +32,13 @@ export class Intake {
     this.#workers = settings.workers;
   }
 
-  get lastCommitMs(): number {
-    return this.#lastCommitMs;
+  /** Simulated time by which everything has come and is due. */
+  get lastDueMs(): number {
+    return this.#lastDueMs;
+  }
+
+  get batches(): readonly string[] {
+    return this.#batches;
   }
 
   /** Everything that was to come has been committed. */
@@ -49,7 +58,7 @@ export class Intake {
     for (let batch = 0; batch < scenario.batches; batch++) this.#openBatch();
     for (let chunk = 0; chunk < scenario.chunks; chunk++) {
       this.#uncommitted++;
-      scheduler.after(random.between(0, scenario.troubledMs), () => this.#accept());
+      scheduler.after(random.between(0, scenario.workMs), () => this.#accept());
     }
     if (scenario.flood) scheduler.after(random.between(0, 500), () => this.#flood());
   }
@@ -59,14 +68,10 @@ export class Intake {
     const shard = random.whole(0, this.#scenario.shards - 1);
     const id = makeChunkId({ unixMs: Math.floor(nowMs), shard, random: random.bytes(8) });
     const released = random.chance(0.3) ? undefined : 0;
+    const defaults = random.chance(0.25) ? timesText(this.#drawTimes()) : {};
     const row = {
-      id,
-      shard,
-      defaults: {},
-      closed: false,
-      releasedAtMs: released,
-      held: undefined,
-      doneCounts: undefined,
+      ...{ id, shard, defaults, closed: false, releasedAtMs: released },
+      ...{ held: undefined, doneCounts: undefined, reopened: 0 },
     };
     database.batches.set(id, row);
     this.#batches.push(id);
@@ -102,13 +107,19 @@ export class Intake {
     const machine = random.pick(this.#workers.machines);
     const beganAtMs = machine.present.process.clock.monotonicMs();
     const isLate = random.chance(0.15);
-    const takesMs = isLate ? random.between(100, lateCommitMsMax) : random.between(1, 20);
-    this.#lastCommitMs = Math.max(this.#lastCommitMs, scheduler.nowMs + takesMs);
+    const takesMs = isLate ? random.between(100, this.#scenario.lateCommitMsMax) : random.between(1, 20);
+    this.#lastDueMs = Math.max(this.#lastDueMs, scheduler.nowMs + takesMs);
+    const timed = !endless && random.chance(0.2);
+    const times = Array.from({ length: count }, () => (timed ? this.#drawTimes() : {}));
     scheduler.after(takesMs, () => {
-      const payload = this.#commit({ ...chunk, chunkId, shard, count });
-      if (!random.chance(0.5)) return;
-      const stored = random.chance(0.5) ? { codec: 0, payload, timed: false } : {};
-      const hint = { ...chunk, chunkId, shard, count, beganAtMs, ...stored };
+      const lane = { accountId: of.accountId, routeId: of.routeId, priority: of.priority };
+      const key = { ...lane, chunkId, shard, count, batch: chunk.batch };
+      const payload = timed ? payloadOf(times) : plainPayload(count);
+      const dueAtMs = this.#commit({ key, payload, timed, times, endless });
+      // What is not due yet is not told.
+      if (!random.chance(0.5) || dueAtMs > this.#server.nowMs) return;
+      const stored = random.chance(0.5) ? { codec: 0, payload, timed } : {};
+      const hint = { ...key, beganAtMs, ...stored };
       const { present } = machine;
       // The answer to COMMIT may be as late as the commit was.
       const answerMs = random.chance(0.1) ? random.between(10, 3_000) : random.between(0.2, 2);
@@ -116,50 +127,49 @@ export class Intake {
     });
   }
 
+  /** The answer is when the chunk is due. */
   #commit(chunk: {
-    chunkId: string;
-    shard: number;
-    count: number;
-    accountId: number;
-    routeId: number;
-    priority: number;
-    batch: string | null;
+    key: ChunkKeyRow;
+    payload: Uint8Array;
+    timed: boolean;
+    times: readonly DrawnTimes[];
     endless: boolean;
-  }): Uint8Array {
-    const { database, nowMs, trace } = this.#server;
-    const { chunkId, shard, count, batch, endless, ...lane } = chunk;
-    const payload = Buffer.from(Array.from({ length: count }, (_, n) => `{"to":"+3161234${n}"}`).join('\n'));
+  }): number {
+    const { database, trace } = this.#server;
+    const { key, payload, timed, endless } = chunk;
+    const { chunkId, count, batch, routeId } = key;
     trace.note('intake', 'commits', chunkId);
-    database.chunks.set(chunkId, {
-      ...lane,
-      id: chunkId,
-      chunkId,
-      shard,
-      count,
-      batch,
-      codec: 0,
-      payload,
-      timed: false,
-    });
-    database.insertPending({
-      ...lane,
-      chunkId,
-      shard,
-      count,
-      batch,
-      remaining: null,
-      dueAtMs: this.#dueAtMs(batch, nowMs),
-    });
+    database.chunks.set(chunkId, { ...key, id: chunkId, codec: 0, payload, timed });
+    const defaults = batch === null ? undefined : database.batches.get(batch)!.defaults;
+    const times = chunk.times.map((own) => timesOf(own, defaults));
+    const dueAtMs = this.#dueAtMs(batch, times);
+    database.insertPending({ ...key, remaining: null, dueAtMs });
     if (batch !== null) database.raise(batch, acceptedCounter, count);
-    this.#checker.onAccepted({ chunkId, count, batch, hold: lane.routeId === routeIds.hold, endless });
+    const hold = routeId === routeIds.hold;
+    this.#checker.onAccepted({ chunkId, count, batch, routeId, hold, endless, times });
     if (--this.#uncommitted === 0) this.#closeBatches();
-    return payload;
+    return dueAtMs;
   }
 
   /** A batch that starts when it is closed is not due before. */
-  #dueAtMs(batch: string | null, nowMs: number): number {
-    const released = batch === null || this.#server.database.batches.get(batch)!.releasedAtMs !== undefined;
-    return released ? nowMs : Number.POSITIVE_INFINITY;
+  #dueAtMs(batch: string | null, times: readonly SentTimes[]): number {
+    const { batches } = this.#server.database;
+    const released = batch === null || batches.get(batch)!.releasedAtMs !== undefined;
+    if (!released) return Number.POSITIVE_INFINITY;
+    return Math.max(this.#server.nowMs, Math.min(...times.map(({ scheduledAtMs }) => scheduledAtMs)));
+  }
+
+  #drawTimes(): DrawnTimes {
+    const { random, nowMs, scheduler } = this.#server;
+    const atMs = Math.floor(nowMs + random.between(-500, scheduleMsMax));
+    const scheduled = random.chance(0.5);
+    const expires = random.chance(0.4);
+    const fromMs = scheduled ? atMs : nowMs;
+    if (scheduled) this.#lastDueMs = Math.max(this.#lastDueMs, scheduler.nowMs + scheduleMsMax);
+    return {
+      ...(scheduled && { scheduledAtMs: atMs }),
+      ...(expires && { expiresAtMs: Math.floor(fromMs + random.between(expiryMs.min, expiryMs.max)) }),
+    };
   }
 
   #closeBatches(): void {
@@ -171,4 +181,41 @@ export class Intake {
       for (const row of database.pending.values()) if (row.batch === batch.id) row.dueAtMs = nowMs;
     }
   }
+}
+
+interface DrawnTimes {
+  scheduledAtMs?: number;
+  expiresAtMs?: number;
+}
+
+function timesText({ scheduledAtMs, expiresAtMs }: DrawnTimes): MessageDefaults {
+  return {
+    ...(scheduledAtMs !== undefined && { scheduledAt: new Date(scheduledAtMs).toISOString() }),
+    ...(expiresAtMs !== undefined && { expiresAt: new Date(expiresAtMs).toISOString() }),
+  };
+}
+
+/** A message's own times go before those of its batch. */
+function timesOf(own: DrawnTimes, defaults: MessageDefaults | undefined): SentTimes {
+  const { scheduledAt, expiresAt } = defaults ?? {};
+  return {
+    scheduledAtMs: own.scheduledAtMs ?? (scheduledAt ? Date.parse(scheduledAt) : Number.NEGATIVE_INFINITY),
+    expiresAtMs: own.expiresAtMs ?? (expiresAt ? Date.parse(expiresAt) : Number.POSITIVE_INFINITY),
+  };
+}
+
+const plainPayloads = new Map<number, Uint8Array>();
+
+function plainPayload(count: number): Uint8Array {
+  let payload = plainPayloads.get(count);
+  if (payload === undefined) {
+    payload = payloadOf(Array.from({ length: count }, () => ({})));
+    plainPayloads.set(count, payload);
+  }
+  return payload;
+}
+
+function payloadOf(times: readonly DrawnTimes[]): Uint8Array {
+  const lines = times.map((own, n) => JSON.stringify({ to: `+3161234${n}`, ...timesText(own) }));
+  return Buffer.from(lines.join('\n'));
 }

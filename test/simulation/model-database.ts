@@ -1,4 +1,6 @@
+import type { HeldAs } from '../../src/delivery/held-batches.ts';
 import type { MessageDefaults } from '../../src/message/fields.ts';
+import type { BatchCounts } from '../../src/store/batch-counts.ts';
 import type { ChunkKeyRow, ChunkRow } from '../../src/store/delivery/load-chunks.ts';
 import type { PaceGrant, PaceReport } from '../../src/store/delivery/pace-grants.ts';
 import type { InboxRow } from '../../src/store/delivery/read-inbox.ts';
@@ -36,14 +38,24 @@ export interface StoredBatch {
   defaults: MessageDefaults;
   closed: boolean;
   releasedAtMs: number | undefined;
-  held: 'paused' | 'canceled' | undefined;
-  doneCounts: Record<string, number | undefined> | undefined;
+  held: HeldAs | undefined;
+  doneCounts: BatchCounts | undefined;
+  /** How often decisions were asked for of it. */
+  reopened: number;
+}
+
+/** A request in the inbox, as the table has it. */
+export interface StoredRequest extends InboxRow {
+  batch: string | null;
 }
 
 /** A change that becomes visible when its transaction commits. */
 export interface Write {
   apply(): void;
   outcome?: StoredOutcome;
+  request?: StoredRequest;
+  /** A batch is paused or canceled, or goes on. */
+  hold?: { batch: string; as: HeldAs | undefined };
 }
 
 /** A transaction on the server. */
@@ -79,7 +91,7 @@ export class ModelDatabase {
   readonly outcomes = new Map<string, StoredOutcome[]>();
   readonly batches = new Map<string, StoredBatch>();
   /** Requests to the owners of shards, by id and in the order in which they came. */
-  readonly inbox = new Map<string, InboxRow>();
+  readonly inbox = new Map<string, StoredRequest>();
   /** By batch, then by state, summed over shards. */
   readonly progress = new Map<string, Map<number, number>>();
   /** Sees each transaction's changes before they are made. */
@@ -184,6 +196,11 @@ export class ModelDatabase {
     }
     return low;
   }
+}
+
+/** UPDATE batch: a change of its row waits for the one before. */
+export function lockBatch(database: ModelDatabase, session: Session, id: string, granted: () => void): void {
+  database.locks.lock(session, { key: `batch ${id}`, mode: 'exclusive', granted });
 }
 
 /** The transaction makes this change if it commits. */

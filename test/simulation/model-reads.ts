@@ -1,14 +1,11 @@
 import type { DeliveryStore } from '../../src/delivery/delivery-store.ts';
 import { lowestIdAt } from '../../src/message/id.ts';
-import { batchCounts } from '../../src/store/batch-counts.ts';
 import type { ChunkKeyRow, ChunkOutcomeRow, ChunkRow } from '../../src/store/delivery/load-chunks.ts';
 import type { InboxRow } from '../../src/store/delivery/read-inbox.ts';
 import type { PendingRow } from '../../src/store/delivery/read-pending.ts';
 import type { ModelClient, Reply } from './model-client.ts';
-import { type StoredOutcome, type StoredPending, write } from './model-database.ts';
+import type { StoredOutcome, StoredPending } from './model-database.ts';
 import type { StoreFaults } from './model-store.ts';
-
-type FinishedBatch = Parameters<DeliveryStore['finishBatch']>[0];
 
 /** What finds work and fetches it, on the model. */
 export function modelReads(client: ModelClient, faults: StoreFaults) {
@@ -87,37 +84,6 @@ export function modelReads(client: ModelClient, faults: StoreFaults) {
     readInbox: ({ shards, limit }: { shards: number[]; limit: number }) =>
       client.query('read_inbox', (_, reply: Reply<InboxRow[]>) => {
         reply([...database.inbox.values()].filter(({ shard }) => shards.includes(shard)).slice(0, limit));
-      }),
-
-    readHeldBatches: () =>
-      client.query('read_held_batches', (_, reply: Reply<{ id: string; canceled: boolean }[]>) => {
-        const rows = [...database.batches.values()].filter(({ held, doneCounts }) => held && !doneCounts);
-        reply(rows.map(({ id, held }) => ({ id, canceled: held === 'canceled' })));
-      }),
-
-    listClosedBatches: ({ shards, after, limit }: { shards: number[]; after: string; limit: number }) =>
-      client.query('list_closed_batches', (_, reply: Reply<string[]>) => {
-        const closed = [...database.batches.values()].filter(
-          (batch) => batch.closed && !batch.doneCounts && shards.includes(batch.shard) && batch.id > after,
-        );
-        const ids = closed.map(({ id }) => id).sort();
-        reply(ids.slice(0, limit));
-      }),
-
-    readFinishedBatch: (id: string) =>
-      client.query('read_finished_batch', (_, reply: Reply<FinishedBatch | undefined>) => {
-        const batch = database.batches.get(id);
-        if (!batch?.closed || batch.doneCounts) return reply(undefined);
-        const counts = batchCounts(Object.fromEntries(database.progress.get(id) ?? []));
-        const unfinished = counts.queued + counts.sending + counts.retrying;
-        reply(unfinished === 0 ? { id, counts, reopened: 0 } : undefined);
-      }),
-
-    finishBatch: ({ id, counts }: FinishedBatch) =>
-      client.query<void>('finish_batch', (session, reply) => {
-        const batch = database.batches.get(id);
-        if (batch) write(session, () => (batch.doneCounts ??= counts));
-        reply();
       }),
   };
 }

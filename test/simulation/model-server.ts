@@ -19,6 +19,8 @@ export class ModelServer {
   readonly random: SeededRandom;
   readonly trace: Trace;
   weather: Weather;
+  /** How often it was replaced by one with another clock. */
+  crashes = 0;
   #away = false;
   #clockStepMs = 0;
 
@@ -79,6 +81,7 @@ export class ModelServer {
   /** The server is gone for a while; the one that takes its place has another clock. */
   crash(forMs: number): void {
     this.#away = true;
+    this.crashes++;
     this.trace.note('database', 'crashes');
     this.database.crash(() => this.random.chance(0.5));
     this.#clockStepMs = this.random.between(-clockStepMs / 2, clockStepMs / 2);

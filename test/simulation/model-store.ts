@@ -1,4 +1,5 @@
 import type { DeliveryStore } from '../../src/delivery/delivery-store.ts';
+import { modelBatches } from './model-batches.ts';
 import type { ModelClient } from './model-client.ts';
 import { modelOwnership } from './model-ownership.ts';
 import { modelPace } from './model-pace.ts';
@@ -13,6 +14,8 @@ export interface StoreFaults {
   withoutOverlap?: boolean;
   /** Whoever divides shares takes it that workers follow a grant as soon as it is written. */
   unconfirmed?: boolean;
+  /** A request is not deleted in the transaction of the outcomes that answer it, but a while later. */
+  answeredApart?: boolean;
 }
 
 /**
@@ -28,6 +31,7 @@ export function modelStore(client: ModelClient, faults: StoreFaults = {}): Deliv
     readPace: pace.readPace,
     grantPace: pace.grantPace,
     ...modelReads(client, faults),
+    ...modelBatches(client),
     recordOutcomes: (flush) => recordModelOutcomes(client, flush, faults),
   };
 }

@@ -14,6 +14,7 @@ export const plants: Readonly<Record<string, Plant>> = {
   'no-fence': { store: { unfenced: true } },
   'cursor-without-overlap': { store: { withoutOverlap: true } },
   'unconfirmed-shares': { store: { unconfirmed: true } },
+  'answered-apart': { store: { answeredApart: true } },
   'wall-clock-lease': { monotonicSteps: true },
   'retried-hold': {
     distort: (answer, onUncertain) =>

@@ -3,6 +3,9 @@ import type { ModelClient, Reply } from './model-client.ts';
 import { type Session, type StoredOutcome, write } from './model-database.ts';
 import type { StoreFaults } from './model-store.ts';
 
+/** The planted fault: what another statement of another moment would take. */
+const answeredApartMs = 1_500;
+
 /** What `recordOutcomes` does on PostgreSQL, on the model: in the same statements, one round trip each. */
 export function recordModelOutcomes(
   client: ModelClient,
@@ -106,7 +109,14 @@ class Recording {
         else database.insertPending(row);
       });
     }
-    for (const id of answered) write(session, () => database.inbox.delete(id));
+    for (const id of answered) {
+      const forget = () => database.inbox.delete(id);
+      const { scheduler } = this.#client.server;
+      write(session, () => {
+        if (this.#faults.answeredApart) scheduler.after(answeredApartMs, forget);
+        else forget();
+      });
+    }
   }
 }
 

@@ -14,6 +14,12 @@ export interface Scenario {
   weather: Weather;
   /** For so long things go wrong. */
   troubledMs: number;
+  /** For so long messages come, and are decided on; of a seed in which both go on after the troubles. */
+  workMs: number;
+  /** An id is made before its transaction commits, and the commit may come so late; intake allows itself 9 s. */
+  lateCommitMsMax: number;
+  /** Decisions that operators take. */
+  decisions: number;
   /** Chunks that come in that time, and troubles beside the weather. */
   chunks: number;
   troubles: number;
@@ -62,10 +68,21 @@ export function drawScenario(random: SeededRandom): Scenario {
       route(routeIds.blackHole, 'resend', traits(true)),
     ],
     weather: drawWeather(random),
-    troubledMs: random.between(2_000, 6_000),
+    ...drawTimes(random),
+    lateCommitMsMax: random.pick([500, 3_000, 9_000]),
+    decisions: random.pick([0, 0, 3, 8]),
     chunks: random.whole(5, 25),
     troubles: random.whole(0, 6),
     batches: random.whole(0, 3),
     flood,
   };
+}
+
+/** Some seeds are calm for long enough while work goes on that what takes effect within a second can be seen to. */
+function drawTimes(random: SeededRandom): { troubledMs: number; workMs: number } {
+  const troubledMs = random.between(2_000, 6_000);
+  const steered = random.chance(0.25);
+  return steered
+    ? { troubledMs: troubledMs / 2, workMs: troubledMs / 2 + 9_000 }
+    : { troubledMs, workMs: troubledMs };
 }

@@ -2,6 +2,7 @@ import { Checker, type Violation } from './checker.ts';
 import { Intake } from './intake.ts';
 import { ModelProvider } from './model-provider.ts';
 import { ModelServer } from './model-server.ts';
+import { Operator } from './operator.ts';
 import { PaceChecker } from './pace-checker.ts';
 import type { Plant } from './plants.ts';
 import { drawScenario } from './scenario.ts';
@@ -29,6 +30,8 @@ export interface SeedResult {
 /** Time for everything to be done when nothing goes wrong any more; the bound of the promise that no lane starves. */
 const quietMsMax = 20_000;
 const stopMs = 5_000;
+/** What was on its way when the troubles ended may be so late. */
+const lateMsMax = 4_000;
 
 /**
  * One seed: workers on a model of the database before a model of the provider. For a while everything goes wrong
@@ -45,7 +48,7 @@ export async function simulateSeed(
   const { weather, shards } = scenario;
   const server = new ModelServer({ shards, scheduler, random, trace, weather });
   const workerIds = new Map<string, string>();
-  const checker = new Checker(server.database, workerIds);
+  const checker = new Checker(server, workerIds);
   const pace = new PaceChecker({
     routes: scenario.routes,
     nowMs: () => scheduler.nowMs,
@@ -56,18 +59,22 @@ export async function simulateSeed(
   const provider = new ModelProvider({ scheduler, random, trace, checker, pace, weather });
   const workers = new Workers({ scenario, server, provider, plant, workerIds });
   const intake = new Intake({ scenario, server, checker, workers });
+  const operator = new Operator({ scenario, server, checker, intake, workers });
   const troubles = new Troubles({ scenario, server, provider, workers });
   const found = () => checker.violations.length > 0;
 
   workers.startAll();
   intake.begin();
+  operator.begin();
   troubles.begin();
   await scheduler.run({ endMs: scenario.troubledMs, isDone: found });
   server.weather = calm;
   provider.weather = calm;
   troubles.end();
-  const endMs = Math.max(scenario.troubledMs, intake.lastCommitMs) + quietMsMax;
-  const isDone = () => intake.isOver && checker.open === 0 && intake.batchesDone;
+  checker.calmAfter(lateMsMax);
+  await scheduler.run({ endMs: scenario.workMs, isDone: found });
+  const endMs = Math.max(scenario.workMs, intake.lastDueMs) + quietMsMax;
+  const isDone = () => intake.isOver && checker.open === 0 && operator.isOver && intake.batchesDone;
   await scheduler.run({ endMs, isDone: () => found() || isDone() });
   if (!found()) {
     checker.onEnd();

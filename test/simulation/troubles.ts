@@ -29,14 +29,7 @@ export class Troubles {
   begin(): void {
     const { random, scheduler } = this.#server;
     const kinds = [this.#suspend, this.#suspend, this.#kill, this.#kill, this.#stop, this.#cut, this.#crash];
-    const all = [
-      ...kinds,
-      this.#stepWallClock,
-      this.#stepWallClock,
-      this.#lose,
-      this.#changeRoute,
-      this.#pause,
-    ];
+    const all = [...kinds, this.#stepWallClock, this.#stepWallClock, this.#lose, this.#changeRoute];
     for (let trouble = 0; trouble < this.#scenario.troubles; trouble++) {
       const kind = random.pick(all);
       scheduler.after(random.between(0, this.#scenario.troubledMs), () => {
@@ -56,7 +49,6 @@ export class Troubles {
       present.client.cut(false);
       this.#workers.restart(machine);
     }
-    this.#setPaused(false);
   }
 
   /** Mostly for longer than the lease. */
@@ -113,30 +105,7 @@ export class Troubles {
   }
 
   #changeRoute(): void {
-    const { random } = this.#server;
-    const route = random.pick(this.#scenario.routes);
-    route.version++;
-    this.#tell(() => ({ ...route }));
-  }
-
-  #pause(): void {
-    this.#setPaused(true);
-    this.#later(this.#server.random.between(100, 2_000), () => this.#setPaused(false));
-  }
-
-  #setPaused(paused: boolean): void {
-    for (const route of this.#scenario.routes) {
-      if (route.paused === paused) continue;
-      route.paused = paused;
-      this.#tell(() => ({ ...route }));
-    }
-  }
-
-  /** Word of a changed route reaches each process at its next poll. */
-  #tell(route: () => Scenario['routes'][number]): void {
-    for (const { present } of this.#workers.machines) {
-      this.#server.scheduler.after(this.#server.random.between(1, 500), () => present.changeRoute(route()));
-    }
+    this.#workers.changeRoute(this.#server.random.pick(this.#scenario.routes));
   }
 
   #later(ms: number, run: () => void): void {

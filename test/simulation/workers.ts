@@ -1,3 +1,4 @@
+import type { Route } from '../../src/message/route.ts';
 import { DatabaseError } from '../../src/store/database.ts';
 import type { ModelProvider } from './model-provider.ts';
 import type { ModelServer } from './model-server.ts';
@@ -84,6 +85,24 @@ export class Workers {
     const names = present.map((machine) => machine.present.name);
     for (const machine of present) this.stop(machine, deadlineMs);
     return { names, done: () => this.machines.every((machine) => machine.present.process.state === 'dead') };
+  }
+
+  changeRoute(route: Route): void {
+    route.version++;
+    this.#tell(route);
+  }
+
+  pauseRoute(route: Route, paused: boolean): void {
+    route.paused = paused;
+    this.#tell(route);
+  }
+
+  /** Word of a changed route reaches each process at its next poll. */
+  #tell(route: Route): void {
+    const { random, scheduler } = this.#settings.server;
+    for (const { present } of this.machines) {
+      scheduler.after(random.between(1, 500), () => present.changeRoute({ ...route }));
+    }
   }
 
   /** What was reported and is not of the database's making. */

@@ -40,7 +40,10 @@ export async function decideMessage(
       const { kind, filter } = decision;
       const messageId = found.message.id;
       const requestId = await context.database.transaction(async (transaction) => {
-        if (kind === 'replay' && batch !== null) await reopenBatch(transaction, { batch, accountId });
+        const reopens = kind === 'replay' && batch !== null;
+        if (reopens && !(await reopenBatch(transaction, { batch, accountId }))) {
+          throw new ProblemError('conflict', stillCanceled);
+        }
         return requestOfMessage(transaction, { messageId, batch, count, kind, filter });
       });
       await awaitOwners(context, { shard: shardOf(messageId), id: requestId });
@@ -48,6 +51,9 @@ export async function decideMessage(
     },
   });
 }
+
+/** What is replayed now might be canceled with the rest. */
+const stillCanceled = 'The batch of the message is still being canceled. Replay it when the batch is done.';
 
 /** States that have not come to an end. */
 export const openStates = (Object.keys(stateNumber) as State[]).filter(

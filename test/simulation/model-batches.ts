@@ -1,0 +1,64 @@
+import type { BatchHoldStore, BatchStore } from '../../src/delivery/delivery-store.ts';
+import { stateNumber } from '../../src/message/state.ts';
+import { batchCounts } from '../../src/store/batch-counts.ts';
+import type { FinishedBatch } from '../../src/store/delivery/finish-batches.ts';
+import type { ModelClient, Reply } from './model-client.ts';
+import { acceptedCounter, lockBatch, write } from './model-database.ts';
+
+/** What is asked of batches as a whole, on the model. */
+export function modelBatches(client: ModelClient): BatchStore & BatchHoldStore {
+  const { database } = client.server;
+  return {
+    readHeldBatches: () =>
+      client.query('read_held_batches', (_, reply: Reply<{ id: string; canceled: boolean }[]>) => {
+        const rows = [...database.batches.values()].filter(({ held, doneCounts }) => held && !doneCounts);
+        reply(rows.map(({ id, held }) => ({ id, canceled: held === 'canceled' })));
+      }),
+
+    listClosedBatches: ({ shards, after, limit }: { shards: number[]; after: string; limit: number }) =>
+      client.query('list_closed_batches', (_, reply: Reply<string[]>) => {
+        const closed = [...database.batches.values()].filter(
+          (batch) => batch.closed && !batch.doneCounts && shards.includes(batch.shard) && batch.id > after,
+        );
+        const ids = closed.map(({ id }) => id).sort();
+        reply(ids.slice(0, limit));
+      }),
+
+    async readFinishedBatch(id: string): Promise<FinishedBatch | undefined> {
+      const reopened = await client.query('batch_is_closed_undone', (_, reply: Reply<number | undefined>) => {
+        const batch = database.batches.get(id);
+        reply(batch?.closed && !batch.doneCounts ? batch.reopened : undefined);
+      });
+      if (reopened === undefined) return undefined;
+      const isOpen = await client.query('find_open_shard', (_, reply: Reply<boolean>) => {
+        const counters = [...(database.progress.get(id) ?? [])];
+        const final = counters.filter(([state]) => state >= stateNumber.sent && state < acceptedCounter);
+        const accepted = database.progress.get(id)?.get(acceptedCounter) ?? 0;
+        reply(accepted > final.reduce((sum, [, count]) => sum + count, 0));
+      });
+      if (isOpen) return undefined;
+      const isAsked = await client.query('find_decision_of_batch', (_, reply: Reply<boolean>) => {
+        reply([...database.inbox.values()].some(({ batch }) => batch === id));
+      });
+      if (isAsked) return undefined;
+      return client.query('count_batch', (_, reply: Reply<FinishedBatch | undefined>) => {
+        const counts = batchCounts(Object.fromEntries(database.progress.get(id) ?? []));
+        const unfinished = counts.queued + counts.sending + counts.retrying;
+        reply(unfinished === 0 ? { id, counts, reopened } : undefined);
+      });
+    },
+
+    finishBatch: ({ id, counts, reopened }: FinishedBatch) =>
+      client.query<void>('finish_batch', (session, reply) => {
+        lockBatch(database, session, id, () => {
+          const batch = database.batches.get(id);
+          if (batch !== undefined && batch.doneCounts === undefined && batch.reopened === reopened) {
+            write(session, () => {
+              batch.doneCounts = counts;
+            });
+          }
+          reply();
+        });
+      }),
+  };
+}

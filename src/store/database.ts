@@ -42,7 +42,7 @@ export interface DatabaseSettings {
 export interface Database extends Queryable {
   /** Runs `work` in one READ COMMITTED transaction. Any error rolls back and is thrown as a DatabaseError. */
   transaction<Result>(work: (transaction: Queryable) => Promise<Result>): Promise<Result>;
-  /** All of these or none, in one transaction and one round trip: none of them sees the answer to another. */
+  /** All of these or none, in one transaction and two round trips: none of them sees the answer to another. */
   transactionOf(calls: readonly Call[]): Promise<void>;
   close(): Promise<void>;
 }
@@ -126,11 +126,13 @@ export function openDatabase(settings: DatabaseSettings): Database {
 
   async function transactionOf(calls: readonly Call[]): Promise<void> {
     const client = await connect();
-    const answers = [
-      client.query(begin),
-      ...calls.map(({ statement, values }) => run(client, statement, values)),
-      commit(client),
-    ];
+    // Its answer is waited for: behind a BEGIN that was canceled each statement would be committed by itself.
+    try {
+      await client.query(begin);
+    } catch (error) {
+      throw await abandon(client, new DatabaseError(faultOf(error), error));
+    }
+    const answers = [...calls.map(({ statement, values }) => run(client, statement, values)), commit(client)];
     const settled = await Promise.allSettled(answers);
     // What failed first is the reason, what follows is refused because of it.
     const first = settled.find((answer) => answer.status === 'rejected');

@@ -200,7 +200,7 @@ test('what is committed with a warning is ambiguous: it may not have reached the
   expect((await database.query(sql('SELECT 1 FROM unsure'))).rowCount).toBe(2);
 });
 
-test('a transaction of known statements is sent whole, before any of it is answered', async () => {
+test('the COMMIT of a transaction of known statements leaves before any of them is answered', async () => {
   let onCommit = () => {};
   const sent = new Promise<void>((resolve) => {
     onCommit = resolve;
@@ -223,6 +223,25 @@ test('a transaction of known statements is sent whole, before any of it is answe
   });
   await done;
   expect((await database.query(sql('SELECT 1 FROM thing WHERE id IN (50, 51)'))).rowCount).toBe(2);
+  await through.close();
+  await proxy.stop();
+});
+
+test('behind a BEGIN that was canceled no statement is carried out', async () => {
+  let canceled = false;
+  const proxy = await startCuttingProxy(url, {
+    judge: (bytes) => {
+      const at = bytes.indexOf('BEGIN;');
+      // What the server makes of a cancellation that comes at that moment: an error instead of a transaction.
+      if (at >= 0 && !canceled) bytes.write('BEGIM;', at);
+      canceled ||= at >= 0;
+      return 'pass';
+    },
+  });
+  const through = openDatabase({ url: proxy.url, poolSize: 1, name: 'through' });
+  const refused = through.transactionOf([call('INSERT INTO thing VALUES (80)')]);
+  expect(await faultOf(refused)).toMatchObject({ code: '42601', ambiguous: false });
+  expect((await through.query(sql('SELECT 1 FROM thing WHERE id = 80'))).rowCount).toBe(0);
   await through.close();
   await proxy.stop();
 });

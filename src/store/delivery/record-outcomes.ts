@@ -99,7 +99,7 @@ export async function recordOutcomes(database: Database, flush: OutcomeFlush): P
   }
   if (erased.length > 0) return await recordInSteps(database, flush);
   try {
-    // One round trip instead of six. Its rows must be new, for what follows them counts them.
+    // Two round trips instead of six. Its rows must be new, for what follows them counts them.
     await database.transactionOf([
       { statement: refusingFenceStatement, values: [flush.shard, flush.epoch] },
       ...outcomeCalls(flush, newOutcomesStatement),

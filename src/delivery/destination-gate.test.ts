@@ -155,12 +155,13 @@ const scenes = fc.record({
   rate: fc.integer({ min: 1, max: 100 }),
   eachRate: fc.integer({ min: 1, max: 100 }),
   concurrency: fc.integer({ min: 1, max: 3 }),
+  laterMs: fc.nat(500),
   latencies: fc.infiniteStream(fc.nat(300)),
 });
 
 test('no destination gets more than its rate or its requests at once, order is kept, and everything leaves once', () => {
   fc.assert(
-    fc.property(scenes, ({ batchMax, lanes, rate, eachRate, concurrency, latencies }) => {
+    fc.property(scenes, ({ batchMax, lanes, rate, eachRate, concurrency, laterMs, latencies }) => {
       const shares = [
         limit('+31', { rate }),
         limit('one.example', { rate: 50, concurrency }),
@@ -168,12 +169,18 @@ test('no destination gets more than its rate or its requests at once, order is k
       ];
       const bench = new Bench({ shares, batchMax, latencyMs: () => latencies.next().value! });
       const loaded = lanes.map(({ priority, weight, to }, account) => {
-        const lane = bench.lane(account, priority, weight);
         const sends = to.map((index) => recipients[index]!);
-        const half = Math.ceil(sends.length / 2);
-        const works = [sends.slice(0, half), sends.slice(half)].filter((part) => part.length > 0);
-        return { lane, sends, works: works.map((part) => bench.load(lane, part)) };
+        return { lane: bench.lane(account, priority, weight), sends, works: [] as ChunkWork[] };
       });
+      // The second half comes while the first one waits.
+      for (const half of [0, 1]) {
+        for (const { lane, sends, works } of loaded) {
+          const middle = Math.ceil(sends.length / 2);
+          const part = half === 0 ? sends.slice(0, middle) : sends.slice(middle);
+          if (part.length > 0) works.push(bench.load(lane, part));
+        }
+        bench.run(laterMs);
+      }
       bench.run(600_000);
       for (const [place, allowed] of [
         ['+31', rate],

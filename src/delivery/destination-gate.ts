@@ -6,6 +6,9 @@ import { DestinationTable } from './destination-table.ts';
 import type { Lane } from './lane.ts';
 import type { Slice } from './slice.ts';
 
+/** A token that lacks the last bit of rounding is waited for no time at all: the same moment would come again for ever. */
+const waitMsMin = 1;
+
 export interface DestinationGateSettings {
   /** Whether a request of the lane may begin; one that may not is told by `laneFreed` when it may. */
   opens: (lane: Lane, nowMs: number) => boolean;
@@ -159,7 +162,7 @@ export class DestinationGate {
     if (queue === undefined) return;
     const waitMs = destination.waitMs(this.#batchMax, this.#nowMs);
     if (waitMs > 0) {
-      const atMs = this.#nowMs + waitMs;
+      const atMs = this.#nowMs + Math.max(waitMs, waitMsMin);
       if (atMs >= destination.wakeAtMs) return;
       destination.wakeAtMs = atMs;
       this.#timed.push(atMs, destination);

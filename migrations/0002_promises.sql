@@ -117,3 +117,17 @@ CREATE TABLE pace_round (
   round bigint NOT NULL
 );
 INSERT INTO pace_round (shard, round) VALUES (0, 0);
+
+-- Messages with an orderingKey. `ordered` is the chunk's place in the order of its shard; `ordering` the 32-bit hashes of its
+-- messages' keys, four bytes each in order of offset, so that it is known without the messages who waits for whom. Both are
+-- null for a chunk of messages without keys.
+ALTER TABLE pending ADD COLUMN ordered bigint, ADD COLUMN ordering bytea;
+ALTER TABLE pending ALTER COLUMN ordering SET STORAGE EXTERNAL;
+CREATE INDEX pending_ordered ON pending (shard, account_id, ordered) WHERE ordered IS NOT NULL;
+
+-- The last place given on a shard. The row is locked until the transaction that takes a place has committed, so places
+-- are committed in order: who sees one sees all before it.
+CREATE TABLE shard_order (
+  shard smallint PRIMARY KEY,
+  last bigint NOT NULL
+);

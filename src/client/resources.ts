@@ -35,6 +35,7 @@ export interface NewBatch {
   body?: string;
   subject?: string;
   priority?: 'interactive' | 'bulk';
+  orderingKey?: string;
   start?: 'now' | 'close';
   tags?: string[];
   metadata?: Record<string, unknown>;
@@ -65,6 +66,7 @@ export interface NewMessage {
   ref?: string;
   tags?: string[];
   metadata?: Record<string, unknown>;
+  orderingKey?: string;
   route?: string;
   priority?: 'interactive' | 'bulk';
 }

@@ -9,6 +9,8 @@ import { Tenure } from './tenure.ts';
 
 const all: RetryGate = { admitRetries: (wanted) => wanted, retriesAgainAtMs: () => 0 };
 
+const noOrder = () => ({ note: () => {}, wait: () => {}, leave: () => {} });
+
 test.each([
   [false, 1],
   [true, 0],
@@ -31,6 +33,7 @@ test.each([
       onDue: () => {},
       onWoken: () => {},
       onMissed: () => {},
+      ordered: noOrder,
     },
   });
   const lane = new Lane({ accountId: 1, routeId: 1, priority: 1 }, 1);
@@ -60,7 +63,7 @@ test('what a read or a hint of before brings of a chunk that left memory since i
   const backlog = new Backlog({
     ...{ clock: { ...systemClock, monotonicMs: () => nowMs }, tenures: () => new Map([[5, tenure]]) },
     ...{ weightOf: () => 1, retriesOf: () => all, heldAs: () => undefined, onCanceled: () => {} },
-    ...{ onDue: () => {}, onWoken: () => {}, onMissed: () => missed++ },
+    ...{ onDue: () => {}, onWoken: () => {}, onMissed: () => missed++, ordered: noOrder },
   });
   const key = {
     chunkId: '01932c07-a3b0-7005-8000-000000000000',
@@ -69,7 +72,7 @@ test('what a read or a hint of before brings of a chunk that left memory since i
     routeId: 1,
     priority: 1,
   };
-  const row = { ...key, batch: 'b', count: 2, remaining: null, dueInMs: 0 };
+  const row = { ...key, batch: 'b', count: 2, remaining: null, dueInMs: 0, ordered: null };
   const read = () => {
     nowMs += 10;
     return backlog.beginRead();
@@ -79,7 +82,7 @@ test('what a read or a hint of before brings of a chunk that left memory since i
   nowMs += 10;
   backlog.forget(tenure.chunks.get(key.chunkId)!);
   backlog.takeRow({ ...row, remaining: new Uint8Array([1]) }, before);
-  backlog.takeHint({ ...row, beganAtMs: 1 });
+  backlog.takeHint({ ...key, batch: 'b', count: 2, beganAtMs: 1 });
   expect(tenure.chunks.size).toBe(0);
   expect(missed).toBe(1);
   backlog.takeRow(row, read());

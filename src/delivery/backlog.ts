@@ -18,12 +18,23 @@ export interface BacklogSettings {
   /** A chunk of a paused batch is left where it is, one of a canceled batch is canceled. */
   heldAs: (batch: string) => HeldAs | undefined;
   onCanceled: (chunk: PendingChunk) => void;
+  /** What takes in chunks of messages with ordering keys, and says when they may go. */
+  ordered: () => Order;
   /** What lets the retries of a lane out. */
   retriesOf: (lane: Lane) => RetryGate;
   /** A read was too old to be believed of some chunk: what is pending is to be read again. */
   onMissed: () => void;
   /** The retries of a loaded chunk can be sent. */
   onWoken: (chunk: PendingChunk, messages: number) => void;
+}
+
+interface Order {
+  /** A chunk is there; it is taken in by `admit`. */
+  note(tenure: Tenure, key: { accountId: number; row?: PendingRow }): void;
+  /** All that remains of it waits. */
+  wait(chunk: PendingChunk): void;
+  /** It is done. */
+  leave(chunk: PendingChunk): void;
 }
 
 /** Keys that are due later are left to the database: everything is read again before then. */
@@ -78,6 +89,10 @@ export class Backlog {
   takeRow(row: PendingRow, read: PendingRead): void {
     const tenure = this.#settings.tenures().get(row.shard);
     if (tenure === undefined || tenure.sinceMs > read.beganAtMs) return;
+    if (row.ordered !== null) {
+      this.#settings.ordered().note(tenure, { accountId: row.accountId, row });
+      return;
+    }
     const held = row.batch === null ? undefined : this.#settings.heldAs(row.batch);
     if (row.dueInMs > keepDueWithinMs && held !== 'canceled') return;
     // The row may have been changed since: a message that was replayed meanwhile would be missing in it for good.
@@ -98,6 +113,10 @@ export class Backlog {
     const nowMs = this.#settings.clock.monotonicMs();
     if (tenure === undefined || tenure.sinceMs > hint.beganAtMs) return;
     if (nowMs - hint.beganAtMs >= hintAgeMsMax || tenure.forgotten.has(hint.chunkId)) return;
+    if (hint.ordered) {
+      this.#settings.ordered().note(tenure, { accountId: hint.accountId });
+      return;
+    }
     const { codec, payload, timed = false } = hint;
     const keep = codec !== undefined && payload !== undefined && this.#storedBytes < storedBytesMax;
     const stored = keep ? { codec, payload, timed } : undefined;
@@ -117,8 +136,10 @@ export class Backlog {
     chunk.fresh = false;
     chunk.remaining = remaining;
     chunk.dueAtMs = dueAtMs;
-    if (dueAtMs - this.#settings.clock.monotonicMs() > keepDueWithinMs) this.leave(chunk);
-    else this.#wakeAt(chunk, dueAtMs);
+    if (chunk.order) this.#settings.ordered().wait(chunk);
+    else if (chunk.unread) this.forget(chunk);
+    else if (dueAtMs - this.#settings.clock.monotonicMs() > keepDueWithinMs) this.leave(chunk);
+    else this.wakeAt(chunk, dueAtMs);
   }
 
   /** What of a chunk that has just been loaded was due before. */
@@ -136,7 +157,7 @@ export class Backlog {
     const dueAtMs = work.nextDueAtMs;
     if (dueAtMs >= work.wakeAtMs) return;
     work.wakeAtMs = dueAtMs;
-    this.#wakeAt(work.chunk, dueAtMs);
+    this.wakeAt(work.chunk, dueAtMs);
   }
 
   /** The chunk is done, or nothing of it is due for long. */
@@ -145,11 +166,18 @@ export class Backlog {
     chunk.tenure.left.set(chunk.id, this.#settings.clock.monotonicMs());
     chunk.lane.chunks--;
     this.dropStored(chunk);
+    if (chunk.order) this.#settings.ordered().leave(chunk);
   }
 
-  /** What is in memory of a chunk is void: it is found again by reading. */
+  /** What is in memory of a chunk is void: it is found again by reading. Its place in an order it keeps. */
   forget(chunk: PendingChunk): void {
     if (!isKnown(chunk)) return;
+    if (chunk.order) {
+      chunk.place = 'waiting';
+      chunk.dueAtMs = Number.POSITIVE_INFINITY;
+      chunk.order.active = false;
+      return;
+    }
     const { forgotten } = chunk.tenure;
     chunk.tenure.chunks.delete(chunk.id);
     // Last in order, too, when it was forgotten before.
@@ -162,17 +190,41 @@ export class Backlog {
   /** Takes in a chunk that may be pending no more, to be decided on. */
   adopt(
     tenure: Tenure,
-    key: LaneKey & { chunkId: string; batch: string | null; count: number },
+    key: LaneKey & { chunkId: string; batch: string | null; count: number; ordered: boolean },
   ): PendingChunk {
-    const { chunkId: id, batch, count } = key;
+    const { chunkId: id, batch, count, ordered: unread } = key;
     const lane = this.#laneOf(key);
     const chunk: PendingChunk = {
       ...{ id, tenure, lane, batch, count, place: 'deciding' },
-      ...{ remaining: null, dueAtMs: 0, fresh: false },
+      ...{ remaining: null, dueAtMs: 0, fresh: false, unread },
     };
     tenure.chunks.set(id, chunk);
     lane.chunks++;
     return chunk;
+  }
+
+  /** Takes in a chunk that has its place in an order; it waits until it is enqueued or woken. */
+  admit(tenure: Tenure, row: PendingRow): PendingChunk {
+    const { chunkId: id, batch, count, remaining, dueInMs } = row;
+    const lane = this.#laneOf(row);
+    const dueAtMs = this.#settings.clock.monotonicMs() + dueInMs;
+    const known = { id, tenure, lane, batch, count, remaining };
+    const chunk: PendingChunk = { ...known, place: 'waiting', dueAtMs, fresh: false };
+    tenure.chunks.set(id, chunk);
+    lane.chunks++;
+    return chunk;
+  }
+
+  /** Its time has come. */
+  enqueue(chunk: PendingChunk): void {
+    if (chunk.order) chunk.order.active = true;
+    chunk.lane.enqueue(chunk);
+    this.#settings.onDue(chunk.lane);
+  }
+
+  wakeAt(chunk: PendingChunk, dueAtMs: number): void {
+    this.#waiting.push(dueAtMs, chunk);
+    this.#setTimer();
   }
 
   /** The tenures have ended. Lanes drop their keys when they come across them. */
@@ -185,6 +237,7 @@ export class Backlog {
       tenure.chunks.clear();
       tenure.left.clear();
       tenure.forgotten.clear();
+      tenure.sequences.clear();
     }
   }
 
@@ -246,10 +299,9 @@ export class Backlog {
       return true;
     }
     if (taken.dueAtMs > this.#settings.clock.monotonicMs() || taken.remaining !== null) {
-      this.#wakeAt(taken, taken.dueAtMs);
+      this.wakeAt(taken, taken.dueAtMs);
     } else {
-      lane.enqueue(taken);
-      this.#settings.onDue(lane);
+      this.enqueue(taken);
     }
     return true;
   }
@@ -264,15 +316,10 @@ export class Backlog {
     return lane;
   }
 
-  #wakeAt(chunk: PendingChunk, dueAtMs: number): void {
-    this.#waiting.push(dueAtMs, chunk);
-    this.#setTimer();
-  }
-
   #wake(chunk: PendingChunk, nowMs: number): void {
     if (chunk.tenure.state !== 'held' || !isKnown(chunk)) return;
     const { work, lane } = chunk;
-    const { retriesOf, onWoken, onDue } = this.#settings;
+    const { retriesOf, onWoken } = this.#settings;
     if (work !== undefined && !work.closed) {
       const messages = work.wake(nowMs, retriesOf(lane));
       this.wakeWork(work);
@@ -282,11 +329,10 @@ export class Backlog {
       if (chunk.remaining !== null) chunk.admitted = retriesOf(lane).admitRetries(1);
       if (chunk.remaining !== null && chunk.admitted === 0) {
         chunk.dueAtMs = retriesOf(lane).retriesAgainAtMs();
-        this.#wakeAt(chunk, chunk.dueAtMs);
+        this.wakeAt(chunk, chunk.dueAtMs);
         return;
       }
-      lane.enqueue(chunk);
-      onDue(lane);
+      this.enqueue(chunk);
     }
   }
 

@@ -1,13 +1,14 @@
 import { type Bitmap, eachOffset } from '../message/bitmap.ts';
 import { erasedError } from '../message/erased-line.ts';
-import type { MessageDefaults, MessageFields } from '../message/fields.ts';
-import { type FoldedOutcomes, providerKeyOf } from '../message/fold-outcomes.ts';
+import type { MessageFields } from '../message/fields.ts';
+import { providerKeyOf } from '../message/fold-outcomes.ts';
 import { unixMsOf } from '../message/id.ts';
-import type { OnUncertain } from '../message/route.ts';
 import { isFinal, stateNumber } from '../message/state.ts';
 import { AsideMessages } from './aside-messages.ts';
+import type { ChunkContents } from './chunk-contents.ts';
 import { ChunkText } from './chunk-text.ts';
 import type { Decision } from './decision.ts';
+import { HeldMessages } from './held-messages.ts';
 import { MessageHistory } from './message-history.ts';
 import { type MessageTimes, untimed } from './message-times.ts';
 import { type MessageOutcome, type OutcomeGroup, OutcomeGroups } from './outcome-groups.ts';
@@ -15,23 +16,6 @@ import { canceledAt, interruptedAt } from './own-outcomes.ts';
 import type { PendingChunk } from './pending-chunk.ts';
 import type { RetryGate } from './retry-budget.ts';
 import { SendQueue } from './send-queue.ts';
-
-export interface ChunkContents {
-  lines: string[];
-  defaults: MessageDefaults | undefined;
-  /** What is recorded so far; undefined for nothing. */
-  folded: FoldedOutcomes | undefined;
-  /** What its sender said of their times; undefined for nothing. */
-  times?: MessageTimes | undefined;
-  /** Messages that are due after this moment wait; by the monotonic clock and as `dueAtMs` says. */
-  nowMs: number;
-  /** When a message, or its retry, is due on the monotonic clock. */
-  dueAtMs: (offset: number) => number;
-  /** What becomes of messages that an earlier owner had marked in flight and never settled. */
-  onInterrupted: OnUncertain;
-  /** The messages are not sent from here: it is loaded to be decided on, without their text. */
-  parked?: boolean;
-}
 
 export interface Decided {
   recorded: number;
@@ -72,6 +56,10 @@ export class ChunkWork {
   parked: boolean;
   /** Messages that wait in memory for room at their destinations. */
   readonly aside: AsideMessages;
+  /** Messages that wait for others of their ordering keys; absent where nobody has one. */
+  readonly held: HeldMessages | undefined;
+  /** Others wait for what is recorded next. */
+  urgent = false;
   /** Requests of the inbox that are answered by what is recorded next. */
   answered: string[] = [];
   readonly #text: ChunkText;
@@ -81,6 +69,7 @@ export class ChunkWork {
   readonly #taken: Uint8Array;
   readonly #outcomes = new OutcomeGroups();
   readonly #erased = new Set<number>();
+  readonly #dueAtMs: (offset: number) => number;
 
   constructor(chunk: PendingChunk, contents: ChunkContents) {
     const { folded } = contents;
@@ -94,7 +83,10 @@ export class ChunkWork {
     this.aside = new AsideMessages(chunk.lane, this.size);
     this.#taken = new Uint8Array(chunk.count);
     this.parked = contents.parked ?? false;
-    if (folded === undefined && chunk.remaining === null && contents.times === undefined) {
+    this.held = chunk.order && new HeldMessages(chunk.order);
+    this.#dueAtMs = contents.dueAtMs;
+    const untouched = folded === undefined && chunk.remaining === null;
+    if (untouched && contents.times === undefined && this.held === undefined) {
       this.unsettled = chunk.count;
       this.ready = chunk.count;
     } else {
@@ -134,6 +126,7 @@ export class ChunkWork {
   fieldsAt(offset: number): MessageFields {
     const fields = this.#text.fieldsAt(offset);
     // They steer the message and are not sent along.
+    if (fields.orderingKey !== undefined) delete fields.orderingKey;
     if (this.times !== undefined) {
       delete fields.scheduledAt;
       delete fields.expiresAt;
@@ -263,7 +256,8 @@ export class ChunkWork {
         return;
       }
       canceled.add(offset);
-      if (!waiting.has(offset) && !this.aside.delete(offset) && !this.parked) decided.ready--;
+      const waits = waiting.has(offset) || this.held?.release(offset) || this.aside.delete(offset);
+      if (!waits && !this.parked) decided.ready--;
     });
     if (canceled.size === 0) return decided;
     this.#queue.withdraw(canceled);
@@ -278,6 +272,7 @@ export class ChunkWork {
   /** False for a message that has to wait for its schedule first. */
   #replay(offset: number, at: { nowMs: number; databaseNowMs: number }): boolean {
     this.#history.noteReplay(offset, at.databaseNowMs);
+    this.held?.noteReplay(offset);
     const attempt = this.#history.attemptsAt(offset);
     this.#note(offset, { state: stateNumber.queued, attempt, atMs: at.nowMs });
     const waitMs = (this.times?.scheduledAtMs(offset) ?? 0) - at.databaseNowMs;
@@ -293,6 +288,7 @@ export class ChunkWork {
     this.#history.note(offset, outcome);
     if (dueAtMs !== null) this.#queue.waiting.add(offset, dueAtMs);
     this.unsettled += Number(wasFinal) - Number(isFinal(outcome.state));
+    if (this.held && isFinal(outcome.state) && this.held.settle(offset)) this.urgent = true;
   }
 
   /** What happened since the last call, in an order that keeps a message's own outcomes in theirs. */
@@ -324,6 +320,19 @@ export class ChunkWork {
     return woken;
   }
 
+  /** Lets a message go that waited for another one. True if it can be sent at once. */
+  release(offset: number, nowMs: number): boolean {
+    if (!this.held?.release(offset)) return false;
+    const atMs = this.#dueAtMs(offset);
+    if (atMs > nowMs || this.#isRetry(offset)) {
+      this.#queue.waiting.add(offset, Math.max(atMs, nowMs));
+      return false;
+    }
+    this.#queue.push(offset);
+    this.ready++;
+    return true;
+  }
+
   /** When the first of those that wait is due, or Infinity. */
   get nextDueAtMs(): number {
     return this.#queue.waiting.nextDueAtMs;
@@ -336,7 +345,11 @@ export class ChunkWork {
 
   /** The chunk is done, or all that remains of it waits. */
   get resting(): boolean {
-    return this.inFlight === 0 && (this.parked || this.unsettled === this.waitingMessages);
+    if (this.inFlight > 0) return false;
+    if (this.parked) return true;
+    if (this.held === undefined) return this.unsettled === this.waitingMessages;
+    // What is recorded in a moment lets messages of this chunk go.
+    return !this.held.awaited && this.unsettled === this.waitingMessages + this.held.count;
   }
 
   /** Messages without a final state. */
@@ -379,18 +392,21 @@ export class ChunkWork {
     let { admitted = 0 } = chunk;
     chunk.admitted = 0;
     for (let offset = 0; offset < chunk.count; offset++) {
-      if (isFinal(this.#history.stateAt(offset))) continue;
+      if (isFinal(this.#history.stateAt(offset))) {
+        this.held?.noteSettledBefore(offset);
+        continue;
+      }
       this.unsettled++;
       if (this.#history.stateAt(offset) === stateNumber.sending && onInterrupted === 'hold') {
         this.#note(offset, interruptedAt(this.#history.attemptsAt(offset), nowMs));
         this.interrupted++;
         continue;
       }
+      if (this.held?.hold(offset)) continue;
+      this.held?.noteOpen(offset);
       const atMs = dueAtMs(offset);
-      const tried =
-        this.#history.stateAt(offset) === stateNumber.retrying && this.#history.attemptsAt(offset) > 0;
       // A retry that is due waits for being admitted, unless that has been done.
-      if (atMs > nowMs || (tried && admitted-- <= 0)) {
+      if (atMs > nowMs || (this.#isRetry(offset) && admitted-- <= 0)) {
         this.#queue.waiting.add(offset, Math.max(atMs, nowMs));
       } else {
         first[offset >> 3]! |= 1 << (offset & 7);
@@ -398,5 +414,9 @@ export class ChunkWork {
       }
     }
     return first;
+  }
+
+  #isRetry(offset: number): boolean {
+    return this.#history.stateAt(offset) === stateNumber.retrying && this.#history.attemptsAt(offset) > 0;
   }
 }

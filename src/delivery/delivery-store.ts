@@ -5,7 +5,7 @@ import type { ChunkKeyRow, ChunkOutcomeRow, ChunkRow } from '../store/delivery/l
 import type { PaceDecision, PaceGrant, PaceReport, PaceState } from '../store/delivery/pace-grants.ts';
 import type { InboxRow } from '../store/delivery/read-inbox.ts';
 import type { Owners } from '../store/delivery/read-owners.ts';
-import type { PendingKey, PendingRow } from '../store/delivery/read-pending.ts';
+import type { OrderedRow, PendingKey, PendingRow } from '../store/delivery/read-pending.ts';
 import type { OutcomeFlush } from '../store/delivery/record-outcomes.ts';
 
 /** What ownership asks of the database. */
@@ -47,6 +47,16 @@ export interface PendingStore {
   readReleasedBatches(ageMs: number): Promise<string[]>;
 }
 
+/** What finds the chunks whose messages have ordering keys. */
+export interface OrderedStore {
+  readOrderedPending(read: {
+    shard: number;
+    accountId: number;
+    after: number;
+    limit: number;
+  }): Promise<OrderedRow[]>;
+}
+
 /** What fetches the messages of chunks. */
 export interface ChunkStore {
   loadChunks(keys: { ids: string[] }): Promise<ChunkRow[]>;
@@ -78,6 +88,7 @@ export interface BatchStore {
 export type DeliveryStore = OwnershipStore &
   PaceStore &
   PendingStore &
+  OrderedStore &
   ChunkStore &
   DecisionStore &
   BatchHoldStore &

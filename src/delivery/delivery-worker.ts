@@ -15,12 +15,13 @@ import type { DeliveryStore } from './delivery-store.ts';
 import type { FlushRest } from './flush-of.ts';
 import { type HeldAs, HeldBatches } from './held-batches.ts';
 import type { Hint } from './hint.ts';
+import { holdChunk } from './hold-chunk.ts';
 import type { Lane } from './lane.ts';
 import { Loop } from './loop.ts';
+import { OrderedChunks } from './ordered-chunks.ts';
 import { OutcomeBuffer, type Recorded } from './outcome-buffer.ts';
 import { Ownership } from './ownership.ts';
 import { PaceShares } from './pace-shares.ts';
-import type { PendingChunk } from './pending-chunk.ts';
 import { PendingReader } from './pending-reader.ts';
 import { RouteRunner } from './route-runner.ts';
 import { type RouteUse, ShareDemand } from './share-demand.ts';
@@ -75,6 +76,7 @@ export class DeliveryWorker {
   readonly #settings: DeliveryWorkerSettings;
   readonly #ownership: Ownership;
   readonly #backlog: Backlog;
+  readonly #ordered: OrderedChunks;
   readonly #reader: PendingReader;
   readonly #loader: ChunkLoader;
   readonly #outcomes: OutcomeBuffer;
@@ -121,6 +123,18 @@ export class DeliveryWorker {
       onWoken: (chunk, messages) => this.#offer(chunk.work!, messages),
       heldAs: (batch) => this.#held.heldAs(batch),
       onCanceled: (chunk) => this.#decisions.cancel(chunk),
+      ordered: () => this.#ordered,
+    });
+    this.#ordered = new OrderedChunks({
+      store,
+      clock,
+      backlog: this.#backlog,
+      tenures: () => this.#ownership.tenures,
+      heldAs: (batch) => this.#held.heldAs(batch),
+      onCanceled: (chunk) => this.#decisions.cancel(chunk),
+      onReady: (work) => this.#onReady(work, 1),
+      onIdle: (work) => this.#outcomes.add(work, 0),
+      onError,
     });
     this.#demand = new ShareDemand({
       control,
@@ -169,6 +183,7 @@ export class DeliveryWorker {
       flushEveryMs: settings.flushEveryMs ?? flushEveryMsDefault,
       flushesMax: settings.flushesMax ?? flushesMaxDefault,
       onRest: (rest) => this.#onRest(rest),
+      onSettled: (work, offsets) => this.#ordered.noteRecorded(work, offsets),
       onFenced: (tenure) => this.#ownership.lose(tenure),
       onRoom: () => this.#pumpAll(),
       onError,
@@ -201,6 +216,7 @@ export class DeliveryWorker {
       loop(decideEveryMs, () => this.#decisions.runOnce()),
       loop(sharesEveryMs, () => this.#shares.runOnce()),
       loop(readEveryMs, () => this.#reader.runOnce()),
+      loop(readEveryMs, () => this.#ordered.runOnce()),
       loop(tidyEveryMs, () => this.#backlog.forgetLeft()),
       loop(tidyEveryMs, () => this.#finisher.runOnce(this.#ownership.heldShards())),
     ];
@@ -333,6 +349,7 @@ export class DeliveryWorker {
   }
 
   #onLoaded(work: ChunkWork): void {
+    this.#ordered.noteLoaded(work);
     this.#backlog.wakeLoaded(work);
     if (work.interrupted > 0) {
       this.#counts.uncertain += work.interrupted;
@@ -353,28 +370,15 @@ export class DeliveryWorker {
 
   /** What is in memory of these batches stays, or is canceled. */
   #onHeld(batches: ReadonlyMap<string, HeldAs>): void {
+    const parts = { backlog: this.#backlog, decisions: this.#decisions, outcomes: this.#outcomes };
     for (const tenure of this.#ownership.tenures.values()) {
       for (const chunk of tenure.chunks.values()) {
         const held = chunk.batch === null ? undefined : batches.get(chunk.batch);
-        if (held !== undefined && tenure.state === 'held') this.#hold(chunk, held);
+        if (held !== undefined && tenure.state === 'held') holdChunk(chunk, { held, ...parts });
       }
     }
     // What is due too late to be in memory is canceled as well.
     if ([...batches.values()].includes('canceled')) this.#reader.readAllSoon();
-  }
-
-  #hold(chunk: PendingChunk, held: HeldAs): void {
-    const { work, place, lane } = chunk;
-    if (place === 'waiting' || place === 'due') {
-      if (held === 'paused') this.#backlog.forget(chunk);
-      else this.#decisions.cancel(chunk);
-    } else if (work !== undefined && !work.closed && held === 'canceled') {
-      this.#decisions.cancelLoaded(work);
-    } else if (work !== undefined && !work.closed && !work.parked) {
-      const lost = work.park();
-      if (work.offered) lane.ready -= lost;
-      if (work.resting) this.#outcomes.add(work, 0);
-    }
   }
 
   #offer(work: ChunkWork, messages: number): void {

@@ -26,6 +26,8 @@ export interface PreparedFlush {
   /** What its outcomes weighed in the buffer. */
   weight: number;
   rests: FlushRest[];
+  /** Messages with ordering keys that came to their end. */
+  settled: { work: ChunkWork; offsets: number[] }[];
 }
 
 /** What the chunks of one shard have to record at this moment. They are clean afterwards. */
@@ -38,13 +40,17 @@ export function flushOf(tenure: Tenure, works: readonly ChunkWork[], nowMs: numb
   const answered: string[] = [];
   const erased: ErasedMessages[] = [];
   const rests: FlushRest[] = [];
+  const settled: PreparedFlush['settled'] = [];
   let weight = 0;
   for (const work of works) {
     work.dirty = false;
+    work.urgent = false;
     for (const group of work.takeGroups()) {
       outcomes.push(outcomeRow({ work, group, seq: tenure.nextSeq(), nowMs }));
       count(progress, work.chunk.batch, group);
     }
+    const ended = work.held?.takeSettled() ?? [];
+    if (ended.length > 0) settled.push({ work, offsets: ended });
     weight += work.unrecorded;
     work.unrecorded = 0;
     answered.push(...work.answered.splice(0));
@@ -57,7 +63,7 @@ export function flushOf(tenure: Tenure, works: readonly ChunkWork[], nowMs: numb
     work.closed = true;
     if (rest.finished) finished.push(work.chunk.id);
     else if (work.parked) renewed.push(renewalOf(rest, nowMs));
-    else waiting.push({ chunkId: work.chunk.id, remaining: rest.remaining, dueInMs: rest.dueAtMs - nowMs });
+    else waiting.push(updateOf(rest, nowMs));
   }
   // In order of key, so that two transactions never wait for each other.
   const deltas = [...progress.values()].filter(({ delta }) => delta !== 0);
@@ -67,6 +73,7 @@ export function flushOf(tenure: Tenure, works: readonly ChunkWork[], nowMs: numb
     flush: { shard, epoch, outcomes, progress: deltas, finished, waiting, renewed, answered, erased },
     weight,
     rests,
+    settled,
   };
 }
 
@@ -123,11 +130,17 @@ function restOf(work: ChunkWork, nowMs: number): FlushRest {
   if (work.unsettled === 0) {
     return { work, finished: true, remaining: null, dueAtMs: Number.POSITIVE_INFINITY };
   }
-  const offsets = work.parked ? work.unsettledOffsets() : work.waitingOffsets();
-  const dueAtMs = work.unsettled > work.waitingMessages ? nowMs : work.nextDueAtMs;
+  const offsets = work.parked || work.held ? work.unsettledOffsets() : work.waitingOffsets();
+  const dueAtMs = work.parked && work.unsettled > work.waitingMessages ? nowMs : work.nextDueAtMs;
   // All of a chunk that waits for its time is not a retry.
   const remaining = work.untried ? null : bitmapOf(work.chunk.count, offsets);
   return { work, finished: false, remaining, dueAtMs };
+}
+
+/** What waits for other messages may go at any time: an owner that comes new to the chunk has to look. */
+function updateOf({ work, remaining, dueAtMs }: FlushRest, nowMs: number): PendingUpdate {
+  const dueInMs = (work.held?.count ?? 0) > 0 ? 0 : dueAtMs - nowMs;
+  return { chunkId: work.chunk.id, remaining, dueInMs };
 }
 
 /** A chunk that was decided on may be pending no more, so that its whole row is told. */

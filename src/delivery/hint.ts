@@ -19,6 +19,8 @@ export interface Hint extends LaneKey {
   payload?: Uint8Array;
   /** Some of the messages have times of their own. */
   timed?: boolean;
+  /** The messages have ordering keys: who waits for whom is to be read. */
+  ordered?: boolean;
 }
 
 /** An older hint may speak of a chunk that has been delivered and forgotten since. */

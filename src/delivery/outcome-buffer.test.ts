@@ -39,6 +39,7 @@ test('a shard has one flush at a time, also when somebody waits for what was add
     flushEveryMs: 40,
     flushesMax: 4,
     onRest: () => {},
+    onSettled: () => {},
     onFenced: () => {},
     onRoom: () => {},
     onError: () => {},

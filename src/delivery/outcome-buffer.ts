@@ -14,6 +14,8 @@ export interface OutcomeBufferSettings {
   flushesMax: number;
   /** A chunk came to rest: `finished`, or all that remains of it waits. It may leave memory. */
   onRest: (rest: FlushRest) => void;
+  /** It is recorded that these messages, which have ordering keys, came to their end. */
+  onSettled: (work: ChunkWork, offsets: readonly number[]) => void;
   /** The fence was closed: another worker owns the shard. */
   onFenced: (tenure: Tenure) => void;
   /** There is room again after the buffer was full. */
@@ -76,6 +78,7 @@ export class OutcomeBuffer {
     tenure.unrecorded += weight;
     this.#unrecorded += weight;
     this.#wasFull ||= this.full;
+    if (work.urgent) this.#hasten(this.#shardOf(tenure));
     if (work.dirty) return;
     work.dirty = true;
     const shard = this.#shardOf(tenure);
@@ -88,8 +91,7 @@ export class OutcomeBuffer {
     this.add(work, weight);
     const shard = this.#shardOf(work.chunk.tenure);
     shard.waiters.push(recorded);
-    if (this.#urgent.size === 0) this.#settings.clock.after(urgentMs, () => this.#fireUrgent());
-    this.#urgent.add(shard);
+    this.#hasten(shard);
   }
 
   /** Records everything now; resolves when nothing is left, by being recorded or by being lost. */
@@ -118,6 +120,11 @@ export class OutcomeBuffer {
       this.#shards.set(tenure, shard);
     }
     return shard;
+  }
+
+  #hasten(shard: ShardOutcomes): void {
+    if (this.#urgent.size === 0) this.#settings.clock.after(urgentMs, () => this.#fireUrgent());
+    this.#urgent.add(shard);
   }
 
   #collect(shard: ShardOutcomes): void {
@@ -160,15 +167,17 @@ export class OutcomeBuffer {
     shard.works = [];
     shard.flushing = true;
     this.#running++;
-    const { flush, weight, rests } = flushOf(tenure, works, this.#settings.clock.monotonicMs());
+    const { flush, weight, rests, settled } = flushOf(tenure, works, this.#settings.clock.monotonicMs());
     const recorded = await this.#recordUntilLost(tenure, flush);
     this.#running--;
     shard.flushing = false;
     this.#forget(tenure, weight);
     tell(waiters, recorded);
-    if (recorded) for (const rest of rests) this.#settings.onRest(rest);
-    else if (tenure.state !== 'ended') this.#settings.onFenced(tenure);
-    if (shard.waiters.length > 0) {
+    if (recorded) {
+      for (const { work, offsets } of settled) this.#settings.onSettled(work, offsets);
+      for (const rest of rests) this.#settings.onRest(rest);
+    } else if (tenure.state !== 'ended') this.#settings.onFenced(tenure);
+    if (shard.waiters.length > 0 || shard.works.some(({ urgent }) => urgent)) {
       // In one of the two lists alone, or it would be recorded a second time while it is.
       this.#collecting.delete(shard);
       this.#due.add(shard);

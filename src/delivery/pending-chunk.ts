@@ -1,5 +1,6 @@
 import type { Bitmap } from '../message/bitmap.ts';
 import type { ChunkWork } from './chunk-work.ts';
+import type { ChunkOrder } from './key-sequence.ts';
 import type { Lane } from './lane.ts';
 import type { Tenure } from './tenure.ts';
 
@@ -26,4 +27,8 @@ export interface PendingChunk {
   work?: ChunkWork | undefined;
   /** Retries that the route has admitted, for which the chunk is being loaded. */
   admitted?: number;
+  /** Of messages with ordering keys: who waits for whom. */
+  order?: ChunkOrder;
+  /** It has a place in the order that has not been read yet: it is decided on by itself, and sent when its turn comes. */
+  unread?: boolean;
 }

@@ -1,3 +1,4 @@
+import type { KeySequence } from './key-sequence.ts';
 import type { PendingChunk } from './pending-chunk.ts';
 
 /**
@@ -19,6 +20,8 @@ export class Tenure {
   readonly left = new Map<string, number>();
   /** Chunks that left memory and are still pending, and when: only a read that began since tells what they are now. */
   readonly forgotten = new Map<string, number>();
+  /** Who waits for whom among messages with ordering keys, by account. */
+  readonly sequences = new Map<number, KeySequence>();
   /** Requests of the inbox that are being answered, or were a moment ago: `null`, or when that was recorded. */
   readonly decisions = new Map<string, number | null>();
   /** Messages handed to a sender that has not answered. */

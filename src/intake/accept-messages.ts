@@ -12,12 +12,13 @@ export interface AcceptedMessages {
   errors: ErrorItem[];
 }
 
-/** Messages of one request that share a lane and a chunk. */
+/** Messages of one request that share a lane and a chunk; with ordering keys, also their shard. */
 interface ChunkMessages {
   routeId: number;
   priority: number;
   /** The messages name times of their own. */
   timed: boolean;
+  shard?: number;
   messages: ParsedMessage[];
 }
 
@@ -43,7 +44,7 @@ export async function acceptMessages(
     );
   }
   const stored = await Promise.all(
-    chunks.map(async ({ routeId, priority, timed, messages }, chunk) => {
+    chunks.map(async ({ routeId, priority, timed, shard, messages }, chunk) => {
       const ids = await groupCommit.store({
         accountId,
         routeId,
@@ -53,6 +54,9 @@ export async function acceptMessages(
         lines: messages.map(({ line }) => line),
         toHashes: messages.map(({ toHash }) => toHash),
         refHashes: messages.map(({ refHash }) => refHash),
+        ...(shard !== undefined && {
+          ordering: { shard, hashes: messages.map(({ orderingKey }) => orderingKey!.hash) },
+        }),
         ...(reservedIds && { chunkId: chunkIdOf(reservedIds[chunk]!) }),
       });
       return messages.map(({ index, to }, position) => ({ index, id: ids[position]!, to }));
@@ -71,7 +75,7 @@ export async function acceptMessages(
  */
 export function reserveMessages(groupCommit: GroupCommit, messages: readonly ParsedMessage[]): string[] {
   return chunksOf(messages).map((chunk) =>
-    messageIdAt(groupCommit.reserveChunkId(), chunk.messages.length - 1),
+    messageIdAt(groupCommit.reserveChunkId(chunk.shard), chunk.messages.length - 1),
   );
 }
 
@@ -82,23 +86,48 @@ export function reserveMessages(groupCommit: GroupCommit, messages: readonly Par
  */
 function chunksOf(messages: readonly ParsedMessage[]): ChunkMessages[] {
   const lanes = new Map<string, ChunkMessages>();
+  const ordered = new Map<number, ChunkMessages>();
+  const all: ChunkMessages[] = [];
   for (const message of messages) {
     const { timed } = message;
+    if (message.orderingKey !== undefined) {
+      addOrdered(message, { ordered, all, shard: message.orderingKey.shard });
+      continue;
+    }
     const key = `${message.routeId}:${message.priority}:${timed}`;
     let lane = lanes.get(key);
     if (!lane) {
       lane = { routeId: message.routeId, priority: priorityNumber[message.priority], timed, messages: [] };
       lanes.set(key, lane);
+      all.push(lane);
     }
     lane.messages.push(message);
   }
   const weight = ({ line }: ParsedMessage) => line.length + 1;
-  return [...lanes.values()].flatMap((lane) =>
+  return all.flatMap((lane) =>
     [...byWeight(lane.messages, { weight, max: limits.slotBytesMax })].map((some) => ({
       ...lane,
       messages: some,
     })),
   );
+}
+
+/** On each shard, a message that goes another way than the one before it begins another chunk: chunks keep their order. */
+function addOrdered(
+  message: ParsedMessage,
+  { ordered, all, shard }: { ordered: Map<number, ChunkMessages>; all: ChunkMessages[]; shard: number },
+): void {
+  const { routeId, timed } = message;
+  const priority = priorityNumber[message.priority];
+  const last = ordered.get(shard);
+  if (last?.routeId === routeId && last.priority === priority) {
+    last.messages.push(message);
+    last.timed ||= timed;
+    return;
+  }
+  const chunk = { routeId, priority, timed, shard, messages: [message] };
+  ordered.set(shard, chunk);
+  all.push(chunk);
 }
 
 function areReservedFor(chunks: readonly ChunkMessages[], reservedIds: readonly string[]): boolean {

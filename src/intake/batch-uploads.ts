@@ -12,7 +12,8 @@ import { createPacking, type Packing } from './packing.ts';
 import type { Rejection, UploadProblem } from './rejection.ts';
 import { retryStore } from './retry-store.ts';
 import { openCutter, type SlotCutter, type UploadFormat } from './slot-cutter.ts';
-import { createSlotWriter, supersededProblem } from './slot-writer.ts';
+import { createSlotWriter } from './slot-writer.ts';
+import { supersededProblem } from './superseded-problem.ts';
 
 /** A batch, and the account that asks for it. */
 export interface BatchKey {
@@ -193,6 +194,9 @@ async function streamIn(
     signal,
     target: { batch, accountId, ...begun, held: begun.startOn === 'close' },
     onPending: (hints) => settings.hints.push(hints),
+    onKeyed(accepted) {
+      settings.onStored({ priority: priorityName(begun.priority), accepted, rejected: 0 });
+    },
     onDurable(slots) {
       for (const slot of slots) {
         durable.add(slot);
@@ -210,6 +214,7 @@ async function streamIn(
       settings.pack(slot, {
         accountId,
         batch: true,
+        orderingKey: begun.orderingKey,
         ...(channel && { channel }),
         times: {
           latestMs: settings.nowMs() + settings.scheduleAheadMs,
@@ -218,7 +223,7 @@ async function streamIn(
         },
       }),
     async take(packed) {
-      tally.accepted += packed.count;
+      tally.accepted += packed.count + (packed.keyed?.lines.length ?? 0);
       tally.rejected += packed.rejected;
       const room = limits.errorsListedMax - tally.errors.length;
       if (room > 0) tally.errors.push(...packed.firstRejections.slice(0, room));

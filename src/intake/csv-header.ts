@@ -12,7 +12,9 @@ export interface CsvColumn {
 /** Columns in one file: more than any table has that a person made. */
 const columnsMax = 256;
 
-const textColumns = new Set(['to', 'from', 'body', 'html', 'subject', 'ref', 'scheduledAt', 'expiresAt']);
+const textColumns = new Set([
+  ...['to', 'from', 'body', 'html', 'subject', 'ref', 'scheduledAt', 'expiresAt', 'orderingKey'],
+]);
 const metadataPrefix = 'metadata.';
 
 export type HeaderResult =

@@ -5,12 +5,13 @@ import { ProblemError } from '../message/error-codes.ts';
 import { type Priority, priorityName } from '../message/fields.ts';
 import { messageIdAt, shardOf } from '../message/id.ts';
 import { limits } from '../message/limits.ts';
+import { encodeOrdering } from '../message/ordering.ts';
 import type { Database } from '../store/database.ts';
 import type { IdMint } from '../store/id-mint.ts';
 import type { ChunkRow } from '../store/intake/insert-chunks.ts';
 import { storeMessages } from '../store/intake/store-messages.ts';
 import { bloomLookup } from './bloom-lookup.ts';
-import type { PendingHints } from './hints.ts';
+import type { PendingHint, PendingHints } from './hints.ts';
 import { retryStore } from './retry-store.ts';
 
 /** Messages of one request for one lane. */
@@ -27,6 +28,8 @@ export interface MessageGroup {
   timed: boolean;
   /** When the first of them is to be sent, in Unix milliseconds; null for at once. */
   dueAtMs: number | null;
+  /** Where the messages' ordering keys belong, and their hashes, in the same order. */
+  ordering?: { shard: number; hashes: number[] };
   /** An id reserved for a chunk of exactly these messages: the request may be sent again. */
   chunkId?: string;
 }
@@ -80,8 +83,9 @@ export class GroupCommit {
     return this.shard;
   }
 
-  reserveChunkId(): string {
-    return this.settings.mint.mint(this.currentShard());
+  /** On the shard of ordering keys, else on the current one. */
+  reserveChunkId(shard = this.currentShard()): string {
+    return this.settings.mint.mint(shard);
   }
 
   /** Resolves to the ids of the messages, in order, when they are durable. At most 1,000 messages. */
@@ -92,10 +96,14 @@ export class GroupCommit {
         retryAfterSeconds: 1,
       });
     }
-    const shard = group.chunkId ? shardOf(group.chunkId) : this.currentShard();
+    const shard = group.chunkId ? shardOf(group.chunkId) : (group.ordering?.shard ?? this.currentShard());
     const gathered = this.gathering.get(shard) ?? this.open(shard);
     const { chunk, offset } = placeIn(gathered, { group, mint: this.settings.mint });
-    if (gathered.chunks.length === chunksPerCommitMax) this.gathering.delete(shard);
+    if (gathered.chunks.length === chunksPerCommitMax) {
+      this.gathering.delete(shard);
+      // What follows in the same request must not be committed before.
+      if (group.ordering) this.open(shard, gathered.committed);
+    }
     this.waiting += group.lines.length;
     this.waitingBytes += bytes;
     try {
@@ -112,10 +120,10 @@ export class GroupCommit {
     while (this.running.size > 0) await Promise.allSettled(this.running);
   }
 
-  private open(shard: number): Gathered {
+  private open(shard: number, after?: Promise<void>): Gathered {
     const gathered: Gathered = { shard, chunks: [], committed: Promise.resolve() };
     this.gathering.set(shard, gathered);
-    const committed = this.commit(gathered);
+    const committed = after === undefined ? this.commit(gathered) : after.then(() => this.commit(gathered));
     gathered.committed = committed;
     const tracked = committed
       .catch(() => {})
@@ -134,26 +142,13 @@ export class GroupCommit {
       const { shard } = gathered;
       if (this.gathering.get(shard) === gathered) this.gathering.delete(shard);
       const { chunks: open } = gathered;
+      if (open.length === 0) return;
       const chunks = open.map(chunkRow);
       const beganAtMs = clock.monotonicMs();
       await retryStore(() => storeMessages(database, { shard, chunks }), { clock });
       for (const { priority, count } of chunks) onStored({ priority: priorityName(priority), count });
       const due = chunks.filter((_, index) => (open[index]!.dueAtMs ?? 0) <= nowMs());
-      hints.push(
-        due.map(({ id: chunkId, accountId, routeId, priority, count, codec, payload, timed }) => ({
-          shard,
-          chunkId,
-          accountId,
-          routeId,
-          priority,
-          batch: null,
-          count,
-          beganAtMs,
-          codec,
-          payload,
-          timed,
-        })),
-      );
+      hints.push(due.map((chunk) => hintOf(chunk, { shard, beganAtMs })));
     } finally {
       release();
     }
@@ -180,6 +175,8 @@ interface OpenChunk {
   refHashes: Array<bigint | null>;
   timed: boolean;
   dueAtMs: number | null;
+  /** Of the ordering keys, where the messages have them. */
+  hashes: number[] | undefined;
 }
 
 function placeIn(
@@ -189,6 +186,7 @@ function placeIn(
   const bytes = group.lines.reduce((sum, line) => sum + line.length + 1, 0);
   const fits = (chunk: OpenChunk) =>
     !chunk.sealed &&
+    (chunk.hashes !== undefined) === (group.ordering !== undefined) &&
     chunk.accountId === group.accountId &&
     chunk.routeId === group.routeId &&
     chunk.priority === group.priority &&
@@ -196,7 +194,10 @@ function placeIn(
     chunk.dueAtMs === group.dueAtMs &&
     chunk.lines.length + group.lines.length <= limits.chunkMessagesMax &&
     chunk.bytes + bytes <= limits.slotBytesMax;
-  let chunk = group.chunkId ? undefined : gathered.chunks.findLast(fits);
+  // Messages with ordering keys join the last chunk of their account, or make another behind it.
+  const last = (chunk: OpenChunk) => chunk.hashes !== undefined && chunk.accountId === group.accountId;
+  let chunk = group.ordering ? gathered.chunks.findLast(last) : gathered.chunks.findLast(fits);
+  if (group.chunkId || (chunk && !fits(chunk))) chunk = undefined;
   if (!chunk) {
     chunk = {
       id: group.chunkId ?? mint.mint(gathered.shard),
@@ -210,6 +211,7 @@ function placeIn(
       refHashes: [],
       timed: false,
       dueAtMs: group.dueAtMs,
+      hashes: group.ordering && [],
     };
     gathered.chunks.push(chunk);
   }
@@ -219,6 +221,7 @@ function placeIn(
   chunk.toHashes.push(...group.toHashes);
   chunk.refHashes.push(...group.refHashes);
   chunk.timed ||= group.timed;
+  chunk.hashes?.push(...group.ordering!.hashes);
   return { chunk, offset };
 }
 
@@ -235,7 +238,14 @@ function chunkRow(chunk: OpenChunk): ChunkRow {
     count < limits.filterMessagesMin
       ? { hashes: [...chunk.toHashes, ...refHashes] }
       : bloomLookup({ toHashes: chunk.toHashes, refHashes });
-  return { id, accountId, routeId, priority, count, codec, payload, timed, dueAt, lookup };
+  const ordering = chunk.hashes && { ordering: encodeOrdering(chunk.hashes) };
+  return { id, accountId, routeId, priority, count, codec, payload, timed, dueAt, lookup, ...ordering };
+}
+
+function hintOf(chunk: ChunkRow, at: { shard: number; beganAtMs: number }): PendingHint {
+  const { id: chunkId, accountId, routeId, priority, count, codec, payload, timed } = chunk;
+  const hint = { ...at, chunkId, accountId, routeId, priority, batch: null, count };
+  return chunk.ordering ? { ...hint, ordered: true } : { ...hint, codec, payload, timed };
 }
 
 const lineFeed = Buffer.from('\n');

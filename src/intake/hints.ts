@@ -19,6 +19,8 @@ export interface PendingHint {
   payload?: Uint8Array;
   /** Some of the messages have times of their own. */
   timed?: boolean;
+  /** The messages have ordering keys. */
+  ordered?: boolean;
 }
 
 export interface PendingHints {

@@ -1,6 +1,6 @@
 import { fieldLimits } from '../message/field-limits.ts';
 
-/** What a field's value must be. `text` and `ref` are strings of at most `charsMax` characters. */
+/** What a field's value must be. `text`, `ref` and `key` are strings of at most `charsMax` characters. */
 type FieldKind =
   | 'to'
   | 'ref'
@@ -12,6 +12,7 @@ type FieldKind =
   | 'route'
   | 'priority'
   | 'time'
+  | 'key'
   | 'unavailable';
 
 export interface MessageField {
@@ -45,7 +46,7 @@ const messageFields: readonly MessageField[] = (
     ['params', 'unavailable', 0],
     ['scheduledAt', 'time', Number.POSITIVE_INFINITY],
     ['expiresAt', 'time', Number.POSITIVE_INFINITY],
-    ['orderingKey', 'unavailable', 0],
+    ['orderingKey', 'key', fieldLimits.orderingKeyCharsMax],
   ] as const
 ).map(([name, kind, charsMax], index) => ({
   name,

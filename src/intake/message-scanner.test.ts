@@ -226,7 +226,8 @@ describe('shape', () => {
     [`{${to},"scheduledAt":"2030-02-30T00:00:00Z"}`, 'invalid_value'],
     [`{${to},"expiresAt":"2030-01-01T00:00:00"}`, 'invalid_value'],
     [`{${to},"scheduledAt":"2030-01-01T01:00:00+01:00","expiresAt":"2030-01-01T00:00:00Z"}`, 'invalid_value'],
-    [`{${to},"orderingKey":"k"}`, 'not_available'],
+    [`{${to},"orderingKey":""}`, 'invalid_value'],
+    [`{${to},"orderingKey":"${'k'.repeat(256)}"}`, 'too_long'],
     [`{${to},"route":"sms"}`, 'not_allowed_in_batch'],
     [`{${to},"priority":"bulk"}`, 'not_allowed_in_batch'],
   ])('%s is %s', (text, code) => {

@@ -46,6 +46,10 @@ export class MessageScanner {
   refBytes: Uint8Array = this.toBytes;
   refStart = -1;
   refEnd = -1;
+  /** The text of `orderingKey`, in the same way; `keyStart` is -1 when the record has none. */
+  keyBytes: Uint8Array = this.toBytes;
+  keyStart = -1;
+  keyEnd = -1;
   /** Only in mode `single`. */
   route: string | undefined;
   priority: Priority | undefined;
@@ -103,6 +107,8 @@ export class MessageScanner {
     this.#unknown = undefined;
     this.refStart = -1;
     this.refEnd = -1;
+    this.keyStart = -1;
+    this.keyEnd = -1;
     this.route = undefined;
     this.priority = undefined;
   }
@@ -181,6 +187,8 @@ export class MessageScanner {
         return this.#takeRouting(field, from, after, isString);
       case 'time':
         return isString ? this.#takeTime(field, from, after) : wrongType(field, 'a string');
+      case 'key':
+        return isString ? this.#takeKey(field, from, after) : wrongType(field, 'a string');
       case 'unavailable':
         return { code: 'not_available', detail: `"${field.name}" is not available in this version` };
     }
@@ -201,6 +209,15 @@ export class MessageScanner {
     this.refBytes = plain ? this.#json.bytes : unescaped(this.#json.bytes, from, after);
     this.refStart = plain ? from + 1 : 0;
     this.refEnd = plain ? after - 1 : this.refBytes.length;
+    return this.#lengthProblem(field, from, after);
+  }
+
+  #takeKey(field: MessageField, from: number, after: number): ShapeProblem | undefined {
+    if (after - from === 2) return { code: 'invalid_value', detail: `"${field.name}" must not be empty` };
+    const plain = !this.#json.escaped;
+    this.keyBytes = plain ? this.#json.bytes : unescaped(this.#json.bytes, from, after);
+    this.keyStart = plain ? from + 1 : 0;
+    this.keyEnd = plain ? after - 1 : this.keyBytes.length;
     return this.#lengthProblem(field, from, after);
   }
 

@@ -3,7 +3,9 @@ import { chunkCodec, encodeChunk } from '../message/chunk-codec.ts';
 import type { Channel } from '../message/fields.ts';
 import { limits } from '../message/limits.ts';
 import { LookupHashes } from '../message/lookup-hash.ts';
+import { type OrderingKey, orderingKey } from '../message/ordering.ts';
 import { CsvRecordWriter } from './csv-record-writer.ts';
+import { type KeyedLines, KeyedLinesBuilder } from './keyed-lines.ts';
 import { isValidUtf8, MessageScanner } from './message-scanner.ts';
 import type { RawSlot } from './raw-slot.ts';
 import type { Rejection } from './rejection.ts';
@@ -16,13 +18,15 @@ export interface PackSettings {
   /** The channel of the batch's route: it fixes what `to` may be. */
   channel?: Channel;
   times?: TimeRules;
+  /** The batch's ordering key, for lines without one. */
+  orderingKey?: string | undefined;
 }
 
 /** A slot ready to be stored. */
 export interface PackedSlot {
   firstLine: number;
   lines: number;
-  /** Valid messages. Without any there is nothing in `payload`. */
+  /** Valid messages without ordering keys. Without any there is nothing in `payload`. */
   count: number;
   codec: number;
   payload: Uint8Array<ArrayBuffer>;
@@ -31,6 +35,8 @@ export interface PackedSlot {
   /** When the first of them is to be sent, in Unix milliseconds; null for at once. */
   dueAtMs: number | null;
   lookup: SlotLookup;
+  /** Those with ordering keys. */
+  keyed?: KeyedLines;
   rejected: number;
   /** All rejections, as compressed NDJSON of `{line, code, detail}` in the order of their lines. */
   rejections?: { codec: number; payload: Uint8Array<ArrayBuffer> };
@@ -61,19 +67,28 @@ export function packSlot(slot: RawSlot, settings: PackSettings): PackedSlot {
   const refHashes = new LookupHashes('ref', { accountId, max: total });
   const rejections = [...slot.refused];
   const due = new FirstDue(settings.times?.scheduledAtMs);
+  const keyOf = keyReader(settings);
+  let keyed: KeyedLinesBuilder | undefined;
   for (let index = 0; index < total; index++) {
     const problem = records.prepare(index);
     if (problem === undefined && scanner.scan(records.bytes, records.start, records.end)) {
+      const key = keyOf(scanner);
+      if (key !== undefined) {
+        keyed ??= new KeyedLinesBuilder({ accountId, max: total });
+        const dueAtMs = due.ofOne(scanner.hasTimes ? scanner.scheduledAtMs : undefined);
+        keyed.add(scanner, { bytes: records.bytes, line: lineOf(slot, index), key, dueAtMs });
+        continue;
+      }
       toHashes.add(scanner.toBytes, scanner.toStart, scanner.toEnd);
       if (scanner.refStart !== -1) refHashes.add(scanner.refBytes, scanner.refStart, scanner.refEnd);
       if (scanner.hasTimes) due.add(scanner.scheduledAtMs);
       records.keep(scanner.recordStart, scanner.recordEnd);
     } else {
-      const line = slot.firstLine + (slot.lineOffsets?.[index] ?? index);
-      rejections.push({ line, ...(problem ?? scanner.problem!) });
+      rejections.push({ line: lineOf(slot, index), ...(problem ?? scanner.problem!) });
     }
   }
   const count = toHashes.count;
+  const keyedLines = keyed?.build();
   return {
     firstLine: slot.firstLine,
     lines: slot.lines,
@@ -82,8 +97,25 @@ export function packSlot(slot: RawSlot, settings: PackSettings): PackedSlot {
     timed: due.timed > 0,
     dueAtMs: due.of(count),
     lookup: lookupOf(toHashes, refHashes),
+    ...(keyedLines && { keyed: keyedLines }),
     ...packRejections(rejections),
   };
+}
+
+/** The line of the batch on which a record lies. */
+function lineOf(slot: RawSlot, index: number): number {
+  return slot.firstLine + (slot.lineOffsets?.[index] ?? index);
+}
+
+/** Gives the key of the record that was scanned last. */
+function keyReader({
+  accountId,
+  orderingKey: text,
+}: PackSettings): (scanner: MessageScanner) => OrderingKey | undefined {
+  const bytes = text === undefined ? undefined : Buffer.from(text);
+  const own = bytes && orderingKey(accountId, { bytes, start: 0, end: bytes.length });
+  return ({ keyBytes, keyStart, keyEnd }) =>
+    keyStart === -1 ? own : orderingKey(accountId, { bytes: keyBytes, start: keyStart, end: keyEnd });
 }
 
 /** Finds when the first of a slot's messages is to be sent. */
@@ -100,6 +132,11 @@ class FirstDue {
   add(scheduledAtMs: number | undefined): void {
     this.timed++;
     this.#firstMs = Math.min(this.#firstMs, scheduledAtMs ?? this.#defaultMs);
+  }
+
+  /** Of a message with such a schedule of its own; -Infinity for at once. */
+  ofOne(scheduledAtMs: number | undefined): number {
+    return scheduledAtMs ?? this.#defaultMs;
   }
 
   /** Of so many messages in all; null for at once. */

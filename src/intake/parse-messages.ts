@@ -3,6 +3,7 @@ import { ProblemError } from '../message/error-codes.ts';
 import type { Channel, Priority } from '../message/fields.ts';
 import { limits } from '../message/limits.ts';
 import { lookupHash } from '../message/lookup-hash.ts';
+import { type OrderingKey, orderingKey } from '../message/ordering.ts';
 import { recipientProblem } from '../message/recipient.ts';
 import { ArrayCutter } from './array-cutter.ts';
 import { compactRecord } from './compact-record.ts';
@@ -23,6 +24,7 @@ export interface ParsedMessage {
   /** It names times of its own. */
   timed: boolean;
   scheduledAtMs: number | undefined;
+  orderingKey: OrderingKey | undefined;
 }
 
 export interface ParsedMessages {
@@ -130,6 +132,10 @@ function parseOne(
     priority: scanner.priority ?? 'interactive',
     timed: scanner.hasTimes,
     scheduledAtMs: scanner.scheduledAtMs,
+    orderingKey:
+      scanner.keyStart === -1
+        ? undefined
+        : orderingKey(accountId, { bytes: scanner.keyBytes, start: scanner.keyStart, end: scanner.keyEnd }),
   };
 }
 

@@ -6,9 +6,12 @@ import type { IdMint } from '../store/id-mint.ts';
 import type { ChunkRow } from '../store/intake/insert-chunks.ts';
 import { type SlotRow, storeSlots } from '../store/intake/store-slots.ts';
 import type { PendingHint } from './hints.ts';
+import type { KeyedLines } from './keyed-lines.ts';
 import type { PackedSlot } from './pack-slot.ts';
 import { retryStore } from './retry-store.ts';
 import { runOfLine, shardOfRun } from './shard-of-run.ts';
+import { storeParts } from './store-parts.ts';
+import { supersededProblem } from './superseded-problem.ts';
 
 /** Where the slots of one upload go. */
 export interface SlotTarget {
@@ -29,12 +32,17 @@ export interface SlotWriterSettings {
   signal: AbortSignal;
   /** Called after the COMMIT that made these slots durable. */
   onDurable: (slots: readonly SlotRow[]) => void;
+  /** Called when so many messages with ordering keys are stored, before their slots are durable. */
+  onKeyed: (accepted: number) => void;
   onPending: (hints: PendingHint[]) => void;
   /** The database's time, in Unix milliseconds. */
   nowMs: () => number;
 }
 
-/** Stores packed slots in the order in which they come, many of a run in one transaction. */
+/**
+ * Stores packed slots in the order in which they come, many of a run in one transaction. Their messages with ordering
+ * keys are stored before, on the shards of the keys and in the order of their lines.
+ */
 export interface SlotWriter {
   /** Takes a slot; waits while as many transactions are under way as may be. Throws what made a store fail. */
   add(slot: PackedSlot): Promise<void>;
@@ -54,20 +62,31 @@ export function createSlotWriter(settings: SlotWriterSettings): SlotWriter {
   const stores = createSemaphore(storesMax);
   const running = new Set<Promise<void>>();
   let gathered: SlotRow[] = [];
+  let keyed: KeyedLines[] = [];
+  let keyedStored: Promise<void> = Promise.resolve();
   let gatheredBytes = 0;
   let failure: { error: unknown } | undefined;
 
   async function flush(): Promise<void> {
     if (gathered.length === 0) return;
     const slots = gathered;
+    const parts = keyed;
     gathered = [];
+    keyed = [];
     gatheredBytes = 0;
     const release = await stores.acquire();
     if (failure) {
       release();
       throw failure.error;
     }
-    const store = storeGroup(settings, slots)
+    if (parts.length > 0) {
+      keyedStored = keyedStored.then(() => storeParts(settings, { slots, parts }));
+      // The store that waits for it fails with it.
+      keyedStored.catch(() => {});
+    }
+    const before = parts.length > 0 ? keyedStored : undefined;
+    const store = Promise.resolve(before)
+      .then(() => storeGroup(settings, slots))
       .catch((error: unknown) => {
         failure ??= { error };
       })
@@ -90,7 +109,8 @@ export function createSlotWriter(settings: SlotWriterSettings): SlotWriter {
       if (full) await flush();
       const shard = shardOfRun(target.batch, runOfLine(packed.firstLine));
       gathered.push(slotRow(packed, { target, id: settings.mint.mint(shard) }));
-      gatheredBytes += packed.payload.byteLength;
+      gatheredBytes += packed.payload.byteLength + (packed.keyed?.records.byteLength ?? 0);
+      if (packed.keyed) keyed.push(packed.keyed);
     },
     flush,
     async settle() {
@@ -126,13 +146,6 @@ async function storeGroup(settings: SlotWriterSettings, slots: SlotRow[]): Promi
     slots.flatMap(({ chunk }) =>
       chunk && isDue(chunk, settings.nowMs()) ? [hintOf(chunk, { shard, batch, beganAtMs })] : [],
     ),
-  );
-}
-
-export function supersededProblem(): ProblemError {
-  return new ProblemError(
-    'upload_superseded',
-    'A newer upload to this batch, or its closing, has ended this one. Lines before nextLine are durable.',
   );
 }
 

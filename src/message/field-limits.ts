@@ -12,6 +12,8 @@ export const fieldLimits = {
   fromCharsMax: 512,
   /** Characters of the sender's own reference. */
   refCharsMax: 255,
+  /** Characters of an ordering key. */
+  orderingKeyCharsMax: 255,
   /** Characters of a subject: the longest line that mail may carry (RFC 5322, 2.1.1). */
   subjectCharsMax: 998,
   tagsMax: 20,

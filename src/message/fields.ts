@@ -13,6 +13,8 @@ export interface MessageFields {
   ref?: string;
   tags?: string[];
   metadata?: Record<string, unknown>;
+  /** Messages of one account that share it leave in the order in which they were accepted. It is not sent along. */
+  orderingKey?: string;
   /** RFC 3339. Both steer the message and are not sent along. */
   scheduledAt?: string;
   expiresAt?: string;

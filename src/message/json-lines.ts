@@ -29,6 +29,8 @@ export function jsonLines(chunk: ChunkView, lines: readonly string[]): (offset: 
       const time = own[name] ?? defaults[name];
       if (time !== undefined) text += `,"${name}":${quoted(inUtc(time))}`;
     }
+    const orderingKey = own.orderingKey ?? defaults.orderingKey;
+    if (orderingKey !== undefined) text += `,"orderingKey":${quoted(orderingKey)}`;
     return text;
   }
 

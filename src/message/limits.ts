@@ -15,6 +15,8 @@ export const limits = {
    * line belongs to the same shard however an upload is cut.
    */
   runLines: 16_000,
+  /** Shards on which the messages with ordering keys of one account lie: an upload makes a chunk a run on each. */
+  orderingShards: 16,
   /** Chunks of fewer messages are looked up by hashed rows instead of a Bloom filter. */
   filterMessagesMin: 64,
   /** Rejections that an upload's answer lists; all of them can be read back. */

@@ -15,13 +15,14 @@ export interface MessageView {
   ref: string | null;
   metadata: Record<string, unknown>;
   tags: string[];
-  /** These six only where they are set. */
+  /** These seven only where they are set. */
   subject?: string;
   html?: string;
   payload?: unknown;
   headers?: Record<string, string>;
   scheduledAt?: string;
   expiresAt?: string;
+  orderingKey?: string;
   /** The recipient was erased. */
   erased?: true;
   state: State;
@@ -53,6 +54,7 @@ export function viewMessage(chunk: ChunkView, offset: number, line: string): Mes
   const headers = own.headers ?? defaults.headers;
   const scheduledAt = own.scheduledAt ?? defaults.scheduledAt;
   const expiresAt = own.expiresAt ?? defaults.expiresAt;
+  const orderingKey = own.orderingKey ?? defaults.orderingKey;
   const providerRef = providerRefAt(folded, offset);
   const error = errorAt(folded, offset);
   return {
@@ -71,6 +73,7 @@ export function viewMessage(chunk: ChunkView, offset: number, line: string): Mes
     ...(headers !== undefined && { headers }),
     ...(scheduledAt !== undefined && { scheduledAt: inUtc(scheduledAt) }),
     ...(expiresAt !== undefined && { expiresAt: inUtc(expiresAt) }),
+    ...(orderingKey !== undefined && { orderingKey }),
     ...(own.erased && { erased: true as const }),
     state: stateName(folded.state[offset]!),
     attempts: folded.attempt[offset]!,

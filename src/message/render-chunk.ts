@@ -44,6 +44,7 @@ const csvColumns = [
   'createdAt',
   'scheduledAt',
   'expiresAt',
+  'orderingKey',
 ] as const;
 
 export const csvHeader = `${csvColumns.join(',')}\r\n`;
@@ -96,6 +97,7 @@ function csvLine(message: MessageView): string {
     message.createdAt,
     message.scheduledAt,
     message.expiresAt,
+    message.orderingKey,
   ];
   return `${cells.map(quoteCell).join(',')}\r\n`;
 }

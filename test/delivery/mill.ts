@@ -5,6 +5,7 @@ import { DeliveryWorker, type DeliveryWorkerSettings } from '../../src/delivery/
 import { systemClock } from '../../src/lib/clock.ts';
 import { encodeChunk } from '../../src/message/chunk-codec.ts';
 import { makeChunkId, shardOf } from '../../src/message/id.ts';
+import { encodeOrdering } from '../../src/message/ordering.ts';
 import { breakerDefaults, type Route, retryDefaults } from '../../src/message/route.ts';
 import { type Database, openDatabase, type Queryable } from '../../src/store/database.ts';
 import { deliveryStatements } from '../../src/store/delivery/delivery-statements.ts';
@@ -110,6 +111,8 @@ export interface TestChunk {
   unixMs?: number;
   dueInMs?: number;
   timed?: boolean;
+  /** Hashes of its messages' ordering keys. */
+  keys?: number[] | undefined;
 }
 
 export function newId(shard: number, unixMs = Date.now()): string {
@@ -121,7 +124,10 @@ export async function insertChunk(database: Database, chunk: TestChunk = {}): Pr
   const { shard = Math.floor(Math.random() * 1_024), accountId = 1, routeId = 1, priority = 1 } = chunk;
   const lines =
     chunk.lines ??
-    Array.from({ length: chunk.count ?? 1 }, (_, n) => `{"to":"+3161234${1_000 + n}","body":"hi"}`);
+    Array.from(
+      { length: chunk.keys?.length ?? chunk.count ?? 1 },
+      (_, n) => `{"to":"+3161234${1_000 + n}","body":"hi"}`,
+    );
   const id = newId(shard, chunk.unixMs);
   const { codec, payload } = encodeChunk(Buffer.from(lines.join('\n')));
   await database.transaction(async (transaction) => {
@@ -152,9 +158,27 @@ export async function insertChunk(database: Database, chunk: TestChunk = {}): Pr
       },
       [shard, id, accountId, routeId, priority, lines.length, chunk.batch ?? null, chunk.dueInMs ?? 0],
     );
+    if (chunk.keys) await takePlace(transaction, { shard, id, keys: chunk.keys });
     if (chunk.batch) await raiseAccepted(transaction, { batch: chunk.batch, shard, by: lines.length });
   });
   return id;
+}
+
+/** The chunk comes after those of its shard that took their places before. */
+async function takePlace(
+  transaction: Queryable,
+  { shard, id, keys }: { shard: number; id: string; keys: readonly number[] },
+): Promise<void> {
+  const text = `INSERT INTO shard_order AS present (shard, last) VALUES ($1, 1)
+    ON CONFLICT (shard) DO UPDATE SET last = present.last + 1 RETURNING last`;
+  const { rows } = await transaction.query<{ last: string }>({ name: 'test_place', text }, [shard]);
+  await transaction.query(
+    {
+      name: 'test_ordered',
+      text: 'UPDATE pending SET ordered = $3, ordering = $4 WHERE shard = $1 AND chunk_id = $2',
+    },
+    [shard, id, rows[0]!.last, encodeOrdering(keys)],
+  );
 }
 
 /** Intake counts messages on their chunk's shard; until then `insertBatch` has counted them on the batch's own. */

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { bitmapOf } from '../../src/message/bitmap.ts';
+import { encodeOrdering } from '../../src/message/ordering.ts';
 import { stateNumber } from '../../src/message/state.ts';
 import type { OutcomeFlush, OutcomeInsert } from '../../src/store/delivery/record-outcomes.ts';
 import { modelHarness, postgresHarness, type StoreHarness } from './store-harness.ts';
@@ -199,6 +200,32 @@ describe.each([
     expect(await store.loadChunkKeys({ ids: [recent] })).toMatchObject([
       { chunkId: recent, shard: 12, ...lane, count: 1 },
     ]);
+  });
+
+  test('chunks with ordering keys are read in the order of their places, and keep them while they are pending', async () => {
+    const { store } = harness;
+    await claim(one, 0);
+    const first = await harness.insertChunk({ shard, keys: [7, -8, 7] });
+    // Its id is older than that of the one before.
+    const second = await harness.insertChunk({ shard, keys: [7], ageMs: 5_000 });
+    await harness.insertChunk({ shard });
+    await harness.insertChunk({ shard: 12, keys: [7] });
+    const readOrdered = (after = 0, limit = 9) =>
+      store.readOrderedPending({ shard, accountId: 1, after, limit });
+    const rows = await readOrdered();
+    expect(rows.map(({ chunkId }) => chunkId)).toEqual([first, second]);
+    expect([...rows[0]!.ordering]).toEqual([...encodeOrdering([7, -8, 7])]);
+    expect((await readOrdered(rows[0]!.ordered)).map(({ chunkId }) => chunkId)).toEqual([second]);
+    expect(await readOrdered(0, 1)).toHaveLength(1);
+    expect(await store.readOrderedPending({ shard, accountId: 2, after: 0, limit: 9 })).toEqual([]);
+    const remaining = bitmapOf(3, [1]);
+    const key = { accountId: 1, routeId: 1, priority: 1, count: 3, batch: null };
+    await store.recordOutcomes(flushOf({ renewed: [{ ...key, chunkId: first, remaining, dueInMs: 0 }] }));
+    expect(await readOrdered(0, 1)).toMatchObject([{ chunkId: first, ordered: rows[0]!.ordered, count: 3 }]);
+    expect((await read()).map(({ ordered }) => ordered === null)).toContain(true);
+    expect(await store.loadChunkKeys({ ids: [first] })).toMatchObject([{ ordered: true }]);
+    await store.recordOutcomes(flushOf({ finished: [first] }));
+    expect(await store.loadChunkKeys({ ids: [first] })).toMatchObject([{ ordered: false }]);
   });
 
   test('a batch is finished when all that was accepted has come to its end, and once', async () => {

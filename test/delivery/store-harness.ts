@@ -1,5 +1,6 @@
 import type { DeliveryStore } from '../../src/delivery/delivery-store.ts';
 import { makeChunkId, shardOf } from '../../src/message/id.ts';
+import { encodeOrdering } from '../../src/message/ordering.ts';
 import type { Database } from '../../src/store/database.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { deliveryStatements } from '../../src/store/delivery/delivery-statements.ts';
@@ -25,6 +26,8 @@ export interface StoreHarness {
     batch?: string;
     ageMs?: number;
     routeId?: number;
+    /** Hashes of its messages' ordering keys: it comes after those that were inserted before. */
+    keys?: number[];
   }): Promise<string>;
   insertBatch(accepted: number): Promise<string>;
   progressOf(batch: string): Promise<Record<number, number>>;
@@ -102,12 +105,14 @@ export async function modelHarness(): Promise<StoreHarness> {
     makeChunkId({ unixMs: Math.floor(server.nowMs - ageMs), shard, random: random.bytes(8) });
   return {
     store: driven(modelStore(client), goOn),
-    async insertChunk({ shard, count = 1, batch = null, ageMs = 0, routeId = 1 }) {
+    async insertChunk({ shard, batch = null, ageMs = 0, routeId = 1, keys, count = keys?.length ?? 1 }) {
       const chunkId = idOf(shard, ageMs);
       const key = { chunkId, shard, accountId: 1, routeId, priority: 1, count, batch };
       const payload = Buffer.from(Array(count).fill('{"to":"+31612345678"}').join('\n'));
       database.chunks.set(chunkId, { ...key, id: chunkId, codec: 0, payload, timed: false });
-      database.insertPending({ ...key, remaining: null, dueAtMs: server.nowMs });
+      const ordered = keys ? database.pending.size + 1 : null;
+      const pending = { ...key, remaining: null, dueAtMs: server.nowMs, ordered };
+      database.insertPending(keys ? { ...pending, ordering: encodeOrdering(keys) } : pending);
       return chunkId;
     },
     async insertBatch(accepted) {

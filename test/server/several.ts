@@ -15,6 +15,8 @@ export interface Workers {
 export interface Site {
   databaseUrl: string;
   sink: MillraceProcess;
+  /** The administrator's. */
+  key: string;
   start(...args: string[]): Promise<MillraceProcess>;
   query<Row extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<Row[]>;
   workers(): Promise<Workers>;
@@ -35,6 +37,7 @@ export async function createSite(route: { ratePerSecond?: number } = {}): Promis
   const site: Site = {
     databaseUrl,
     sink,
+    key,
     async start(...args) {
       const fixed = [
         'serve',

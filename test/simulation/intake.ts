@@ -129,7 +129,7 @@ export class Intake {
 
   /** The answer is when the chunk is due. */
   #commit(chunk: {
-    key: ChunkKeyRow;
+    key: Omit<ChunkKeyRow, 'ordered'>;
     payload: Uint8Array;
     timed: boolean;
     times: readonly DrawnTimes[];
@@ -143,7 +143,7 @@ export class Intake {
     const defaults = batch === null ? undefined : database.batches.get(batch)!.defaults;
     const times = chunk.times.map((own) => timesOf(own, defaults));
     const dueAtMs = this.#dueAtMs(batch, times);
-    database.insertPending({ ...key, remaining: null, dueAtMs });
+    database.insertPending({ ...key, ordered: null, remaining: null, dueAtMs });
     if (batch !== null) database.raise(batch, acceptedCounter, count);
     const hold = routeId === routeIds.hold;
     this.#checker.onAccepted({ chunkId, count, batch, routeId, hold, endless, times });

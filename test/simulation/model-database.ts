@@ -17,7 +17,7 @@ export interface StoredOutcome
   dueAtMs: number | null;
 }
 
-export interface StoredChunk extends ChunkRow, ChunkKeyRow {}
+export interface StoredChunk extends ChunkRow, Omit<ChunkKeyRow, 'ordered'> {}
 
 export interface StoredPending {
   chunkId: string;
@@ -30,6 +30,9 @@ export interface StoredPending {
   remaining: Uint8Array | null;
   /** By the database's clock; Infinity while it waits to be released. */
   dueAtMs: number;
+  /** Its place among the chunks with ordering keys, and their hashes; null and absent without keys. */
+  ordered: number | null;
+  ordering?: Uint8Array;
 }
 
 export interface StoredBatch {

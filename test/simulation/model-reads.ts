@@ -2,7 +2,7 @@ import type { DeliveryStore } from '../../src/delivery/delivery-store.ts';
 import { lowestIdAt } from '../../src/message/id.ts';
 import type { ChunkKeyRow, ChunkOutcomeRow, ChunkRow } from '../../src/store/delivery/load-chunks.ts';
 import type { InboxRow } from '../../src/store/delivery/read-inbox.ts';
-import type { PendingRow } from '../../src/store/delivery/read-pending.ts';
+import type { OrderedRow, PendingRow } from '../../src/store/delivery/read-pending.ts';
 import type { ModelClient, Reply } from './model-client.ts';
 import type { StoredOutcome, StoredPending } from './model-database.ts';
 import type { StoreFaults } from './model-store.ts';
@@ -21,6 +21,7 @@ export function modelReads(client: ModelClient, faults: StoreFaults) {
     batch: row.batch,
     remaining: row.remaining,
     dueInMs: row.dueAtMs - server.nowMs,
+    ordered: row.ordered,
   });
   let seen = '';
   return {
@@ -49,6 +50,21 @@ export function modelReads(client: ModelClient, faults: StoreFaults) {
         reply(database.pendingAfter({ ...read, isWanted }).map(rowOf));
       }),
 
+    readOrderedPending: ({
+      shard,
+      accountId,
+      after,
+      limit,
+    }: Parameters<DeliveryStore['readOrderedPending']>[0]) =>
+      client.query('read_ordered_pending', (_, reply: Reply<OrderedRow[]>) => {
+        const found = [...database.pending.values()].flatMap((row) => {
+          const { ordered, ordering } = row;
+          const wanted = row.shard === shard && row.accountId === accountId && (ordered ?? 0) > after;
+          return wanted && ordered !== null && ordering ? [{ ...rowOf(row), ordered, ordering }] : [];
+        });
+        reply(found.sort((a, b) => a.ordered - b.ordered).slice(0, limit));
+      }),
+
     readReleasedBatches: (ageMs: number) =>
       client.query('read_released_batches', (_, reply: Reply<string[]>) => {
         const sinceMs = server.nowMs - ageMs;
@@ -66,7 +82,8 @@ export function modelReads(client: ModelClient, faults: StoreFaults) {
 
     loadChunkKeys: ({ ids }: { ids: string[] }) =>
       client.query('load_chunk_keys', (_, reply: Reply<ChunkKeyRow[]>) => {
-        reply(ids.flatMap((id) => database.chunks.get(id) ?? []));
+        const keys = ids.flatMap((id) => database.chunks.get(id) ?? []);
+        reply(keys.map((key) => ({ ...key, ordered: database.pending.get(key.id)?.ordered != null })));
       }),
 
     loadOutcomes: ({ ids }: { ids: string[] }) =>

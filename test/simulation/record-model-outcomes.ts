@@ -103,9 +103,10 @@ class Recording {
       });
     }
     for (const { dueInMs, ...renewal } of renewed) {
-      const row = { ...renewal, shard, dueAtMs: nowMs + dueInMs };
+      const row = { ...renewal, shard, dueAtMs: nowMs + dueInMs, ordered: null };
       write(session, () => {
-        if (database.pending.has(row.chunkId)) database.pending.set(row.chunkId, row);
+        const present = database.pending.get(row.chunkId);
+        if (present) database.pending.set(row.chunkId, { ...present, ...row, ordered: present.ordered });
         else database.insertPending(row);
       });
     }

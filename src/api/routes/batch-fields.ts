@@ -40,6 +40,9 @@ export const BatchAnswer = Type.Object({
   metadata: Type.Record(Type.String(), Type.Unknown()),
   scheduledAt: Type.Union([Time, Type.Null()], { description: 'of lines that do not name their own' }),
   expiresAt: Type.Union([Time, Type.Null()], { description: 'of lines that do not name their own' }),
+  orderingKey: Type.Union([Type.String(), Type.Null()], {
+    description: 'of lines that do not name their own',
+  }),
   createdAt: Time,
   closedAt: Type.Union([Time, Type.Null()]),
   doneAt: Type.Union([Time, Type.Null()]),
@@ -62,6 +65,7 @@ export function showBatch(batch: BatchRow, control: ControlCache) {
     metadata: batch.defaults.metadata ?? {},
     scheduledAt: batch.defaults.scheduledAt ?? null,
     expiresAt: batch.defaults.expiresAt ?? null,
+    orderingKey: batch.defaults.orderingKey ?? null,
     createdAt: batch.createdAt.toISOString(),
     closedAt: batch.closedAt?.toISOString() ?? null,
     doneAt: batch.doneAt?.toISOString() ?? null,

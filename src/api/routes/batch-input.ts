@@ -39,6 +39,13 @@ export const BatchInput = Type.Object(
     metadata: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
     scheduledAt: Time('RFC 3339; nothing is sent before, unless a line says otherwise'),
     expiresAt: Time('RFC 3339; what is not sent by then expires, unless a line says otherwise'),
+    orderingKey: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: fieldLimits.orderingKeyCharsMax,
+        description: 'for lines without one: messages of the account that share a key leave in order',
+      }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -56,10 +63,11 @@ export const BatchQuery = {
   start: BatchInput.properties.start,
   scheduledAt: BatchInput.properties.scheduledAt,
   expiresAt: BatchInput.properties.expiresAt,
+  orderingKey: BatchInput.properties.orderingKey,
 };
 
 /** Named by the interface, and refused until it is built: never ignored. */
-const unavailable = ['template', 'params', 'sendWindow', 'orderingKey', 'attachments'];
+const unavailable = ['template', 'params', 'sendWindow', 'attachments'];
 
 /** @throws ProblemError `not_available` naming each such field of a batch's JSON or query */
 export function refuseUnavailable(input: unknown, names: readonly string[] = unavailable): void {

@@ -26,6 +26,11 @@ const messageMembers = {
   headers: Type.Optional(Type.Record(Type.String(), Type.String())),
   scheduledAt: Type.Optional(Time),
   expiresAt: Type.Optional(Time),
+  orderingKey: Type.Optional(
+    Type.String({
+      description: 'messages of the account that share it leave in the order of their acceptance',
+    }),
+  ),
   erased: Type.Optional(
     Type.Boolean({ description: 'the recipient was erased: `to` is empty, what is left is of the batch' }),
   ),

@@ -15,6 +15,7 @@ interface SendFlags extends ServerOptions {
   subject?: string;
   to?: string;
   ref?: string;
+  orderingKey?: string;
   template?: string;
   priority?: 'interactive' | 'bulk';
   format?: 'ndjson' | 'csv';
@@ -30,6 +31,10 @@ export function sendCommand(context: CommandContext): Command {
     .option('--from <sender>', 'sender of every line that names none')
     .option('--body <text>', 'body of every line that has none')
     .option('--subject <text>', 'subject of every line that has none')
+    .option(
+      '--ordering-key <key>',
+      'messages of the account with this key leave in order; for lines that have none',
+    )
     .option('--template <name>', 'template (not available yet)')
     .option('--priority <priority>', 'interactive or bulk', oneOf('interactive', 'bulk'))
     .option('--format <format>', 'ndjson or csv, when neither name nor content tells', oneOf('ndjson', 'csv'))
@@ -69,7 +74,7 @@ async function send(context: CommandContext, file: string | undefined, flags: Se
 }
 
 async function sendWholeFile(context: CommandContext, path: string, flags: SendFlags): Promise<void> {
-  const { route, from, body, subject, priority, ref } = flags;
+  const { route, from, body, subject, priority, ref, orderingKey } = flags;
   if (route === undefined)
     throw usageFailure('a file needs --route NAME', 'millrace route list shows the routes');
   if (ref !== undefined) throw usageFailure('--ref is for one message; in a file, each line has its own');
@@ -79,6 +84,7 @@ async function sendWholeFile(context: CommandContext, path: string, flags: SendF
     ...(body === undefined ? {} : { body }),
     ...(subject === undefined ? {} : { subject }),
     ...(priority === undefined ? {} : { priority }),
+    ...(orderingKey === undefined ? {} : { orderingKey }),
   };
   const client = connect(context, flags);
   const result = await sendFile(context, {
@@ -100,8 +106,8 @@ async function sendWholeFile(context: CommandContext, path: string, flags: SendF
 async function sendOne(context: CommandContext, flags: SendFlags & { to: string }): Promise<void> {
   if (flags.again || flags.strict || flags.format !== undefined)
     throw usageFailure('--again, --strict and --format are for files');
-  const { to, from, body, subject, ref, route, priority } = flags;
-  const fields = { to, from, body, subject, ref, route, priority };
+  const { to, from, body, subject, ref, route, priority, orderingKey } = flags;
+  const fields = { to, from, body, subject, ref, route, priority, orderingKey };
   const message = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
   const answer = await connect(context, flags).messages.send(message as unknown as NewMessage);
   printResult(context, answer, {

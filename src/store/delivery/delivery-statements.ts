@@ -8,7 +8,12 @@ import { grantPace, readPace, readPaceGrant, reportPace } from './pace-grants.ts
 import { readHeldBatches } from './read-held-batches.ts';
 import { readInbox } from './read-inbox.ts';
 import { readOwners } from './read-owners.ts';
-import { readPendingAfter, readPendingOfLane, readRecentPending } from './read-pending.ts';
+import {
+  readOrderedPending,
+  readPendingAfter,
+  readPendingOfLane,
+  readRecentPending,
+} from './read-pending.ts';
 import { readReleasedBatches } from './read-released-batches.ts';
 import { recordOutcomes } from './record-outcomes.ts';
 import { registerWorker } from './register-worker.ts';
@@ -34,6 +39,7 @@ export function deliveryStatements(database: Database) {
     readRecentPending: bind(database, readRecentPending),
     readPendingAfter: bind(database, readPendingAfter),
     readPendingOfLane: bind(database, readPendingOfLane),
+    readOrderedPending: bind(database, readOrderedPending),
     readReleasedBatches: bind(database, readReleasedBatches),
     loadChunks: bind(database, loadChunks),
     loadChunkKeys: bind(database, loadChunkKeys),

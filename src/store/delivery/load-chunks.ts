@@ -37,14 +37,17 @@ export interface ChunkKeyRow {
   priority: number;
   count: number;
   batch: string | null;
+  /** It is pending and has a place in the order of its shard. */
+  ordered: boolean;
 }
 
 const keysStatement = {
   name: 'load_chunk_keys',
   text: `SELECT c.id AS "chunkId", c.shard, c.account_id AS "accountId", c.route_id AS "routeId", c.priority, c.count,
-      c.batch
+      c.batch, p.ordered IS NOT NULL AS ordered
     FROM unnest($1::smallint[], $2::uuid[]) AS key (shard, id)
     JOIN chunk c ON c.shard = key.shard AND c.id = key.id
+    LEFT JOIN pending p ON p.shard = key.shard AND p.chunk_id = key.id
     WHERE c.id >= $3 AND c.id <= $4`,
 };
 

@@ -13,10 +13,20 @@ export interface PendingRow {
   remaining: Uint8Array | null;
   /** From now, by the database's clock; negative when overdue, Infinity when it waits to be released. */
   dueInMs: number;
+  /** Its place in the order of its shard; null for a chunk of messages without ordering keys. */
+  ordered: number | null;
+}
+
+/** An unfinished chunk of messages with ordering keys. */
+export interface OrderedRow extends PendingRow {
+  ordered: number;
+  /** The 32-bit hashes of its messages' keys, four bytes each, little end first. */
+  ordering: Uint8Array;
 }
 
 const columns = `chunk_id AS "chunkId", shard, account_id AS "accountId", route_id AS "routeId", priority, count,
-  batch, remaining, ((extract(epoch FROM due_at) - extract(epoch FROM now())) * 1000)::float8 AS "dueInMs"`;
+  batch, remaining, ((extract(epoch FROM due_at) - extract(epoch FROM now())) * 1000)::float8 AS "dueInMs",
+  ordered::float8 AS ordered`;
 
 const recentStatement = {
   name: 'read_recent_pending',
@@ -41,6 +51,13 @@ const laneStatement = {
     WHERE shard = ANY($1::smallint[]) AND account_id = $2 AND route_id = $3 AND priority = $4
       AND (chunk_id, shard) > ($5::uuid, $6::smallint)
     ORDER BY chunk_id, shard LIMIT $7`,
+};
+
+const orderedStatement = {
+  name: 'read_ordered_pending',
+  text: `SELECT ${columns}, ordering FROM pending
+    WHERE shard = $1 AND account_id = $2 AND ordered > $3
+    ORDER BY ordered LIMIT $4`,
 };
 
 export interface PendingKey {
@@ -80,4 +97,16 @@ export async function readPendingOfLane(
   const { shards, lane, after, limit } = read;
   const values = [shards, lane.accountId, lane.routeId, lane.priority, after.chunkId, after.shard, limit];
   return (await database.query<PendingRow & Record<string, unknown>>(laneStatement, values)).rows;
+}
+
+/**
+ * The unfinished chunks with ordering keys of one account on one shard that come after a place, in order. Places are
+ * committed in order, so none that is missing here is committed later in front of one that is not.
+ */
+export async function readOrderedPending(
+  database: Queryable,
+  read: { shard: number; accountId: number; after: number; limit: number },
+): Promise<OrderedRow[]> {
+  const values = [read.shard, read.accountId, read.after, read.limit];
+  return (await database.query<OrderedRow & Record<string, unknown>>(orderedStatement, values)).rows;
 }

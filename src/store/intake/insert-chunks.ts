@@ -19,6 +19,11 @@ export interface ChunkRow {
    * first.
    */
   lookup: { toBits: Uint8Array; refBits?: Uint8Array } | { hashes: bigint[] };
+  /**
+   * The 32-bit hashes of its messages' ordering keys, four bytes each, little end first. Such a chunk comes after
+   * those that were stored on the shard before, and after those before it in the same list.
+   */
+  ordering?: Uint8Array;
 }
 
 interface NewChunks {
@@ -76,7 +81,10 @@ function chunkInsert({ shard, batch, chunks }: NewChunks): RowInsert {
 
 /** What finds and delivers them. */
 function besideChunks(fresh: NewChunks): RowInsert[] {
-  return [pendingInsert(fresh), filterInsert(fresh), keyInsert(fresh)];
+  const keyed = { ...fresh, chunks: fresh.chunks.filter(({ ordering }) => ordering) };
+  const unordered = { ...fresh, chunks: fresh.chunks.filter(({ ordering }) => !ordering) };
+  const inserts = [pendingInsert(unordered), filterInsert(fresh), keyInsert(fresh)];
+  return keyed.chunks.length === 0 ? inserts : [...inserts, placeRaise(keyed), orderedInsert(keyed)];
 }
 
 /** The hashes of recipient and reference that a chunk of one message carries itself. */
@@ -89,20 +97,51 @@ function pendingInsert({ shard, batch, chunks }: NewChunks): RowInsert {
   return {
     name: 'insert_pending',
     into: 'INSERT INTO pending (chunk_id, shard, account_id, route_id, priority, batch, count, due_at)',
-    rows: chunks.map((chunk) => [
-      chunk.id,
-      shard,
-      chunk.accountId,
-      chunk.routeId,
-      chunk.priority,
-      batch,
-      chunk.count,
-      chunk.dueAt,
-    ]),
+    rows: chunks.map((chunk) => pendingValues(chunk, { shard, batch })),
     // What has no due time, or one that has passed, is due at the database's now, whatever the clock here says.
     tuple: (p) => `(${[1, 2, 3, 4, 5, 6, 7].map(p).join(',')}, greatest(${p(8)}::timestamptz, now()))`,
   };
 }
+
+function pendingValues(chunk: ChunkRow, at: { shard: number; batch: string | null }): unknown[] {
+  const { id, accountId, routeId, priority, count, dueAt } = chunk;
+  return [id, at.shard, accountId, routeId, priority, at.batch, count, dueAt];
+}
+
+/** Whoever takes places next waits for this commit, so that places are committed in their order. */
+function placeRaise({ shard, chunks }: NewChunks): RowInsert {
+  return {
+    name: 'raise_places',
+    into: 'INSERT INTO shard_order AS present (shard, last)',
+    rows: [[shard, chunks.length]],
+    suffix: 'ON CONFLICT (shard) DO UPDATE SET last = present.last + excluded.last',
+  };
+}
+
+function orderedInsert({ shard, batch, chunks }: NewChunks): RowInsert {
+  return {
+    name: 'insert_ordered',
+    into: `INSERT INTO pending
+      (chunk_id, shard, account_id, route_id, priority, batch, count, due_at, ordered, ordering)
+      SELECT new.id, new.shard, new.account, new.route, new.priority, new.batch, new.count,
+        greatest(new.due_at, now()), place.last - new.behind, new.ordering
+      FROM shard_order AS place, (`,
+    rows: chunks.map((chunk, index) => [
+      ...pendingValues(chunk, { shard, batch }),
+      chunks.length - 1 - index,
+      chunk.ordering,
+    ]),
+    tuple: (p) => `(${orderedTypes.map((type, index) => `${p(index + 1)}::${type}`).join(', ')})`,
+    // The shard of the first row is that of all.
+    suffix: `) AS new (id, shard, account, route, priority, batch, count, due_at, behind, ordering)
+      WHERE place.shard = $2::smallint`,
+  };
+}
+
+const orderedTypes = [
+  ...['uuid', 'smallint', 'integer', 'integer', 'smallint', 'uuid', 'smallint', 'timestamptz'],
+  ...['bigint', 'bytea'],
+];
 
 function filterInsert({ shard, chunks }: NewChunks): RowInsert {
   return {

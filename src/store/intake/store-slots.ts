@@ -52,7 +52,10 @@ export async function storeSlots(database: Database, run: SlotsOfRun): Promise<S
 }
 
 /** Waits for a commit under way of an older upload on this shard, so that its slots can be seen afterwards. */
-async function raiseFence(transaction: Queryable, { batch, shard, upload }: SlotsOfRun): Promise<boolean> {
+export async function raiseFence(
+  transaction: Queryable,
+  { batch, shard, upload }: Pick<SlotsOfRun, 'batch' | 'shard' | 'upload'>,
+): Promise<boolean> {
   const { rowCount } = await transaction.query(
     {
       name: 'raise_batch_fence',
@@ -75,7 +78,7 @@ async function presentSlots(
     {
       name: 'present_slots',
       text: `SELECT first_line, lines, chunk_id FROM batch_slot
-        WHERE shard = $1 AND batch = $2 AND first_line + lines > $3 AND first_line < $4`,
+        WHERE shard = $1 AND batch = $2 AND part = 0 AND first_line + lines > $3 AND first_line < $4`,
     },
     [shard, batch, first, last.firstLine + last.lines],
   );
@@ -124,7 +127,15 @@ async function insertRejections(transaction: Queryable, { batch, shard, slots }:
   });
 }
 
-async function raiseProgress(transaction: Queryable, { batch, shard, slots }: SlotsOfRun): Promise<void> {
+/** Counts lines on the shard of their chunk, where what becomes of them is counted. */
+export async function raiseProgress(
+  transaction: Queryable,
+  {
+    batch,
+    shard,
+    slots,
+  }: { batch: string; shard: number; slots: readonly Pick<SlotRow, 'accepted' | 'rejected'>[] },
+): Promise<void> {
   const accepted = slots.reduce((sum, slot) => sum + slot.accepted, 0);
   const rejected = slots.reduce((sum, slot) => sum + slot.rejected, 0);
   await insertRows(transaction, {

@@ -13,9 +13,10 @@ export interface BegunUpload {
   routeId: number;
   priority: number;
   startOn: 'now' | 'close';
-  /** What the batch sets for lines that do not name times of their own. */
+  /** What the batch sets for lines that do not name times, or an ordering key, of their own. */
   scheduledAt: Date | undefined;
   expiresAt: Date | undefined;
+  orderingKey: string | undefined;
   /** The first line that is not durable. */
   nextLine: number;
   /** Durable extents behind `nextLine`, in order: left by an upload that broke with commits under way. */
@@ -45,6 +46,7 @@ export async function beginUpload(
     start_on: 'now' | 'close';
     scheduled_at: Date | null;
     expires_at: Date | null;
+    ordering_key: string | null;
     next_line: string;
   }>(
     {
@@ -55,7 +57,8 @@ export async function beginUpload(
           AND ($4::integer IS NULL OR upload = $4 OR upload_key = $5)
         RETURNING upload, route_id, priority, start_on, next_line,
           (defaults->>'scheduledAt')::timestamptz AS scheduled_at,
-          (defaults->>'expiresAt')::timestamptz AS expires_at`,
+          (defaults->>'expiresAt')::timestamptz AS expires_at,
+          defaults->>'orderingKey' AS ordering_key`,
     },
     [shardOf(batch), batch, accountId, after ?? null, key ?? null],
   );
@@ -71,6 +74,7 @@ export async function beginUpload(
       startOn: row.start_on,
       scheduledAt: row.scheduled_at ?? undefined,
       expiresAt: row.expires_at ?? undefined,
+      orderingKey: row.ordering_key ?? undefined,
       nextLine,
       durable,
     },
@@ -86,7 +90,8 @@ export async function readDurable(
   const { rows } = await database.query<{ first_line: string; lines: number }>(
     {
       name: 'read_durable',
-      text: 'SELECT first_line, lines FROM batch_slot WHERE batch = $1 AND first_line >= $2 ORDER BY first_line',
+      text: `SELECT first_line, lines FROM batch_slot
+        WHERE batch = $1 AND first_line >= $2 AND part = 0 ORDER BY first_line`,
     },
     [batch, checkpoint],
   );

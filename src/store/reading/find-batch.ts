@@ -23,7 +23,7 @@ const findBatchStatement = {
                ORDER BY first_line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
              ) AS reached
         FROM batch_slot
-       WHERE batch = $2 AND first_line >= (SELECT next_line FROM batch WHERE shard = $1 AND id = $2)
+       WHERE batch = $2 AND part = 0 AND first_line >= (SELECT next_line FROM batch WHERE shard = $1 AND id = $2)
     ), counter AS (
       SELECT state, sum(count) AS total FROM batch_progress WHERE batch = $2 GROUP BY state
     )

@@ -36,7 +36,7 @@ const listSlotsStatement = {
                ) AS reached
           FROM unnest($1::uuid[], $2::bigint[]) AS key (batch, checkpoint)
           JOIN batch_slot s ON s.batch = key.batch AND s.first_line >= key.checkpoint
-         WHERE s.batch >= $3 AND s.batch <= $4
+         WHERE s.part = 0 AND s.batch >= $3 AND s.batch <= $4
       ) AS slot
      GROUP BY batch`,
 };

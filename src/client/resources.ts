@@ -141,6 +141,7 @@ export interface Lane {
 export interface Account {
   id: string;
   name: string;
+  limits?: { requestsPerSecond?: number; ratePerSecond?: number };
   [member: string]: unknown;
 }
 

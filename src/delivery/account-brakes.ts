@@ -36,7 +36,7 @@ const accountsKept = 1_000;
 export class AccountBrakes {
   readonly #random: () => number;
   readonly #accounts = new Map<number, AccountOnRoute>();
-  readonly #blocked = new MinHeap<Lane>();
+  #blocked = new MinHeap<Lane>();
   readonly #parked = new Set<Lane>();
   #freed: Lane[] = [];
   #lookedAtMs = Number.NEGATIVE_INFINITY;
@@ -62,6 +62,13 @@ export class AccountBrakes {
     if (this.#parked.has(lane)) return;
     this.#parked.add(lane);
     this.#blocked.push(atMs, lane);
+  }
+
+  /** What they were parked for may be another thing now: all are handed back. */
+  freeAll(): void {
+    this.#freed.push(...this.#parked);
+    this.#parked.clear();
+    this.#blocked = new MinHeap();
   }
 
   /** Lanes that were parked and may be able to send again. */

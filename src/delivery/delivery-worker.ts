@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { Connector } from '../connectors/connector.ts';
 import type { Clock } from '../lib/clock.ts';
 import { limits } from '../message/limits.ts';
+import { AccountPaces } from './account-paces.ts';
 import type { AttemptLog } from './attempt-log.ts';
 import { Backlog } from './backlog.ts';
 import { BatchFinisher } from './batch-finisher.ts';
@@ -25,7 +26,7 @@ import { PaceShares } from './pace-shares.ts';
 import { PendingReader } from './pending-reader.ts';
 import { RouteRunner } from './route-runner.ts';
 import { type RouteUse, ShareDemand } from './share-demand.ts';
-import { connectionsKey, sharedLimit } from './share-keys.ts';
+import { accountKey, connectionsKey, sharedLimit } from './share-keys.ts';
 import type { Tenure } from './tenure.ts';
 
 export interface DeliveryWorkerSettings {
@@ -85,6 +86,7 @@ export class DeliveryWorker {
   readonly #decisions: Decisions;
   readonly #shares: PaceShares;
   readonly #demand: ShareDemand;
+  readonly #accountPaces: AccountPaces;
   readonly #runners = new Map<number, RouteRunner>();
   readonly #counts = noDeliveries();
   readonly #aborting = new AbortController();
@@ -136,6 +138,10 @@ export class DeliveryWorker {
       onIdle: (work) => this.#outcomes.add(work, 0),
       onError,
     });
+    this.#accountPaces = new AccountPaces((accountId) => {
+      const { ratePerSecond } = control.accountById(accountId)?.limits ?? {};
+      return ratePerSecond && ratePerSecond * this.#shares.shareOf(accountKey(accountId));
+    });
     this.#demand = new ShareDemand({
       control,
       clock,
@@ -147,7 +153,12 @@ export class DeliveryWorker {
       workerId: () => this.#ownership.workerId,
       leadingEpoch: () => this.#ownership.tenures.get(leadingShard)?.epoch,
       isAlone: () => this.#ownership.isAlone,
-      demand: () => this.#demand.turn(this.#uses(), this.#backlog.lanes),
+      demand: () =>
+        this.#demand.turn({
+          routes: this.#uses(),
+          accounts: this.#accountPaces.takeUses(),
+          lanes: this.#backlog.lanes,
+        }),
       inUse: () => this.#connectionsInUse(),
       limitOf: (key) => sharedLimit(key, control),
       onChange: () => this.#onControlChange(),
@@ -324,6 +335,7 @@ export class DeliveryWorker {
   }
 
   #onControlChange(): void {
+    this.#accountPaces.change(this.#settings.clock.monotonicMs());
     for (const [id, runner] of this.#runners) runner.change(this.#settings.control.routeById(id));
     this.#backlog.refreshWeights();
     this.#resume();
@@ -431,6 +443,7 @@ export class DeliveryWorker {
         !this.#stopping && nowMs < this.#ownership.deadlineMs && !this.#outcomes.full,
       mayLeave: (nowMs: number) => !this.#stopping && nowMs < this.#ownership.deadlineMs,
       databaseNowMs: (ms: number) => ms + this.#databaseAheadMs,
+      accountPace: (accountId: number, nowMs: number) => this.#accountPaces.of(accountId, nowMs),
       shareOf: (key: string) => this.#shares.shareOf(key),
       onRecorded: (work: ChunkWork, messages: number) => this.#onRecorded(work, messages),
       onMarked: (work: ChunkWork, messages: number, recorded: Recorded) =>

@@ -2,6 +2,7 @@ import type { Answer, Connector, Sender } from '../connectors/connector.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Route } from '../message/route.ts';
 import { stateNumber } from '../message/state.ts';
+import type { AccountPace } from './account-pace.ts';
 import { type AttemptLog, answerKinds } from './attempt-log.ts';
 import type { ChunkWork } from './chunk-work.ts';
 import type { DeliveryCounts } from './delivery-counts.ts';
@@ -33,6 +34,8 @@ export interface RouteContext extends SliceMarks {
   signal: AbortSignal;
   /** The database's clock at a moment of the monotonic one: the times in ids follow it. */
   databaseNowMs: (monotonicMs: number) => number;
+  /** How fast the messages of an account may leave, over all routes; undefined for no limit. */
+  accountPace: (accountId: number, nowMs: number) => AccountPace | undefined;
   /** Of what is shared, what this worker may use: 0 to 1. */
   shareOf: (key: string) => number;
   /** Outcomes were recorded in `work`. */
@@ -102,6 +105,7 @@ export class RouteRunner implements RetryGate {
     }
     this.#route = route;
     const nowMs = clock.monotonicMs();
+    this.#gate.accounts.freeAll();
     this.#gate.change(this.#limits(), nowMs);
     this.#changeDestinations(nowMs);
   }
@@ -144,7 +148,10 @@ export class RouteRunner implements RetryGate {
       }
       const lane = this.#nextLane(sender.batchMax, nowMs);
       if (lane === undefined) break;
-      const slice = this.#take(lane, room, nowMs);
+      const pace = this.#context.accountPace(lane.key.accountId, nowMs);
+      const asked = { batchMax: sender.batchMax, nowMs };
+      const slice = this.#take(lane, Math.min(room, pace?.room(lane, asked) ?? room), nowMs);
+      pace?.take(lane, slice.messages.length);
       this.#order.charge(lane, slice.messages.length);
       this.#context.onTaken(lane);
       lane.handed += slice.messages.length;
@@ -204,8 +211,19 @@ export class RouteRunner implements RetryGate {
     const destinations = this.#destinations;
     const loaded = front !== undefined;
     if (!(destinations?.isReady(lane, loaded) ?? loaded)) return false;
-    if (this.#gate.accounts.opens(lane, this.#nowMs)) return true;
+    if (this.#accountOpens(lane, this.#nowMs)) return true;
     destinations?.passOver(lane);
+    return false;
+  }
+
+  /** Lanes of the account on other routes are heard as well; one that must wait keeps nothing of this route. */
+  #accountOpens(lane: Lane, nowMs: number): boolean {
+    if (!this.#gate.accounts.opens(lane, nowMs)) return false;
+    const pace = this.#context.accountPace(lane.key.accountId, nowMs);
+    if (pace === undefined) return true;
+    const batchMax = this.#sender?.batchMax ?? 1;
+    if (pace.room(lane, { batchMax, nowMs }) > 0) return true;
+    this.#gate.accounts.parkUntil(lane, pace.againAtMs(lane));
     return false;
   }
 
@@ -357,7 +375,7 @@ export class RouteRunner implements RetryGate {
     const limits = this.#route?.destinations;
     if (limits === undefined && this.#destinations === undefined) return;
     this.#destinations ??= new DestinationGate({
-      opens: (lane, atMs) => this.#gate.accounts.opens(lane, atMs),
+      opens: (lane, atMs) => this.#accountOpens(lane, atMs),
       onRoom: (lane) => {
         this.#order.add(lane);
         this.#context.onTaken(lane);

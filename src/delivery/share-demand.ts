@@ -2,7 +2,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { DeliveryControl } from './delivery-control.ts';
 import type { Lane } from './lane.ts';
 import type { SharedLimit } from './plan-grants.ts';
-import { connectionsKey, rateKey, sharedLimit } from './share-keys.ts';
+import { accountKey, connectionsKey, rateKey, sharedLimit } from './share-keys.ts';
 
 /** What a route has used since it was asked last. */
 export interface RouteUse {
@@ -25,6 +25,13 @@ export interface ShareDemandSettings {
   couldSend: (lane: Lane) => boolean;
 }
 
+export interface UseSinceLastTurn {
+  routes: Iterable<[number, RouteUse]>;
+  /** Messages, by accounts that have a limit. */
+  accounts: Iterable<[number, number]>;
+  lanes: Iterable<Lane>;
+}
+
 /** What this worker could use of everything that is shared. */
 export class ShareDemand {
   readonly #settings: ShareDemandSettings;
@@ -37,24 +44,38 @@ export class ShareDemand {
   }
 
   /** By key, in the unit of its limit; what is not needed is left out. */
-  turn(routes: Iterable<[number, RouteUse]>, lanes: Iterable<Lane>): Record<string, number> {
-    const { clock, couldSend } = this.#settings;
+  turn({ routes, accounts, lanes }: UseSinceLastTurn): Record<string, number> {
+    const { clock } = this.#settings;
     const nowMs = clock.monotonicMs();
     const seconds = Math.max(0.001, (nowMs - this.#askedAtMs) / 1_000);
     this.#askedAtMs = nowMs;
-    const waiting = new Map<number, number>();
-    for (const lane of lanes) {
-      const { routeId } = lane.key;
-      const waits = lane.ready + lane.due * messagesPerChunk;
-      if (waits > 0 && couldSend(lane)) waiting.set(routeId, (waiting.get(routeId) ?? 0) + waits);
-    }
+    const waiting = this.#waiting(lanes);
     const demand: Record<string, number> = {};
     for (const [routeId, { messages, requestsMax, batchMax }] of routes) {
-      const waits = waiting.get(routeId) ?? 0;
+      const waits = waiting.byRoute.get(routeId) ?? 0;
       this.#add(demand, { key: rateKey(routeId), used: messages / seconds, waits });
       this.#add(demand, { key: connectionsKey(routeId), used: requestsMax, waits: waits / batchMax });
     }
+    for (const [accountId, messages] of accounts) {
+      const waits = waiting.byAccount.get(accountId) ?? 0;
+      this.#add(demand, { key: accountKey(accountId), used: messages / seconds, waits });
+    }
     return demand;
+  }
+
+  /** Of an account with a limit, no route needs more than that for a second. */
+  #waiting(lanes: Iterable<Lane>): { byRoute: Map<number, number>; byAccount: Map<number, number> } {
+    const { control, couldSend } = this.#settings;
+    const [byRoute, byAccount] = [new Map<number, number>(), new Map<number, number>()];
+    for (const lane of lanes) {
+      const { routeId, accountId } = lane.key;
+      const waits = lane.ready + lane.due * messagesPerChunk;
+      if (waits === 0 || !couldSend(lane)) continue;
+      const most = sharedLimit(accountKey(accountId), control)?.total ?? waits;
+      byRoute.set(routeId, (byRoute.get(routeId) ?? 0) + Math.min(waits, most));
+      byAccount.set(accountId, (byAccount.get(accountId) ?? 0) + waits);
+    }
+    return { byRoute, byAccount };
   }
 
   #add(demand: Record<string, number>, of: { key: string; used: number; waits: number }): void {

@@ -15,9 +15,18 @@ export function destinationKey(routeId: number, match: string): string {
   return `destination:${routeId}:${match}`;
 }
 
+/** Messages of an account over all its routes. */
+export function accountKey(accountId: number): string {
+  return `account:${accountId}`;
+}
+
 /** How much there is of it; undefined for what has no limit, or is no more. */
 export function sharedLimit(key: string, control: DeliveryControl): SharedLimit | undefined {
   const [kind, id] = key.split(':');
+  if (kind === 'account') {
+    const { ratePerSecond } = control.accountById(Number(id))?.limits ?? {};
+    return ratePerSecond === undefined ? undefined : { total: ratePerSecond, whole: false };
+  }
   const route = control.routeById(Number(id));
   if (kind === 'conn' && route) return { total: route.concurrency, whole: true };
   if (kind === 'rate' && route?.ratePerSecond) return { total: route.ratePerSecond, whole: false };

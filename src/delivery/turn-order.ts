@@ -2,7 +2,7 @@ import { priorityNumber } from '../message/fields.ts';
 import { DeficitRoundRobin, type Turn } from './deficit-round-robin.ts';
 
 /** Of ten messages, bulk gets one while interactive lanes could take them all. */
-const interactivePerBulk = 9;
+export const interactivePerBulk = 9;
 
 /** What takes turns by its priority as well. */
 export interface RankedTurn extends Turn {

@@ -7,6 +7,8 @@ export const defaultAccountId = 1;
 export interface AccountLimits {
   /** API requests of each of its keys, in each process; absent for the server's own limit. */
   requestsPerSecond?: number;
+  /** Messages that leave for it in a second, over all routes and workers; absent for no limit. */
+  ratePerSecond?: number;
 }
 
 /** A customer of the installation. */

@@ -97,6 +97,19 @@ test('a limit that is not known is refused, not ignored', async () => {
   expect(answer.json.errors[0].pointer).toBe('/limits/perDay');
 });
 
+test('a limit on messages a second is set, shown, obeyed as part of what an account is, and taken away', async () => {
+  const body = { name: 'Paced', limits: { ratePerSecond: 2.5 } };
+  const headers = { 'idempotency-key': 'paced' };
+  const made = await api.call('POST', '/v1/accounts', { body, headers });
+  expect(made.json.limits).toEqual({ ratePerSecond: 2.5 });
+  expect(api.context.control.accountById(Number(made.json.id))?.limits).toEqual({ ratePerSecond: 2.5 });
+  const path = `/v1/accounts/${made.json.id}`;
+  for (const ratePerSecond of [0, -1, 1_000_001, '5']) {
+    expect((await api.call('PATCH', path, { body: { limits: { ratePerSecond } } })).status).toBe(422);
+  }
+  expect((await api.call('PATCH', path, { body: { limits: {} } })).json.limits).toEqual({});
+});
+
 test('default routes must exist, be allowed, and fit the channel', async () => {
   const { id } = await api.makeAccount('Routed', ['send']);
   const other = await api.makeAccount('Stranger', ['send']);

@@ -17,6 +17,7 @@ export interface Mill {
   database: Database;
   routes: Map<number, Route>;
   weights: Map<number, number>;
+  accountLimits: Map<number, { ratePerSecond?: number }>;
   /** Every message handed over, in order. */
   received: OutgoingMessage[];
   errors: unknown[];
@@ -65,6 +66,7 @@ export function createMill(url: string, { batchMax = 1, poolSize = 8 } = {}): Mi
     database,
     routes: new Map([[testRoute.id, testRoute]]),
     weights: new Map(),
+    accountLimits: new Map(),
     received: [],
     errors: [],
     respond: () => ({ kind: 'sent' }),
@@ -73,7 +75,10 @@ export function createMill(url: string, { batchMax = 1, poolSize = 8 } = {}): Mi
         store: deliveryStatements(database),
         control: {
           routeById: (id) => mill.routes.get(id),
-          accountById: (id) => ({ weight: mill.weights.get(id) ?? 1 }),
+          accountById: (id) => ({
+            weight: mill.weights.get(id) ?? 1,
+            limits: mill.accountLimits.get(id) ?? {},
+          }),
           refresh: async () => {},
           onChange(listener) {
             listeners.add(listener);

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
+import { chunkIdOf } from '../../src/message/id.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { insertChunk, until } from '../delivery/mill.ts';
 import { killProcesses, type MillraceProcess } from '../support/start-process.ts';
@@ -67,5 +68,43 @@ test('of two servers the one that has all the messages gets nearly the whole rat
   }
   // Twice as many if each used the whole.
   expect(mostPerSecond(atMs)).toBeLessThan(1.25 * ratePerSecond);
+  await Promise.all([first.stop(), second.stop()]);
+}, 240_000);
+
+test('an account with a limit keeps to it over two servers, the other goes on, and a new limit holds within a second or so', async () => {
+  site = await createSite();
+  database = openDatabase({ url: site.databaseUrl, poolSize: 2, name: 'pace test' });
+  const first = await site.start();
+  const second = await site.start('--roles', 'deliver');
+  await until(async () => (await site!.workers()).shards.get(second.pid) === 512, waitMs);
+  const made = await site.post(first, '/v1/accounts', { name: 'Limited', limits: { ratePerSecond: 50 } });
+  const account = (await made.json()) as { id: string; limits: unknown };
+  expect(account.limits).toEqual({ ratePerSecond: 50 });
+  const [route] = await site.query<{ id: number }>(`SELECT id FROM route WHERE name = 'flood'`);
+  const ofLimited = new Set<string>();
+  for (let n = 0; n < 25; n++) {
+    const accountId = Number(account.id);
+    ofLimited.add(await insertChunk(database, { accountId, routeId: route!.id, count: 40 }));
+    await insertChunk(database, { routeId: route!.id, count: 40 });
+  }
+  const arrivals = async () => {
+    const page = await (await fetch(`${site!.sink.url}/arrivals?limit=10000`)).json();
+    const { data } = page as { data: { id: string; at: number }[] };
+    const isLimited = ({ id }: { id: string }) => ofLimited.has(chunkIdOf(id));
+    return { limited: data.filter(isLimited), other: data.filter((each) => !isLimited(each)) };
+  };
+  await until(async () => (await arrivals()).other.length === 1_000, waitMs);
+  await until(async () => (await arrivals()).limited.length >= 150, waitMs);
+  const before = await arrivals();
+  expect(before.limited.length).toBeLessThan(900);
+  expect(mostPerSecond(before.limited.map(({ at }) => at))).toBeLessThan(1.3 * 50);
+
+  const raised = await site.patch(first, `/v1/accounts/${account.id}`, { limits: { ratePerSecond: 500 } });
+  expect(raised.status).toBe(200);
+  await until(async () => (await arrivals()).limited.length === 1_000, waitMs);
+  const { limited } = await arrivals();
+  // At 50 a second what was left would have taken many seconds; the last hundred shows the new pace.
+  const tail = limited.slice(-200);
+  expect(tail.length / ((tail.at(-1)!.at - tail[0]!.at) / 1_000)).toBeGreaterThan(2 * 50);
   await Promise.all([first.stop(), second.stop()]);
 }, 240_000);

@@ -23,6 +23,7 @@ export interface Site {
   /** So many messages in batches of a thousand, each on shards of its own. */
   flood(server: MillraceProcess, count: number): Promise<void>;
   post(server: MillraceProcess, path: string, body: unknown): Promise<Response>;
+  patch(server: MillraceProcess, path: string, body: unknown): Promise<Response>;
   ledger(): Promise<{ received: number; distinct: number; duplicates: number }>;
   close(): Promise<void>;
 }
@@ -88,6 +89,7 @@ export async function createSite(route: { ratePerSecond?: number } = {}): Promis
       }
     },
     post: (server, path, body) => call(server, { method: 'POST', path, body: JSON.stringify(body) }),
+    patch: (server, path, body) => call(server, { method: 'PATCH', path, body: JSON.stringify(body) }),
     async ledger() {
       return (await (await fetch(`${sink.url}/ledger`)).json()) as Awaited<ReturnType<Site['ledger']>>;
     },

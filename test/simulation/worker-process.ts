@@ -78,7 +78,7 @@ export class WorkerProcess {
   #control(): DeliveryControl {
     return {
       routeById: (id) => this.#routes.get(id),
-      accountById: (id) => ({ weight: id }),
+      accountById: (id) => ({ weight: id, limits: {} }),
       refresh: async () => {},
       onChange: (listener) => {
         this.#listeners.add(listener);

@@ -11,6 +11,7 @@ import { invalid } from '../validation.ts';
 const nameLengthMax = 200;
 const weightMax = 1_000;
 const requestsPerSecondMax = 1_000_000;
+const ratePerSecondMax = 1_000_000;
 const routeName = Type.String({ minLength: 1, maxLength: 64 });
 
 const DefaultRoutes = Type.Object(
@@ -25,6 +26,13 @@ const Limits = Type.Object(
         minimum: 1,
         maximum: requestsPerSecondMax,
         description: 'of each of its keys, in each process; absent for the server’s own limit',
+      }),
+    ),
+    ratePerSecond: Type.Optional(
+      Type.Number({
+        exclusiveMinimum: 0,
+        maximum: ratePerSecondMax,
+        description: 'messages that leave in a second, over all its routes; absent for no limit',
       }),
     ),
   },

@@ -54,6 +54,7 @@ function isTheSame(account: Account, fields: Static<typeof Body>): boolean {
   return (
     account.weight === fields.weight &&
     account.limits.requestsPerSecond === fields.limits?.requestsPerSecond &&
+    account.limits.ratePerSecond === fields.limits?.ratePerSecond &&
     routes.sms === sms &&
     routes.email === email &&
     routes.webhook === webhook

@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { allOf } from '../all-of.ts';
 import type { CommandContext } from '../command-context.ts';
 import { usageFailure } from '../failure.ts';
-import { type ServerOptions, wholeNumber, withExamples, withServer } from '../flags.ts';
+import { decimalNumber, type ServerOptions, wholeNumber, withExamples, withServer } from '../flags.ts';
 import { formatTable } from '../format.ts';
 import { printResult } from '../output.ts';
 import { connect } from '../server-access.ts';
@@ -12,6 +12,8 @@ interface AccountFlags extends ServerOptions {
   weight?: number;
   defaultRoute?: Record<string, string>;
   requestsPerSecond?: number;
+  /** False to take the limit away. */
+  rate?: number | false;
 }
 
 export function accountCommand(context: CommandContext): Command {
@@ -72,13 +74,17 @@ function setCommand(context: CommandContext): Command {
     .description('change an account')
     .argument('<id>')
     .option('--name <name>', 'its name')
+    .option('--no-rate', 'take the limit on messages a second away')
     .action(async (id: string, flags: AccountFlags) => {
       const change = { ...settings(flags), ...(flags.name === undefined ? {} : { name: flags.name }) };
       if (Object.keys(change).length === 0) throw usageFailure('there is nothing to change');
-      const account = await connect(context, flags).accounts.set(id, change);
+      const { accounts } = connect(context, flags);
+      // The server replaces limits as a whole.
+      if (change.limits) change.limits = kept({ ...(await accounts.get(id)).limits, ...change.limits });
+      const account = await accounts.set(id, change);
       printResult(context, account, { json: flags.json, render: () => `account ${id} is changed` });
     });
-  return withExamples(command, 'account set ID --weight 4');
+  return withExamples(command, 'account set ID --weight 4', 'account set ID --rate 50');
 }
 
 function deleteCommand(context: CommandContext): Command {
@@ -101,18 +107,44 @@ function withSettings(command: Command): Command {
       wholeNumber(1, 1_000_000),
     )
     .option(
+      '--rate <n>',
+      'messages a second that leave for it, over all its routes (default: no limit)',
+      decimalNumber(0.001, 1_000_000),
+    )
+    .option(
       '--default-route <channel=route>',
       'route for messages that name none; sms, email or webhook',
       collectRoute,
     );
 }
 
-function settings({ weight, defaultRoute, requestsPerSecond }: AccountFlags): Record<string, unknown> {
+interface Settings {
+  weight?: number;
+  limits?: Limits;
+  defaultRoutes?: Record<string, string>;
+  name?: string;
+}
+
+interface Limits {
+  requestsPerSecond?: number;
+  ratePerSecond?: number | false;
+}
+
+function settings({ weight, defaultRoute, requestsPerSecond, rate }: AccountFlags): Settings {
+  const limits: Limits = {
+    ...(requestsPerSecond === undefined ? {} : { requestsPerSecond }),
+    ...(rate === undefined ? {} : { ratePerSecond: rate }),
+  };
   return {
     ...(weight === undefined ? {} : { weight }),
-    ...(requestsPerSecond === undefined ? {} : { limits: { requestsPerSecond } }),
+    ...(Object.keys(limits).length === 0 ? {} : { limits }),
     ...(defaultRoute === undefined ? {} : { defaultRoutes: defaultRoute }),
   };
+}
+
+function kept(limits: Limits): Limits {
+  const { ratePerSecond, ...others } = limits;
+  return ratePerSecond === false ? others : limits;
 }
 
 function collectRoute(text: string, before: Record<string, string> = {}): Record<string, string> {

@@ -131,14 +131,10 @@ function limit(match: string, limits: { rate?: number; concurrency?: number }): 
   return { match, ratePerSecond: limits.rate, concurrency: limits.concurrency };
 }
 
-const recipients = [
-  '+31612340000',
-  '+4915112340000',
-  'a@one.example',
-  'b@one.example',
-  'c@two.example',
-  'd@free.test',
-];
+const destinations = ['+31', '+49', '@one.example', '@one.example', '@two.example', '@free.test'];
+/** Every one another, so that their order can be told. */
+const recipient = (index: number, n: number) =>
+  index < 2 ? `${destinations[index]}6123${10_000 + n}` : `${n}${destinations[index]}`;
 const places = ['+31', '+49', 'one.example', 'two.example', 'free.test'];
 const placeOf = (to: string) => places.find((place) => to.startsWith(place) || to.endsWith(place))!;
 
@@ -148,14 +144,14 @@ const scenes = fc.record({
     fc.record({
       priority: fc.nat(1),
       weight: fc.integer({ min: 1, max: 3 }),
-      to: fc.array(fc.nat(5), { minLength: 1, maxLength: 80 }),
+      to: fc.array(fc.constantFrom(0, 0, 0, 1, 2, 3, 4, 5), { minLength: 1, maxLength: 120 }),
     }),
     { minLength: 1, maxLength: 4 },
   ),
   rate: fc.integer({ min: 1, max: 100 }),
   eachRate: fc.integer({ min: 1, max: 100 }),
   concurrency: fc.integer({ min: 1, max: 3 }),
-  laterMs: fc.nat(500),
+  laterMs: fc.nat(200),
   latencies: fc.infiniteStream(fc.nat(300)),
 });
 
@@ -169,7 +165,7 @@ test('no destination gets more than its rate or its requests at once, order is k
       ];
       const bench = new Bench({ shares, batchMax, latencyMs: () => latencies.next().value! });
       const loaded = lanes.map(({ priority, weight, to }, account) => {
-        const sends = to.map((index) => recipients[index]!);
+        const sends = to.map(recipient);
         return { lane: bench.lane(account, priority, weight), sends, works: [] as ChunkWork[] };
       });
       // The second half comes while the first one waits.
@@ -265,6 +261,20 @@ test('lanes that wait for one destination get its room by their weights, interac
   const counts = lanes.map((lane) => bench.sent.filter((request) => request.lane === lane).length);
   expect(counts[2]! / bench.sent.length).toBeCloseTo(0.9, 1);
   expect(counts[1]! / (counts[0]! + counts[1]!)).toBeCloseTo(0.75, 1);
+});
+
+test('what has just come does not pass what waits, of its own lane or of another', () => {
+  const bench = new Bench({ shares: [limit('+31', { rate: 100 })], batchMax: 20 });
+  const [first, second] = [bench.lane(1), bench.lane(2)];
+  const early = Array.from({ length: 12 }, (_, n) => `+316123${10_000 + n}`);
+  bench.load(first, early);
+  // Ten have left, and the three for which there is room by now wait for more to go with.
+  bench.run(30);
+  bench.load(first, ['+31620000001']);
+  bench.load(second, ['+31620000002']);
+  bench.run(1_000);
+  const left = bench.sent.flatMap(({ to }) => to);
+  expect(left).toEqual([...early, '+31620000001', '+31620000002']);
 });
 
 test('a lane whose account may not send lets others have the room, and is not forgotten', () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startIntake, storedMessages, type TestIntake } from './start-intake.ts';
+import { eventually, startIntake, storedMessages, type TestIntake } from './start-intake.ts';
 
 let api: TestIntake;
 beforeAll(async () => {
@@ -197,11 +197,24 @@ test('requests of the same moment share commits and chunks', async () => {
   const commits = `SELECT count(DISTINCT xmin::text)::integer AS n FROM chunk WHERE id > $1`;
   const { json } = await send({ to: '+31600000014', route: 'r' });
   const from = json.messages[0].id;
-  const answers = await Promise.all(
-    Array.from({ length: 200 }, (_, index) =>
+  const query = (text: string) => api.database.query({ name: '', text });
+  let sent: ReturnType<typeof send>[] = [];
+  // While no commit comes through, what arrives gathers, however slow this machine is.
+  await api.database.transaction(async (transaction) => {
+    await transaction.query({ name: '', text: 'LOCK TABLE chunk IN EXCLUSIVE MODE' });
+    sent = Array.from({ length: 200 }, (_, index) =>
       send({ to: `+3160001${String(index).padStart(4, '0')}`, route: 'r' }),
-    ),
-  );
+    );
+    await eventually(async () => {
+      const waiting = await query(
+        "SELECT 1 FROM pg_locks WHERE relation = 'chunk'::regclass AND NOT granted",
+      );
+      return waiting.rowCount > 0;
+    });
+    // Answered behind those that were sent before it.
+    await api.call('GET', '/v1/batches');
+  });
+  const answers = await Promise.all(sent);
   expect(new Set(answers.map((answer) => answer.json.messages[0].id)).size).toBe(200);
   const { rows } = await api.database.query<{ n: number }>({ name: '', text: commits }, [from]);
   expect(rows[0]!.n).toBeLessThan(100);

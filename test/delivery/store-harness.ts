@@ -3,9 +3,13 @@ import { makeChunkId, shardOf } from '../../src/message/id.ts';
 import { encodeOrdering } from '../../src/message/ordering.ts';
 import type { Database } from '../../src/store/database.ts';
 import { openDatabase } from '../../src/store/database.ts';
+import { cancelBatch, pauseBatch, resumeBatch } from '../../src/store/decisions/hold-batch.ts';
+import { reopenBatch } from '../../src/store/decisions/reopen-batch.ts';
+import { requestOfBatch, requestOfMessage } from '../../src/store/decisions/request-decision.ts';
 import { deliveryStatements } from '../../src/store/delivery/delivery-statements.ts';
 import { ModelClient } from '../simulation/model-client.ts';
 import { acceptedCounter } from '../simulation/model-database.ts';
+import { type DecisionWrites, modelDecisions } from '../simulation/model-decisions.ts';
 import { ModelServer } from '../simulation/model-server.ts';
 import { modelStore } from '../simulation/model-store.ts';
 import { Scheduler } from '../simulation/scheduler.ts';
@@ -19,6 +23,9 @@ import { insertBatch, insertChunk, pendingCount, progressOf } from './mill.ts';
 /** A store, and what its tests need beside it. */
 export interface StoreHarness {
   store: DeliveryStore;
+  /** What others write: operators, and a batch that is closed. */
+  decisions: DecisionWrites;
+  releaseBatch(batch: string): Promise<void>;
   /** Stores a chunk of `count` messages whose id is so old. */
   insertChunk(chunk: {
     shard: number;
@@ -43,6 +50,11 @@ export async function postgresHarness(): Promise<StoreHarness> {
   const database = openDatabase({ url: (await createTestDatabase()).url, poolSize: 5, name: 'conformance' });
   return {
     store: deliveryStatements(database),
+    decisions: postgresDecisions(database),
+    async releaseBatch(batch) {
+      const text = 'UPDATE batch SET released_at = now() WHERE shard = $1 AND id = $2';
+      await database.query({ name: '', text }, [shardOf(batch), batch]);
+    },
     insertChunk: ({ ageMs, ...chunk }) =>
       insertChunk(database, { ...chunk, ...(ageMs !== undefined && { unixMs: Date.now() - ageMs }) }),
     insertBatch: (accepted) => insertBatch(database, { accepted }),
@@ -60,6 +72,24 @@ export async function postgresHarness(): Promise<StoreHarness> {
       }
     },
     close: () => database.close(),
+  };
+}
+
+/** As the API composes them, for the account of the tests. */
+function postgresDecisions(database: Database): DecisionWrites {
+  const accountId = 1;
+  return {
+    pauseBatch: (batch) => pauseBatch(database, { batch, accountId }),
+    resumeBatch: (batch) => resumeBatch(database, { batch, accountId }),
+    cancelBatch: (batch) => cancelBatch(database, { batch, accountId }),
+    requestOfMessage: (request) =>
+      database.transaction(async (transaction) => {
+        const { kind, batch } = request;
+        const reopens = kind === 'replay' && batch !== null;
+        if (reopens && !(await reopenBatch(transaction, { batch, accountId }))) return undefined;
+        return requestOfMessage(transaction, request);
+      }),
+    requestOfBatch: (request) => requestOfBatch(database, { ...request, accountId }),
   };
 }
 
@@ -105,6 +135,10 @@ export async function modelHarness(): Promise<StoreHarness> {
     makeChunkId({ unixMs: Math.floor(server.nowMs - ageMs), shard, random: random.bytes(8) });
   return {
     store: driven(modelStore(client), goOn),
+    decisions: driven(modelDecisions(client), goOn),
+    async releaseBatch(batch) {
+      database.batches.get(batch)!.releasedAtMs = server.nowMs;
+    },
     async insertChunk({ shard, batch = null, ageMs = 0, routeId = 1, keys, count = keys?.length ?? 1 }) {
       const chunkId = idOf(shard, ageMs);
       const key = { chunkId, shard, accountId: 1, routeId, priority: 1, count, batch };
@@ -141,10 +175,11 @@ export async function modelHarness(): Promise<StoreHarness> {
 }
 
 /** Each call sets simulated time going. */
-function driven(store: DeliveryStore, goOn: () => Promise<void>): DeliveryStore {
-  return new Proxy(store, {
+function driven<Statements extends object>(statements: Statements, goOn: () => Promise<void>): Statements {
+  return new Proxy(statements, {
     get: (target, name) => (argument: never) => {
-      const answer = target[name as keyof DeliveryStore](argument);
+      const statement = target[name as keyof Statements] as (argument: never) => unknown;
+      const answer = statement(argument);
       void goOn();
       return answer;
     },

@@ -1,6 +1,8 @@
 import { request } from 'node:http';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { createTestDatabase } from '../support/postgres.ts';
+import { runFuzz } from './fuzz/run-fuzz.ts';
 import { startApi, type TestApi } from './start-api.ts';
 
 let api: TestApi;
@@ -209,4 +211,14 @@ test('raw bytes instead of a path do no harm', { timeout: 60_000 }, async () => 
     ),
     { numRuns: 200 },
   );
+});
+
+/** `npm run fuzz` sends 100,000. */
+test('a server under random and mutated requests to every call keeps nothing of them, and stops in order', {
+  timeout: 180_000,
+}, async () => {
+  const { url } = await createTestDatabase();
+  const report = await runFuzz({ databaseUrl: url, requests: 1_000, seed: Date.now() % 1_000_000 });
+  expect(report.broken).toEqual([]);
+  expect(report.reached).toBeGreaterThan(report.operations / 3);
 });

@@ -1,0 +1,78 @@
+/** Ids that calls were answered with, so that requests come past the first look-up. */
+export interface KnownIds {
+  accounts: string[];
+  keys: string[];
+  routes: string[];
+  batches: string[];
+  messages: string[];
+}
+
+type Body = (ids: KnownIds) => unknown;
+
+const message = { to: '+31612345678', body: 'x', route: 'known', ref: 'r', tags: ['t'], metadata: { a: 1 } };
+const batch = {
+  route: 'known',
+  from: 'Millrace',
+  body: 'x',
+  tags: ['t'],
+  metadata: { a: 1 },
+  priority: 'bulk',
+};
+const route = {
+  connector: 'http',
+  url: 'http://127.0.0.1:9/',
+  headers: { a: 'b' },
+  batch: { max: 10 },
+  timeoutMs: 1_000,
+  allowPrivate: true,
+  ratePerSecond: 5,
+  concurrency: 2,
+  retry: { attemptsMax: 2, backoffMinMs: 1_000 },
+  breaker: { windowMs: 1_000 },
+  onUncertain: 'hold',
+  accounts: ['1'],
+};
+
+/** A body that each call takes as it is, by method and path; the deeper layers see what one wrong value does to them. */
+export const goodBodies: Readonly<Record<string, Body>> = {
+  'POST /v1/accounts': () => ({ name: 'Fuzz', weight: 2, defaultRoutes: { sms: 'known' } }),
+  'PATCH /v1/accounts/{id}': () => ({ name: 'Fuzz', weight: 3, limits: { requestsPerSecond: 1_000 } }),
+  'POST /v1/keys': ({ accounts }) => ({
+    accountId: accounts[0] ?? '1',
+    scopes: ['read'],
+    expiresAt: '2100-01-01T00:00:00Z',
+  }),
+  'POST /v1/keys/{id}/rotate': () => ({ overlapMs: 1_000 }),
+  'PUT /v1/routes/{name}': () => route,
+  'POST /v1/routes/{name}/test': () => ({ to: '+31612345678', body: 'x' }),
+  'POST /v1/batches': () => ({ ...batch, scheduledAt: '2026-12-31T00:00:00Z' }),
+  'POST /v1/batches/{id}/messages': () => [message, { to: '+31612345679', body: 'y' }],
+  'POST /v1/batches/{id}/replay': () => ({ states: ['failed', 'canceled'], errorCode: 'x' }),
+  'POST /v1/batches/{id}/resolve': () => ({ as: 'failed' }),
+  'POST /v1/messages': () => [message, { ...message, expiresAt: '2100-01-01T00:00:00Z' }],
+  'POST /v1/recipients/erase': () => ({ to: '+31612345670' }),
+};
+
+/** Keeps what the answer to a call that made something names. The administrator's own key is in no such answer. */
+export function rememberIds(ids: KnownIds, call: { method: string; path: string; text: string }): void {
+  if (call.method !== 'POST') return;
+  let answer: { id?: unknown; messages?: { id?: unknown }[] };
+  try {
+    answer = JSON.parse(call.text);
+  } catch {
+    return;
+  }
+  const [path] = call.path.split('?');
+  if (path === '/v1/accounts') keep(ids.accounts, answer.id);
+  else if (path === '/v1/keys') keep(ids.keys, answer.id);
+  else if (path === '/v1/batches') keep(ids.batches, answer.id);
+  else if (path === '/v1/messages') for (const made of answer.messages ?? []) keep(ids.messages, made.id);
+}
+
+const idsMax = 100;
+
+function keep(ids: string[], id: unknown): void {
+  if (typeof id !== 'string') return;
+  ids.push(id);
+  if (ids.length > idsMax) ids.shift();
+}

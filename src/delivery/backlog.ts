@@ -166,7 +166,9 @@ export class Backlog {
     chunk.tenure.left.set(chunk.id, this.#settings.clock.monotonicMs());
     chunk.lane.chunks--;
     this.dropStored(chunk);
-    if (chunk.order) this.#settings.ordered().leave(chunk);
+    if (chunk.order === undefined) return;
+    chunk.lane.ordered--;
+    this.#settings.ordered().leave(chunk);
   }
 
   /** What is in memory of a chunk is void: it is found again by reading. Its place in an order it keeps. */
@@ -175,7 +177,6 @@ export class Backlog {
     if (chunk.order) {
       chunk.place = 'waiting';
       chunk.dueAtMs = Number.POSITIVE_INFINITY;
-      chunk.order.active = false;
       return;
     }
     const { forgotten } = chunk.tenure;
@@ -212,12 +213,12 @@ export class Backlog {
     const chunk: PendingChunk = { ...known, place: 'waiting', dueAtMs, fresh: false };
     tenure.chunks.set(id, chunk);
     lane.chunks++;
+    lane.ordered++;
     return chunk;
   }
 
   /** Its time has come. */
   enqueue(chunk: PendingChunk): void {
-    if (chunk.order) chunk.order.active = true;
     chunk.lane.enqueue(chunk);
     this.#settings.onDue(chunk.lane);
   }
@@ -232,6 +233,7 @@ export class Backlog {
     for (const tenure of tenures) {
       for (const chunk of tenure.chunks.values()) {
         chunk.lane.chunks--;
+        if (chunk.order) chunk.lane.ordered--;
         this.dropStored(chunk);
       }
       tenure.chunks.clear();
@@ -287,7 +289,7 @@ export class Backlog {
     const held = batch === null ? undefined : this.#settings.heldAs(batch);
     if (held === 'paused') return false;
     const lane = this.#laneOf(key);
-    if (lane.chunks >= laneKeysMax) {
+    if (lane.unordered >= laneKeysMax) {
       lane.overflown = true;
       return false;
     }

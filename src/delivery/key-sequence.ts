@@ -29,7 +29,6 @@ export class ChunkOrder {
   readonly keys: Int32Array;
   readonly next: Float64Array;
   readonly states: Uint8Array;
-  #active = false;
 
   constructor(chunk: PendingChunk, place: { sequence: KeySequence; serial: number; keys: Int32Array }) {
     this.chunk = chunk;
@@ -47,13 +46,6 @@ export class ChunkOrder {
 
   isSettled(offset: number): boolean {
     return this.states[offset] === settled;
-  }
-
-  /** The chunk waits for nothing but its turn. */
-  set active(active: boolean) {
-    if (active !== this.#active)
-      this.sequence.activeMessages += active ? this.chunk.count : -this.chunk.count;
-    this.#active = active;
   }
 
   get weight(): number {
@@ -80,7 +72,6 @@ export class KeySequence {
   readUpTo = 0;
   /** Chunks may lie behind it. */
   unread = true;
-  activeMessages = 0;
   weight = 0;
   readonly #orders = new Map<number, ChunkOrder>();
   /** By key: the last message of it. */
@@ -154,7 +145,6 @@ export class KeySequence {
 
   /** The chunk is done. */
   remove(order: ChunkOrder): void {
-    order.active = false;
     order.gone = true;
     this.#drop(order);
   }

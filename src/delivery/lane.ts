@@ -12,7 +12,7 @@ export function laneName({ accountId, routeId, priority }: LaneKey): string {
   return `${accountId}/${routeId}/${priority}`;
 }
 
-/** Chunks that one lane keeps in memory; what lies beyond is read when half of them are done. */
+/** Chunks without ordering keys that one lane keeps in memory; what lies beyond is read when half of them are done. */
 export const laneKeysMax = 10_000;
 
 /** Messages of one lane that wait in memory for their destinations, and what the chunks weigh that they keep there. */
@@ -32,6 +32,8 @@ export class Lane {
   wantsLoad = false;
   /** Chunks of the lane in memory, wherever they are. */
   chunks = 0;
+  /** Those of them whose messages have ordering keys: they are kept within other limits. */
+  ordered = 0;
   /** There are keys in the database for which there was no room. */
   overflown = false;
   /** Messages that are loaded and can be sent at once. */
@@ -53,6 +55,10 @@ export class Lane {
   /** So much waits for destinations that nothing more is taken before some of it has left. */
   get isCrowded(): boolean {
     return this.aside >= asideMessagesMax || this.asideBytes >= asideBytesMax;
+  }
+
+  get unordered(): number {
+    return this.chunks - this.ordered;
   }
 
   /** Takes a key whose time has come. Retries go first: they are older. */

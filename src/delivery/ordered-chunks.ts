@@ -25,10 +25,15 @@ export interface OrderedChunksSettings {
 
 /** Chunks of one read. */
 const pageRows = 64;
-/** Messages of one sequence whose chunks are due or being sent: enough to keep a route busy until more are read. */
-const activeMessagesMax = 4_000;
-/** What one sequence may weigh in memory, in messages: some 10 MB at most, mostly of messages that wait for others. */
+/**
+ * What one sequence may weigh in memory, in messages: some 10 MB at most. It is read as far as that, however much of it
+ * could be sent already: that may be for a route which is slow or stopped, and what comes next for another one.
+ */
 const sequenceWeightMax = 200_000;
+/** What all sequences of a worker may weigh together: some 50 MB. */
+const totalWeightMax = 1_000_000;
+/** What each may weigh even then: the backlogs of some accounts must not hide the next customer. */
+const sequenceWeightLeast = 20_000;
 
 /**
  * Lets messages with ordering keys go in their order: one may leave when all earlier ones of its key have a final state
@@ -42,6 +47,7 @@ export class OrderedChunks {
   readonly #settings: OrderedChunksSettings;
   #running = false;
   #again = false;
+  #totalWeight = 0;
 
   constructor(settings: OrderedChunksSettings) {
     this.#settings = settings;
@@ -75,6 +81,7 @@ export class OrderedChunks {
     try {
       do {
         this.#again = false;
+        this.#weighAll();
         for (const tenure of this.#settings.tenures().values()) {
           for (const sequence of tenure.sequences.values()) await this.#read(tenure, sequence);
         }
@@ -111,7 +118,6 @@ export class OrderedChunks {
   /** All that remains of a chunk waits, for others or for its time. */
   wait(chunk: PendingChunk): void {
     const order = chunk.order!;
-    order.active = false;
     if (order.free === 0) chunk.dueAtMs = Number.POSITIVE_INFINITY;
     else if (order.stirred) chunk.dueAtMs = this.#settings.clock.monotonicMs();
     this.#consider(chunk);
@@ -139,13 +145,25 @@ export class OrderedChunks {
   }
 
   #runSoon(sequence: KeySequence): void {
-    if (hasRoom(sequence)) this.runOnce().catch(this.#settings.onError);
+    if (sequence.unread && this.#hasRoom(sequence)) this.runOnce().catch(this.#settings.onError);
+  }
+
+  #weighAll(): void {
+    this.#totalWeight = 0;
+    for (const { sequences } of this.#settings.tenures().values()) {
+      for (const { weight } of sequences.values()) this.#totalWeight += weight;
+    }
+  }
+
+  #hasRoom({ weight }: KeySequence): boolean {
+    if (weight < sequenceWeightLeast) return true;
+    return weight < sequenceWeightMax && this.#totalWeight < totalWeightMax;
   }
 
   async #read(tenure: Tenure, sequence: KeySequence): Promise<void> {
     const { shard } = tenure;
     const { accountId } = sequence;
-    while (tenure.state === 'held' && hasRoom(sequence)) {
+    while (tenure.state === 'held' && sequence.unread && this.#hasRoom(sequence)) {
       // Told of from now on, it is read once more.
       sequence.unread = false;
       const beganAtMs = this.#settings.clock.monotonicMs();
@@ -157,10 +175,12 @@ export class OrderedChunks {
       if (tenure.state !== 'held') return;
       if (rows.length === pageRows) sequence.unread = true;
       for (const row of rows) {
-        if (!this.#take(tenure, { sequence, row, beganAtMs })) {
+        const weightBefore = sequence.weight;
+        if (!this.#hasRoom(sequence) || !this.#take(tenure, { sequence, row, beganAtMs })) {
           sequence.unread = true;
           return;
         }
+        this.#totalWeight += sequence.weight - weightBefore;
       }
     }
     if (sequence.empty && !sequence.unread) tenure.sequences.delete(accountId);
@@ -221,10 +241,4 @@ export class OrderedChunks {
       backlog.wakeAt(chunk, chunk.dueAtMs);
     }
   }
-}
-
-function hasRoom(sequence: KeySequence): boolean {
-  return (
-    sequence.unread && sequence.activeMessages < activeMessagesMax && sequence.weight < sequenceWeightMax
-  );
 }

@@ -79,7 +79,7 @@ export class PendingReader {
     }
     for (let page = 0; page < pagesPerTurn; page++) if (!(await this.#readPage())) break;
     for (const lane of this.#settings.backlog.lanes) {
-      if (lane.overflown && lane.chunks < laneKeysMax / 2) await this.#refill(lane, shards);
+      if (lane.overflown && lane.unordered < laneKeysMax / 2) await this.#refill(lane, shards);
     }
   }
 

@@ -143,6 +143,21 @@ test('what comes after a paused or a scheduled message waits with it, and a canc
   expect(mill.received).toHaveLength(6);
 }, 60_000);
 
+test('thousands of messages for a route that is stopped do not keep those of other keys from another route', async () => {
+  mill.routes.set(2, { ...mill.routes.get(1)!, id: 2, name: 'stopped', paused: true });
+  const next = numbering();
+  // More than one read of them.
+  for (let chunk = 0; chunk < 70; chunk++) {
+    const keys = Array.from({ length: 60 }, (_, n) => 10 + chunk * 60 + n);
+    await insertChunk(mill.database, { shard, routeId: 2, ...next(keys) });
+  }
+  await insertChunk(mill.database, { shard, priority: 0, ...next([1]) });
+  const watch = watchOrder(() => ({ kind: 'sent' }));
+  mill.worker().start();
+  await until(() => watch.total() === 1);
+  expect(watch.ended.has(1)).toBe(true);
+}, 60_000);
+
 test('a batch that is resumed sends its messages before those that waited for them', async () => {
   const next = numbering();
   const batch = await insertBatch(mill.database, { accepted: 2 });

@@ -289,12 +289,16 @@ export class DeliveryWorker {
     this.#ownership.leaveAll();
     await Promise.race([Promise.all(this.#loops.map((loop) => loop.stop())), clock.sleep(deadlineMs)]);
     this.#backlog.close();
-    await Promise.race([this.#shares.leave().catch(onError), clock.sleep(deadlineMs)]);
+    const leaving = new Loop({
+      ...{ everyMs: sharesEveryMs, clock, onError },
+      runOnce: () => this.#shares.leave(),
+    });
     await this.#restUntil(endMs - deadlineMs * recordShare);
     this.#aborting.abort(new Error('the worker stops'));
     await this.#restUntil(endMs);
-    const closing = [...this.#runners.values()].map((runner) => runner.close());
     const left = Math.max(endMs - clock.monotonicMs(), stopEveryMs);
+    await Promise.race([leaving.stop(), clock.sleep(left)]);
+    const closing = [...this.#runners.values()].map((runner) => runner.close());
     await Promise.race([Promise.allSettled([...closing, this.#ownership.close()]), clock.sleep(left)]).catch(
       onError,
     );

@@ -136,3 +136,26 @@ test('what a worker had goes to the other when it stops, and when it dies', asyn
   await insertOn([1, 2, 3], 3, 10);
   await until(async () => (await pendingCount(mill.database)) === 0);
 });
+
+test('a worker that leaves gives back connections as its requests are answered, not only when all are', async () => {
+  mill.routes.set(1, { ...testRoute, concurrency: 8 });
+  const answers: (() => void)[] = [];
+  mill.respond = () => new Promise((resolve) => answers.push(() => resolve({ kind: 'sent' })));
+  const [a] = await startTwo();
+  const { workerId } = a.stats();
+  const inUse = async () => {
+    const { rows } = await mill.database.query<{ used: { shares: Shares } }>(
+      { name: 'test_used', text: 'SELECT used FROM pace_demand WHERE worker = $1' },
+      [workerId],
+    );
+    return rows[0]?.used.shares['conn:1'];
+  };
+  await insertOn((await shardsOf(workerId)).slice(0, 4), 4, 1);
+  await until(() => answers.length === 4);
+  const stopped = a.stop({ deadlineMs: 60_000 });
+  await until(async () => (await inUse()) === 0.5);
+  for (const answer of answers.slice(0, 2)) answer();
+  await until(async () => (await inUse()) === 0.25);
+  for (const answer of answers.slice(2)) answer();
+  await stopped;
+}, 90_000);

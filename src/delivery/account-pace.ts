@@ -1,5 +1,4 @@
-import { priorityNumber } from '../message/fields.ts';
-import type { Lane } from './lane.ts';
+import { isInteractive, type Lane } from './lane.ts';
 import { Pace } from './pace.ts';
 import { interactivePerBulk } from './turn-order.ts';
 
@@ -84,8 +83,4 @@ export class AccountPace {
   #of(lane: Lane): Map<Lane, number> {
     return isInteractive(lane) ? this.#interactive : this.#bulk;
   }
-}
-
-function isInteractive(lane: Lane): boolean {
-  return lane.key.priority === priorityNumber.interactive;
 }

@@ -3,27 +3,40 @@
  * uses it; a worker that has nothing left to send loses it sooner.
  */
 const turnMs = 2_000;
+/** The same while interactive messages wait for it elsewhere: bulk keeps it no longer than it takes to pass it on twice. */
+const yieldingTurnMs = 800;
 
 interface Queue {
   workers: string[];
   turnedAtMs: number;
 }
 
-/** Where workers share fewer connections than they are, each gets one in turn. */
+export interface TurnAsked {
+  nowMs: number;
+  /** Connections: as many workers have one, the first in the queue. */
+  total: number;
+  /** Interactive messages of this worker wait. */
+  isUrgent: (worker: string) => boolean;
+}
+
+/** Where workers share fewer connections than they are, each gets one in turn, interactive messages before bulk. */
 export class ConnectionTurns {
   readonly #queues = new Map<string, Queue>();
 
   /** Those that want one, in the order in which they get it. */
-  inTurn(key: string, workers: readonly string[], nowMs: number): string[] {
+  inTurn(key: string, workers: readonly string[], { nowMs, total, isUrgent }: TurnAsked): string[] {
     const queue = this.#queues.get(key) ?? { workers: [], turnedAtMs: nowMs };
     this.#queues.set(key, queue);
     const present = new Set(workers);
     queue.workers = queue.workers.filter((worker) => present.delete(worker));
     queue.workers.push(...[...present].sort());
-    if (nowMs - queue.turnedAtMs >= turnMs) {
-      queue.turnedAtMs = nowMs;
-      queue.workers.push(...queue.workers.splice(0, 1));
-    }
+    const yields = !isUrgent(queue.workers[0]!) && queue.workers.slice(total).some(isUrgent);
+    if (nowMs - queue.turnedAtMs < (yields ? yieldingTurnMs : turnMs)) return queue.workers;
+    queue.turnedAtMs = nowMs;
+    const [first] = queue.workers.splice(0, 1);
+    const next = queue.workers.findIndex((worker, index) => index >= total - 1 && isUrgent(worker));
+    if (next >= 0) queue.workers.splice(total - 1, 0, ...queue.workers.splice(next, 1));
+    queue.workers.push(first!);
     return queue.workers;
   }
 }

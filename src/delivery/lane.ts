@@ -1,4 +1,5 @@
 import { Fifo } from '../lib/fifo.ts';
+import { priorityNumber } from '../message/fields.ts';
 import type { ChunkWork } from './chunk-work.ts';
 import type { PendingChunk } from './pending-chunk.ts';
 
@@ -10,6 +11,10 @@ export interface LaneKey {
 
 export function laneName({ accountId, routeId, priority }: LaneKey): string {
   return `${accountId}/${routeId}/${priority}`;
+}
+
+export function isInteractive({ key }: Lane): boolean {
+  return key.priority === priorityNumber.interactive;
 }
 
 /** Chunks without ordering keys that one lane keeps in memory; what lies beyond is read when half of them are done. */

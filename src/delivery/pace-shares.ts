@@ -3,6 +3,7 @@ import type { PaceGrant, PaceReport, Shares } from '../store/delivery/pace-grant
 import { ConnectionTurns } from './connection-turns.ts';
 import type { PaceStore } from './delivery-store.ts';
 import { allElse, planGrants, type SharedLimit, shareIn } from './plan-grants.ts';
+import { urgentKey } from './share-keys.ts';
 
 export interface PaceSharesSettings {
   store: PaceStore;
@@ -71,7 +72,10 @@ export class PaceShares {
     return this.#running;
   }
 
-  /** Nothing begins any more: what this worker has goes to the others, but for what is on its way. */
+  /**
+   * Nothing begins any more: what this worker has goes to the others, but for what is on its way. To be called again
+   * while requests are answered.
+   */
   async leave(): Promise<void> {
     await this.#running?.catch(() => undefined);
     if (this.#workerId === '' || this.#atRest) return;
@@ -100,8 +104,12 @@ export class PaceShares {
   async #lead(workerId: string, epoch: number): Promise<PaceGrant | undefined> {
     const { store, clock, limitOf } = this.#settings;
     const state = await store.readPace();
-    const inTurn = (key: string, workers: readonly string[]) =>
-      this.#turns.inTurn(key, workers, clock.monotonicMs());
+    const nowMs = clock.monotonicMs();
+    const demands = new Map(state.workers.map(({ id, report }) => [id, report?.demand]));
+    const inTurn = (key: string, workers: readonly string[], total: number) => {
+      const isUrgent = (worker: string) => urgentKey(key) in (demands.get(worker) ?? {});
+      return this.#turns.inTurn(key, workers, { nowMs, total, isUrgent });
+    };
     const { grants, gone } = planGrants({ state, limitOf, inTurn });
     const present = state.grants.get(workerId);
     this.#atRest = grants.length + gone.length === 0 && state.workers.length === 1 && isWhole(present);

@@ -9,7 +9,8 @@ const limits: Record<string, SharedLimit> = {
   'conn:2': { total: 2, whole: true },
 };
 const keys = Object.keys(limits);
-const limitOf = (key: string) => limits[key];
+const limitOf = (key: string): SharedLimit | undefined =>
+  limits[key] ?? (key.startsWith('account:') ? { total: 50, whole: false } : undefined);
 const inTurn = (_: string, workers: readonly string[]) => [...workers];
 
 interface FakeWorker {
@@ -49,7 +50,7 @@ class FakeInstallation {
   /** Connections in use stay in use after a lower grant, until they are drained. */
   follow(worker: FakeWorker): void {
     const grant = this.grants.get(worker.id);
-    if (worker.leaving || grant === undefined) return;
+    if (worker.leaving || grant === undefined || grant.version <= worker.grant.version) return;
     for (const key of keys) {
       const before = Math.max(shareIn(worker.grant.shares, key), worker.draining[key] ?? 0);
       if (limits[key]!.whole && shareIn(grant.shares, key) < before) worker.draining[key] = before;
@@ -181,4 +182,39 @@ test('of fewer connections than workers each is a whole one', () => {
   installation.settle();
   const parts = installation.workers.map(({ grant }) => 2 * shareIn(grant.shares, 'conn:2'));
   expect(parts.sort()).toEqual([0, 0, 0, 1, 1]);
+});
+
+test('a worker that follows a grant which a database lost gets another one, though its version was given again', () => {
+  const installation = new FakeInstallation();
+  installation.join();
+  installation.join();
+  const [a, b] = installation.workers as [FakeWorker, FakeWorker];
+  a.demand = { 'rate:1': 1_000, 'conn:1': 8 };
+  installation.settle();
+  // Another database has taken the place, and was given other shares before anybody reported to it.
+  const { version } = a.grant;
+  installation.grants.set(a.id, { version, shares: { [allElse]: 0.5, 'rate:1': 0.05, 'conn:1': 0.125 } });
+  installation.settle();
+  expect(a.grant.version).toBeGreaterThan(version);
+  for (const worker of [a, b]) expect(worker.grant).toEqual(installation.grants.get(worker.id));
+  expect(shareIn(a.grant.shares, 'rate:1')).toBeCloseTo(0.95);
+});
+
+test('of many limits the grants name those that are needed most, and share out the others equally', () => {
+  const installation = new FakeInstallation();
+  installation.join();
+  installation.join();
+  const [a, b] = installation.workers as [FakeWorker, FakeWorker];
+  for (let n = 0; n < 1_000; n++) a.demand[`account:${n}`] = 5;
+  a.demand['account:777'] = 50;
+  installation.settle();
+  for (const { grant } of [a, b]) expect(Object.keys(grant.shares).length).toBeLessThanOrEqual(201);
+  expect(shareIn(a.grant.shares, 'account:777')).toBeCloseTo(0.95);
+  expect(shareIn(a.grant.shares, 'account:999')).toBe(0.5);
+  // Other needs are named in place of these.
+  for (let n = 0; n < 1_000; n++) a.demand[`account:${n}`] = n < 500 ? 1 : 50;
+  installation.settle();
+  for (const { grant } of [a, b]) expect(Object.keys(grant.shares).length).toBeLessThanOrEqual(201);
+  for (const key of ['account:777', 'account:1', 'account:999'])
+    expect(installation.inUse(key)).toBeLessThanOrEqual(1 + 1e-6);
 });

@@ -1,5 +1,6 @@
 import type { PaceDecision, PaceGrant, PaceState, Shares } from '../store/delivery/pace-grants.ts';
 import { divide, divideWhole } from './divide.ts';
+import { type Need, neediest } from './neediest.ts';
 
 /** Something that workers share: messages a second, or connections, which are whole. */
 export interface SharedLimit {
@@ -11,8 +12,8 @@ export interface GrantPlan {
   state: PaceState;
   /** By the keys of demands; undefined for what is not limited. */
   limitOf: (key: string) => SharedLimit | undefined;
-  /** The workers that want some, in the order in which they get it: there is less than one for each. */
-  inTurn: (key: string, workers: readonly string[]) => string[];
+  /** The workers that want some, in the order in which they get it: `total` is less than one for each. */
+  inTurn: (key: string, workers: readonly string[], total: number) => string[];
 }
 
 /** The share of everything that is not named. */
@@ -21,6 +22,8 @@ export const allElse = '*';
 const leastPart = 0.1;
 /** Differences below this are those of rounding. */
 const changeMin = 1e-6;
+/** What a limit that is named already has before others, in parts of it. */
+const namedBonus = 0.5;
 
 interface Worker {
   id: string;
@@ -29,6 +32,8 @@ interface Worker {
   used: Shares;
   /** It follows its latest grant, so that it may get another one. */
   settled: boolean;
+  /** It follows another grant of the same version, which a database lost when another took its place. */
+  astray: boolean;
 }
 
 /**
@@ -38,20 +43,22 @@ interface Worker {
  * versions at most can be in force and both are known: one is in its report, the other in its grant.
  */
 export function planGrants({ state, limitOf, inTurn }: GrantPlan): Omit<PaceDecision, 'epoch' | 'round'> {
-  const workers = state.workers.map((worker) => workerOf(worker, state.grants));
+  const workers = state.workers.map((worker) => workerOf(worker, { grants: state.grants, limitOf }));
   const staying = workers.filter((_, index) => !state.workers[index]!.leaving);
   const alive = new Set(workers.map(({ id }) => id));
   const gone = [...new Set([...state.grants.keys(), ...state.reporters])].filter((id) => !alive.has(id));
-  const keys = [allElse, ...namedKeys(workers, limitOf)];
+  const wanted = wantedKeys(workers, limitOf);
+  const keys = [allElse, ...namedKeys(workers, wanted)];
   const next = new Map(staying.map(({ id }) => [id, {} as Shares]));
   for (const key of keys) {
-    const limit = staying.some(({ demand }) => demand[key]! > 0) ? limitOf(key) : undefined;
+    const isWanted = wanted.has(key) && staying.some(({ demand }) => demand[key]! > 0);
+    const limit = isWanted ? limitOf(key) : undefined;
     const targets = targetsOf(key, { workers: staying, limit, inTurn });
     assign(key, { workers, staying, targets, limit, next });
   }
-  const grants = staying.flatMap(({ id, grant, settled }) => {
+  const grants = staying.flatMap(({ id, grant, settled, astray }) => {
     const shares = next.get(id)!;
-    if (!settled || !differs(grant, shares)) return [];
+    if (!astray && (!settled || !differs(grant, shares))) return [];
     return [{ workerId: id, version: grant.version + 1, shares }];
   });
   return { grants, gone };
@@ -61,7 +68,10 @@ export function shareIn(shares: Shares, key: string): number {
   return shares[key] ?? shares[allElse] ?? 0;
 }
 
-function workerOf(worker: PaceState['workers'][number], grants: PaceState['grants']): Worker {
+function workerOf(
+  worker: PaceState['workers'][number],
+  { grants, limitOf }: Pick<GrantPlan, 'limitOf'> & { grants: PaceState['grants'] },
+): Worker {
   const used = worker.report?.used ?? { version: 0, shares: {} };
   const written = grants.get(worker.id) ?? { version: 0, shares: {} };
   // It may follow one that a database lost when another took its place.
@@ -69,14 +79,37 @@ function workerOf(worker: PaceState['workers'][number], grants: PaceState['grant
   const demand = worker.report?.demand ?? {};
   // One that leaves begins nothing more, and its grant is void.
   const kept = worker.leaving && used.version < 0 ? { version: grant.version, shares: {} } : grant;
-  return { id: worker.id, demand, grant: kept, used: used.shares, settled: used.version === grant.version };
+  const isLatest = used.version === grant.version;
+  const settled = isLatest && agrees(used.shares, grant.shares, limitOf);
+  return { id: worker.id, demand, grant: kept, used: used.shares, settled, astray: isLatest && !settled };
 }
 
-/** What anybody wants, or has by name. With one worker alone there is nothing to divide. */
-function namedKeys(workers: readonly Worker[], limitOf: GrantPlan['limitOf']): string[] {
-  const keys = new Set<string>();
-  for (const { demand } of workers) for (const key of Object.keys(demand)) if (limitOf(key)) keys.add(key);
-  const wanted = new Set(keys);
+/** Of connections more may be in use than was granted: requests of an earlier grant have not been answered. */
+function agrees(used: Shares, granted: Shares, limitOf: GrantPlan['limitOf']): boolean {
+  return [...Object.keys(used), ...Object.keys(granted)].every((key) => {
+    const more = shareIn(used, key) - shareIn(granted, key);
+    return Math.abs(more) < changeMin || (more > 0 && key !== allElse && limitOf(key)?.whole !== false);
+  });
+}
+
+/** What anybody wants, as far as it may be named. What is named already stays so unless others need far more. */
+function wantedKeys(workers: readonly Worker[], limitOf: GrantPlan['limitOf']): Set<string> {
+  const needs = new Map<string, Need>();
+  for (const { demand, grant } of workers) {
+    for (const [key, wanted] of Object.entries(demand)) {
+      const limit = limitOf(key);
+      if (limit === undefined) continue;
+      const need = needs.get(key) ?? { key, limit, part: key in grant.shares ? namedBonus : 0 };
+      need.part += wanted / limit.total;
+      needs.set(key, need);
+    }
+  }
+  return new Set(neediest([...needs.values()]));
+}
+
+/** What is wanted, or anybody has by name. With one worker alone there is nothing to divide. */
+function namedKeys(workers: readonly Worker[], wanted: ReadonlySet<string>): string[] {
+  const keys = new Set(wanted);
   for (const { grant, used } of workers) {
     for (const key of [...Object.keys(grant.shares), ...Object.keys(used)])
       if (key !== allElse) keys.add(key);
@@ -117,7 +150,7 @@ function targetsOf(key: string, { workers, limit, inTurn }: Targets): Map<string
   const ids = workers.map(({ id }) => id).sort();
   const wanting = ids.filter((id) => needs.get(id)! > 0);
   const others = ids.filter((id) => needs.get(id)! <= 0);
-  const order = [...(total < wanting.length ? inTurn(key, wanting) : wanting), ...others];
+  const order = [...(total < wanting.length ? inTurn(key, wanting, total) : wanting), ...others];
   const parts = divideWhole(
     total,
     order.map((id) => needs.get(id)!),

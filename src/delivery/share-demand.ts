@@ -1,8 +1,9 @@
 import type { Clock } from '../lib/clock.ts';
 import type { DeliveryControl } from './delivery-control.ts';
-import type { Lane } from './lane.ts';
+import { isInteractive, type Lane } from './lane.ts';
+import { neediest } from './neediest.ts';
 import type { SharedLimit } from './plan-grants.ts';
-import { accountKey, connectionsKey, rateKey, sharedLimit } from './share-keys.ts';
+import { accountKey, connectionsKey, rateKey, sharedLimit, urgentKey } from './share-keys.ts';
 
 /** What a route has used since it was asked last. */
 export interface RouteUse {
@@ -32,6 +33,13 @@ export interface UseSinceLastTurn {
   lanes: Iterable<Lane>;
 }
 
+interface Waiting {
+  byRoute: Map<number, number>;
+  byAccount: Map<number, number>;
+  /** Routes for which interactive messages wait. */
+  urgentRoutes: Set<number>;
+}
+
 /** What this worker could use of everything that is shared. */
 export class ShareDemand {
   readonly #settings: ShareDemandSettings;
@@ -43,7 +51,7 @@ export class ShareDemand {
     this.#askedAtMs = settings.clock.monotonicMs();
   }
 
-  /** By key, in the unit of its limit; what is not needed is left out. */
+  /** By key, in the unit of its limit; what is not needed is left out, and the least needs are where there are many. */
   turn({ routes, accounts, lanes }: UseSinceLastTurn): Record<string, number> {
     const { clock } = this.#settings;
     const nowMs = clock.monotonicMs();
@@ -60,13 +68,28 @@ export class ShareDemand {
       const waits = waiting.byAccount.get(accountId) ?? 0;
       this.#add(demand, { key: accountKey(accountId), used: messages / seconds, waits });
     }
-    return demand;
+    return this.#named(demand, waiting.urgentRoutes);
+  }
+
+  #named(demand: Record<string, number>, urgentRoutes: ReadonlySet<number>): Record<string, number> {
+    const { control } = this.#settings;
+    const needs = Object.entries(demand).map(([key, need]) => {
+      const limit = sharedLimit(key, control)!;
+      return { key, limit, part: need / limit.total };
+    });
+    const named = Object.fromEntries(neediest(needs).map((key) => [key, demand[key]!]));
+    for (const routeId of urgentRoutes) {
+      const key = connectionsKey(routeId);
+      if (key in named) named[urgentKey(key)] = 1;
+    }
+    return named;
   }
 
   /** Of an account with a limit, no route needs more than that for a second. */
-  #waiting(lanes: Iterable<Lane>): { byRoute: Map<number, number>; byAccount: Map<number, number> } {
+  #waiting(lanes: Iterable<Lane>): Waiting {
     const { control, couldSend } = this.#settings;
     const [byRoute, byAccount] = [new Map<number, number>(), new Map<number, number>()];
+    const urgentRoutes = new Set<number>();
     for (const lane of lanes) {
       const { routeId, accountId } = lane.key;
       const waits = lane.ready + lane.due * messagesPerChunk;
@@ -74,8 +97,9 @@ export class ShareDemand {
       const most = sharedLimit(accountKey(accountId), control)?.total ?? waits;
       byRoute.set(routeId, (byRoute.get(routeId) ?? 0) + Math.min(waits, most));
       byAccount.set(accountId, (byAccount.get(accountId) ?? 0) + waits);
+      if (isInteractive(lane)) urgentRoutes.add(routeId);
     }
-    return { byRoute, byAccount };
+    return { byRoute, byAccount, urgentRoutes };
   }
 
   #add(demand: Record<string, number>, of: { key: string; used: number; waits: number }): void {

@@ -20,6 +20,11 @@ export function accountKey(accountId: number): string {
   return `account:${accountId}`;
 }
 
+/** In demands only: interactive messages wait for a share of `key`. */
+export function urgentKey(key: string): string {
+  return `urgent:${key}`;
+}
+
 /** How much there is of it; undefined for what has no limit, or is no more. */
 export function sharedLimit(key: string, control: DeliveryControl): SharedLimit | undefined {
   const [kind, id] = key.split(':');

@@ -148,7 +148,7 @@ test('thousands of messages for a route that is stopped do not keep those of oth
   const next = numbering();
   // More than one read of them.
   for (let chunk = 0; chunk < 70; chunk++) {
-    const keys = Array.from({ length: 60 }, (_, n) => 10 + chunk * 60 + n);
+    const keys = Array.from({ length: 70 }, (_, n) => 10 + chunk * 70 + n);
     await insertChunk(mill.database, { shard, routeId: 2, ...next(keys) });
   }
   await insertChunk(mill.database, { shard, priority: 0, ...next([1]) });

@@ -1,4 +1,5 @@
 import { type Bitmap, eachOffset } from '../message/bitmap.ts';
+import { limits } from '../message/limits.ts';
 import type { PendingChunk } from './pending-chunk.ts';
 
 /** Where a message stands among those of its key. `loose`: it was replayed, and follows nobody any more. */
@@ -9,8 +10,6 @@ const loose = 3;
 
 /** A message in a sequence: the serial number of its chunk there, and its offset, which has ten bits. */
 const offsets = 1_024;
-/** What a chunk weighs beside its messages, in messages: it is mostly objects, they are a few bytes each. */
-const chunkWeight = 20;
 
 /** The place of an unfinished chunk in the sequence of its account and shard. */
 export class ChunkOrder {
@@ -48,8 +47,9 @@ export class ChunkOrder {
     return this.states[offset] === settled;
   }
 
+  /** In messages: a chunk is mostly objects, they are a few bytes each. */
   get weight(): number {
-    return this.chunk.count + chunkWeight;
+    return this.chunk.count + limits.orderedChunkWeight;
   }
 }
 

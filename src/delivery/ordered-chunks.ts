@@ -1,4 +1,5 @@
 import type { Clock } from '../lib/clock.ts';
+import { limits } from '../message/limits.ts';
 import { decodeOrdering } from '../message/ordering.ts';
 import type { OrderedRow, PendingRow } from '../store/delivery/read-pending.ts';
 import type { Backlog } from './backlog.ts';
@@ -25,15 +26,6 @@ export interface OrderedChunksSettings {
 
 /** Chunks of one read. */
 const pageRows = 64;
-/**
- * What one sequence may weigh in memory, in messages: some 10 MB at most. It is read as far as that, however much of it
- * could be sent already: that may be for a route which is slow or stopped, and what comes next for another one.
- */
-const sequenceWeightMax = 200_000;
-/** What all sequences of a worker may weigh together: some 50 MB. */
-const totalWeightMax = 1_000_000;
-/** What each may weigh even then: the backlogs of some accounts must not hide the next customer. */
-const sequenceWeightLeast = 20_000;
 
 /**
  * Lets messages with ordering keys go in their order: one may leave when all earlier ones of its key have a final state
@@ -155,9 +147,13 @@ export class OrderedChunks {
     }
   }
 
+  /**
+   * It is read as far as there is room in memory, however much of it could be sent already: that may be for a route
+   * which is slow or stopped, and what comes next for another one.
+   */
   #hasRoom({ weight }: KeySequence): boolean {
-    if (weight < sequenceWeightLeast) return true;
-    return weight < sequenceWeightMax && this.#totalWeight < totalWeightMax;
+    if (weight < limits.orderedWeightLeast) return true;
+    return weight < limits.orderedWeightMax && this.#totalWeight < limits.orderedTotalMax;
   }
 
   async #read(tenure: Tenure, sequence: KeySequence): Promise<void> {

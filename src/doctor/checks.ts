@@ -7,6 +7,7 @@ import { durability } from './checks/durability.ts';
 import { fileDescriptors } from './checks/file-descriptors.ts';
 import { leases } from './checks/leases.ts';
 import { oldTransactions } from './checks/old-transactions.ts';
+import { orderingBacklog } from './checks/ordering-backlog.ts';
 import { partitions } from './checks/partitions.ts';
 import { pendingSize } from './checks/pending-size.ts';
 import { preparedTransactions } from './checks/prepared-transactions.ts';
@@ -27,6 +28,7 @@ export const checks: readonly Check[] = [
   replicationSlots,
   partitions,
   unfinishedChunks,
+  orderingBacklog,
   pendingSize,
   autovacuum,
   disk,

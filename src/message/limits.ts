@@ -17,6 +17,16 @@ export const limits = {
   runLines: 16_000,
   /** Shards on which the messages with ordering keys of one account lie: an upload makes a chunk a run on each. */
   orderingShards: 16,
+  /**
+   * Unfinished messages with ordering keys of one account and shard that an owner keeps in memory, some 10 MB at most;
+   * a chunk counts so many more. Those behind them are not known, and not sent.
+   */
+  orderedWeightMax: 200_000,
+  orderedChunkWeight: 20,
+  /** The same of all accounts and shards of a worker, some 50 MB. */
+  orderedTotalMax: 1_000_000,
+  /** What each account and shard may have even then: the backlogs of some accounts must not hide the next customer. */
+  orderedWeightLeast: 20_000,
   /** Chunks of fewer messages are looked up by hashed rows instead of a Bloom filter. */
   filterMessagesMin: 64,
   /** Rejections that an upload's answer lists; all of them can be read back. */

@@ -11,6 +11,7 @@ import { disk } from '../../src/doctor/checks/disk.ts';
 import { fileDescriptors } from '../../src/doctor/checks/file-descriptors.ts';
 import { leases } from '../../src/doctor/checks/leases.ts';
 import { oldTransactions } from '../../src/doctor/checks/old-transactions.ts';
+import { orderingBacklog } from '../../src/doctor/checks/ordering-backlog.ts';
 import { partitions } from '../../src/doctor/checks/partitions.ts';
 import { pendingSize } from '../../src/doctor/checks/pending-size.ts';
 import { schema } from '../../src/doctor/checks/schema.ts';
@@ -60,6 +61,7 @@ test('what is well is said to be', async () => {
     schema,
     partitions,
     unfinishedChunks,
+    orderingBacklog,
     pendingSize,
     clock,
     connections,
@@ -122,6 +124,30 @@ test('chunks that are unfinished for too long are named by account and route', a
   });
   await insert(60);
   expect((await look(unfinishedChunks)).severity).toBe('warning');
+});
+
+test('a held batch behind which all later messages with ordering keys of its account wait is named', async () => {
+  const batch = newId(7);
+  const insert = (chunks: number, held: string | null, shard = 5) =>
+    client.query(
+      `INSERT INTO pending (due_at, account_id, route_id, shard, priority, count, batch, chunk_id, ordered, ordering)
+        SELECT 'infinity', 1, 1, $3, 1, 1000, $2::uuid, gen_random_uuid(), n, ''
+        FROM generate_series(1, $1::int) AS n`,
+      [chunks, held, shard],
+    );
+  await insert(195, batch);
+  expect((await look(orderingBacklog)).severity).toBe('ok');
+  await insert(2, null);
+  expect(await look(orderingBacklog)).toMatchObject({
+    severity: 'warning',
+    summary: expect.stringMatching(/^account default has 197000 unfinished .* on 1 shards/),
+    mend: expect.stringContaining(`millrace batch show ${batch}`),
+  });
+  // What a worker has of all together leaves less room for each.
+  for (const shard of [6, 7, 8, 9]) await insert(195, batch, shard);
+  await insert(30, batch, 10);
+  await insert(10, batch, 11);
+  expect((await look(orderingBacklog)).summary).toMatch(/ has 1007000 unfinished .* on 6 shards/);
 });
 
 test('a hot table full of dead rows, or without autovacuum, is found', async () => {

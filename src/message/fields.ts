@@ -20,10 +20,12 @@ export interface MessageFields {
   expiresAt?: string;
   /** The recipient was erased: nothing else is left, and nothing may be sent. */
   erased?: true;
+  /** Only where it is shown: the stored text cannot be read. */
+  unreadable?: true;
 }
 
 /** What a batch may set for all its lines; a line's own field wins. */
-export type MessageDefaults = Omit<MessageFields, 'to' | 'ref' | 'erased'>;
+export type MessageDefaults = Omit<MessageFields, 'to' | 'ref' | 'erased' | 'unreadable'>;
 
 export type Channel = 'sms' | 'email' | 'webhook';
 export type Priority = 'interactive' | 'bulk';

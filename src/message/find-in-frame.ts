@@ -1,5 +1,5 @@
-import type { MessageFields } from './fields.ts';
 import { lookupRecipient } from './recipient.ts';
+import { fieldsToShow } from './stored-message.ts';
 
 export interface FrameMatch {
   offset: number;
@@ -25,7 +25,7 @@ export function findInFrame(frame: Buffer, search: { kind: 'to' | 'ref'; value: 
     offset += countLineFeeds(frame, counted, start);
     counted = start;
     const line = lineAt(frame, start);
-    const found = (JSON.parse(line) as MessageFields)[kind];
+    const found = fieldsToShow(line)[kind];
     if (found === undefined) continue;
     if ((kind === 'to' ? lookupForm(found) : found) === wanted) matches.push({ offset, line });
   }

@@ -1,8 +1,9 @@
 import { parseTime } from '../lib/parse-time.ts';
-import type { MessageDefaults, MessageFields } from './fields.ts';
+import type { MessageDefaults } from './fields.ts';
 import { errorAt, type FoldedOutcomes, type MessageError, providerRefAt } from './fold-outcomes.ts';
 import { messageIdAt, unixMsOf } from './id.ts';
 import { type State, stateName } from './state.ts';
+import { fieldsToShow } from './stored-message.ts';
 
 /** A message as users are shown it, in the order of its members. */
 export interface MessageView {
@@ -25,6 +26,8 @@ export interface MessageView {
   orderingKey?: string;
   /** The recipient was erased. */
   erased?: true;
+  /** The stored text cannot be read: it is damaged, or a later release wrote it. */
+  unreadable?: true;
   state: State;
   attempts: number;
   providerRef?: string;
@@ -45,7 +48,7 @@ export interface ChunkView {
 
 /** `line` is the message as its sender wrote it, one JSON object. */
 export function viewMessage(chunk: ChunkView, offset: number, line: string): MessageView {
-  const own = JSON.parse(line) as MessageFields;
+  const own = fieldsToShow(line);
   const { defaults, folded } = chunk;
   const subject = own.subject ?? defaults.subject;
   const html = own.html ?? defaults.html;
@@ -75,6 +78,7 @@ export function viewMessage(chunk: ChunkView, offset: number, line: string): Mes
     ...(expiresAt !== undefined && { expiresAt: inUtc(expiresAt) }),
     ...(orderingKey !== undefined && { orderingKey }),
     ...(own.erased && { erased: true as const }),
+    ...(own.unreadable && { unreadable: true as const }),
     state: stateName(folded.state[offset]!),
     attempts: folded.attempt[offset]!,
     ...(providerRef !== undefined && { providerRef }),

@@ -75,6 +75,8 @@ function renderChunk(chunk: ChunkToRender): string {
 
 /** Tags are joined by `|`; objects are JSON; what is absent is an empty cell. */
 function csvLine(message: MessageView): string {
+  // Whoever exports takes what comes for all there is.
+  if (message.unreadable) throw new Error(`the stored text of message ${message.id} cannot be read`);
   const cells = [
     message.id,
     message.batchId,

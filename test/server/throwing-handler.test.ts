@@ -52,6 +52,14 @@ test('100,000 messages whose handling throws are kept with the reason, hinder no
   const kept = await database.query('SELECT sum(count)::int AS kept FROM chunk WHERE batch = $1', [id]);
   expect(kept.rows).toEqual([{ kept: count }]);
 
+  // They can be looked at, and hide no others from a search.
+  const page = await call('GET', `/v1/batches/${id}/messages?state=failed&limit=2`);
+  const shown = { to: '', unreadable: true, state: 'failed', error: { code: 'internal_handling' } };
+  expect(page.data).toMatchObject([shown, shown]);
+  expect(await call('GET', `/v1/messages/${page.data[0].id}`)).toMatchObject(shown);
+  const found = await call('GET', '/v1/messages?to=%2B31610000000');
+  expect(found.data).toMatchObject([{ batchId: other.id, state: 'sent' }]);
+
   await database.query('UPDATE chunk SET codec = $2 WHERE batch = $1', [id, known]);
   await database.end();
   const filter = { states: ['failed'], errorCode: 'internal_handling' };

@@ -1,5 +1,6 @@
 import { byWeight } from '../../lib/by-weight.ts';
-import { decodeChunk, frameLine, splitFrame } from '../../message/chunk-codec.ts';
+import { frameLine, splitFrame } from '../../message/chunk-codec.ts';
+import { frameToShow } from '../../message/stored-message.ts';
 import type { Queryable } from '../../store/database.ts';
 import { readChunks, type StoredChunk } from '../../store/reading/read-chunks.ts';
 
@@ -43,8 +44,14 @@ export async function readLines(
   return found;
 }
 
-function cutLines({ payload, codec, ...chunk }: StoredChunk, offsets: number[]): FoundMessage[] {
-  const frame = decodeChunk(codec, payload);
+function cutLines(stored: StoredChunk, offsets: number[]): FoundMessage[] {
+  const chunk = headOf(stored);
+  const frame = frameToShow(stored);
   const lines = offsets.length > cutSinglyMax ? splitFrame(frame) : undefined;
   return offsets.map((offset) => ({ chunk, offset, line: lines?.[offset] ?? frameLine(frame, offset) }));
+}
+
+/** The payload is not kept with its messages. */
+export function headOf({ id, batch, routeId, count }: StoredChunk): ChunkHead {
+  return { id, batch, routeId, count };
 }

@@ -1,7 +1,8 @@
-import { decodeChunk, frameLine } from '../../message/chunk-codec.ts';
+import { frameLine } from '../../message/chunk-codec.ts';
 import { timelineOf } from '../../message/fold-outcomes.ts';
 import { chunkIdOf, isId, parseId } from '../../message/id.ts';
 import { createdAtOf } from '../../message/message-view.ts';
+import { frameToShow } from '../../message/stored-message.ts';
 import { readChunks } from '../../store/reading/read-chunks.ts';
 import { readOutcomes } from '../../store/reading/read-outcomes.ts';
 import type { ApiContext } from '../context.ts';
@@ -24,7 +25,7 @@ export async function readMessage(context: ApiContext, { accountId, id }: { acco
   ]);
   const chunk = chunks[0];
   if (!chunk || offset >= chunk.count) throw noSuchMessage();
-  const line = frameLine(decodeChunk(chunk.codec, chunk.payload), offset);
+  const line = frameLine(frameToShow(chunk), offset);
   const [message] = await showMessages([{ chunk, offset, line }], { database, control, accountId, outcomes });
   const accepted = { at: createdAtOf(chunk.id), state: 'queued' as const };
   const timeline = timelineOf(outcomes.get(chunk.id)!, offset).map((entry) => ({

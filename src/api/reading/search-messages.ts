@@ -1,15 +1,15 @@
 import { byWeight } from '../../lib/by-weight.ts';
 import type { Clock } from '../../lib/clock.ts';
-import { decodeChunk } from '../../message/chunk-codec.ts';
 import { findInFrame } from '../../message/find-in-frame.ts';
 import { lowestIdAt, makeChunkId, messageIdAt, unixMsOf } from '../../message/id.ts';
 import { limits } from '../../message/limits.ts';
 import { lookupHash } from '../../message/lookup-hash.ts';
+import { frameToShow } from '../../message/stored-message.ts';
 import type { Queryable } from '../../store/database.ts';
 import { highestId } from '../../store/reading/id-range.ts';
 import { readChunks } from '../../store/reading/read-chunks.ts';
 import { type ChunkCandidate, searchChunks } from '../../store/reading/search-chunks.ts';
-import type { FoundMessage } from './read-lines.ts';
+import { type FoundMessage, headOf } from './read-lines.ts';
 
 export interface MessageSearch {
   accountId: number;
@@ -83,8 +83,9 @@ async function takeMatches(
   for (const some of byWeight(candidates, { weight, max: readMessagesMax })) {
     const ids = some.map(({ id }) => id).sort();
     const chunks = await readChunks(database, { accountId: search.accountId, ids });
-    for (const { payload, codec, ...chunk } of chunks.reverse()) {
-      for (const { offset, line } of findInFrame(asBuffer(decodeChunk(codec, payload)), search).reverse()) {
+    for (const stored of chunks.reverse()) {
+      const chunk = headOf(stored);
+      for (const { offset, line } of findInFrame(asBuffer(frameToShow(stored)), search).reverse()) {
         if (search.after !== undefined && messageIdAt(chunk.id, offset) >= search.after) continue;
         if (page.found.length === search.limit) {
           const last = page.found.at(-1)!;

@@ -34,6 +34,12 @@ const messageMembers = {
   erased: Type.Optional(
     Type.Boolean({ description: 'the recipient was erased: `to` is empty, what is left is of the batch' }),
   ),
+  unreadable: Type.Optional(
+    Type.Boolean({
+      description:
+        'the stored text cannot be read, being damaged or of a later release: `to` is empty, it is kept as it is',
+    }),
+  ),
   state: StateName,
   attempts: Type.Integer({ minimum: 0 }),
   providerRef: Type.Optional(Type.String({ description: "the provider's own id" })),

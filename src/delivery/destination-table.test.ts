@@ -39,3 +39,16 @@ test('hosts for which there is no room share one limit, and keep to it until it 
   crowd.inFlight = 0;
   expect(table.find('a@three.example', 1_000)).not.toBe(crowd);
 });
+
+test('busy hosts hide none at rest, however many they are', () => {
+  const table = tableOf(40);
+  const hosts = Array.from({ length: 40 }, (_, n) => `a@host${n}.example`);
+  for (const to of hosts) table.find(to, 0);
+  for (const to of hosts.slice(0, 30)) table.find(to, 0)!.inFlight = 1;
+  // Those found last come last, so that the busy ones are looked at first.
+  for (const to of hosts.slice(30)) table.find(to, 0);
+  const crowd = table.find('a@new.example', 0);
+  expect(table.find('a@newer.example', 0)).not.toBe(crowd);
+  expect(table.find('a@newest.example', 0)).not.toBe(crowd);
+  expect([...table.all()]).toHaveLength(41);
+});

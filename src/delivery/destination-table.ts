@@ -14,7 +14,7 @@ export class DestinationTable {
   #shares = new Map<string, DestinationShare>();
   #matcher = new DestinationMatcher([]);
   #named = new Map<string, Destination>();
-  /** Those of `*`: the one that was used last is the last. */
+  /** Those of `*`: the one that was used last, or was found busy, is the last. */
   #hosts = new Map<string, Destination>();
   /** Hosts for which there was no room. While it is at work no other host gets a limit of its own: it may be one of them. */
   #crowd: Destination | undefined;
@@ -84,6 +84,9 @@ export class DestinationTable {
     let looks = 0;
     for (const [host, destination] of this.#hosts) {
       if (destination.isAtRest(nowMs)) return this.#hosts.delete(host);
+      // Or busy ones would gather here, and hide those behind them.
+      this.#hosts.delete(host);
+      this.#hosts.set(host, destination);
       if (++looks === forgetLooks) break;
     }
     return false;

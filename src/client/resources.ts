@@ -129,6 +129,7 @@ export interface Lane {
   route: string;
   priority: 'interactive' | 'bulk';
   queued: number;
+  aside: number;
   oldestDueAt: string | null;
   sentPerSecond: number;
   ratePerSecond: number | null;

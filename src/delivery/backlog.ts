@@ -4,8 +4,8 @@ import type { PendingRow } from '../store/delivery/read-pending.ts';
 import type { ChunkWork } from './chunk-work.ts';
 import type { HeldAs } from './held-batches.ts';
 import { type Hint, hintAgeMsMax } from './hint.ts';
-import { isKnown, Lane, type LaneKey, laneKeysMax } from './lane.ts';
-import type { PendingChunk } from './pending-chunk.ts';
+import { Lane, type LaneKey, laneKeysMax } from './lane.ts';
+import { isKnown, type PendingChunk } from './pending-chunk.ts';
 import type { RetryGate } from './retry-budget.ts';
 import type { Tenure } from './tenure.ts';
 

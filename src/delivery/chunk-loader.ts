@@ -26,8 +26,6 @@ export interface ChunkLoaderSettings {
   onLoaded: (work: ChunkWork) => void;
   /** A chunk that stayed for what is due soon must leave: there is no room. */
   onCrowded: (work: ChunkWork) => void;
-  /** A chunk left memory whose messages wait for room at their destinations: it is loaded again later. */
-  onPutOff: (chunk: PendingChunk) => void;
   /** The lane's route can take nothing at the moment. */
   isStuck: (lane: Lane) => boolean;
   onError: (error: unknown) => void;
@@ -35,6 +33,10 @@ export interface ChunkLoaderSettings {
 
 /** Bytes of loaded messages at most, about. Beyond it, chunks of routes that cannot send give way. */
 const loadedBytesMax = 32 * 1_048_576;
+/** Below it, what had to leave memory comes back: so much lower that it does not push out the next. */
+const returnBytes = (loadedBytesMax / 4) * 3;
+/** A bulk lane that has nothing left in memory waits so long for that, before it pushes others out. */
+const putOffMs = 5_000;
 /** Reads at the same time. */
 const readsMax = 2;
 /** Chunks and messages of one read. */
@@ -55,6 +57,8 @@ export class ChunkLoader {
   readonly #interactive = new Fifo<Lane>();
   readonly #bulk = new Fifo<Lane>();
   readonly #loaded = new Set<ChunkWork>();
+  /** Lanes with chunks that were put off. */
+  readonly #putOffLanes = new Set<Lane>();
   readonly #defaults: DefaultsCache;
   #loadedBytes = 0;
   #reads = 0;
@@ -87,8 +91,9 @@ export class ChunkLoader {
   /** The lane may have room for more, or more to load. */
   want(lane: Lane): void {
     if (lane.wantsLoad || lane.due === 0 || lane.ready >= this.#settings.readyWanted(lane)) return;
+    if (!this.#mayLoad(lane)) return;
     lane.wantsLoad = true;
-    (lane.key.priority === priorityNumber.interactive ? this.#interactive : this.#bulk).push(lane);
+    (isInteractive(lane) ? this.#interactive : this.#bulk).push(lane);
     if (this.#scheduled) return;
     // Once for all the keys that a read or a batch of hints brings.
     this.#scheduled = true;
@@ -98,6 +103,15 @@ export class ChunkLoader {
     });
   }
 
+  /** Lanes whose chunks were put off may go on: there is room by now, they waited long enough, or need not wait. */
+  returnPutOff(): void {
+    for (const lane of this.#putOffLanes) {
+      lane.putOff.tidy();
+      if (lane.putOff.length === 0) this.#putOffLanes.delete(lane);
+      this.want(lane);
+    }
+  }
+
   /** The chunk leaves memory. */
   release(work: ChunkWork): void {
     work.chunk.work = undefined;
@@ -105,6 +119,7 @@ export class ChunkLoader {
     if (!this.#loaded.delete(work)) return;
     this.#loadedBytes -= work.size;
     work.dropText();
+    if (this.#loadedBytes < returnBytes) for (const lane of this.#putOffLanes) this.want(lane);
     this.#pump();
   }
 
@@ -152,14 +167,20 @@ export class ChunkLoader {
     }
   }
 
+  /** What was put off is read before what follows it, and not so early that it would be put off again. */
+  #mayLoad(lane: Lane): boolean {
+    if (lane.putOff.length === 0 || this.#loadedBytes < returnBytes) return true;
+    if (lane.aside > 0) return false;
+    return isInteractive(lane) || this.#settings.clock.monotonicMs() - lane.putOff.atMs >= putOffMs;
+  }
+
   /** Puts chunks back into their lanes' queues whose routes cannot send: they can be read again. */
   #evict(): boolean {
     for (const work of this.#loaded) {
       if (this.#loadedBytes < loadedBytesMax) return true;
-      const { chunk } = work;
-      if (!isIdle(work) || work.ready === 0 || !this.#settings.isStuck(chunk.lane)) continue;
-      this.#unload(work);
-      chunk.lane.enqueue(chunk);
+      const { lane } = work.chunk;
+      if (!isIdle(work) || work.ready === 0 || !this.#settings.isStuck(lane)) continue;
+      if (!lane.isCrowded || work.aside.count === 0) this.#unload(work);
     }
     this.#putOff();
     if (this.#loadedBytes < loadedBytesMax) return true;
@@ -167,26 +188,35 @@ export class ChunkLoader {
     return false;
   }
 
-  /** Chunks that wait for destinations leave: the last ones, whose turn is the farthest. */
+  /**
+   * Chunks that wait for destinations leave: the last ones, whose turn is the farthest, and at first of lanes that have
+   * too much of it. Their lanes count them on, so that none is read only to be put off in its turn. What else a
+   * chunk has ready stays in memory with it while its lane can send it.
+   */
   #putOff(): void {
     if (this.#loadedBytes < loadedBytesMax) return;
-    for (const work of [...this.#loaded].reverse()) {
+    for (const work of inOrderOfLeaving(this.#loaded)) {
       if (this.#loadedBytes < loadedBytesMax) return;
-      if (work.aside.count === 0 || !isIdle(work)) continue;
       this.#unload(work);
-      this.#settings.onPutOff(work.chunk);
     }
   }
 
   #unload(work: ChunkWork): void {
     const { chunk } = work;
-    chunk.lane.ready -= work.ready;
+    const { lane } = chunk;
+    lane.ready -= work.ready;
+    const messages = work.aside.count;
     work.ready = 0;
     work.aside.clear();
     this.#loaded.delete(work);
     this.#loadedBytes -= work.size;
     chunk.work = undefined;
     chunk.fresh = false;
+    work.dropText();
+    lane.enqueue(chunk, messages > 0 ? { messages, bytes: work.size } : undefined);
+    if (messages === 0) return;
+    lane.putOff.atMs = this.#settings.clock.monotonicMs();
+    this.#putOffLanes.add(lane);
   }
 
   /** The next keys of the lanes that want some, interactive lanes first. */
@@ -197,7 +227,8 @@ export class ChunkLoader {
       while (lanes.length > 0 && messages < readMessagesMax && chunks.length < readChunksMax) {
         const lane = lanes.shift()!;
         lane.wantsLoad = false;
-        let room = this.#settings.readyWanted(lane) - lane.ready;
+        // Its chunks may have been put off since it asked.
+        let room = this.#mayLoad(lane) ? this.#settings.readyWanted(lane) - lane.ready : 0;
         while (room > 0 && messages < readMessagesMax && chunks.length < readChunksMax) {
           const chunk = lane.shiftDue();
           if (chunk === undefined) break;
@@ -283,6 +314,30 @@ export class ChunkLoader {
       },
     });
   }
+}
+
+/** What can be put off. Interactive lanes come last, and each keeps its oldest chunk: it may be all that the lane has. */
+function inOrderOfLeaving(loaded: Iterable<ChunkWork>): ChunkWork[] {
+  const lanes = new Set<Lane>();
+  const [surplus, bulk, interactive, oldest]: ChunkWork[][] = [[], [], [], []];
+  for (const work of loaded) {
+    const { lane } = work.chunk;
+    if (work.aside.count === 0) continue;
+    const isOldest = !lanes.has(lane);
+    lanes.add(lane);
+    if (!isIdle(work) || (work.ready > 0 && !lane.isCrowded)) continue;
+    if (isInteractive(lane)) {
+      if (!isOldest) interactive!.push(work);
+    } else if (isOldest) oldest!.push(work);
+    else if (lane.isCrowded && work.ready === 0) surplus!.push(work);
+    else bulk!.push(work);
+  }
+  // Of the oldest ones those first that were there longest: so each lane has its time.
+  return [...surplus!.reverse(), ...bulk!.reverse(), ...oldest!, ...interactive!.reverse()];
+}
+
+function isInteractive(lane: Lane): boolean {
+  return lane.key.priority === priorityNumber.interactive;
 }
 
 /** What is not recorded yet would be missing when the chunk is read again. */

@@ -10,6 +10,8 @@ export interface LaneStats {
   overflown: boolean;
   /** Messages loaded and not sent. */
   ready: number;
+  /** Messages found that wait for room at their destinations. */
+  aside: number;
   /** Messages handed to the provider since the lane came into memory. */
   handed: number;
   /** How fast this worker may send through the route: messages a second, null for no limit. */

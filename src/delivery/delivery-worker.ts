@@ -26,7 +26,7 @@ import { PaceShares } from './pace-shares.ts';
 import { PendingReader } from './pending-reader.ts';
 import { RouteRunner } from './route-runner.ts';
 import { type RouteUse, ShareDemand } from './share-demand.ts';
-import { accountKey, connectionsKey, sharedLimit } from './share-keys.ts';
+import { accountKey, sharedLimit } from './share-keys.ts';
 import type { Tenure } from './tenure.ts';
 
 export interface DeliveryWorkerSettings {
@@ -62,8 +62,6 @@ const sharesEveryMs = 250;
 /** Its owner divides rates and connections between the workers. */
 const leadingShard = 0;
 const tidyEveryMs = 1_000;
-/** A chunk whose messages wait for their destinations, and for which there is no room in memory, comes back after. */
-const putOffMs = 5_000;
 /** While stopping, how often it is tried whether a shard has come to rest. */
 const stopEveryMs = 20;
 /** Of the time to stop, what is left for recording when requests are cut off. */
@@ -159,7 +157,7 @@ export class DeliveryWorker {
           accounts: this.#accountPaces.takeUses(),
           lanes: this.#backlog.lanes,
         }),
-      inUse: () => this.#connectionsInUse(),
+      inUse: () => Object.fromEntries(this.#inUse()),
       limitOf: (key) => sharedLimit(key, control),
       onChange: () => this.#onControlChange(),
     });
@@ -179,10 +177,9 @@ export class DeliveryWorker {
       store,
       clock,
       databaseNowMs: (ms) => ms + this.#databaseAheadMs,
-      readyWanted: (lane) => this.#runnerOf(lane).readyWanted,
+      readyWanted: (lane) => this.#runnerOf(lane).readyWanted(lane),
       isStuck: (lane) => this.#runnerOf(lane).isStuck(lane),
       onCrowded: (work) => this.#outcomes.add(work, 0),
-      onPutOff: (chunk) => this.#backlog.wait(chunk, chunk.remaining, clock.monotonicMs() + putOffMs),
       dropStored: (chunk) => this.#backlog.dropStored(chunk),
       onInterrupted: (routeId) => control.routeById(routeId)?.onUncertain ?? 'hold',
       onLoaded: (work) => this.#onLoaded(work),
@@ -229,6 +226,7 @@ export class DeliveryWorker {
       loop(readEveryMs, () => this.#reader.runOnce()),
       loop(readEveryMs, () => this.#ordered.runOnce()),
       loop(tidyEveryMs, () => this.#backlog.forgetLeft()),
+      loop(tidyEveryMs, () => this.#tidyAside()),
       loop(tidyEveryMs, () => this.#finisher.runOnce(this.#ownership.heldShards())),
     ];
   }
@@ -265,7 +263,8 @@ export class DeliveryWorker {
     const lanes: LaneStats[] = [];
     for (const lane of this.#backlog.lanes) {
       const { key, chunks, overflown, ready, handed } = lane;
-      lanes.push({ ...key, chunks, overflown, ready, handed, ...this.#runnerOf(lane).stats(lane) });
+      const aside = lane.aside + lane.putOff.messages;
+      lanes.push({ ...key, chunks, overflown, ready, aside, handed, ...this.#runnerOf(lane).stats(lane) });
     }
     let inFlight = 0;
     for (const runner of this.#runners.values()) inFlight += runner.inFlight;
@@ -349,13 +348,13 @@ export class DeliveryWorker {
     for (const [id, runner] of this.#runners) yield [id, runner.takeUse()];
   }
 
-  #connectionsInUse(): Record<string, number> {
-    const inUse: Record<string, number> = {};
-    for (const [id, { inFlight }] of this.#runners) {
-      const concurrency = this.#settings.control.routeById(id)?.concurrency;
-      if (concurrency !== undefined && inFlight > 0) inUse[connectionsKey(id)] = inFlight / concurrency;
-    }
-    return inUse;
+  *#inUse(): Generator<[string, number]> {
+    for (const runner of this.#runners.values()) yield* runner.inUse();
+  }
+
+  #tidyAside(): void {
+    for (const runner of this.#runners.values()) runner.endExpired();
+    this.#loader.returnPutOff();
   }
 
   /** Lanes that could not load, and routes that could not send, may be able to now. */

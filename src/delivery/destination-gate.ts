@@ -75,7 +75,7 @@ export class DestinationGate {
   /** Whether the lane may take its turn, with what it has loaded or with what it put aside. */
   isReady(lane: Lane, loaded: boolean): boolean {
     if (this.#isCalled(lane)) return true;
-    if (loaded && lane.isCrowded) this.#crowded.add(lane);
+    if (lane.isCrowded) this.#crowded.add(lane);
     return loaded && !lane.isCrowded;
   }
 
@@ -143,6 +143,24 @@ export class DestinationGate {
       destination.inFlight--;
       this.#call(destination);
     }
+  }
+
+  /** Ends what comes first in each queue as long as `end` says that it came to its end. */
+  endFirst(end: (message: AsideMessage) => boolean): void {
+    for (const { queues } of this.#lanes.values()) {
+      for (const queue of queues.values()) {
+        for (let message = queue.peek(); message && end(message); message = queue.peek()) queue.shift();
+      }
+    }
+  }
+
+  /** Requests on their way by limit; of hosts that have it each for itself, those of the busiest. */
+  inUse(): Map<string, number> {
+    const inUse = new Map<string, number>();
+    for (const { match, inFlight } of this.#table.all()) {
+      if (inFlight > (inUse.get(match) ?? 0)) inUse.set(match, inFlight);
+    }
+    return inUse;
   }
 
   #carry(destination: Destination, slice: Slice): void {

@@ -23,6 +23,7 @@ export class Destination {
   queues = 0;
   /** Requests on their way that carry a message for it. */
   inFlight = 0;
+  readonly match: string;
   readonly #pace: Pace;
   #concurrency: number;
 
@@ -32,6 +33,7 @@ export class Destination {
     isReady: (queue: DestinationQueue) => boolean;
   }) {
     const { share, nowMs, isReady } = settings;
+    this.match = share.match;
     this.order = new TurnOrder(isReady);
     this.#pace = new Pace(share.ratePerSecond, nowMs);
     this.#concurrency = share.concurrency ?? Number.POSITIVE_INFINITY;

@@ -44,9 +44,9 @@ export class LaneReporter {
       // A lane that was forgotten and came back counts from zero.
       const known = Math.min(before?.handed.get(name) ?? (before ? 0 : lane.handed), lane.handed);
       const seconds = (atMs - (before?.atMs ?? atMs)) / 1_000;
-      const { accountId, routeId, priority, ratePerSecond, concurrency, breaker } = lane;
+      const { accountId, routeId, priority, aside, ratePerSecond, concurrency, breaker } = lane;
       return {
-        ...{ accountId, routeId, priority, ratePerSecond, concurrency, breaker },
+        ...{ accountId, routeId, priority, aside, ratePerSecond, concurrency, breaker },
         settled: settled.get(name) ?? 0,
         sentPerSecond: seconds === 0 ? 0 : (lane.handed - known) / seconds,
       };

@@ -1,7 +1,8 @@
 import { Fifo } from '../lib/fifo.ts';
 import { priorityNumber } from '../message/fields.ts';
 import type { ChunkWork } from './chunk-work.ts';
-import type { PendingChunk } from './pending-chunk.ts';
+import { isDue, type PendingChunk } from './pending-chunk.ts';
+import { PutOffChunks } from './put-off-chunks.ts';
 
 export interface LaneKey {
   accountId: number;
@@ -23,6 +24,9 @@ export const laneKeysMax = 10_000;
 /** Messages of one lane that wait in memory for their destinations, and what the chunks weigh that they keep there. */
 const asideMessagesMax = 10_000;
 const asideBytesMax = 8 * 1_048_576;
+/** A lane whose chunks had to leave memory still keeps so much there, to have something for each turn of its own. */
+const asideMessagesKept = 1_000;
+const asideBytesKept = 1_048_576;
 
 /** What one account sends through one route with one priority: the unit between which capacity is divided. */
 export class Lane {
@@ -48,6 +52,8 @@ export class Lane {
   /** Messages that wait in memory for room at their destinations, and bytes of the chunks that they belong to. */
   aside = 0;
   asideBytes = 0;
+  /** Chunks with such messages for which there was no room in memory. They go before all that is due. */
+  readonly putOff = new PutOffChunks();
   readonly #due = new Fifo<PendingChunk>();
   readonly #retries = new Fifo<PendingChunk>();
   readonly #loaded = new Fifo<ChunkWork>();
@@ -59,24 +65,28 @@ export class Lane {
 
   /** So much waits for destinations that nothing more is taken before some of it has left. */
   get isCrowded(): boolean {
-    return this.aside >= asideMessagesMax || this.asideBytes >= asideBytesMax;
+    const messages = this.aside + this.putOff.messages;
+    const bytes = this.asideBytes + this.putOff.bytes;
+    if (messages < asideMessagesMax && bytes < asideBytesMax) return false;
+    return this.aside >= asideMessagesKept || this.asideBytes >= asideBytesKept;
   }
 
   get unordered(): number {
     return this.chunks - this.ordered;
   }
 
-  /** Takes a key whose time has come. Retries go first: they are older. */
-  enqueue(chunk: PendingChunk): void {
+  /** Takes a key whose time has come, or that was put off. Those go first, then retries: they are older. */
+  enqueue(chunk: PendingChunk, putOff?: { messages: number; bytes: number }): void {
     chunk.place = 'due';
-    (chunk.remaining === null ? this.#due : this.#retries).push(chunk);
+    if (putOff) this.putOff.push({ chunk, ...putOff });
+    else (chunk.remaining === null ? this.#due : this.#retries).push(chunk);
   }
 
   /** The next key to load. Keys that have left the queue otherwise, or whose shard was lost, are dropped on the way. */
   shiftDue(): PendingChunk | undefined {
-    for (const queue of [this.#retries, this.#due]) {
+    for (const queue of [this.putOff, this.#retries, this.#due]) {
       for (let chunk = queue.shift(); chunk; chunk = queue.shift()) {
-        if (chunk.place === 'due' && isKnown(chunk) && chunk.tenure.state === 'held') return chunk;
+        if (isDue(chunk)) return chunk;
       }
     }
     return undefined;
@@ -84,7 +94,7 @@ export class Lane {
 
   /** Keys in the queue, dropped ones included. */
   get due(): number {
-    return this.#retries.length + this.#due.length;
+    return this.putOff.length + this.#retries.length + this.#due.length;
   }
 
   /** `messages` more of a loaded chunk can be sent. */
@@ -106,9 +116,4 @@ export class Lane {
       this.#loaded.shift();
     }
   }
-}
-
-/** False for the key of a chunk that was forgotten, whether or not it was taken in again since. */
-export function isKnown(chunk: PendingChunk): boolean {
-  return chunk.tenure.chunks.get(chunk.id) === chunk;
 }

@@ -32,3 +32,13 @@ export interface PendingChunk {
   /** It has a place in the order that has not been read yet: it is decided on by itself, and sent when its turn comes. */
   unread?: boolean;
 }
+
+/** False for the key of a chunk that was forgotten, whether or not it was taken in again since. */
+export function isKnown(chunk: PendingChunk): boolean {
+  return chunk.tenure.chunks.get(chunk.id) === chunk;
+}
+
+/** It still waits in its lane's queue. */
+export function isDue(chunk: PendingChunk): boolean {
+  return chunk.place === 'due' && isKnown(chunk) && chunk.tenure.state === 'held';
+}

@@ -1,13 +1,12 @@
 import type { Answer, Connector, Sender } from '../connectors/connector.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Route } from '../message/route.ts';
-import { stateNumber } from '../message/state.ts';
 import type { AccountPace } from './account-pace.ts';
 import { type AttemptLog, answerKinds } from './attempt-log.ts';
 import type { ChunkWork } from './chunk-work.ts';
-import type { DeliveryCounts } from './delivery-counts.ts';
-import type { DestinationShare } from './destination.ts';
+import { countOutcome, type DeliveryCounts } from './delivery-counts.ts';
 import { DestinationGate } from './destination-gate.ts';
+import { destinationShares } from './destination-shares.ts';
 import type { Lane } from './lane.ts';
 import { markSlice, notSent, type SliceMarks } from './mark-slice.ts';
 import type { MessageOutcome } from './outcome-groups.ts';
@@ -15,7 +14,7 @@ import type { RetryGate } from './retry-budget.ts';
 import { type GateLimits, type GateStats, type Permit, RouteGate } from './route-gate.ts';
 import type { RouteUse } from './share-demand.ts';
 import { connectionsKey, destinationKey, rateKey } from './share-keys.ts';
-import { type Slice, takeSlice } from './slice.ts';
+import { expiredBeforeSend, type Slice, takeSlice } from './slice.ts';
 import { TurnOrder } from './turn-order.ts';
 import { verdict } from './verdict.ts';
 
@@ -84,15 +83,16 @@ export class RouteRunner implements RetryGate {
     return !this.#gate.accounts.opens(lane, nowMs);
   }
 
-  /** Nothing but its share of the route keeps the lane. */
+  /** Nothing but its share of the route keeps the lane: no pause, no breaker, no destination. */
   couldSend(lane: Lane): boolean {
     const nowMs = this.#context.clock.monotonicMs();
-    return this.#sender !== undefined && !this.#gate.isBlocked(lane.key.accountId, nowMs);
+    if (this.#sender === undefined || this.#destinations?.isStuck(lane)) return false;
+    return !this.#gate.isBlocked(lane.key.accountId, nowMs);
   }
 
-  /** Messages that each lane should have in memory, ready to be sent. */
-  get readyWanted(): number {
-    if (this.#sender === undefined || this.#context.isStopping()) return 0;
+  /** Messages that the lane should have in memory, ready to be sent. */
+  readyWanted(lane: Lane): number {
+    if (this.#sender === undefined || this.#context.isStopping() || lane.isCrowded) return 0;
     return Math.max(readyMin, readyBatches * this.#sender.batchMax);
   }
 
@@ -168,6 +168,30 @@ export class RouteRunner implements RetryGate {
     const key = stats.ratePerSecond === null ? connectionsKey : rateKey;
     const share = this.#context.shareOf(key(lane.key.routeId));
     return { ...stats, concurrency: Math.min(stats.concurrency, window), share };
+  }
+
+  /** What has expired while it waited for its destination comes to its end, whether or not there is room. */
+  endExpired(): void {
+    const nowMs = this.#context.clock.monotonicMs();
+    this.#destinations?.endFirst(({ work, offset }) => {
+      if (!this.#context.mayBegin(nowMs) || this.#expiresAtMs(work, offset, nowMs) > nowMs) return false;
+      work.takeAside(offset);
+      this.#end(work, offset, expiredBeforeSend(work.attemptsAt(offset), nowMs));
+      return true;
+    });
+    this.pump();
+  }
+
+  /** Of what is shared and limits requests at once, the parts that are in use, by key. */
+  *inUse(): Generator<[string, number]> {
+    if (this.#route === undefined) return;
+    const { id, concurrency, destinations = [] } = this.#route;
+    if (this.inFlight > 0) yield [connectionsKey(id), this.inFlight / concurrency];
+    for (const [match, requests] of this.#destinations?.inUse() ?? []) {
+      const limit = destinations.find((destination) => destination.match === match)?.concurrency;
+      // One is the least that a worker may have: what it does with it takes nothing from its share.
+      if (limit !== undefined && requests > 1) yield [destinationKey(id, match), requests / limit];
+    }
   }
 
   /** What it has used since the last call. */
@@ -270,7 +294,7 @@ export class RouteRunner implements RetryGate {
 
   /** A message came to its end without being sent. */
   #end(work: ChunkWork, offset: number, outcome: MessageOutcome): void {
-    this.#count(work.record(offset, outcome));
+    countOutcome(this.#context.counts, work.record(offset, outcome));
     this.#context.onRecorded(work, 1);
   }
 
@@ -331,7 +355,7 @@ export class RouteRunner implements RetryGate {
     const expiresAtMs = () => work.expiresAtMs(offset, policy.expireAfterMs) - databaseNowMs(nowMs) + nowMs;
     const attemptsBefore = work.attemptsBeforeAt(offset);
     const at = { attempt, attemptsBefore, policy, onUncertain, nowMs, expiresAtMs, random };
-    this.#count(work.record(offset, verdict(answer, at)));
+    countOutcome(this.#context.counts, work.record(offset, verdict(answer, at)));
     return true;
   }
 
@@ -345,16 +369,6 @@ export class RouteRunner implements RetryGate {
       for (const answer of answers) if (answer.kind === answerKinds[kind]) messages++;
       if (messages > 0) attempts.note({ routeId, kind, messages, seconds });
     }
-  }
-
-  #count(outcome: MessageOutcome): void {
-    const { counts } = this.#context;
-    if (outcome.state === stateNumber.sent) counts.sent++;
-    else if (outcome.state === stateNumber.retrying) counts.retried++;
-    else if (outcome.state === stateNumber.expired) counts.expired++;
-    else if (outcome.state === stateNumber.canceled) counts.canceled++;
-    else if (outcome.state === stateNumber.uncertain) counts.uncertain++;
-    else counts.failed++;
   }
 
   #limits(): GateLimits {
@@ -381,15 +395,7 @@ export class RouteRunner implements RetryGate {
         this.#context.onTaken(lane);
       },
     });
-    const { shareOf } = this.#context;
-    const shares = (limits ?? []).map(({ match, ratePerSecond, concurrency }): DestinationShare => {
-      const share = shareOf(destinationKey(this.#route!.id, match));
-      return {
-        match,
-        ratePerSecond: ratePerSecond && ratePerSecond * share,
-        concurrency: concurrency && Math.max(1, Math.floor(concurrency * share + rounding)),
-      };
-    });
+    const shares = this.#route ? destinationShares(this.#route, this.#context.shareOf) : [];
     this.#destinations.change({ shares, batchMax: this.#sender?.batchMax ?? 1, nowMs });
     if (limits === undefined) this.#destinations = undefined;
     // Lanes that may go on by the new limits do so soon.

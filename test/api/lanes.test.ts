@@ -108,3 +108,13 @@ test('an account sees its own lanes, and pages skip and repeat nothing', async (
   expect((await api.call('GET', '/v1/lanes?after=nonsense')).status).toBe(422);
   expect((await api.call('GET', '/v1/lanes?colour=red')).status).toBe(422);
 });
+
+test('a lane tells how many of its messages wait for their destination', async () => {
+  const destinations = [{ match: '+31', ratePerSecond: 1 }];
+  const body = { connector: 'http', channel: 'sms', url: `${sink.url}/`, allowPrivate: true, destinations };
+  expect((await api.call('PUT', '/v1/routes/shaped', { body })).status).toBe(201);
+  await flood(light.key, 'shaped');
+  await until(async () => ((await lanes(api.adminKey, '?route=shaped'))[0]?.aside ?? 0) > count / 2);
+  const [lane] = await lanes(api.adminKey, '?route=shaped');
+  expect(lane!.aside).toBeLessThanOrEqual(lane!.queued);
+});

@@ -51,6 +51,16 @@ function allowance(ratePerSecond: number): () => number {
     Math.max(1, ratePerSecond / 10) + ((systemClock.monotonicMs() - beganAtMs) / 1_000) * ratePerSecond;
 }
 
+/** Messages that match are answered when the test says so, the first one first. */
+function withhold(prefix: string): (() => void)[] {
+  const unanswered: (() => void)[] = [];
+  mill.respond = async ({ fields }) => {
+    if (fields.to.startsWith(prefix)) await new Promise<void>((resolve) => unanswered.push(resolve));
+    return { kind: 'sent' };
+  };
+  return unanswered;
+}
+
 function done(): Promise<void> {
   return until(async () => (await pendingCount(mill.database)) === 0);
 }
@@ -165,4 +175,63 @@ test('a retried message keeps to its destination, also on a route that marks wha
   await done();
   expect(mill.received).toHaveLength(80);
   expect(receivedFor('+31').length).toBeLessThanOrEqual(allowed());
+});
+
+test('what expires while it waits for its destination comes to its end, though there is no room', async () => {
+  await open({ batchMax: 1 });
+  limit([{ match: '+31', concurrency: 1 }], { retry: { ...testRoute.retry, expireAfterMs: 1_500 } });
+  const unanswered = withhold('+31');
+  const batch = await insertBatch(mill.database, { accepted: 100 });
+  await insertChunk(mill.database, { batch, lines: dutch(100) });
+  const worker = mill.worker();
+  worker.start();
+  await until(() => worker.stats().lanes[0]?.aside === 99);
+  await until(async () => (await progressOf(mill.database, batch))[6] === 99);
+  expect(unanswered).toHaveLength(1);
+  expect(worker.stats().lanes[0]!.aside).toBe(0);
+  unanswered.shift()!();
+  await done();
+  expectEachOnce(1);
+});
+
+test('requests to a destination keep to its concurrency while a part of it goes to a worker that has just come', async () => {
+  await open({ batchMax: 1 });
+  limit([{ match: '+31', concurrency: 4 }], { concurrency: 8 });
+  const unanswered = withhold('+31');
+  const first = mill.worker();
+  first.start();
+  await insertChunk(mill.database, { lines: dutch(40) });
+  await until(() => unanswered.length === 4);
+  const second = mill.worker();
+  second.start();
+  await until(() => second.stats().shards > 0);
+  const own = second.heldShards()[0]!;
+  await insertChunk(mill.database, { shard: own, lines: [...dutch(40), ...german(40)] });
+  // It has its part of the route, and of the destination what the first one does not use.
+  await until(() => second.stats().counts.sent === 40 && second.stats().lanes[0]?.aside === 40);
+  expect(unanswered).toHaveLength(4);
+  for (let answered = 0; answered < 80; answered++) {
+    await until(() => unanswered.length > 0);
+    expect(unanswered.length).toBeLessThanOrEqual(4);
+    unanswered.shift()!();
+  }
+  await done();
+  expectEachOnce(120);
+});
+
+test('a worker whose messages all wait for a destination leaves the rate of the route to the others', async () => {
+  await open({ batchMax: 100 });
+  limit([{ match: '+31', ratePerSecond: 1 }], { ratePerSecond: 1_000 });
+  const workers = [mill.worker(), mill.worker()];
+  for (const worker of workers) worker.start();
+  await until(() => workers.every((worker) => worker.stats().shards === 512));
+  const [stuck, free] = workers as [(typeof workers)[0], (typeof workers)[0]];
+  const shard = stuck.heldShards()[0]!;
+  for (let chunk = 0; chunk < 14; chunk++)
+    await insertChunk(mill.database, { shard, lines: linesTo('+3161234', 1_000) });
+  await until(() => (stuck.stats().lanes[0]?.aside ?? 0) >= 10_000, 60_000);
+  const other = free.heldShards()[0]!;
+  for (let chunk = 0; chunk < 10; chunk++)
+    await insertChunk(mill.database, { shard: other, accountId: 2, lines: linesTo('+4915123', 1_000) });
+  await until(() => free.stats().lanes.some(({ accountId, share }) => accountId === 2 && share > 0.8));
 });

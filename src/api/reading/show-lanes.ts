@@ -11,6 +11,8 @@ export interface LaneShown {
   priority: Priority;
   /** Messages without a final state. */
   queued: number;
+  /** Of those, the ones that workers have found to wait for room at their destinations. */
+  aside: number;
   oldestDueAt: string | null;
   /** Messages handed to the provider a second. */
   sentPerSecond: number;
@@ -30,8 +32,7 @@ const pollMs = 100;
 /** The worst first: it is told of a lane that several workers have. */
 const breakerOrder = ['open', 'half-open', 'closed'];
 
-interface LaneSum extends Omit<LaneReport, 'priority'> {
-  priority: number;
+interface LaneSum extends Required<LaneReport> {
   queued: number;
   oldestDueAt: Date | null;
 }
@@ -72,7 +73,7 @@ function merge(pending: PendingLane[], reports: LaneReport[]): LaneSum[] {
     const known = lanes.get(name);
     if (known) return known;
     const { routeId, priority } = key;
-    const empty = { settled: 0, sentPerSecond: 0, ratePerSecond: 0, concurrency: 0, breaker: null };
+    const empty = { settled: 0, aside: 0, sentPerSecond: 0, ratePerSecond: 0, concurrency: 0, breaker: null };
     const lane: LaneSum = {
       accountId: key.accountId,
       routeId,
@@ -89,6 +90,7 @@ function merge(pending: PendingLane[], reports: LaneReport[]): LaneSum[] {
   for (const report of reports) {
     const lane = laneOf(report);
     lane.settled += report.settled;
+    lane.aside += report.aside ?? 0;
     lane.sentPerSecond += report.sentPerSecond;
     lane.concurrency += report.concurrency;
     const limited = lane.ratePerSecond !== null && report.ratePerSecond !== null;
@@ -118,13 +120,14 @@ function describe(
   lane: LaneSum,
   { control, weights }: { control: ControlCache; weights: Map<string, number> },
 ): LaneShown {
-  const { accountId, routeId, priority, queued, oldestDueAt, sentPerSecond } = lane;
+  const { accountId, routeId, priority, queued, aside, oldestDueAt, sentPerSecond } = lane;
   const route = control.routeById(routeId);
   return {
     accountId: String(accountId),
     route: route?.name ?? String(routeId),
     priority: priorityName(priority),
     queued,
+    aside,
     oldestDueAt: oldestDueAt?.toISOString() ?? null,
     sentPerSecond: Math.round(sentPerSecond * 10) / 10,
     ratePerSecond: route?.ratePerSecond === undefined ? null : lane.ratePerSecond,

@@ -25,7 +25,8 @@ export const Destinations = Type.Array(
         Type.Integer({
           minimum: 1,
           maximum: concurrencyMax,
-          description: 'requests at once that carry a message for it',
+          description:
+            'requests at once that carry a message for it; each worker may have one, also where there are more workers',
         }),
       ),
     },

@@ -12,6 +12,9 @@ const Lane = Type.Object({
   route: Type.String(),
   priority: Type.Enum(['interactive', 'bulk']),
   queued: Type.Integer({ description: 'messages that have not come to their end' }),
+  aside: Type.Integer({
+    description: 'of those, the ones that workers have found to wait for a limit of `destinations`',
+  }),
   oldestDueAt: nullable(
     Type.String({ description: 'since when the oldest could have left; null when none is due' }),
   ),

@@ -7,6 +7,8 @@ export interface LaneReport {
   priority: number;
   /** Messages that have come to their end and still count in `pending`: their chunk is in memory. */
   settled: number;
+  /** Messages that wait for room at their destinations; absent from servers before limits by destination. */
+  aside?: number;
   /** Messages handed to the provider in the last seconds, for each second. */
   sentPerSecond: number;
   /** What this worker may send through the route: messages a second, null for no limit; requests at once. */

@@ -7,7 +7,7 @@ import { figures } from './catalogue.ts';
 import type { Report } from './report.ts';
 
 // A dozen servers start and stop, and the peers may have to be installed.
-const timeoutMs = 240_000;
+const timeoutMs = 420_000;
 vi.setConfig({ testTimeout: timeoutMs });
 
 const peerFigures = figures.filter(({ peers }) => peers).map(({ name }) => name);

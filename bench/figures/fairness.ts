@@ -9,7 +9,6 @@ import { percentile } from '../statistics.ts';
 
 /** Single posts that the provider can list: more than arrive between two looks at it. */
 const arrivalsKept = 1_000_000;
-const warmUpSeconds = 3;
 const limits: readonly { name: string; ratePerSecond?: number }[] = [
   { name: 'limited to 2,000/s', ratePerSecond: 2_000 },
   { name: 'unlimited' },
@@ -64,7 +63,7 @@ async function measure(
       route: floodRoute,
       sinkUrl: sink.url,
     });
-    await delay(warmUpSeconds * 1_000);
+    await delay(sized(context, { full: 3_000, short: 500 }));
     others.enter('calm');
     await delay(phaseMs);
     others.enter('flood');

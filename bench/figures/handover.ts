@@ -7,8 +7,6 @@ import { floodRoute, putSingleRoute } from '../routes.ts';
 import { percentile } from '../statistics.ts';
 
 const arrivalsKept = 1_000_000;
-/** Shards are spread, and each worker has its share of the route. */
-const settleMs = 5_000;
 
 /** The promise that a server may be stopped, and come back, without anybody's waiting for it. */
 export const handover: Figure = {
@@ -38,6 +36,8 @@ export const handover: Figure = {
 
 async function measure(context: FigureContext): Promise<{ calmMs: number[]; movedMs: number[] }> {
   const calmForMs = sized(context, { full: 20_000, short: 1_000 });
+  // Shards are spread by then, and each worker has its share of the route.
+  const settleMs = sized(context, { full: 5_000, short: 1_000 });
   const rounds = sized(context, { full: 3, short: 1 });
   const database = await context.server.create('bench_millrace');
   const sink = await startSink(['--arrivals', String(arrivalsKept)]);

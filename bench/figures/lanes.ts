@@ -10,7 +10,6 @@ const accounts = 50;
 const routes = 20;
 const messagesPerSecond = 300;
 const tickMs = 10;
-const warmUpMs = 3_000;
 const settleMs = 5_000;
 /** Ten times what the provider of the others takes. */
 const latencyMs = 5;
@@ -64,6 +63,7 @@ async function measure(context: FigureContext, troubled: boolean): Promise<numbe
     }
     const keys = await createAccounts(millrace);
     const latenciesMs: number[] = [];
+    const warmUpMs = sized(context, { full: 3_000, short: 500 });
     const runMs = sized(context, { full: 40_000, short: 2_000 });
     await post({ millrace, keys, runMs: warmUpMs + runMs }, (route, answer) => {
       if (route < badPaths.length) return;

@@ -10,10 +10,10 @@ import { floodRoute, putBatchedRoute } from '../routes.ts';
 
 const lookEveryMs = 10;
 /** Without an arrival for as long, nothing comes any more. */
-const stillMs = 3_000;
+const stillMs = 1_500;
 const waitMaxMs = 600_000;
 /** Of a short run's deliveries, pauses left out. */
-const shortSeconds = 5;
+const shortSeconds = 3;
 const withinASecond = { reach: 1, better: 'lower' as const };
 
 /** The promise that a hand on the lever is felt at once, however long the batch. */

@@ -23,6 +23,9 @@ export const serverSettings: ServerSettings = {
   checkpoint_timeout: '15min',
   max_wal_size: '4GB',
   min_wal_size: '512MB',
+  // Filling a new segment with zeros and syncing it holds up every commit for 100 ms and more on an ordinary disk, each 16 MB
+  // of a young cluster's first gigabyte. A commit to a file that grows took no longer than one to a file of zeros.
+  wal_init_zero: false,
 
   // The pending rows turn over within seconds; dead ones are cleared before they slow their index.
   autovacuum_naptime: '15s',

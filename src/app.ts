@@ -183,6 +183,7 @@ async function startParts(
     clock: systemClock,
     mint: createIdMint({ nowMs: range.nowMs, range: range.current }),
     nowMs: range.nowMs,
+    connections: config.intakeConnections,
     retentionDays: config.retentionDays,
     control,
     hints: delivery ?? { push() {}, reread() {} },

@@ -1,4 +1,5 @@
 import type { Clock } from '../lib/clock.ts';
+import type { Semaphore } from '../lib/semaphore.ts';
 import { ProblemError } from '../message/error-codes.ts';
 import { type Channel, type Priority, priorityName } from '../message/fields.ts';
 import { limits } from '../message/limits.ts';
@@ -7,8 +8,9 @@ import type { IdMint } from '../store/id-mint.ts';
 import { type BegunUpload, beginUpload, checkpointUpload } from '../store/intake/uploads.ts';
 import { DurableLines } from './durable-lines.ts';
 import type { PendingHints } from './hints.ts';
-import type { PackPool } from './pack-pool.ts';
+import type { PackedSlot, PackSettings } from './pack-slot.ts';
 import { createPacking, type Packing } from './packing.ts';
+import type { RawSlot } from './raw-slot.ts';
 import type { Rejection, UploadProblem } from './rejection.ts';
 import { retryStore } from './retry-store.ts';
 import { openCutter, type SlotCutter, type UploadFormat } from './slot-cutter.ts';
@@ -52,7 +54,9 @@ export interface BatchUploadsSettings {
   database: Database;
   mint: IdMint;
   clock: Clock;
-  pack: PackPool['pack'];
+  pack: (slot: RawSlot, settings: PackSettings & { signal: AbortSignal }) => Promise<PackedSlot>;
+  /** Transactions that store slots, of all uploads together. */
+  stores: Semaphore;
   hints: PendingHints;
   /** The channel of a route: it fixes what `to` may be. */
   channelOf: (routeId: number) => Channel | undefined;
@@ -212,6 +216,7 @@ async function streamIn(
   const packing = createPacking({
     pack: (slot) =>
       settings.pack(slot, {
+        signal,
         accountId,
         batch: true,
         orderingKey: begun.orderingKey,

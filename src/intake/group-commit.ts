@@ -42,6 +42,8 @@ export interface GroupCommitSettings {
   nowMs: () => number;
   hints: PendingHints;
   onStored: (event: { priority: Priority; count: number }) => void;
+  /** Messages that were committed together waited so long, from the first of them on. */
+  onCommitted: (tookMs: number) => void;
 }
 
 /** How long a message waits for others to share its commit. A commit of the disk takes about as long. */
@@ -135,7 +137,8 @@ export class GroupCommit {
   }
 
   private async commit(gathered: Gathered): Promise<void> {
-    const { database, clock, nowMs, hints, onStored } = this.settings;
+    const { database, clock, nowMs, hints, onStored, onCommitted } = this.settings;
+    const openedAtMs = clock.monotonicMs();
     await clock.sleep(gatherMs);
     const release = await this.commits.acquire();
     try {
@@ -146,6 +149,7 @@ export class GroupCommit {
       const chunks = open.map(chunkRow);
       const beganAtMs = clock.monotonicMs();
       await retryStore(() => storeMessages(database, { shard, chunks }), { clock });
+      onCommitted(clock.monotonicMs() - openedAtMs);
       for (const { priority, count } of chunks) onStored({ priority: priorityName(priority), count });
       const due = chunks.filter((_, index) => (open[index]!.dueAtMs ?? 0) <= nowMs());
       hints.push(due.map((chunk) => hintOf(chunk, { shard, beganAtMs })));

@@ -10,6 +10,8 @@ import { type BatchKey, BatchUploads } from './batch-uploads.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { PendingHints } from './hints.ts';
 import { openPackPool } from './pack-pool.ts';
+import type { RawSlot } from './raw-slot.ts';
+import { UploadBrake } from './upload-brake.ts';
 
 /** What takes submissions in. */
 export interface Intake {
@@ -33,6 +35,8 @@ export interface IntakeSettings {
   mint: IdMint;
   /** The database's time, in Unix milliseconds. */
   nowMs: () => number;
+  /** Of the database, as many as it may open. */
+  connections: number;
   /** How long messages are kept: nothing can be scheduled beyond. */
   retentionDays: number;
   control: { routeById(id: number): Route | undefined; accountById(id: number): Account | undefined };
@@ -46,10 +50,13 @@ export interface IntakeSettings {
 export interface IntakeMetrics {
   messagesAccepted(event: { priority: 'interactive' | 'bulk'; count: number }): void;
   linesRejected(count: number): void;
+  readUploadPace(read: () => number | undefined): void;
 }
 
 /** Slots on their way through the threads, of all uploads: beyond them uploads wait, and TCP holds senders back. */
 const packsMax = 32;
+/** Connections that uploads leave to single messages, where there are more. */
+const singleConnections = 2;
 const dayMs = 86_400_000;
 
 export function createIntake(settings: IntakeSettings): Intake {
@@ -57,11 +64,17 @@ export function createIntake(settings: IntakeSettings): Intake {
   const scheduleAheadMs = settings.retentionDays * dayMs;
   const packPool = openPackPool();
   const packing = createSemaphore(packsMax);
+  const brake = new UploadBrake(clock);
+  metrics.readUploadPace(() => brake.slotsPerSecond);
   const uploads = new BatchUploads({
     database,
     clock,
     mint,
-    pack: (slot, packSettings) => packing.run(() => packPool.pack(slot, packSettings)),
+    stores: createSemaphore(Math.max(1, settings.connections - singleConnections)),
+    async pack(slot, { signal, ...packSettings }) {
+      await brake.turn(partOfSlot(slot), signal);
+      return await packing.run(() => packPool.pack(slot, packSettings));
+    },
     hints,
     nowMs,
     scheduleAheadMs,
@@ -79,6 +92,7 @@ export function createIntake(settings: IntakeSettings): Intake {
     nowMs,
     hints,
     onStored: (event) => metrics.messagesAccepted(event),
+    onCommitted: (tookMs) => brake.noteCommit(tookMs),
   });
   return {
     uploads,
@@ -96,4 +110,9 @@ export function createIntake(settings: IntakeSettings): Intake {
       await packPool.close();
     },
   };
+}
+
+/** How full it is, from 0 to 1. */
+function partOfSlot({ bytes, starts }: RawSlot): number {
+  return Math.max(starts.length / limits.chunkMessagesMax, bytes.length / limits.slotBytesMax);
 }

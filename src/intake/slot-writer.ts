@@ -1,5 +1,5 @@
 import type { Clock } from '../lib/clock.ts';
-import { createSemaphore } from '../lib/semaphore.ts';
+import type { Semaphore } from '../lib/semaphore.ts';
 import { ProblemError } from '../message/error-codes.ts';
 import type { Database } from '../store/database.ts';
 import type { IdMint } from '../store/id-mint.ts';
@@ -29,6 +29,8 @@ export interface SlotWriterSettings {
   mint: IdMint;
   clock: Clock;
   target: SlotTarget;
+  /** Transactions at once, of all uploads. */
+  stores: Semaphore;
   signal: AbortSignal;
   /** Called after the COMMIT that made these slots durable. */
   onDurable: (slots: readonly SlotRow[]) => void;
@@ -55,11 +57,9 @@ export interface SlotWriter {
 /** A run has 16 slots of 1,000 lines: more in one transaction cannot be. */
 const slotsPerStoreMax = 16;
 const bytesPerStoreMax = 4_194_304;
-const storesMax = 4;
 
 export function createSlotWriter(settings: SlotWriterSettings): SlotWriter {
-  const { target } = settings;
-  const stores = createSemaphore(storesMax);
+  const { target, stores } = settings;
   const running = new Set<Promise<void>>();
   let gathered: SlotRow[] = [];
   let keyed: KeyedLines[] = [];

@@ -13,6 +13,8 @@ export interface Metrics {
   messagesAccepted(event: { priority: 'interactive' | 'bulk'; count: number }): void;
   linesRejected(count: number): void;
   uploadBytesRead(count: number): void;
+  /** Asks it at each look: the slots a second that uploads are held to, or undefined while nothing holds them. */
+  readUploadPace(read: () => number | undefined): void;
   /** One request to a provider was answered, for `messages` messages. */
   attemptAnswered(event: { route: string; answer: AnswerKind; messages: number; seconds: number }): void;
   outcomesRecorded(event: { state: State; count: number }): void;
@@ -52,6 +54,15 @@ export function createMetrics(): Metrics {
   const accepted = counter('millrace_messages_accepted_total', 'Messages made durable', ['priority']);
   const rejected = counter('millrace_lines_rejected_total', 'Lines refused for their syntax or shape', []);
   const uploaded = counter('millrace_upload_bytes_total', 'Bytes of uploads read, decompressed', []);
+  let uploadPace: () => number | undefined = () => undefined;
+  new Gauge({
+    name: 'millrace_upload_pace_slots_per_second',
+    help: 'What uploads are held to while single messages come in, in slots of 1,000 lines; 0 while nothing holds them',
+    registers,
+    collect() {
+      this.set(uploadPace() ?? 0);
+    },
+  });
   const attempts = new Histogram({
     name: 'millrace_attempt_seconds',
     help: 'Time of one request to a provider',
@@ -99,6 +110,9 @@ export function createMetrics(): Metrics {
     },
     linesRejected: (count) => rejected.inc(count),
     uploadBytesRead: (count) => uploaded.inc(count),
+    readUploadPace(read) {
+      uploadPace = read;
+    },
     attemptAnswered({ route, answer, messages, seconds }) {
       const labels = { route: routeLabel(route), answer };
       attempts.observe(labels, seconds);

@@ -67,6 +67,7 @@ export async function startApi(
     clock: systemClock,
     mint: createIdMint({ nowMs: () => Date.now(), range: () => range }),
     nowMs: Date.now,
+    connections: 4,
     retentionDays: 56,
     control,
     hints: { push() {}, reread() {} },

@@ -3,6 +3,7 @@ import { BatchUploads } from '../../src/intake/batch-uploads.ts';
 import { packSlot } from '../../src/intake/pack-slot.ts';
 import { shardOfRun } from '../../src/intake/shard-of-run.ts';
 import { systemClock } from '../../src/lib/clock.ts';
+import { createSemaphore } from '../../src/lib/semaphore.ts';
 import { createIdMint } from '../../src/store/id-mint.ts';
 import { partitionRange } from '../../src/store/partitions.ts';
 import {
@@ -295,6 +296,7 @@ test('an upload that is ended while its slots are packed does not wait for a sen
     database: api.database,
     mint: createIdMint({ nowMs: Date.now, range: () => range }),
     clock: systemClock,
+    stores: createSemaphore(2),
     async pack(slot, settings) {
       packs++;
       await gate;

@@ -36,6 +36,7 @@ export async function startIntake({
     clock: systemClock,
     mint: createIdMint({ nowMs: Date.now, range: () => range }),
     nowMs: Date.now,
+    connections: 6,
     retentionDays: 56,
     control: api.context.control,
     hints: { push: (some) => void hints.push(...some), reread: () => void rereads++ },

@@ -50,7 +50,9 @@ test.each([
 
 test.each([
   ['23505', 'conflict', false],
+  ['40000', 'conflict', false],
   ['40001', 'conflict', false],
+  ['40002', 'conflict', false],
   ['40P01', 'conflict', false],
   ['55P03', 'timeout', false],
   ['57014', 'timeout', false],

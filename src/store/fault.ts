@@ -5,7 +5,7 @@ import { socketFault } from './socket-fault.ts';
  * at a SQLSTATE. Codes: PostgreSQL documentation, appendix A.
  *
  * - `unavailable`: away, starting, failing over, read-only, out of connections: the same call works later;
- * - `conflict`: a unique key, a serialization failure or a deadlock;
+ * - `conflict`: a unique key, or a transaction that was rolled back for others: a serialization failure, a deadlock;
  * - `timeout`: a statement or lock limit passed;
  * - `full`: no space left, or another resource ran out;
  * - `refused`: wrong password, database, privilege or certificate: a person must mend it;
@@ -51,6 +51,7 @@ const kindByClass: Record<string, Fault['kind']> = {
   '08': 'unavailable',
   '28': 'refused',
   '3D': 'refused',
+  '40': 'conflict',
   '53': 'full',
   '57': 'unavailable',
   '58': 'unavailable',

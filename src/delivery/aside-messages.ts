@@ -4,7 +4,8 @@ import type { Lane } from './lane.ts';
 export class AsideMessages {
   readonly #lane: Lane;
   readonly #chunkBytes: number;
-  #offsets: Set<number> | undefined;
+  /** With what matched their destinations. */
+  #offsets: Map<number, string> | undefined;
 
   constructor(lane: Lane, chunkBytes: number) {
     this.#lane = lane;
@@ -19,10 +20,17 @@ export class AsideMessages {
     return this.#offsets?.has(offset) ?? false;
   }
 
-  add(offset: number): void {
-    this.#offsets ??= new Set();
+  /** By what matched their destinations, how many. */
+  byMatch(): Map<string, number> {
+    const counts = new Map<string, number>();
+    for (const match of this.#offsets?.values() ?? []) counts.set(match, (counts.get(match) ?? 0) + 1);
+    return counts;
+  }
+
+  add(offset: number, match: string): void {
+    this.#offsets ??= new Map();
     if (this.#offsets.size === 0) this.#lane.asideBytes += this.#chunkBytes;
-    this.#offsets.add(offset);
+    this.#offsets.set(offset, match);
     this.#lane.aside++;
   }
 
@@ -36,7 +44,7 @@ export class AsideMessages {
 
   /** None of them waits any more; they are given in the order in which they were put aside. */
   clear(): number[] {
-    const offsets = [...(this.#offsets ?? [])];
+    const offsets = [...(this.#offsets?.keys() ?? [])];
     for (const offset of offsets) this.delete(offset);
     return offsets;
   }

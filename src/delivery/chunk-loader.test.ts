@@ -109,7 +109,7 @@ class Bench {
     while (lane.ready > 0 && !lane.isCrowded) {
       const front = lane.front()!;
       lane.ready--;
-      front.putAside(front.take());
+      front.putAside(front.take(), '+31');
     }
     this.loader.want(lane);
   }

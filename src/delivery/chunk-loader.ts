@@ -205,7 +205,7 @@ export class ChunkLoader {
     const { chunk } = work;
     const { lane } = chunk;
     lane.ready -= work.ready;
-    const messages = work.aside.count;
+    const waiting = work.aside.byMatch();
     work.ready = 0;
     work.aside.clear();
     this.#loaded.delete(work);
@@ -213,8 +213,8 @@ export class ChunkLoader {
     chunk.work = undefined;
     chunk.fresh = false;
     work.dropText();
-    lane.enqueue(chunk, messages > 0 ? { messages, bytes: work.size } : undefined);
-    if (messages === 0) return;
+    lane.enqueue(chunk, waiting.size > 0 ? { waiting, bytes: work.size } : undefined);
+    if (waiting.size === 0) return;
     lane.putOff.atMs = this.#settings.clock.monotonicMs();
     this.#putOffLanes.add(lane);
   }

@@ -157,10 +157,10 @@ export class ChunkWork {
     this.#taken[offset] = 0;
   }
 
-  /** A message that was taken waits for room at its destination. */
-  putAside(offset: number): void {
+  /** A message that was taken waits for room at its destination, which `match` names. */
+  putAside(offset: number, match: string): void {
     this.giveBack(offset);
-    this.aside.add(offset);
+    this.aside.add(offset, match);
   }
 
   /** There is room for it: it is in flight again. */

@@ -28,6 +28,14 @@ test('interactive messages get the connection next, and soon, and bulk has its t
   expect(firsts[1]!.atMs).toBeLessThan(1_000);
 });
 
+test('when the first one wants none any more, a whole turn of the next one begins', () => {
+  const turns = new ConnectionTurns();
+  turns.inTurn('conn:1', ['a', 'b', 'c'], asked(0));
+  expect(turns.inTurn('conn:1', ['b', 'c'], asked(1_900))[0]).toBe('b');
+  expect(turns.inTurn('conn:1', ['b', 'c'], asked(3_800))[0]).toBe('b');
+  expect(turns.inTurn('conn:1', ['b', 'c'], asked(3_950))[0]).toBe('c');
+});
+
 test('of two connections one goes to the interactive messages, and the other stays where it is', () => {
   const turns = new ConnectionTurns();
   const workers = ['a', 'b', 'c', 'd'];

@@ -6,9 +6,13 @@ const turnMs = 2_000;
 /** The same while interactive messages wait for it elsewhere: bulk keeps it no longer than it takes to pass it on twice. */
 const yieldingTurnMs = 800;
 
+/** What nobody waited for during so long is forgotten. */
+const keptMs = 60_000;
+
 interface Queue {
   workers: string[];
   turnedAtMs: number;
+  askedAtMs: number;
 }
 
 export interface TurnAsked {
@@ -25,11 +29,13 @@ export class ConnectionTurns {
 
   /** Those that want one, in the order in which they get it. */
   inTurn(key: string, workers: readonly string[], { nowMs, total, isUrgent }: TurnAsked): string[] {
-    const queue = this.#queues.get(key) ?? { workers: [], turnedAtMs: nowMs };
-    this.#queues.set(key, queue);
+    const queue = this.#queueOf(key, nowMs);
     const present = new Set(workers);
+    const [before] = queue.workers;
     queue.workers = queue.workers.filter((worker) => present.delete(worker));
     queue.workers.push(...[...present].sort());
+    // Who was first wants none any more: it is another one's turn from now on.
+    if (queue.workers[0] !== before) queue.turnedAtMs = nowMs;
     const yields = !isUrgent(queue.workers[0]!) && queue.workers.slice(total).some(isUrgent);
     if (nowMs - queue.turnedAtMs < (yields ? yieldingTurnMs : turnMs)) return queue.workers;
     queue.turnedAtMs = nowMs;
@@ -38,5 +44,17 @@ export class ConnectionTurns {
     if (next >= 0) queue.workers.splice(total - 1, 0, ...queue.workers.splice(next, 1));
     queue.workers.push(first!);
     return queue.workers;
+  }
+
+  #queueOf(key: string, nowMs: number): Queue {
+    let queue = this.#queues.get(key);
+    if (queue === undefined) {
+      for (const [other, { askedAtMs }] of this.#queues)
+        if (nowMs - askedAtMs > keptMs) this.#queues.delete(other);
+      queue = { workers: [], turnedAtMs: nowMs, askedAtMs: nowMs };
+      this.#queues.set(key, queue);
+    }
+    queue.askedAtMs = nowMs;
+    return queue;
   }
 }

@@ -24,6 +24,7 @@ import { OutcomeBuffer, type Recorded } from './outcome-buffer.ts';
 import { Ownership } from './ownership.ts';
 import { PaceShares } from './pace-shares.ts';
 import { PendingReader } from './pending-reader.ts';
+import { allElse } from './plan-grants.ts';
 import { RouteRunner } from './route-runner.ts';
 import { type RouteUse, ShareDemand } from './share-demand.ts';
 import { accountKey, sharedLimit } from './share-keys.ts';
@@ -144,6 +145,8 @@ export class DeliveryWorker {
       control,
       clock,
       couldSend: (lane) => this.#runnerOf(lane).couldSend(lane),
+      roomFor: (lane) => this.#runnerOf(lane).roomFor(lane),
+      equalPart: () => this.#shares.shareOf(allElse),
     });
     this.#shares = new PaceShares({
       store,

@@ -327,3 +327,33 @@ test('what waits is not sent when it has expired, was parked, or went to another
     if (end === 'expired') expect(work.unsettled).toBe(0);
   }
 });
+
+test('without a share nothing leaves and all waits, until a share comes', () => {
+  const bench = new Bench({ shares: [limit('+31', { rate: 0 }), limit('+49', { concurrency: 0 })] });
+  const lane = bench.lane(1);
+  bench.load(lane, ['+31612345678', '+4915112345678']);
+  bench.run(60_000);
+  expect([bench.sent.length, lane.aside]).toEqual([0, 2]);
+  bench.change([limit('+31', { rate: 10 }), limit('+49', { concurrency: 1 })]);
+  bench.run(60_200);
+  expect(bench.sent.map(({ to }) => to[0]).sort()).toEqual(['+31612345678', '+4915112345678']);
+});
+
+test('of hosts that have a limit each for itself, what is used and waits is that of the neediest one', () => {
+  const bench = new Bench({ shares: [limit('*', { concurrency: 2 })], latencyMs: () => 100 });
+  const [lane, other, blocked] = [bench.lane(1, 0), bench.lane(2), bench.lane(3)];
+  const to = (host: string, count: number) => Array.from({ length: count }, (_, n) => `${n}@${host}`);
+  bench.load(lane, [...to('one.example', 5), ...to('two.example', 1)]);
+  bench.load(other, to('one.example', 4));
+  bench.run(50);
+  bench.load(blocked, to('one.example', 50));
+  bench.run(60);
+  const uses = () => Object.fromEntries(bench.gate.takeUses((one) => one !== blocked));
+  expect(uses()).toEqual({ '*': { messages: 2, requestsMax: 2, waits: 7, urgent: true } });
+  // What is on its way is in use in the next turn as well.
+  expect(uses()).toEqual({ '*': { messages: 0, requestsMax: 2, waits: 7, urgent: true } });
+  expect(bench.gate.inUse()).toEqual(new Map([['*', 2]]));
+  bench.run(10_000);
+  uses();
+  expect(uses()).toEqual({});
+});

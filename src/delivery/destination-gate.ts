@@ -3,6 +3,7 @@ import type { ChunkWork } from './chunk-work.ts';
 import type { Destination, DestinationShare } from './destination.ts';
 import { type AsideMessage, DestinationQueue } from './destination-queue.ts';
 import { DestinationTable } from './destination-table.ts';
+import { type DestinationUse, takeDestinationUses } from './destination-use.ts';
 import type { Lane } from './lane.ts';
 import type { Slice } from './slice.ts';
 
@@ -128,7 +129,7 @@ export class DestinationGate {
       this.#carry(destination, slice);
       return true;
     }
-    work.putAside(offset);
+    work.putAside(offset, destination.match);
     const queue = this.#queueOf(lane, destination);
     queue.push({ work, offset });
     destination.order.add(queue);
@@ -163,11 +164,31 @@ export class DestinationGate {
     return inUse;
   }
 
+  /** What was used since the last call, and what waits of lanes that `couldSend`. */
+  takeUses(couldSend: (lane: Lane) => boolean): Map<string, DestinationUse> {
+    return takeDestinationUses(this.#table.all(), this.#waiting(couldSend));
+  }
+
+  /** Messages of the lane that were put aside and whose turn it is where there is room by now. */
+  roomFor(lane: Lane, nowMs: number): number {
+    let messages = 0;
+    for (const queue of this.#lanes.get(lane)?.called ?? [])
+      messages += Math.min(queue.length, queue.destination.room(this.#batchMax, nowMs));
+    return messages;
+  }
+
+  *#waiting(couldSend: (lane: Lane) => boolean): Generator<DestinationQueue> {
+    for (const [lane, { queues }] of this.#lanes) {
+      if (!couldSend(lane)) continue;
+      for (const queue of queues.values()) if (queue.peek() !== undefined) yield queue;
+    }
+  }
+
   #carry(destination: Destination, slice: Slice): void {
     slice.destinations ??= new Set();
     if (!slice.destinations.has(destination)) {
       slice.destinations.add(destination);
-      destination.inFlight++;
+      destination.begin();
     }
     destination.take();
   }

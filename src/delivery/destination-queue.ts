@@ -34,6 +34,11 @@ export class DestinationQueue implements RankedTurn {
     return this.lane.weight;
   }
 
+  /** Messages in it; some may wait no more, unless `peek` finds none. */
+  get length(): number {
+    return this.#messages.length;
+  }
+
   push(message: AsideMessage): void {
     if (this.#messages.length >= this.#sweepAt) this.#sweep();
     this.#messages.push(message);

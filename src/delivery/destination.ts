@@ -26,6 +26,8 @@ export class Destination {
   readonly match: string;
   readonly #pace: Pace;
   #concurrency: number;
+  /** Since `takeUse` was called: messages, and requests at once, at most. */
+  #use = { messages: 0, requestsMax: 0 };
 
   constructor(settings: {
     share: DestinationShare;
@@ -61,9 +63,29 @@ export class Destination {
     return this.#pace.waitMs(this.#pace.worthwhile(batchMax), nowMs);
   }
 
+  /** Messages that may leave now, in requests of up to `batchMax`. */
+  room(batchMax: number, nowMs: number): number {
+    const requests = Math.max(0, this.#concurrency - this.inFlight);
+    return Math.min(this.#pace.allowance(nowMs), requests === 0 ? 0 : requests * batchMax);
+  }
+
+  /** A request begins that carries messages for it. */
+  begin(): void {
+    this.inFlight++;
+    this.#use.requestsMax = Math.max(this.#use.requestsMax, this.inFlight);
+  }
+
   /** A message leaves. */
   take(): void {
     this.#pace.take(1);
+    this.#use.messages++;
+  }
+
+  /** What it has used since the last call. */
+  takeUse(): { messages: number; requestsMax: number } {
+    const use = this.#use;
+    this.#use = { messages: 0, requestsMax: this.inFlight };
+    return use;
   }
 
   /** There is nothing to remember of it. */

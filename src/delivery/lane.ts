@@ -2,7 +2,7 @@ import { Fifo } from '../lib/fifo.ts';
 import { priorityNumber } from '../message/fields.ts';
 import type { ChunkWork } from './chunk-work.ts';
 import { isDue, type PendingChunk } from './pending-chunk.ts';
-import { PutOffChunks } from './put-off-chunks.ts';
+import { type PutOffChunk, PutOffChunks } from './put-off-chunks.ts';
 
 export interface LaneKey {
   accountId: number;
@@ -76,7 +76,7 @@ export class Lane {
   }
 
   /** Takes a key whose time has come, or that was put off. Those go first, then retries: they are older. */
-  enqueue(chunk: PendingChunk, putOff?: { messages: number; bytes: number }): void {
+  enqueue(chunk: PendingChunk, putOff?: Omit<PutOffChunk, 'chunk'>): void {
     chunk.place = 'due';
     if (putOff) this.putOff.push({ chunk, ...putOff });
     else (chunk.remaining === null ? this.#due : this.#retries).push(chunk);

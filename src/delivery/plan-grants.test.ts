@@ -7,6 +7,9 @@ const limits: Record<string, SharedLimit> = {
   'rate:1': { total: 100, whole: false },
   'conn:1': { total: 8, whole: true },
   'conn:2': { total: 2, whole: true },
+  'drate:1:+31': { total: 20, whole: false },
+  'dconn:1:+31': { total: 1, whole: true, within: 'conn:1' },
+  'dconn:2:*': { total: 1, whole: true, within: 'conn:2' },
 };
 const keys = Object.keys(limits);
 const limitOf = (key: string): SharedLimit | undefined =>
@@ -182,6 +185,31 @@ test('of fewer connections than workers each is a whole one', () => {
   installation.settle();
   const parts = installation.workers.map(({ grant }) => 2 * shareIn(grant.shares, 'conn:2'));
   expect(parts.sort()).toEqual([0, 0, 0, 1, 1]);
+});
+
+test('a connection to a destination is one worker at most, and it goes to one that has a connection of the route', () => {
+  const installation = new FakeInstallation();
+  for (let n = 0; n < 4; n++) installation.join();
+  const [a, b, c, d] = installation.workers as [FakeWorker, FakeWorker, FakeWorker, FakeWorker];
+  for (const worker of [a, b]) worker.demand = { 'dconn:2:*': 1 };
+  for (const worker of [c, d]) worker.demand = { 'conn:2': 1, 'dconn:2:*': 1 };
+  installation.settle();
+  const parts = () => [a, b, c, d].map(({ grant }) => shareIn(grant.shares, 'dconn:2:*'));
+  expect(parts()).toEqual([0, 0, 1, 0]);
+  // Nobody else gets it before its request has been answered.
+  c.draining = { 'dconn:2:*': 1 };
+  c.demand = {};
+  for (let turn = 0; turn < 10; turn++) {
+    for (const worker of installation.workers) {
+      installation.follow(worker);
+      installation.report(worker);
+    }
+    installation.lead();
+    expect(installation.inUse('dconn:2:*')).toBe(1);
+  }
+  expect(parts()).toEqual([0, 0, 0, 0]);
+  installation.settle();
+  expect(parts()).toEqual([0, 0, 0, 1]);
 });
 
 test('a worker that follows a grant which a database lost gets another one, though its version was given again', () => {

@@ -6,6 +6,8 @@ import { type Need, neediest } from './neediest.ts';
 export interface SharedLimit {
   total: number;
   whole: boolean;
+  /** Of a destination's connections, the key of its route's: who has none of those can do nothing with these. */
+  within?: string;
 }
 
 export interface GrantPlan {
@@ -50,10 +52,14 @@ export function planGrants({ state, limitOf, inTurn }: GrantPlan): Omit<PaceDeci
   const wanted = wantedKeys(workers, limitOf);
   const keys = [allElse, ...namedKeys(workers, wanted)];
   const next = new Map(staying.map(({ id }) => [id, {} as Shares]));
+  const planned = new Map<string, Targets>();
+  // In alphabetical order a route's connections come before those of its destinations.
   for (const key of keys) {
     const isWanted = wanted.has(key) && staying.some(({ demand }) => demand[key]! > 0);
     const limit = isWanted ? limitOf(key) : undefined;
-    const targets = targetsOf(key, { workers: staying, limit, inTurn });
+    const within = limit?.within === undefined ? undefined : planned.get(limit.within);
+    const targets = targetsOf(key, { workers: staying, limit, within, inTurn });
+    planned.set(key, targets);
     assign(key, { workers, staying, targets, limit, next });
   }
   const grants = staying.flatMap(({ id, grant, settled, astray }) => {
@@ -104,7 +110,7 @@ function wantedKeys(workers: readonly Worker[], limitOf: GrantPlan['limitOf']): 
       needs.set(key, need);
     }
   }
-  return new Set(neediest([...needs.values()]));
+  return new Set(neediest([...needs.values()], 1 / workers.length));
 }
 
 /** What is wanted, or anybody has by name. With one worker alone there is nothing to divide. */
@@ -129,15 +135,19 @@ function isPlain({ grant, used }: Worker, key: string): boolean {
   return plain(grant.shares) && plain(used);
 }
 
-interface Targets {
+/** What each should have, by worker. */
+type Targets = ReadonlyMap<string, number>;
+
+interface Wanted {
   workers: readonly Worker[];
   /** Undefined while nobody wants any: then each has an equal share. */
   limit: SharedLimit | undefined;
+  /** Of that within which the limit is. */
+  within: Targets | undefined;
   inTurn: GrantPlan['inTurn'];
 }
 
-/** What each should have, by worker. */
-function targetsOf(key: string, { workers, limit, inTurn }: Targets): Map<string, number> {
+function targetsOf(key: string, { workers, limit, within, inTurn }: Wanted): Targets {
   const equal = 1 / workers.length;
   const needOf = ({ demand }: Worker) => demand[key] ?? 0;
   if (limit === undefined) return new Map(workers.map(({ id }) => [id, equal]));
@@ -146,7 +156,8 @@ function targetsOf(key: string, { workers, limit, inTurn }: Targets): Map<string
     const parts = divide(total, workers.map(needOf), total * equal * leastPart);
     return new Map(workers.map(({ id }, index) => [id, parts[index]! / total]));
   }
-  const needs = new Map(workers.map((worker) => [worker.id, needOf(worker)]));
+  const isUseless = ({ id }: Worker) => within?.get(id) === 0;
+  const needs = new Map(workers.map((worker) => [worker.id, isUseless(worker) ? 0 : needOf(worker)]));
   const ids = workers.map(({ id }) => id).sort();
   const wanting = ids.filter((id) => needs.get(id)! > 0);
   const others = ids.filter((id) => needs.get(id)! <= 0);
@@ -161,7 +172,7 @@ function targetsOf(key: string, { workers, limit, inTurn }: Targets): Map<string
 interface Assignment {
   workers: readonly Worker[];
   staying: readonly Worker[];
-  targets: ReadonlyMap<string, number>;
+  targets: Targets;
   limit: SharedLimit | undefined;
   next: ReadonlyMap<string, Shares>;
 }

@@ -1,10 +1,10 @@
 import { Fifo } from '../lib/fifo.ts';
 import { isDue, type PendingChunk } from './pending-chunk.ts';
 
-interface PutOffChunk {
+export interface PutOffChunk {
   chunk: PendingChunk;
-  /** Messages that waited for their destinations. */
-  messages: number;
+  /** Messages that waited for their destinations, by what matched those. */
+  waiting: ReadonlyMap<string, number>;
   bytes: number;
 }
 
@@ -16,21 +16,25 @@ export class PutOffChunks {
   /** When the last of them left memory. */
   atMs = Number.NEGATIVE_INFINITY;
   readonly #chunks = new Fifo<PutOffChunk>();
+  readonly #byMatch = new Map<string, number>();
 
   get length(): number {
     return this.#chunks.length;
   }
 
+  /** Messages by what matched their destinations. */
+  get byMatch(): ReadonlyMap<string, number> {
+    return this.#byMatch;
+  }
+
   push(put: PutOffChunk): void {
     this.#chunks.push(put);
-    this.messages += put.messages;
-    this.bytes += put.bytes;
+    this.#count(put, 1);
   }
 
   shift(): PendingChunk | undefined {
     const put = this.#chunks.shift();
-    this.messages -= put?.messages ?? 0;
-    this.bytes -= put?.bytes ?? 0;
+    if (put) this.#count(put, -1);
     return put?.chunk;
   }
 
@@ -40,6 +44,16 @@ export class PutOffChunks {
       const put = this.#chunks.peek()!;
       this.shift();
       if (isDue(put.chunk)) this.push(put);
+    }
+  }
+
+  #count({ waiting, bytes }: PutOffChunk, sign: 1 | -1): void {
+    this.bytes += sign * bytes;
+    for (const [match, messages] of waiting) {
+      this.messages += sign * messages;
+      const left = (this.#byMatch.get(match) ?? 0) + sign * messages;
+      if (left > 0) this.#byMatch.set(match, left);
+      else this.#byMatch.delete(match);
     }
   }
 }

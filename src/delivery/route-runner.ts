@@ -13,7 +13,7 @@ import type { MessageOutcome } from './outcome-groups.ts';
 import type { RetryGate } from './retry-budget.ts';
 import { type GateLimits, type GateStats, type Permit, RouteGate } from './route-gate.ts';
 import type { RouteUse } from './share-demand.ts';
-import { connectionsKey, destinationKey, rateKey } from './share-keys.ts';
+import { connectionsKey, destinationConnectionsKey, rateKey } from './share-keys.ts';
 import { expiredBeforeSend, type Slice, takeSlice } from './slice.ts';
 import { TurnOrder } from './turn-order.ts';
 import { verdict } from './verdict.ts';
@@ -83,11 +83,15 @@ export class RouteRunner implements RetryGate {
     return !this.#gate.accounts.opens(lane, nowMs);
   }
 
-  /** Nothing but its share of the route keeps the lane: no pause, no breaker, no destination. */
+  /** Nothing but shares keeps the lane: no pause, no breaker, no answer that asked for a wait. */
   couldSend(lane: Lane): boolean {
     const nowMs = this.#context.clock.monotonicMs();
-    if (this.#sender === undefined || this.#destinations?.isStuck(lane)) return false;
-    return !this.#gate.isBlocked(lane.key.accountId, nowMs);
+    return this.#sender !== undefined && !this.#gate.isBlocked(lane.key.accountId, nowMs);
+  }
+
+  /** Of the messages of a lane that were put aside, those whose destinations have room by now. */
+  roomFor(lane: Lane): number {
+    return this.#destinations?.roomFor(lane, this.#context.clock.monotonicMs()) ?? 0;
   }
 
   /** Messages that the lane should have in memory, ready to be sent. */
@@ -189,8 +193,7 @@ export class RouteRunner implements RetryGate {
     if (this.inFlight > 0) yield [connectionsKey(id), this.inFlight / concurrency];
     for (const [match, requests] of this.#destinations?.inUse() ?? []) {
       const limit = destinations.find((destination) => destination.match === match)?.concurrency;
-      // One is the least that a worker may have: what it does with it takes nothing from its share.
-      if (limit !== undefined && requests > 1) yield [destinationKey(id, match), requests / limit];
+      if (limit !== undefined) yield [destinationConnectionsKey(id, match), requests / limit];
     }
   }
 
@@ -198,7 +201,8 @@ export class RouteRunner implements RetryGate {
   takeUse(): RouteUse {
     const use = this.#use;
     this.#use = { messages: 0, requestsMax: this.#gate.inFlight };
-    return { ...use, batchMax: this.#sender?.batchMax ?? 1 };
+    const destinations = this.#destinations?.takeUses((lane) => this.couldSend(lane)) ?? new Map();
+    return { ...use, batchMax: this.#sender?.batchMax ?? 1, destinations };
   }
 
   async close(): Promise<void> {

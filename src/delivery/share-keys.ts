@@ -10,9 +10,13 @@ export function connectionsKey(routeId: number): string {
   return `conn:${routeId}`;
 }
 
-/** Nobody asks for more of it, so that each worker has an equal part. */
-export function destinationKey(routeId: number, match: string): string {
-  return `destination:${routeId}:${match}`;
+/** Of one of the destinations that a route limits, or of each of the hosts that it limits alike. */
+export function destinationRateKey(routeId: number, match: string): string {
+  return `drate:${routeId}:${match}`;
+}
+
+export function destinationConnectionsKey(routeId: number, match: string): string {
+  return `dconn:${routeId}:${match}`;
 }
 
 /** Messages of an account over all its routes. */
@@ -27,7 +31,7 @@ export function urgentKey(key: string): string {
 
 /** How much there is of it; undefined for what has no limit, or is no more. */
 export function sharedLimit(key: string, control: DeliveryControl): SharedLimit | undefined {
-  const [kind, id] = key.split(':');
+  const [kind, id, ...rest] = key.split(':');
   if (kind === 'account') {
     const { ratePerSecond } = control.accountById(Number(id))?.limits ?? {};
     return ratePerSecond === undefined ? undefined : { total: ratePerSecond, whole: false };
@@ -35,5 +39,10 @@ export function sharedLimit(key: string, control: DeliveryControl): SharedLimit 
   const route = control.routeById(Number(id));
   if (kind === 'conn' && route) return { total: route.concurrency, whole: true };
   if (kind === 'rate' && route?.ratePerSecond) return { total: route.ratePerSecond, whole: false };
-  return undefined;
+  if (kind !== 'drate' && kind !== 'dconn') return undefined;
+  // An IPv6 address has colons of its own.
+  const match = rest.join(':');
+  const { ratePerSecond, concurrency } = route?.destinations?.find((limit) => limit.match === match) ?? {};
+  if (kind === 'drate') return ratePerSecond ? { total: ratePerSecond, whole: false } : undefined;
+  return concurrency ? { total: concurrency, whole: true, within: connectionsKey(route!.id) } : undefined;
 }

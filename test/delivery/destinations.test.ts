@@ -1,7 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import type { OutgoingMessage } from '../../src/connectors/connector.ts';
+import type { DeliveryWorker } from '../../src/delivery/delivery-worker.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { DestinationLimit } from '../../src/message/route.ts';
+import type { Shares } from '../../src/store/delivery/pace-grants.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import {
   createMill,
@@ -17,7 +20,7 @@ import {
 let mill: Mill;
 
 async function open({ batchMax = 10 } = {}): Promise<void> {
-  mill = createMill((await createTestDatabase()).url, { batchMax });
+  mill = createMill((await createTestDatabase()).url, { batchMax, poolSize: 12 });
 }
 
 afterEach(() => mill.close());
@@ -59,6 +62,48 @@ function withhold(prefix: string): (() => void)[] {
     return { kind: 'sent' };
   };
   return unanswered;
+}
+
+/** Requests at once, at most, by what `placeOf` makes of a recipient. */
+function watchRequests(placeOf: (to: string) => string): Map<string, number> {
+  const open = new Map<string, number>();
+  const most = new Map<string, number>();
+  mill.respond = async ({ fields }) => {
+    const place = placeOf(fields.to);
+    const now = (open.get(place) ?? 0) + 1;
+    open.set(place, now);
+    most.set(place, Math.max(most.get(place) ?? 0, now));
+    await sleep(5);
+    open.set(place, open.get(place)! - 1);
+    return { kind: 'sent' };
+  };
+  return most;
+}
+
+/** The most within any second. */
+function mostWithinSecond(atMs: readonly number[]): number {
+  let most = 0;
+  for (let from = 0, to = 0; to < atMs.length; to++) {
+    while (atMs[to]! - atMs[from]! > 1_000) from++;
+    most = Math.max(most, to - from + 1);
+  }
+  return most;
+}
+
+async function startWorkers(count: number): Promise<DeliveryWorker[]> {
+  const workers = Array.from({ length: count }, () => mill.worker({ leaseMs: 20_000 }));
+  for (const worker of workers) worker.start();
+  const shards = Math.floor(1_024 / count);
+  await until(() => workers.every((worker) => [shards, shards + 1].includes(worker.stats().shards)));
+  return workers;
+}
+
+async function shareOf(worker: DeliveryWorker, key: string): Promise<number> {
+  const { rows } = await mill.database.query<{ shares: Shares }>(
+    { name: 'test_shares', text: 'SELECT shares FROM pace_grant WHERE worker = $1' },
+    [worker.stats().workerId],
+  );
+  return rows[0]?.shares[key] ?? 0;
 }
 
 function done(): Promise<void> {
@@ -126,6 +171,71 @@ test('two workers share the rate of a destination', async () => {
   await done();
   expectEachOnce(800);
 });
+
+test('the worker that has all the messages for a destination gets nearly its whole rate, then the other one does', async () => {
+  const ratePerSecond = 100;
+  await open();
+  limit([{ match: '+31', ratePerSecond }]);
+  const [a, b] = await startWorkers(2);
+  const atMs: number[] = [];
+  mill.respond = () => {
+    atMs.push(systemClock.monotonicMs());
+    return { kind: 'sent' };
+  };
+  const allowed = allowance(ratePerSecond);
+  for (const worker of [a!, b!]) {
+    const shard = worker.heldShards()[0]!;
+    await insertChunk(mill.database, { shard, lines: dutch(400) });
+    await until(async () => (await shareOf(worker, 'drate:1:+31')) > 0.9);
+    expect(await pendingCount(mill.database)).toBe(1);
+    await done();
+    expect(atMs.length).toBeLessThanOrEqual(allowed() + 1);
+  }
+  // An equal part would be half of it.
+  expect(mostWithinSecond(atMs)).toBeGreaterThan(0.6 * ratePerSecond);
+  expect(mostWithinSecond(atMs)).toBeLessThanOrEqual(1.1 * ratePerSecond + 2);
+  expectEachOnce(800);
+});
+
+test('three workers share one connection to a prefix, and one to each host: never two at once, and each has its turn', async () => {
+  await open({ batchMax: 1 });
+  limit([
+    { match: '+31', concurrency: 1 },
+    { match: '*', concurrency: 1 },
+  ]);
+  const most = watchRequests((to) => (to.startsWith('+') ? to.slice(0, 3) : new URL(to).host));
+  const workers = await startWorkers(3);
+  const lines = ['a', 'b'].flatMap((host) =>
+    Array.from({ length: 20 }, (_, n) => `{"to":"https://${host}.example/${n}"}`),
+  );
+  for (const worker of workers)
+    for (const shard of worker.heldShards().slice(0, 3))
+      await insertChunk(mill.database, { shard, lines: [...dutch(20), ...german(20), ...lines] });
+  await until(async () => (await pendingCount(mill.database)) === 0, 60_000);
+  expect(Object.fromEntries(most)).toMatchObject({ '+31': 1, 'a.example': 1, 'b.example': 1 });
+  expect(most.get('+49')).toBeGreaterThan(1);
+  expect(workers.map((worker) => worker.stats().counts.sent)).toEqual([240, 240, 240]);
+  expectEachOnce(720);
+}, 90_000);
+
+test('where a route too has fewer connections than workers, what each has for the destination leaves beside the rest', async () => {
+  await open({ batchMax: 1 });
+  limit([{ match: '+31', concurrency: 1 }], { concurrency: 2 });
+  const most = watchRequests((to) => to.slice(0, 3));
+  const workers = await startWorkers(3);
+  for (const worker of workers) {
+    const [shard] = worker.heldShards();
+    await insertChunk(mill.database, { shard: shard!, lines: dutch(50) });
+  }
+  // Others have something to send all the time.
+  const [shard] = workers[0]!.heldShards();
+  for (let chunk = 0; chunk < 4; chunk++)
+    await insertChunk(mill.database, { shard: shard!, accountId: 2, lines: german(1_000) });
+  await until(() => receivedFor('+31').length === 150, 60_000);
+  expect(most.get('+31')).toBe(1);
+  await until(async () => (await pendingCount(mill.database)) === 0, 60_000);
+  expectEachOnce(4_150);
+}, 180_000);
 
 test('what waits for its destination stays pending when its worker stops, and the next one sends it', async () => {
   await open();

@@ -1,8 +1,25 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
+import { until } from '../delivery/mill.ts';
 import { createTestDatabase } from '../support/postgres.ts';
+import {
+  answerJson,
+  readBody,
+  type ScriptedServer,
+  startScriptedServer,
+} from '../support/scripted-server.ts';
 import { killProcesses, startProcess } from '../support/start-process.ts';
+import { createSite, type Site } from './several.ts';
 
-afterEach(killProcesses);
+let site: Site | undefined;
+let provider: ScriptedServer | undefined;
+
+afterEach(async () => {
+  await site?.close();
+  await provider?.stop();
+  [site, provider] = [undefined, undefined];
+  killProcesses();
+});
 
 const key = 'destinations-test-administrator-key-0123456789';
 const each = 800;
@@ -100,3 +117,37 @@ test('of webhooks each host has the limit for itself', { timeout: 120_000 }, asy
   expect(before.length).toBeLessThan(200);
   expect(mostWithinSecond(before)).toBeLessThanOrEqual(2 * 20);
 });
+
+test('three processes that share one connection to a prefix never have two requests at the provider', async () => {
+  const count = 300;
+  const open = { '+31': 0, '+49': 0 };
+  const most = { ...open };
+  const received = new Set<string>();
+  provider = await startScriptedServer(async (request, response) => {
+    const { id, to } = JSON.parse(String(await readBody(request))) as { id: string; to: string };
+    const prefix = to.slice(0, 3) as keyof typeof open;
+    most[prefix] = Math.max(most[prefix], ++open[prefix]);
+    received.add(id);
+    await sleep(5);
+    open[prefix]--;
+    answerJson(response, 200, {});
+  });
+  const destinations = [{ match: '+31', concurrency: 1 }];
+  site = await createSite({ url: `${provider.url}/`, concurrency: 16, destinations });
+  const server = await site.start('--processes', '3');
+  await until(
+    async () => [...(await site!.workers()).shards.values()].every((shards) => shards < 343),
+    60_000,
+  );
+  const numbers = (prefix: string) => Array.from({ length: count }, (_, n) => `${prefix}${10_000_000 + n}`);
+  // One by one, so that they are on shards of all three.
+  await Promise.all(
+    [...numbers('+316'), ...numbers('+4915')].map((to) =>
+      site!.post(server, '/v1/messages', { to, body: 'x', route: 'flood' }),
+    ),
+  );
+  await until(() => received.size === 2 * count, 90_000);
+  expect(most['+31']).toBe(1);
+  expect(most['+49']).toBeGreaterThan(1);
+  await server.stop();
+}, 240_000);

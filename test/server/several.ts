@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { expect } from 'vitest';
+import type { Route } from '../../src/message/route.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { type MillraceProcess, startProcess } from '../support/start-process.ts';
 
@@ -28,8 +29,8 @@ export interface Site {
   close(): Promise<void>;
 }
 
-/** One database, one simulated provider behind the route `flood`, and as many servers as a test starts. */
-export async function createSite(route: { ratePerSecond?: number } = {}): Promise<Site> {
+/** One database, one simulated provider behind the route `flood` if that names no other, and as many servers as a test starts. */
+export async function createSite(route: Partial<Route> & { url?: string } = {}): Promise<Site> {
   const { url: databaseUrl } = await createTestDatabase();
   const sink = await startProcess(['sink', '--port', '0', '--arrivals', '20000']);
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 1, application_name: 'several test' });

@@ -5,6 +5,7 @@ import type { ChunkKeyRow } from '../../src/store/delivery/load-chunks.ts';
 import type { Checker, SentTimes } from './checker.ts';
 import { acceptedCounter } from './model-database.ts';
 import type { ModelServer } from './model-server.ts';
+import { recipientOf } from './places.ts';
 import { accounts, floodAccount, routeIds, type Scenario } from './scenario.ts';
 import type { Workers } from './workers.ts';
 
@@ -216,6 +217,6 @@ function plainPayload(count: number): Uint8Array {
 }
 
 function payloadOf(times: readonly DrawnTimes[]): Uint8Array {
-  const lines = times.map((own, n) => JSON.stringify({ to: `+3161234${n}`, ...timesText(own) }));
+  const lines = times.map((own, n) => JSON.stringify({ to: recipientOf(n), ...timesText(own) }));
   return Buffer.from(lines.join('\n'));
 }

@@ -77,7 +77,8 @@ export class ModelProvider {
       send: (messages, signal) => {
         this.#trace.note(process.name, `sends through ${route}`, messages.map(({ id }) => id).join(' '));
         const handovers = messages.map(({ id }) => this.#checker.onSend(process.name, id));
-        const ended = this.#pace.onRequest(process, { route, messages: messages.length });
+        const recipients = messages.map(({ fields }) => fields.to);
+        const ended = this.#pace.onRequest(process, { route, recipients });
         return new Promise((resolve) => {
           let answered = false;
           const answer = (answers: Answer[]) => {

@@ -1,3 +1,4 @@
+import { type Place, placesOf } from './places.ts';
 import type { Scenario } from './scenario.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 
@@ -22,7 +23,7 @@ const burstShare = 0.1;
 /** Clocks that earn what may be sent go faster than the simulation's by less. */
 const driftShare = 0.02;
 
-/** Watches that all workers together stay within the limits of each route. */
+/** Watches that all workers together stay within the limits of each route and of its destinations. */
 export class PaceChecker {
   readonly #settings: PaceCheckerSettings;
   readonly #open = new Map<string, Set<OpenRequest>>();
@@ -33,49 +34,46 @@ export class PaceChecker {
   }
 
   /** A request leaves; the answer ends it. */
-  onRequest(process: SimulatedProcess, of: { route: string; messages: number }): () => void {
+  onRequest(process: SimulatedProcess, of: { route: string; recipients: string[] }): () => void {
     const { routes, workerIds } = this.#settings;
     const route = routes.find(({ name }) => name === of.route)!;
-    const open = this.#open.get(of.route) ?? new Set();
-    this.#open.set(of.route, open);
     const request = { process, workerId: workerIds.get(process.name)! };
-    open.add(request);
-    this.#checkConnections(route, open);
-    // What is marked first leaves when its mark is recorded, which may be much later than it was let out.
-    if (route.ratePerSecond !== undefined && route.onUncertain === 'resend') {
-      this.#checkRate(of.route, {
-        ratePerSecond: route.ratePerSecond,
-        messages: of.messages,
-        by: process.name,
-      });
+    const places = placesOf(route, of.recipients);
+    for (const place of places) {
+      const open = this.#open.get(place.name) ?? new Set();
+      this.#open.set(place.name, open);
+      open.add(request);
+      this.#checkConnections(place, open);
+      // What is marked first leaves when its mark is recorded, which may be much later than it was let out.
+      if (route.onUncertain === 'resend') this.#checkRate(place, process.name);
     }
-    return () => open.delete(request);
+    return () => {
+      for (const { name } of places) this.#open.get(name)!.delete(request);
+    };
   }
 
   /** Of a worker that was taken for dead the requests on their way may still be open, beside those of its successors. */
-  #checkConnections(route: Scenario['routes'][number], open: Set<OpenRequest>): void {
+  #checkConnections({ name, concurrency }: Place, open: Set<OpenRequest>): void {
     const { isRegistered, onExceeded } = this.#settings;
     let count = 0;
     for (const request of open) {
       if (request.process.state === 'dead' || !isRegistered(request.workerId)) open.delete(request);
       else count++;
     }
-    if (count > route.concurrency) {
-      onExceeded(`${count} requests at once on ${route.name}, which allows ${route.concurrency}`);
-    }
+    if (count > concurrency) onExceeded(`${count} requests at once to ${name}, which allows ${concurrency}`);
   }
 
-  #checkRate(route: string, sent: { ratePerSecond: number; messages: number; by: string }): void {
+  #checkRate(place: Place, by: string): void {
     const { nowMs, onExceeded } = this.#settings;
-    const all = this.#sent.get(route) ?? [];
-    this.#sent.set(route, all);
-    all.push({ atMs: nowMs(), messages: sent.messages, by: sent.by });
+    const { name, ratePerSecond } = place;
+    if (ratePerSecond === undefined) return;
+    const all = this.#sent.get(name) ?? [];
+    this.#sent.set(name, all);
+    all.push({ atMs: nowMs(), messages: place.messages, by });
     while (all[0]!.atMs <= nowMs() - windowMs) all.shift();
     const messages = all.reduce((sum, each) => sum + each.messages, 0);
     const workers = new Set(all.map(({ by }) => by)).size;
-    const most = sent.ratePerSecond * (1 + burstShare + driftShare) + workers;
-    if (messages > most) {
-      onExceeded(`${messages} messages within a second on ${route}, which allows ${sent.ratePerSecond}`);
-    }
+    if (messages > ratePerSecond * (1 + burstShare + driftShare) + workers)
+      onExceeded(`${messages} messages within a second to ${name}, which allows ${ratePerSecond}`);
   }
 }

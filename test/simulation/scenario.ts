@@ -1,5 +1,6 @@
 import { breakerDefaults, type OnUncertain, type Route, retryDefaults } from '../../src/message/route.ts';
 import type { ProviderTraits } from './model-provider.ts';
+import { drawDestinations } from './places.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import { drawWeather, type Weather } from './weather.ts';
 
@@ -46,9 +47,11 @@ export function drawScenario(random: SeededRandom): Scenario {
   const route = (id: number, onUncertain: OnUncertain, provider: ProviderTraits): Route => {
     const name = Object.keys(routeIds)[id - 1]!;
     const limited = !flood && random.chance(0.2);
+    const shaped = !flood && random.chance(0.08);
     return {
       ...{ id, name, connector: 'simulated', options: { route: name, traits: provider } },
       ...(limited && { ratePerSecond: random.whole(20, 200) }),
+      ...(shaped && { destinations: drawDestinations(random) }),
       breaker: random.chance(0.5) ? false : breaker,
       concurrency: flood ? 2 : random.whole(1, 8),
       retry: { ...retryDefaults, attemptsMax: 40, backoffMinMs: 20, backoffMaxMs: 500 },

@@ -25,8 +25,7 @@ export const Destinations = Type.Array(
         Type.Integer({
           minimum: 1,
           maximum: concurrencyMax,
-          description:
-            'requests at once that carry a message for it; each worker may have one, also where there are more workers',
+          description: 'requests at once that carry a message for it, over all workers',
         }),
       ),
     },

@@ -2,15 +2,15 @@ import { type Bitmap, eachOffset } from '../message/bitmap.ts';
 import { erasedError } from '../message/erased-line.ts';
 import type { MessageFields } from '../message/fields.ts';
 import { providerKeyOf } from '../message/fold-outcomes.ts';
-import { unixMsOf } from '../message/id.ts';
 import { isFinal, stateNumber } from '../message/state.ts';
 import { AsideMessages } from './aside-messages.ts';
 import type { ChunkContents } from './chunk-contents.ts';
 import { ChunkText } from './chunk-text.ts';
 import type { Decision } from './decision.ts';
 import { HeldMessages } from './held-messages.ts';
+import { MessageExpiry } from './message-expiry.ts';
 import { MessageHistory } from './message-history.ts';
-import { type MessageTimes, untimed } from './message-times.ts';
+import type { MessageTimes } from './message-times.ts';
 import { type MessageOutcome, type OutcomeGroup, OutcomeGroups } from './outcome-groups.ts';
 import { canceledAt, interruptedAt } from './own-outcomes.ts';
 import type { PendingChunk } from './pending-chunk.ts';
@@ -32,14 +32,13 @@ export class ChunkWork {
   /** About what the chunk weighs in memory, in bytes. */
   readonly size: number;
   readonly times: MessageTimes | undefined;
+  readonly expiry: MessageExpiry;
   /** Stays in memory while a message of it is due soon; false when there is no room for that. */
   lingers: boolean;
   /** Messages that can be sent now. */
   ready = 0;
   /** Messages handed to a sender. */
   inFlight = 0;
-  /** Messages without a final state. */
-  unsettled = 0;
   /** When the backlog looks at it again for the sake of what waits. */
   wakeAtMs = Number.POSITIVE_INFINITY;
   /** In the queue of its lane. */
@@ -78,6 +77,7 @@ export class ChunkWork {
     this.lingers = contents.times !== undefined;
     this.#text = new ChunkText(chunk, contents);
     this.#history = new MessageHistory(chunk.count, folded);
+    this.expiry = new MessageExpiry({ chunkId: chunk.id, times: this.times, history: this.#history });
     this.#queue = new SendQueue(chunk.count);
     this.size = this.#text.size;
     this.aside = new AsideMessages(chunk.lane, this.size);
@@ -87,11 +87,24 @@ export class ChunkWork {
     this.#dueAtMs = contents.dueAtMs;
     const untouched = folded === undefined && chunk.remaining === null;
     if (untouched && contents.times === undefined && this.held === undefined) {
-      this.unsettled = chunk.count;
       this.ready = chunk.count;
     } else {
       this.#queue.begin(this.#sortOut(contents));
     }
+  }
+
+  /** Messages without a final state. */
+  get unsettled(): number {
+    return this.#history.unsettled;
+  }
+
+  /** Nothing of it was ever tried. */
+  get untried(): boolean {
+    return this.unsettled === this.chunk.count && this.#history.untried;
+  }
+
+  unsettledOffsets(): number[] {
+    return this.#history.unsettledOffsets();
   }
 
   /** The next message to send, now in flight. Only while `ready` is above zero. */
@@ -132,23 +145,6 @@ export class ChunkWork {
       delete fields.expiresAt;
     }
     return fields;
-  }
-
-  /** It expires otherwise than the messages of its chunk that nobody scheduled or replayed. */
-  hasOwnExpiry(offset: number): boolean {
-    return this.times !== undefined || this.#history.replayedAtMs(offset) > 0;
-  }
-
-  /**
-   * When a message expires, in Unix milliseconds of the database. What a route allows counts from its creation, its
-   * schedule or its last replay, whichever came last. Without an offset: of one without times and replays.
-   */
-  expiresAtMs(offset: number | undefined, expireAfterMs: number): number {
-    const createdAtMs = unixMsOf(this.chunk.id);
-    if (offset === undefined || !this.hasOwnExpiry(offset)) return createdAtMs + expireAfterMs;
-    const { scheduledAtMs, expiresAtMs } = this.times ?? untimed;
-    const startMs = Math.max(createdAtMs, this.#history.replayedAtMs(offset), scheduledAtMs(offset));
-    return Math.min(startMs + expireAfterMs, expiresAtMs(offset));
   }
 
   /** A message that was taken was not sent, and is not going to be from here. */
@@ -283,11 +279,9 @@ export class ChunkWork {
 
   #note(offset: number, outcome: MessageOutcome): void {
     const prior = this.#history.stateAt(offset);
-    const wasFinal = isFinal(prior);
     const dueAtMs = this.#outcomes.note({ offset, outcome, prior });
     this.#history.note(offset, outcome);
     if (dueAtMs !== null) this.#queue.waiting.add(offset, dueAtMs);
-    this.unsettled += Number(wasFinal) - Number(isFinal(outcome.state));
     if (this.held && isFinal(outcome.state) && this.held.settle(offset)) this.urgent = true;
   }
 
@@ -352,20 +346,6 @@ export class ChunkWork {
     return !this.held.awaited && this.unsettled === this.waitingMessages + this.held.count;
   }
 
-  /** Messages without a final state. */
-  unsettledOffsets(): number[] {
-    const offsets: number[] = [];
-    for (let offset = 0; offset < this.chunk.count; offset++) {
-      if (!isFinal(this.#history.stateAt(offset))) offsets.push(offset);
-    }
-    return offsets;
-  }
-
-  /** Nothing of it was ever tried. */
-  get untried(): boolean {
-    return this.unsettled === this.chunk.count && this.#history.untried;
-  }
-
   /** It rests, and for long enough to leave memory. */
   restsAt(nowMs: number): boolean {
     if (!this.resting) return false;
@@ -396,7 +376,6 @@ export class ChunkWork {
         this.held?.noteSettledBefore(offset);
         continue;
       }
-      this.unsettled++;
       if (this.#history.stateAt(offset) === stateNumber.sending && onInterrupted === 'hold') {
         this.#note(offset, interruptedAt(this.#history.attemptsAt(offset), nowMs));
         this.interrupted++;

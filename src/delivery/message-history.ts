@@ -1,9 +1,11 @@
 import { errorAt, type FoldedOutcomes, noReplays, type Replayed } from '../message/fold-outcomes.ts';
-import { stateNumber } from '../message/state.ts';
+import { isFinal, stateNumber } from '../message/state.ts';
 import type { MessageOutcome } from './outcome-groups.ts';
 
 /** What became of each message of a chunk so far: what was recorded before it was loaded, and what came since. */
 export class MessageHistory {
+  /** Messages without a final state. */
+  unsettled: number;
   readonly #attempts: Uint16Array;
   readonly #states: Uint8Array;
   readonly #folded: FoldedOutcomes | undefined;
@@ -16,6 +18,7 @@ export class MessageHistory {
     this.#attempts = folded?.attempt ?? new Uint16Array(count);
     this.#states = folded?.state ?? new Uint8Array(count);
     this.#replayed = folded?.replayed;
+    this.unsettled = folded ? this.unsettledOffsets().length : count;
   }
 
   stateAt(offset: number): number {
@@ -46,6 +49,15 @@ export class MessageHistory {
     return this.#attempts.every((attempts) => attempts === 0);
   }
 
+  /** Those without a final state. */
+  unsettledOffsets(): number[] {
+    const offsets: number[] = [];
+    for (let offset = 0; offset < this.#states.length; offset++) {
+      if (!isFinal(this.#states[offset]!)) offsets.push(offset);
+    }
+    return offsets;
+  }
+
   /** True too when any failure is meant. */
   failedWith(offset: number, code: string | undefined): boolean {
     if (code === undefined) return true;
@@ -55,6 +67,7 @@ export class MessageHistory {
 
   note(offset: number, outcome: MessageOutcome): void {
     if (outcome.error && outcome.state === stateNumber.failed) this.#failures.set(offset, outcome.error.code);
+    this.unsettled += Number(isFinal(this.#states[offset]!)) - Number(isFinal(outcome.state));
     this.#attempts[offset] = outcome.attempt;
     this.#states[offset] = outcome.state;
   }

@@ -263,7 +263,7 @@ export class RouteRunner implements RetryGate {
       messagesMax,
       nowMs,
       destinations: this.#destinations,
-      expiresAtMs: (work, offset) => work.expiresAtMs(offset, expireAfterMs) - aheadMs,
+      expiresAtMs: (work, offset) => work.expiry.atMs(offset, expireAfterMs) - aheadMs,
       onOutcome: (work, offset, outcome) => this.#end(work, offset, outcome),
       onFault: onError,
     });
@@ -305,7 +305,7 @@ export class RouteRunner implements RetryGate {
   #expiresAtMs(work: ChunkWork, offset: number, nowMs: number): number {
     if (this.#route === undefined) return Number.POSITIVE_INFINITY;
     const aheadMs = this.#context.databaseNowMs(nowMs) - nowMs;
-    return work.expiresAtMs(offset, this.#route.retry.expireAfterMs) - aheadMs;
+    return work.expiry.atMs(offset, this.#route.retry.expireAfterMs) - aheadMs;
   }
 
   #leave(sender: Sender, slice: Slice, permit: Permit): void {
@@ -356,7 +356,7 @@ export class RouteRunner implements RetryGate {
       work.record(offset, notSent(attempt, nowMs));
       return true;
     }
-    const expiresAtMs = () => work.expiresAtMs(offset, policy.expireAfterMs) - databaseNowMs(nowMs) + nowMs;
+    const expiresAtMs = () => work.expiry.atMs(offset, policy.expireAfterMs) - databaseNowMs(nowMs) + nowMs;
     const attemptsBefore = work.attemptsBeforeAt(offset);
     const at = { attempt, attemptsBefore, policy, onUncertain, nowMs, expiresAtMs, random };
     countOutcome(this.#context.counts, work.record(offset, verdict(answer, at)));

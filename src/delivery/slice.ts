@@ -49,7 +49,7 @@ export function takeSlice(lane: Lane, settings: TakeSliceSettings): Slice {
     }
     const offset = work.take();
     lane.ready--;
-    const late = work.hasOwnExpiry(offset) ? settings.expiresAtMs(work, offset) <= settings.nowMs : expired;
+    const late = work.expiry.isOwn(offset) ? settings.expiresAtMs(work, offset) <= settings.nowMs : expired;
     if (late) settings.onOutcome(work, offset, expiredBeforeSend(work.attemptsAt(offset), settings.nowMs));
     else add(slice, { work, offset, settings });
   }

@@ -2,43 +2,33 @@ import type { Answer, Connector, Sender } from '../connectors/connector.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Route } from '../message/route.ts';
 import type { AccountPace } from './account-pace.ts';
-import { type AttemptLog, answerKinds } from './attempt-log.ts';
 import type { ChunkWork } from './chunk-work.ts';
-import { countOutcome, type DeliveryCounts } from './delivery-counts.ts';
+import { countOutcome } from './delivery-counts.ts';
 import { DestinationGate } from './destination-gate.ts';
 import { destinationShares } from './destination-shares.ts';
 import type { Lane } from './lane.ts';
-import { markSlice, notSent, type SliceMarks } from './mark-slice.ts';
+import { markSlice, type SliceMarks } from './mark-slice.ts';
 import type { MessageOutcome } from './outcome-groups.ts';
 import type { RetryGate } from './retry-budget.ts';
 import { type GateLimits, type GateStats, type Permit, RouteGate } from './route-gate.ts';
+import { type SliceSettling, settleSlice } from './settle-slice.ts';
 import type { RouteUse } from './share-demand.ts';
 import { connectionsKey, destinationConnectionsKey, rateKey } from './share-keys.ts';
 import { expiredBeforeSend, type Slice, takeSlice } from './slice.ts';
 import { TurnOrder } from './turn-order.ts';
-import { verdict } from './verdict.ts';
 
 /** What all routes of a worker have in common. */
-export interface RouteContext extends SliceMarks {
+export interface RouteContext extends SliceMarks, SliceSettling {
   clock: Clock;
-  random: () => number;
   connectors: ReadonlyMap<string, Connector>;
-  counts: DeliveryCounts;
-  attempts?: AttemptLog;
   /** Sends may begin: the lease stands, outcomes have room, and the worker is not stopping. */
   mayBegin: (nowMs: number) => boolean;
-  /** What certainly was not sent is not an attempt any more: the worker hands its chunks back. */
-  isStopping: () => boolean;
   /** Ends requests that are on their way when the worker must stop. */
   signal: AbortSignal;
-  /** The database's clock at a moment of the monotonic one: the times in ids follow it. */
-  databaseNowMs: (monotonicMs: number) => number;
   /** How fast the messages of an account may leave, over all routes; undefined for no limit. */
   accountPace: (accountId: number, nowMs: number) => AccountPace | undefined;
   /** Of what is shared, what this worker may use: 0 to 1. */
   shareOf: (key: string) => number;
-  /** Outcomes were recorded in `work`. */
-  onRecorded: (work: ChunkWork, messages: number) => void;
   /** The lane may load more. */
   onTaken: (lane: Lane) => void;
   onError: (error: unknown) => void;
@@ -323,56 +313,12 @@ export class RouteRunner implements RetryGate {
   }
 
   #settle(slice: Slice, answers: readonly Answer[], permit: Permit): void {
-    const { works } = slice;
     const nowMs = this.#context.clock.monotonicMs();
+    const { beganAtMs } = permit;
     this.#gate.end(permit, { messages: slice.messages, answers, nowMs });
     this.#destinations?.end(slice, nowMs);
-    this.#note(answers, (nowMs - permit.beganAtMs) / 1_000);
-    let recorded = 0;
-    for (let index = 0; index < works.length; index++) {
-      const work = works[index]!;
-      work.chunk.tenure.inFlight--;
-      if (this.#record(slice, index, { answer: answers[index] ?? unanswered, nowMs })) recorded++;
-      if (works[index + 1] === work) continue;
-      if (recorded > 0) this.#context.onRecorded(work, recorded);
-      recorded = 0;
-    }
+    settleSlice({ route: this.#route!, slice, answers, beganAtMs, nowMs }, this.#context);
     this.pump();
-  }
-
-  #record(slice: Slice, index: number, { answer, nowMs }: { answer: Answer; nowMs: number }): boolean {
-    const { databaseNowMs, random, isStopping } = this.#context;
-    const { attempt } = slice.messages[index]!;
-    const work = slice.works[index]!;
-    const offset = slice.offsets[index]!;
-    const { retry: policy, onUncertain } = this.#route!;
-    const unsent = answer.kind === 'retry' && isStopping();
-    if (work.chunk.tenure.state === 'ended' || (unsent && onUncertain === 'resend')) {
-      work.giveBack(offset);
-      return false;
-    }
-    if (unsent) {
-      // It was marked as in flight, which the next owner would take for an uncertain send.
-      work.record(offset, notSent(attempt, nowMs));
-      return true;
-    }
-    const expiresAtMs = () => work.expiry.atMs(offset, policy.expireAfterMs) - databaseNowMs(nowMs) + nowMs;
-    const attemptsBefore = work.attemptsBeforeAt(offset);
-    const at = { attempt, attemptsBefore, policy, onUncertain, nowMs, expiresAtMs, random };
-    countOutcome(this.#context.counts, work.record(offset, verdict(answer, at)));
-    return true;
-  }
-
-  /** One entry for each kind of answer in it. */
-  #note(answers: readonly Answer[], seconds: number): void {
-    const { attempts } = this.#context;
-    if (attempts === undefined || this.#route === undefined) return;
-    const routeId = this.#route.id;
-    for (let kind = 0; kind < answerKinds.length; kind++) {
-      let messages = 0;
-      for (const answer of answers) if (answer.kind === answerKinds[kind]) messages++;
-      if (messages > 0) attempts.note({ routeId, kind, messages, seconds });
-    }
   }
 
   #limits(): GateLimits {
@@ -419,8 +365,3 @@ export class RouteRunner implements RetryGate {
     });
   }
 }
-
-const unanswered: Answer = {
-  kind: 'uncertain',
-  error: { code: 'internal_unanswered', detail: 'The connector gave no answer for this message' },
-};

@@ -2,7 +2,6 @@ import { setMaxListeners } from 'node:events';
 import type { Connector } from '../connectors/connector.ts';
 import type { Clock } from '../lib/clock.ts';
 import { limits } from '../message/limits.ts';
-import { AccountPaces } from './account-paces.ts';
 import type { AttemptLog } from './attempt-log.ts';
 import { Backlog } from './backlog.ts';
 import { BatchFinisher } from './batch-finisher.ts';
@@ -17,18 +16,15 @@ import type { FlushRest } from './flush-of.ts';
 import { type HeldAs, HeldBatches } from './held-batches.ts';
 import type { Hint } from './hint.ts';
 import { holdChunk } from './hold-chunk.ts';
-import type { Lane } from './lane.ts';
 import { Loop } from './loop.ts';
 import { OrderedChunks } from './ordered-chunks.ts';
-import { OutcomeBuffer, type Recorded } from './outcome-buffer.ts';
+import { OutcomeBuffer } from './outcome-buffer.ts';
 import { Ownership } from './ownership.ts';
-import { PaceShares } from './pace-shares.ts';
 import { PendingReader } from './pending-reader.ts';
-import { allElse } from './plan-grants.ts';
-import { RouteRunner } from './route-runner.ts';
-import { type RouteUse, ShareDemand } from './share-demand.ts';
-import { accountKey, sharedLimit } from './share-keys.ts';
+import type { RouteContext } from './route-runner.ts';
+import { RouteRunners } from './route-runners.ts';
 import type { Tenure } from './tenure.ts';
+import { leadingShard, WorkerShares } from './worker-shares.ts';
 
 export interface DeliveryWorkerSettings {
   store: DeliveryStore;
@@ -60,11 +56,9 @@ const readEveryMs = 250;
 const holdEveryMs = 250;
 const decideEveryMs = 250;
 const sharesEveryMs = 250;
-/** Its owner divides rates and connections between the workers. */
-const leadingShard = 0;
 const tidyEveryMs = 1_000;
-/** While stopping, how often it is tried whether a shard has come to rest. */
-const stopEveryMs = 20;
+/** For closing there is so much time at least. */
+const closeMsMin = 20;
 /** Of the time to stop, what is left for recording when requests are cut off. */
 const recordShare = 0.3;
 
@@ -83,10 +77,8 @@ export class DeliveryWorker {
   readonly #finisher: BatchFinisher;
   readonly #held: HeldBatches;
   readonly #decisions: Decisions;
-  readonly #shares: PaceShares;
-  readonly #demand: ShareDemand;
-  readonly #accountPaces: AccountPaces;
-  readonly #runners = new Map<number, RouteRunner>();
+  readonly #shares: WorkerShares;
+  readonly #runners: RouteRunners;
   readonly #counts = noDeliveries();
   readonly #aborting = new AbortController();
   /** The database's clock less the monotonic one. */
@@ -113,13 +105,14 @@ export class DeliveryWorker {
       onLost: (tenures) => this.#onLost(tenures),
       onBeat: (databaseNowMs) => this.#onBeat(databaseNowMs),
     });
+    this.#runners = new RouteRunners({ control, context: this.#routeContext() });
     this.#finisher = new BatchFinisher(store);
     this.#backlog = new Backlog({
       clock,
       tenures: () => this.#ownership.tenures,
       weightOf: (accountId) => control.accountById(accountId)?.weight ?? 1,
       onDue: (lane) => this.#loader.want(lane),
-      retriesOf: (lane) => this.#runnerOf(lane),
+      retriesOf: (lane) => this.#runners.of(lane),
       onMissed: () => this.#reader.readAllSoon(),
       onWoken: (chunk, messages) => this.#offer(chunk.work!, messages),
       heldAs: (batch) => this.#held.heldAs(batch),
@@ -137,31 +130,11 @@ export class DeliveryWorker {
       onIdle: (work) => this.#outcomes.add(work, 0),
       onError,
     });
-    this.#accountPaces = new AccountPaces((accountId) => {
-      const { ratePerSecond } = control.accountById(accountId)?.limits ?? {};
-      return ratePerSecond && ratePerSecond * this.#shares.shareOf(accountKey(accountId));
-    });
-    this.#demand = new ShareDemand({
-      control,
-      clock,
-      couldSend: (lane) => this.#runnerOf(lane).couldSend(lane),
-      roomFor: (lane) => this.#runnerOf(lane).roomFor(lane),
-      equalPart: () => this.#shares.shareOf(allElse),
-    });
-    this.#shares = new PaceShares({
-      store,
-      clock,
-      workerId: () => this.#ownership.workerId,
-      leadingEpoch: () => this.#ownership.tenures.get(leadingShard)?.epoch,
-      isAlone: () => this.#ownership.isAlone,
-      demand: () =>
-        this.#demand.turn({
-          routes: this.#uses(),
-          accounts: this.#accountPaces.takeUses(),
-          lanes: this.#backlog.lanes,
-        }),
-      inUse: () => Object.fromEntries(this.#inUse()),
-      limitOf: (key) => sharedLimit(key, control),
+    this.#shares = new WorkerShares({
+      ...{ store, clock, control },
+      ownership: this.#ownership,
+      runners: this.#runners,
+      lanes: () => this.#backlog.lanes,
       onChange: () => this.#onControlChange(),
     });
     this.#held = new HeldBatches({
@@ -180,8 +153,8 @@ export class DeliveryWorker {
       store,
       clock,
       databaseNowMs: (ms) => ms + this.#databaseAheadMs,
-      readyWanted: (lane) => this.#runnerOf(lane).readyWanted(lane),
-      isStuck: (lane) => this.#runnerOf(lane).isStuck(lane),
+      readyWanted: (lane) => this.#runners.of(lane).readyWanted(lane),
+      isStuck: (lane) => this.#runners.of(lane).isStuck(lane),
       onCrowded: (work) => this.#outcomes.add(work, 0),
       dropStored: (chunk) => this.#backlog.dropStored(chunk),
       onInterrupted: (routeId) => control.routeById(routeId)?.onUncertain ?? 'hold',
@@ -196,7 +169,7 @@ export class DeliveryWorker {
       onRest: (rest) => this.#onRest(rest),
       onSettled: (work, offsets) => this.#ordered.noteRecorded(work, offsets),
       onFenced: (tenure) => this.#ownership.lose(tenure),
-      onRoom: () => this.#pumpAll(),
+      onRoom: () => this.#runners.pump(),
       onError,
     });
     this.#decisions = new Decisions({
@@ -267,14 +240,12 @@ export class DeliveryWorker {
     for (const lane of this.#backlog.lanes) {
       const { key, chunks, overflown, ready, handed } = lane;
       const aside = lane.aside + lane.putOff.messages;
-      lanes.push({ ...key, chunks, overflown, ready, aside, handed, ...this.#runnerOf(lane).stats(lane) });
+      lanes.push({ ...key, chunks, overflown, ready, aside, handed, ...this.#runners.of(lane).stats(lane) });
     }
-    let inFlight = 0;
-    for (const runner of this.#runners.values()) inFlight += runner.inFlight;
     return {
       workerId: this.#ownership.workerId,
       shards: this.#ownership.tenures.size,
-      inFlight,
+      inFlight: this.#runners.inFlight,
       unrecorded: this.#outcomes.unrecorded,
       loadedChunks: this.#loader.loadedChunks,
       loadedBytes: this.#loader.loadedBytes,
@@ -295,27 +266,13 @@ export class DeliveryWorker {
       ...{ everyMs: sharesEveryMs, clock, onError },
       runOnce: () => this.#shares.leave(),
     });
-    await this.#restUntil(endMs - deadlineMs * recordShare);
+    await this.#ownership.handOver({ endMs: endMs - deadlineMs * recordShare, onError });
     this.#aborting.abort(new Error('the worker stops'));
-    await this.#restUntil(endMs);
-    const left = Math.max(endMs - clock.monotonicMs(), stopEveryMs);
+    await this.#ownership.handOver({ endMs, onError });
+    const left = Math.max(endMs - clock.monotonicMs(), closeMsMin);
     await Promise.race([leaving.stop(), clock.sleep(left)]);
-    const closing = [...this.#runners.values()].map((runner) => runner.close());
-    await Promise.race([Promise.allSettled([...closing, this.#ownership.close()]), clock.sleep(left)]).catch(
-      onError,
-    );
-  }
-
-  /** Hands over one shard after the other as they come to rest, until none is left or the time is up. */
-  async #restUntil(endMs: number): Promise<void> {
-    const { clock, onError } = this.#settings;
-    while (this.#ownership.tenures.size > 0 && clock.monotonicMs() < endMs) {
-      await Promise.race([
-        this.#ownership.runOnce().catch(onError),
-        clock.sleep(endMs - clock.monotonicMs()),
-      ]);
-      if (this.#ownership.tenures.size > 0) await clock.sleep(stopEveryMs);
-    }
+    const closing = Promise.allSettled([this.#runners.close(), this.#ownership.close()]);
+    await Promise.race([closing, clock.sleep(left)]).catch(onError);
   }
 
   #onClaimed(tenures: readonly Tenure[]): void {
@@ -337,33 +294,24 @@ export class DeliveryWorker {
     this.#databaseAheadMs = databaseNowMs - this.#settings.clock.monotonicMs();
     this.#shares.noteWorkerId();
     // Sends stop when a lease runs out, and go on when it is renewed.
-    this.#pumpAll();
+    this.#runners.pump();
   }
 
   #onControlChange(): void {
-    this.#accountPaces.change(this.#settings.clock.monotonicMs());
-    for (const [id, runner] of this.#runners) runner.change(this.#settings.control.routeById(id));
+    this.#shares.change();
     this.#backlog.refreshWeights();
     this.#resume();
   }
 
-  *#uses(): Generator<[number, RouteUse]> {
-    for (const [id, runner] of this.#runners) yield [id, runner.takeUse()];
-  }
-
-  *#inUse(): Generator<[string, number]> {
-    for (const runner of this.#runners.values()) yield* runner.inUse();
-  }
-
   #tidyAside(): void {
-    for (const runner of this.#runners.values()) runner.endExpired();
+    this.#runners.endExpired();
     this.#loader.returnPutOff();
   }
 
   /** Lanes that could not load, and routes that could not send, may be able to now. */
   #resume(): void {
     for (const lane of this.#backlog.lanes) this.#loader.want(lane);
-    this.#pumpAll();
+    this.#runners.pump();
   }
 
   #onLoaded(work: ChunkWork): void {
@@ -402,7 +350,7 @@ export class DeliveryWorker {
   #offer(work: ChunkWork, messages: number): void {
     const { lane } = work.chunk;
     lane.offer(work, messages);
-    this.#runnerOf(lane).offer(lane);
+    this.#runners.of(lane).offer(lane);
   }
 
   #onRecorded(work: ChunkWork, messages: number): void {
@@ -420,24 +368,11 @@ export class DeliveryWorker {
     this.#loader.want(chunk.lane);
   }
 
-  #pumpAll(): void {
-    for (const runner of this.#runners.values()) runner.pump();
-  }
-
-  #runnerOf(lane: Lane): RouteRunner {
-    const { routeId } = lane.key;
-    let runner = this.#runners.get(routeId);
-    if (runner === undefined) {
-      runner = this.#newRunner(routeId);
-      this.#runners.set(routeId, runner);
-    }
-    return runner;
-  }
-
-  #newRunner(routeId: number): RouteRunner {
-    const { clock, connectors, control, onError, random = Math.random } = this.#settings;
-    const context = {
-      ...(this.#settings.attempts && { attempts: this.#settings.attempts }),
+  /** What the runners of all routes have in common. */
+  #routeContext(): RouteContext {
+    const { clock, connectors, onError, attempts, random = Math.random } = this.#settings;
+    return {
+      ...(attempts && { attempts }),
       clock,
       random,
       connectors,
@@ -445,20 +380,14 @@ export class DeliveryWorker {
       counts: this.#counts,
       signal: this.#aborting.signal,
       isStopping: () => this.#stopping,
-      mayBegin: (nowMs: number) =>
-        !this.#stopping && nowMs < this.#ownership.deadlineMs && !this.#outcomes.full,
-      mayLeave: (nowMs: number) => !this.#stopping && nowMs < this.#ownership.deadlineMs,
-      databaseNowMs: (ms: number) => ms + this.#databaseAheadMs,
-      accountPace: (accountId: number, nowMs: number) => this.#accountPaces.of(accountId, nowMs),
-      shareOf: (key: string) => this.#shares.shareOf(key),
-      onRecorded: (work: ChunkWork, messages: number) => this.#onRecorded(work, messages),
-      onMarked: (work: ChunkWork, messages: number, recorded: Recorded) =>
-        this.#outcomes.addUrgent(work, messages, recorded),
-      onTaken: (lane: Lane) => this.#loader.want(lane),
+      mayBegin: (nowMs) => !this.#stopping && nowMs < this.#ownership.deadlineMs && !this.#outcomes.full,
+      mayLeave: (nowMs) => !this.#stopping && nowMs < this.#ownership.deadlineMs,
+      databaseNowMs: (ms) => ms + this.#databaseAheadMs,
+      accountPace: (accountId, nowMs) => this.#shares.accountPace(accountId, nowMs),
+      shareOf: (key) => this.#shares.shareOf(key),
+      onRecorded: (work, messages) => this.#onRecorded(work, messages),
+      onMarked: (work, messages, recorded) => this.#outcomes.addUrgent(work, messages, recorded),
+      onTaken: (lane) => this.#loader.want(lane),
     };
-    const route = control.routeById(routeId);
-    // The first message of a new route may be here before the route.
-    if (route === undefined) control.refresh().catch(onError);
-    return new RouteRunner(context, route);
   }
 }

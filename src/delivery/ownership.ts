@@ -24,6 +24,8 @@ export interface OwnershipSettings {
 
 /** A send that was begun just before the deadline must be on its way before a taker may claim. */
 const leaseMarginShare = 0.2;
+/** While shards are handed over, how often it is tried whether one has come to rest. */
+const handOverEveryMs = 20;
 /** A watch with a longer gap than this part of the lease begins anew. */
 const watchGapShare = 0.5;
 
@@ -112,6 +114,15 @@ export class Ownership {
   /** A fence was found closed: somebody else owns the shard. */
   lose(tenure: Tenure): void {
     if (tenure.state !== 'ended') this.#end([tenure]);
+  }
+
+  /** Hands over one shard after the other as they come to rest, until none is left or the time is up. */
+  async handOver({ endMs, onError }: { endMs: number; onError: (error: unknown) => void }): Promise<void> {
+    const { clock } = this.#settings;
+    while (this.#tenures.size > 0 && clock.monotonicMs() < endMs) {
+      await Promise.race([this.runOnce().catch(onError), clock.sleep(endMs - clock.monotonicMs())]);
+      if (this.#tenures.size > 0) await clock.sleep(handOverEveryMs);
+    }
   }
 
   /** From now on nothing is claimed, and every shard is released as soon as it is quiet. */

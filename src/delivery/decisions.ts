@@ -98,33 +98,42 @@ export class Decisions {
   }
 
   async #decide(byChunk: Map<string, InboxRow[]>): Promise<void> {
-    const { backlog, loader, store, tenures } = this.#settings;
+    const { backlog, loader, tenures } = this.#settings;
     const unknown: string[] = [];
     const parked: PendingChunk[] = [];
     for (const [id, [row]] of byChunk) {
       const chunk = tenures().get(row!.shard)?.chunks.get(id);
       if (chunk === undefined) unknown.push(id);
-      else if (chunk.place === 'waiting' || chunk.place === 'due') parked.push(chunk);
-      else if (chunk.place === 'loaded' && !chunk.work!.closed) this.#answer(chunk.work!, byChunk.get(id)!);
+      else if (chunk.place === 'waiting' || chunk.place === 'due') {
+        // At once: it must not be loaded to be sent as well while the keys of others are read.
+        chunk.place = 'deciding';
+        parked.push(chunk);
+      } else if (chunk.place === 'loaded' && !chunk.work!.closed) this.#answer(chunk.work!, byChunk.get(id)!);
       // Else it is on its way into memory or out of it: the next turn finds it.
     }
-    if (unknown.length > 0) {
-      for (const key of await store.loadChunkKeys({ ids: unknown })) {
-        const tenure = tenures().get(key.shard);
-        // It may have been taken in while its key was read.
-        if (tenure?.state === 'held' && !tenure.chunks.has(key.chunkId)) {
-          parked.push(backlog.adopt(tenure, key));
-        }
-      }
-    }
-    for (const chunk of parked) chunk.place = 'deciding';
     try {
+      parked.push(...(await this.#adopt(unknown)));
       for (const work of await loader.loadParked(parked)) this.#answer(work, byChunk.get(work.chunk.id)!);
     } catch (error) {
       for (const chunk of parked) backlog.forget(chunk);
       this.#settings.onForgotten();
       throw error;
     }
+  }
+
+  /** Takes in chunks that are not in memory. */
+  async #adopt(ids: string[]): Promise<PendingChunk[]> {
+    if (ids.length === 0) return [];
+    const { backlog, store, tenures } = this.#settings;
+    const adopted: PendingChunk[] = [];
+    for (const key of await store.loadChunkKeys({ ids })) {
+      const tenure = tenures().get(key.shard);
+      // It may have been taken in while its key was read.
+      if (tenure?.state === 'held' && !tenure.chunks.has(key.chunkId)) {
+        adopted.push(backlog.adopt(tenure, key));
+      }
+    }
+    return adopted;
   }
 
   #answer(work: ChunkWork, rows: readonly InboxRow[]): void {

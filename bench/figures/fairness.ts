@@ -39,7 +39,7 @@ export const fairness: Figure = {
       measurements,
       notes: [
         `From the post to the arrival at the provider, 300 messages a second from 50 accounts. The flood is ${context.messages}`,
-        'messages in one upload, posted one by one; its acceptance falls into the time that is measured.',
+        'messages, sent by `millrace send` and posted one by one; its acceptance falls into the time that is measured.',
       ],
     };
   },
@@ -67,8 +67,7 @@ async function measure(
     others.enter('calm');
     await delay(phaseMs);
     others.enter('flood');
-    const upload = millrace.uploadOneShot({ route: floodRoute, file: data.ndjson, start: 'now' });
-    await Promise.all([upload, delay(phaseMs)]);
+    await Promise.all([millrace.sendFile({ route: floodRoute, file: data.ndjson }), delay(phaseMs)]);
     const { latenciesMs, missing, refused } = await others.finish();
     context.say(
       `others: ${latenciesMs.calm.length} and ${latenciesMs.flood.length} arrived, ${refused} refused`,

@@ -228,6 +228,30 @@ describe.each([
     expect(await store.loadChunkKeys({ ids: [first] })).toMatchObject([{ ordered: false }]);
   });
 
+  test.each(['commit', 'rollback'] as const)(
+    'nobody takes a place on the shard before the one who took the last ends with a %s',
+    async (as) => {
+      const idsOf = async (of: number) => {
+        const rows = await harness.store.readOrderedPending({ shard: of, accountId: 1, after: 0, limit: 9 });
+        return rows.map(({ chunkId }) => chunkId);
+      };
+      const held = await harness.holdPlace(shard, [7, 8]);
+      let stored = false;
+      const storing = harness.insertChunk({ shard, keys: [7] }).then((id) => {
+        stored = true;
+        return id;
+      });
+      await harness.lockAwaited();
+      expect(stored).toBe(false);
+      expect(await idsOf(shard)).toEqual([]);
+      const elsewhere = await harness.insertChunk({ shard: 12, keys: [7] });
+      expect(await idsOf(12)).toEqual([elsewhere]);
+      await held.end(as);
+      const second = await storing;
+      expect(await idsOf(shard)).toEqual(as === 'commit' ? [held.chunkId, second] : [second]);
+    },
+  );
+
   test('a batch is finished when all that was accepted has come to its end, and once', async () => {
     const { store } = harness;
     await claim(one, 0);

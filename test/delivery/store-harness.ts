@@ -1,15 +1,17 @@
 import type { DeliveryStore } from '../../src/delivery/delivery-store.ts';
+import { encodeChunk } from '../../src/message/chunk-codec.ts';
 import { makeChunkId, shardOf } from '../../src/message/id.ts';
 import { encodeOrdering } from '../../src/message/ordering.ts';
-import type { Database } from '../../src/store/database.ts';
-import { openDatabase } from '../../src/store/database.ts';
+import { type Database, openDatabase, type Queryable } from '../../src/store/database.ts';
 import { cancelBatch, pauseBatch, resumeBatch } from '../../src/store/decisions/hold-batch.ts';
 import { reopenBatch } from '../../src/store/decisions/reopen-batch.ts';
 import { requestOfBatch, requestOfMessage } from '../../src/store/decisions/request-decision.ts';
 import { deliveryStatements } from '../../src/store/delivery/delivery-statements.ts';
+import { type ChunkRow, insertChunks } from '../../src/store/intake/insert-chunks.ts';
 import { ModelClient } from '../simulation/model-client.ts';
-import { acceptedCounter } from '../simulation/model-database.ts';
+import { acceptedCounter, type StoredPending, write } from '../simulation/model-database.ts';
 import { type DecisionWrites, modelDecisions } from '../simulation/model-decisions.ts';
+import { takePlace } from '../simulation/model-places.ts';
 import { ModelServer } from '../simulation/model-server.ts';
 import { modelStore } from '../simulation/model-store.ts';
 import { Scheduler } from '../simulation/scheduler.ts';
@@ -18,7 +20,7 @@ import { SimulatedProcess } from '../simulation/simulated-process.ts';
 import { Trace } from '../simulation/trace.ts';
 import { calm } from '../simulation/weather.ts';
 import { createTestDatabase } from '../support/postgres.ts';
-import { insertBatch, insertChunk, pendingCount, progressOf } from './mill.ts';
+import { insertBatch, insertChunk, newId, pendingCount, progressOf } from './mill.ts';
 
 /** A store, and what its tests need beside it. */
 export interface StoreHarness {
@@ -41,9 +43,16 @@ export interface StoreHarness {
   pendingCount(): Promise<number>;
   /** Takes the fence of a shard and keeps it; the answer ends that. */
   holdFence(shard: number, epoch: number): Promise<() => Promise<void>>;
+  /** Stores a chunk with ordering keys in a transaction that goes on until `end` is called. */
+  holdPlace(shard: number, keys: number[]): Promise<HeldPlace>;
   /** Resolves when some statement waits for a lock. */
   lockAwaited(): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface HeldPlace {
+  chunkId: string;
+  end(as: 'commit' | 'rollback'): Promise<void>;
 }
 
 export async function postgresHarness(): Promise<StoreHarness> {
@@ -61,6 +70,7 @@ export async function postgresHarness(): Promise<StoreHarness> {
     progressOf: (batch) => progressOf(database, batch),
     pendingCount: () => pendingCount(database),
     holdFence: (shard, epoch) => holdFence(database, shard, epoch),
+    holdPlace: (shard, keys) => holdPlace(database, shard, keys),
     async lockAwaited() {
       for (let waiting = 0; waiting === 0; ) {
         const { rows } = await database.query<{ waiting: number }>({
@@ -95,23 +105,51 @@ function postgresDecisions(database: Database): DecisionWrites {
 
 /** Keeps the fence closed to claims until the answer is called. */
 async function holdFence(database: Database, shard: number, epoch: number): Promise<() => Promise<void>> {
-  let release = () => {};
-  const released = new Promise<void>((resolve) => {
+  const fence = 'SELECT 1 FROM shard_owner WHERE shard = $1 AND epoch = $2 FOR SHARE';
+  const end = await held(database, (transaction) =>
+    transaction.query({ name: '', text: fence }, [shard, epoch]),
+  );
+  return () => end('commit');
+}
+
+/** As intake stores it. */
+async function holdPlace(database: Database, shard: number, keys: number[]): Promise<HeldPlace> {
+  const id = newId(shard);
+  const chunk: ChunkRow = {
+    ...{ id, accountId: 1, routeId: 1, priority: 1, count: keys.length, timed: false, dueAt: null },
+    ...encodeChunk(Buffer.from(Array(keys.length).fill('{"to":"+31612345678"}').join('\n'))),
+    ...{ lookup: { hashes: [] }, ordering: encodeOrdering(keys) },
+  };
+  const end = await held(database, (transaction) =>
+    insertChunks(transaction, { shard, batch: null, chunks: [chunk] }),
+  );
+  return { chunkId: id, end };
+}
+
+/** A transaction that has done its work and goes on until the answer is called. */
+async function held(
+  database: Database,
+  work: (transaction: Queryable) => Promise<unknown>,
+): Promise<HeldPlace['end']> {
+  let release: (as: 'commit' | 'rollback') => void = () => {};
+  const released = new Promise<'commit' | 'rollback'>((resolve) => {
     release = resolve;
   });
+  const rollback = new Error('rolled back');
   let ended = Promise.resolve();
-  await new Promise<void>((held, failed) => {
+  await new Promise<void>((done, failed) => {
     ended = database.transaction(async (transaction) => {
-      const fence = 'SELECT 1 FROM shard_owner WHERE shard = $1 AND epoch = $2 FOR SHARE';
-      await transaction.query({ name: '', text: fence }, [shard, epoch]);
-      held();
-      await released;
+      await work(transaction);
+      done();
+      if ((await released) === 'rollback') throw rollback;
     });
     ended.catch(failed);
   });
-  return () => {
-    release();
-    return ended;
+  return async (as) => {
+    release(as);
+    await ended.catch((error: unknown) => {
+      if (error !== rollback) throw error;
+    });
   };
 }
 
@@ -133,6 +171,17 @@ export async function modelHarness(): Promise<StoreHarness> {
   };
   const idOf = (shard: number, ageMs: number) =>
     makeChunkId({ unixMs: Math.floor(server.nowMs - ageMs), shard, random: random.bytes(8) });
+  const holdOrdered = async (pending: Omit<StoredPending, 'ordered'>, keys: number[]): Promise<HeldPlace> => {
+    const { chunkId, shard } = pending;
+    const session = server.begin('intake');
+    const ordered = await new Promise<number>((taken) => takePlace(database, session, { shard, taken }));
+    const ordering = encodeOrdering(keys);
+    write(session, () => database.insertPending({ ...pending, ordered, ordering }));
+    return {
+      chunkId,
+      end: async (as) => (as === 'commit' ? database.commit(session) : database.abort(session)),
+    };
+  };
   return {
     store: driven(modelStore(client), goOn),
     decisions: driven(modelDecisions(client), goOn),
@@ -144,10 +193,14 @@ export async function modelHarness(): Promise<StoreHarness> {
       const key = { chunkId, shard, accountId: 1, routeId, priority: 1, count, batch };
       const payload = Buffer.from(Array(count).fill('{"to":"+31612345678"}').join('\n'));
       database.chunks.set(chunkId, { ...key, id: chunkId, codec: 0, payload, timed: false });
-      const ordered = keys ? database.pending.size + 1 : null;
-      const pending = { ...key, remaining: null, dueAtMs: server.nowMs, ordered };
-      database.insertPending(keys ? { ...pending, ordering: encodeOrdering(keys) } : pending);
+      const pending = { ...key, remaining: null, dueAtMs: server.nowMs };
+      if (keys) await (await holdOrdered(pending, keys)).end('commit');
+      else database.insertPending({ ...pending, ordered: null });
       return chunkId;
+    },
+    holdPlace(shard, keys) {
+      const key = { chunkId: idOf(shard, 0), shard, accountId: 1, routeId: 1, priority: 1 };
+      return holdOrdered({ ...key, count: keys.length, batch: null, remaining: null, dueAtMs: 0 }, keys);
     },
     async insertBatch(accepted) {
       const id = idOf(7, 0);

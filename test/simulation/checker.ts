@@ -18,6 +18,7 @@ import { calm } from './weather.ts';
 export interface Handover {
   readonly by: string;
   readonly epoch: number;
+  readonly attempt: number;
   /** The provider has it. */
   taken: boolean;
   /** What the worker was told; undefined while it waits, and for ever when it died waiting. */
@@ -87,7 +88,8 @@ export interface Violation {
     | 'a decision is acted on'
     | 'a hold takes effect within a second'
     | 'nothing leaves before its time'
-    | 'nothing leaves when it has expired';
+    | 'nothing leaves when it has expired'
+    | 'messages of a key leave in order';
   detail: string;
 }
 
@@ -174,7 +176,7 @@ export class Checker {
     if (!chunk.endless) this.#open += chunk.count;
   }
 
-  onSend(by: string, id: string): Handover {
+  onSend(by: string, { id, attempt }: { id: string; attempt: number }): Handover {
     const message = this.#messages.get(id);
     if (message === undefined) throw new Error(`${id} was sent and never accepted`);
     const owner = this.#database.owners[shardOf(id)]!;
@@ -182,7 +184,7 @@ export class Checker {
       this.#fail('no second owner sends', `${by} sends ${id}, whose shard is ${owner.worker}'s`);
     }
     // What was asked for is durable; that it was done is recorded with what came of it.
-    const replays = isReplayable(message.state) && message.asked.replay > message.made.replay;
+    const replays = mayReplay(message) && message.asked.replay > message.made.replay;
     if (replays && !message.replaying) {
       message.replaying = true;
       message.handovers = [];
@@ -194,7 +196,7 @@ export class Checker {
     this.#checkTimes(by, id, message);
     this.#checkHolds(by, id, message.chunk);
     for (const earlier of message.handovers) this.#compare(earlier, { by, id, message, epoch: owner.epoch });
-    const handover: Handover = { by, epoch: owner.epoch, taken: false, answered: undefined };
+    const handover: Handover = { by, epoch: owner.epoch, attempt, taken: false, answered: undefined };
     message.handovers.push(handover);
     return handover;
   }
@@ -223,6 +225,10 @@ export class Checker {
 
   onExceeded(detail: string): void {
     this.#fail('workers together stay within the limits of a route', detail);
+  }
+
+  onDisorder(detail: string): void {
+    this.#fail('messages of a key leave in order', detail);
   }
 
   #compare(earlier: Handover, now: { by: string; id: string; message: CheckedMessage; epoch: number }): void {
@@ -309,7 +315,7 @@ export class Checker {
       const [was, is] = [message.state, outcome.state];
       const which = `${offset} of ${outcome.chunkId}`;
       const decision = decisionOf(was, is);
-      if (decision !== undefined) this.#checkDecision(session, { message, decision });
+      if (decision !== undefined) this.#checkDecision(session, { message, decision, outcome });
       else if (isFinal(was)) {
         const detail = `${session.name} makes ${which} ${stateName(is)}, which was ${stateName(was)}`;
         this.#fail('an end stands', detail);
@@ -327,8 +333,11 @@ export class Checker {
   }
 
   /** No more of them than were asked for: a canceled batch is one for each of its messages, until it is so no more. */
-  #checkDecision(session: Session, of: { message: CheckedMessage; decision: keyof Decisions }): void {
-    const { message, decision } = of;
+  #checkDecision(
+    session: Session,
+    of: { message: CheckedMessage; decision: keyof Decisions; outcome: StoredOutcome },
+  ): void {
+    const { message, decision, outcome } = of;
     const { batch, chunkId } = message.chunk;
     const made = ++message.made[decision];
     let asked = message.asked[decision];
@@ -341,7 +350,9 @@ export class Checker {
       this.#fail('a decision is acted on once', detail);
     }
     if (decision !== 'replay') return;
-    if (!message.replaying) message.handovers = [];
+    // What it was replayed after may be recorded with it, when it has left again.
+    if (!message.replaying)
+      message.handovers = message.handovers.filter((each) => each.attempt > outcome.attempt);
     message.replaying = false;
   }
 
@@ -395,6 +406,12 @@ function decisionOf(was: number, is: number): keyof Decisions | undefined {
   if (is === stateNumber.queued && isReplayable(was)) return 'replay';
   const { failed, uncertain, sent } = stateNumber;
   return was === uncertain && (is === sent || is === failed) ? 'resolve' : undefined;
+}
+
+/** It has an end that can be taken back: it is recorded, or the worker was told of it a moment ago. */
+function mayReplay({ state, chunk, handovers }: CheckedMessage): boolean {
+  const told = handovers.at(-1)?.answered;
+  return isReplayable(state) || told === 'rejected' || (chunk.hold && told === 'uncertain');
 }
 
 function isReplayable(state: number): boolean {

@@ -3,9 +3,13 @@ import { priorityNumber } from '../../src/message/fields.ts';
 import { makeChunkId } from '../../src/message/id.ts';
 import type { ChunkKeyRow } from '../../src/store/delivery/load-chunks.ts';
 import type { Checker, SentTimes } from './checker.ts';
+import { type DrawnKeys, drawKeys } from './drawn-keys.ts';
 import { acceptedCounter } from './model-database.ts';
 import type { ModelServer } from './model-server.ts';
+import type { OrderChecker } from './order-checker.ts';
+import { OrderedCommits, orderedCommitMsMax } from './ordered-commits.ts';
 import { recipientOf } from './places.ts';
+import type { Plant } from './plants.ts';
 import { accounts, floodAccount, routeIds, type Scenario } from './scenario.ts';
 import type { Workers } from './workers.ts';
 
@@ -21,16 +25,27 @@ export class Intake {
   readonly #server: ModelServer;
   readonly #checker: Checker;
   readonly #workers: Workers;
+  readonly #order: OrderChecker;
+  readonly #orderedCommits: OrderedCommits;
   readonly #batches: string[] = [];
   /** When the last commit is made, and the last message is due. */
   #lastDueMs = 0;
   #uncommitted = 0;
 
-  constructor(settings: { scenario: Scenario; server: ModelServer; checker: Checker; workers: Workers }) {
+  constructor(settings: {
+    scenario: Scenario;
+    server: ModelServer;
+    checker: Checker;
+    order: OrderChecker;
+    workers: Workers;
+    plant: Plant;
+  }) {
     this.#scenario = settings.scenario;
     this.#server = settings.server;
     this.#checker = settings.checker;
     this.#workers = settings.workers;
+    this.#order = settings.order;
+    this.#orderedCommits = new OrderedCommits(settings.server, { unlocked: settings.plant.unlockedPlaces });
   }
 
   /** Simulated time by which everything has come and is due. */
@@ -102,30 +117,37 @@ export class Intake {
     const endless = of.accountId === floodAccount || of.routeId === routeIds.blackHole;
     // A batch with a part that never ends would never be done.
     const chunk = { ...of, batch: endless ? null : of.batch, endless };
-    const shard = random.whole(0, this.#scenario.shards - 1);
-    const chunkId = makeChunkId({ unixMs: Math.floor(this.#server.nowMs), shard, random: random.bytes(8) });
+    const { shards, keyedShare } = this.#scenario;
     const count = random.whole(1, chunkMessagesMax);
+    const isKeyed = !endless && random.chance(keyedShare);
+    const keys = isKeyed ? drawKeys(random, { accountId: of.accountId, shards, count }) : undefined;
+    const shard = keys?.shard ?? random.whole(0, shards - 1);
+    const chunkId = makeChunkId({ unixMs: Math.floor(this.#server.nowMs), shard, random: random.bytes(8) });
     const machine = random.pick(this.#workers.machines);
     const beganAtMs = machine.present.process.clock.monotonicMs();
     const isLate = random.chance(0.15);
     const takesMs = isLate ? random.between(100, this.#scenario.lateCommitMsMax) : random.between(1, 20);
-    this.#lastDueMs = Math.max(this.#lastDueMs, scheduler.nowMs + takesMs);
+    const waitsMsMax = keys ? orderedCommitMsMax : 0;
+    this.#lastDueMs = Math.max(this.#lastDueMs, scheduler.nowMs + takesMs + waitsMsMax);
     const timed = !endless && random.chance(0.2);
     const times = Array.from({ length: count }, () => (timed ? this.#drawTimes() : {}));
-    scheduler.after(takesMs, () => {
+    const commit = (place?: number) => {
       const lane = { accountId: of.accountId, routeId: of.routeId, priority: of.priority };
       const key = { ...lane, chunkId, shard, count, batch: chunk.batch };
-      const payload = timed ? payloadOf(times) : plainPayload(count);
-      const dueAtMs = this.#commit({ key, payload, timed, times, endless });
+      const payload = timed || keys ? payloadOf(times, keys) : plainPayload(count);
+      const placed = keys && place !== undefined ? { ...keys, place } : undefined;
+      const dueAtMs = this.#commit({ key, payload, timed, times, endless, placed });
       // What is not due yet is not told.
       if (!random.chance(0.5) || dueAtMs > this.#server.nowMs) return;
       const stored = random.chance(0.5) ? { codec: 0, payload, timed } : {};
-      const hint = { ...key, beganAtMs, ...stored };
+      const hint = { ...key, beganAtMs, ...stored, ordered: keys !== undefined };
       const { present } = machine;
       // The answer to COMMIT may be as late as the commit was.
       const answerMs = random.chance(0.1) ? random.between(10, 3_000) : random.between(0.2, 2);
       scheduler.after(answerMs, () => present.process.arrive(() => present.worker.hint([hint])));
-    });
+    };
+    if (!keys) scheduler.after(takesMs, () => commit());
+    else this.#orderedCommits.begin({ shard, takesMs, commit, giveUp: () => this.#end() });
   }
 
   /** The answer is when the chunk is due. */
@@ -135,21 +157,30 @@ export class Intake {
     timed: boolean;
     times: readonly DrawnTimes[];
     endless: boolean;
+    /** Absent for messages without ordering keys. */
+    placed: (DrawnKeys & { place: number }) | undefined;
   }): number {
     const { database, trace } = this.#server;
-    const { key, payload, timed, endless } = chunk;
-    const { chunkId, count, batch, routeId } = key;
-    trace.note('intake', 'commits', chunkId);
+    const { key, payload, timed, endless, placed } = chunk;
+    const { accountId, chunkId, count, batch, routeId } = key;
+    trace.note('intake', placed ? `commits in place ${placed.place}` : 'commits', chunkId);
     database.chunks.set(chunkId, { ...key, id: chunkId, codec: 0, payload, timed });
     const defaults = batch === null ? undefined : database.batches.get(batch)!.defaults;
     const times = chunk.times.map((own) => timesOf(own, defaults));
     const dueAtMs = this.#dueAtMs(batch, times);
-    database.insertPending({ ...key, ordered: null, remaining: null, dueAtMs });
+    const pending = { ...key, remaining: null, dueAtMs, ordered: placed?.place ?? null };
+    database.insertPending(placed ? { ...pending, ordering: placed.ordering } : pending);
     if (batch !== null) database.raise(batch, acceptedCounter, count);
     const hold = routeId === routeIds.hold;
     this.#checker.onAccepted({ chunkId, count, batch, routeId, hold, endless, times });
-    if (--this.#uncommitted === 0) this.#closeBatches();
+    if (placed) this.#order.onAccepted({ ...placed, chunkId, accountId });
+    this.#end();
     return dueAtMs;
+  }
+
+  /** All of a chunk is stored, or nothing ever. */
+  #end(): void {
+    if (--this.#uncommitted === 0) this.#closeBatches();
   }
 
   /** A batch that starts when it is closed is not due before. */
@@ -216,7 +247,10 @@ function plainPayload(count: number): Uint8Array {
   return payload;
 }
 
-function payloadOf(times: readonly DrawnTimes[]): Uint8Array {
-  const lines = times.map((own, n) => JSON.stringify({ to: recipientOf(n), ...timesText(own) }));
+function payloadOf(times: readonly DrawnTimes[], keyed?: DrawnKeys): Uint8Array {
+  const lines = times.map((own, n) => {
+    const key = keyed && { orderingKey: `${keyed.keys[n]}` };
+    return JSON.stringify({ to: recipientOf(n), ...key, ...timesText(own) });
+  });
   return Buffer.from(lines.join('\n'));
 }

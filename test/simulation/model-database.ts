@@ -87,6 +87,8 @@ export class ModelDatabase {
   readonly paceReports = new Map<string, PaceReport & { seq: number }>();
   paceRound = 0;
   readonly chunks = new Map<string, StoredChunk>();
+  /** By shard, the last place that a chunk with ordering keys took: `shard_order`. */
+  readonly places = new Map<number, number>();
   /** By chunk id; `pendingIds` holds them in order. */
   readonly pending = new Map<string, StoredPending>();
   readonly pendingIds: string[] = [];

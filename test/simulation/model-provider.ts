@@ -1,5 +1,6 @@
 import type { Answer, Connector, OutgoingMessage, Sender } from '../../src/connectors/connector.ts';
 import type { Checker, Handover } from './checker.ts';
+import type { OrderChecker } from './order-checker.ts';
 import type { PaceChecker } from './pace-checker.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -32,6 +33,7 @@ export class ModelProvider {
   readonly #trace: Trace;
   readonly #checker: Checker;
   readonly #pace: PaceChecker;
+  readonly #order: OrderChecker;
   weather: Weather;
   /** Names of routes whose provider cannot be reached. */
   readonly down = new Set<string>();
@@ -42,6 +44,7 @@ export class ModelProvider {
     trace: Trace;
     checker: Checker;
     pace: PaceChecker;
+    order: OrderChecker;
     weather: Weather;
   }) {
     this.#scheduler = settings.scheduler;
@@ -49,6 +52,7 @@ export class ModelProvider {
     this.#trace = settings.trace;
     this.#checker = settings.checker;
     this.#pace = settings.pace;
+    this.#order = settings.order;
     this.weather = settings.weather;
   }
 
@@ -76,7 +80,8 @@ export class ModelProvider {
       batchMax: traits.batchMax,
       send: (messages, signal) => {
         this.#trace.note(process.name, `sends through ${route}`, messages.map(({ id }) => id).join(' '));
-        const handovers = messages.map(({ id }) => this.#checker.onSend(process.name, id));
+        const handovers = messages.map((message) => this.#checker.onSend(process.name, message));
+        for (const { id } of messages) this.#order.onSend(process.name, id);
         const recipients = messages.map(({ fields }) => fields.to);
         const ended = this.#pace.onRequest(process, { route, recipients });
         return new Promise((resolve) => {

@@ -62,7 +62,9 @@ export function modelReads(client: ModelClient, faults: StoreFaults) {
           const wanted = row.shard === shard && row.accountId === accountId && (ordered ?? 0) > after;
           return wanted && ordered !== null && ordering ? [{ ...rowOf(row), ordered, ordering }] : [];
         });
-        reply(found.sort((a, b) => a.ordered - b.ordered).slice(0, limit));
+        const { placesById } = faults;
+        found.sort((a, b) => (placesById ? (a.chunkId < b.chunkId ? -1 : 1) : a.ordered - b.ordered));
+        reply(found.slice(0, limit));
       }),
 
     readReleasedBatches: (ageMs: number) =>

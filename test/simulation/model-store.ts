@@ -16,6 +16,8 @@ export interface StoreFaults {
   unconfirmed?: boolean;
   /** A request is not deleted in the transaction of the outcomes that answer it, but a while later. */
   answeredApart?: boolean;
+  /** Chunks with ordering keys are read in the order of their ids, not of their places. */
+  placesById?: boolean;
 }
 
 /**

@@ -6,6 +6,8 @@ export interface Plant {
   store?: StoreFaults;
   /** The monotonic clock of each worker is its wall clock. */
   monotonicSteps?: boolean;
+  /** Places in the order of a shard are not locked until their commit. */
+  unlockedPlaces?: boolean;
   /** Changes what a worker is told of a send on a route. */
   distort?: (answer: Answer, onUncertain: 'resend' | 'hold') => Answer;
 }
@@ -15,6 +17,8 @@ export const plants: Readonly<Record<string, Plant>> = {
   'cursor-without-overlap': { store: { withoutOverlap: true } },
   'unconfirmed-shares': { store: { unconfirmed: true } },
   'answered-apart': { store: { answeredApart: true } },
+  'places-by-id': { store: { placesById: true } },
+  'unlocked-places': { unlockedPlaces: true },
   'wall-clock-lease': { monotonicSteps: true },
   'retried-hold': {
     distort: (answer, onUncertain) =>

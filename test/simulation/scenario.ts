@@ -25,6 +25,8 @@ export interface Scenario {
   chunks: number;
   troubles: number;
   batches: number;
+  /** Of the chunks, those whose messages have ordering keys. */
+  keyedShare: number;
   /** One account floods a route that is slow. */
   flood: boolean;
 }
@@ -77,6 +79,7 @@ export function drawScenario(random: SeededRandom): Scenario {
     chunks: random.whole(5, 25),
     troubles: random.whole(0, 6),
     batches: random.whole(0, 3),
+    keyedShare: random.pick([0, 0.2, 0.6]),
     flood,
   };
 }

@@ -3,6 +3,7 @@ import { Intake } from './intake.ts';
 import { ModelProvider } from './model-provider.ts';
 import { ModelServer } from './model-server.ts';
 import { Operator } from './operator.ts';
+import { OrderChecker } from './order-checker.ts';
 import { PaceChecker } from './pace-checker.ts';
 import type { Plant } from './plants.ts';
 import { drawScenario } from './scenario.ts';
@@ -29,6 +30,8 @@ export interface SeedResult {
 
 /** Time for everything to be done when nothing goes wrong any more; the bound of the promise that no lane starves. */
 const quietMsMax = 20_000;
+/** Messages of a key leave one at a time: each may take a turn of a slow provider that others keep busy. */
+const turnMsMax = 1_000;
 const stopMs = 5_000;
 /** What was on its way when the troubles ended may be so late. */
 const lateMsMax = 4_000;
@@ -56,9 +59,11 @@ export async function simulateSeed(
     isRegistered: (id) => server.database.workers.has(id),
     onExceeded: (detail) => checker.onExceeded(detail),
   });
-  const provider = new ModelProvider({ scheduler, random, trace, checker, pace, weather });
+  const { database } = server;
+  const order = new OrderChecker({ database, onDisorder: (detail) => checker.onDisorder(detail) });
+  const provider = new ModelProvider({ scheduler, random, trace, checker, pace, order, weather });
   const workers = new Workers({ scenario, server, provider, plant, workerIds });
-  const intake = new Intake({ scenario, server, checker, workers });
+  const intake = new Intake({ scenario, server, checker, order, workers, plant });
   const operator = new Operator({ scenario, server, checker, intake, workers });
   const troubles = new Troubles({ scenario, server, provider, workers });
   const found = () => checker.violations.length > 0;
@@ -73,7 +78,7 @@ export async function simulateSeed(
   troubles.end();
   checker.calmAfter(lateMsMax);
   await scheduler.run({ endMs: scenario.workMs, isDone: found });
-  const endMs = Math.max(scenario.workMs, intake.lastDueMs) + quietMsMax;
+  const endMs = Math.max(scenario.workMs, intake.lastDueMs) + quietMsMax + order.longest * turnMsMax;
   const isDone = () => intake.isOver && checker.open === 0 && operator.isOver && intake.batchesDone;
   await scheduler.run({ endMs, isDone: () => found() || isDone() });
   if (!found()) {

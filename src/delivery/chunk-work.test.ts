@@ -6,6 +6,7 @@ import { isFinal, type StateNumber, stateNumber } from '../message/state.ts';
 import type { OutcomeInsert } from '../store/delivery/record-outcomes.ts';
 import { ChunkWork } from './chunk-work.ts';
 import { flushOf } from './flush-of.ts';
+import { KeySequence } from './key-sequence.ts';
 import { Lane } from './lane.ts';
 import type { MessageOutcome } from './outcome-groups.ts';
 import type { PendingChunk } from './pending-chunk.ts';
@@ -164,4 +165,25 @@ test('a message that was replayed since the chunk came to rest is sent by whoeve
     { ...second, state: stateNumber.queued },
   ]);
   expect([work.unsettled, work.ready]).toEqual([2, 2]);
+});
+
+test('a chunk with ordering keys is finished with its last outcome, whoever was waiting for the one before', () => {
+  const chunk = chunkOf(2);
+  chunk.order = new KeySequence(1).add(chunk, { keys: Int32Array.of(7, 7), remaining: null });
+  const work = workOn(chunk);
+  work.record(work.take(), { state: stateNumber.sent, attempt: 1, atMs: 0 });
+  work.decide({ kind: 'cancel', offsets: null }, { nowMs: 0, databaseNowMs: 0 });
+  expect(flushOf(chunk.tenure, [work], 0).flush).toMatchObject({ finished: [chunkId] });
+});
+
+test('a request that changes nothing of a chunk that is done deletes nothing: it would again if it came late', () => {
+  const sent = { ...{ at: new Date(0), dueAt: null, state: stateNumber.sent, attempt: 1 }, offsets: null };
+  const chunk = chunkOf(2);
+  const work = workOn(chunk, [{ ...sent, errorCode: null, details: null, providerRefs: null }]);
+  work.park();
+  work.decide({ kind: 'cancel', offsets: null }, { nowMs: 0, databaseNowMs: 0 });
+  work.answered.push('r');
+  const { flush, rests } = flushOf(chunk.tenure, [work], 0);
+  expect(flush).toMatchObject({ outcomes: [], finished: [], waiting: [], renewed: [], answered: ['r'] });
+  expect(rests).toMatchObject([{ finished: true }]);
 });

@@ -342,7 +342,8 @@ export class ChunkWork {
     if (this.inFlight > 0) return false;
     if (this.parked) return true;
     if (this.held === undefined) return this.unsettled === this.waitingMessages;
-    // What is recorded in a moment lets messages of this chunk go.
+    // What is recorded in a moment lets messages of this chunk go, if any are left.
+    if (this.unsettled === 0) return true;
     return !this.held.awaited && this.unsettled === this.waitingMessages + this.held.count;
   }
 

@@ -45,7 +45,8 @@ export function flushOf(tenure: Tenure, works: readonly ChunkWork[], nowMs: numb
   for (const work of works) {
     work.dirty = false;
     work.urgent = false;
-    for (const group of work.takeGroups()) {
+    const groups = work.takeGroups();
+    for (const group of groups) {
       outcomes.push(outcomeRow({ work, group, seq: tenure.nextSeq(), nowMs }));
       count(progress, work.chunk.batch, group);
     }
@@ -53,7 +54,8 @@ export function flushOf(tenure: Tenure, works: readonly ChunkWork[], nowMs: numb
     if (ended.length > 0) settled.push({ work, offsets: ended });
     weight += work.unrecorded;
     work.unrecorded = 0;
-    answered.push(...work.answered.splice(0));
+    const answers = work.answered.splice(0);
+    answered.push(...answers);
     const { id: chunkId, count: messages } = work.chunk;
     const gone = work.takeErased();
     if (gone.length > 0) erased.push({ chunkId, offsets: bitmapOf(messages, gone), count: messages });
@@ -61,8 +63,10 @@ export function flushOf(tenure: Tenure, works: readonly ChunkWork[], nowMs: numb
     const rest = restOf(work, nowMs);
     rests.push(rest);
     work.closed = true;
-    if (rest.finished) finished.push(work.chunk.id);
-    else if (work.parked) renewed.push(renewalOf(rest, nowMs));
+    if (rest.finished) {
+      // A chunk that was done before is not pending, but it may be again when this arrives late and without outcomes.
+      if (groups.length > 0 || answers.length === 0) finished.push(chunkId);
+    } else if (work.parked) renewed.push(renewalOf(rest, nowMs));
     else waiting.push(updateOf(rest, nowMs));
   }
   // In order of key, so that two transactions never wait for each other.

@@ -123,6 +123,21 @@ describe.each([
     },
   );
 
+  test('a flush that arrives once more takes nothing from what was replayed since', async () => {
+    const { store } = harness;
+    await claim(one, 0);
+    const chunkId = await harness.insertChunk({ shard, count: 4 });
+    const failed = { ...row, chunkId, batch: null, seq: '4294967296', state: stateNumber.failed };
+    const flush = flushOf({ outcomes: [failed], finished: [chunkId] });
+    await store.recordOutcomes(flush);
+    const key = { accountId: 1, routeId: 1, priority: 1, count: 4, batch: null };
+    const replayed = { ...failed, seq: '4294967297', state: stateNumber.queued };
+    const renewed = [{ ...key, chunkId, remaining: null, dueInMs: 0 }];
+    await store.recordOutcomes(flushOf({ outcomes: [replayed], renewed }));
+    expect(await store.recordOutcomes(flush)).toBe(true);
+    expect(await harness.pendingCount()).toBe(1);
+  });
+
   test('a claim waits for the transaction that is recording, and a recording for the claim', async () => {
     await claim(one, 0);
     const release = await harness.holdFence(shard, 1);

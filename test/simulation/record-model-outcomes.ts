@@ -1,4 +1,8 @@
-import type { OutcomeFlush, OutcomeInsert } from '../../src/store/delivery/record-outcomes.ts';
+import type {
+  OutcomeFlush,
+  OutcomeInsert,
+  PendingRenewal,
+} from '../../src/store/delivery/record-outcomes.ts';
 import type { ModelClient, Reply } from './model-client.ts';
 import { type Session, type StoredOutcome, write } from './model-database.ts';
 import type { StoreFaults } from './model-store.ts';
@@ -6,17 +10,18 @@ import type { StoreFaults } from './model-store.ts';
 /** The planted fault: what another statement of another moment would take. */
 const answeredApartMs = 1_500;
 
-/** What `recordOutcomes` does on PostgreSQL, on the model: in the same statements, one round trip each. */
+/**
+ * What `recordOutcomes` does on PostgreSQL, on the model: all of its statements leave at once, so that they arrive
+ * together or not at all.
+ */
 export function recordModelOutcomes(
   client: ModelClient,
   flush: OutcomeFlush,
   faults: StoreFaults,
 ): Promise<boolean> {
-  const { progress, waiting, renewed, answered } = flush;
-  const simple = progress.length + waiting.length + renewed.length + answered.length === 0;
   // It goes on its way as it is now: where it is repeated, times in it are changed before.
-  const record = new Recording(client, structuredFlush(flush), faults);
-  return simple && flush.outcomes.length > 0 ? record.atOnce() : record.inSteps();
+  const recording = new Recording(client, structuredFlush(flush), faults);
+  return client.query<boolean>('record_outcomes', (session, reply) => recording.execute(session, reply));
 }
 
 class Recording {
@@ -30,31 +35,13 @@ class Recording {
     this.#faults = faults;
   }
 
-  /** One statement: what follows the fence happens in the step that passes it. */
-  atOnce(): Promise<boolean> {
-    return this.#client.query<boolean>('record_at_once', (session, reply) => {
-      this.#fence(session, (isOwner) => {
-        if (!isOwner) return reply(false);
-        this.#insert(session, () => {
-          this.#writeRest(session);
-          reply(true);
-        });
+  execute(session: Session, reply: Reply<boolean>): void {
+    this.#fence(session, (isOwner) => {
+      if (!isOwner) return reply(false);
+      this.#insert(session, (inserted) => {
+        if (inserted === 0 && this.#flush.outcomes.length > 0) return reply(true);
+        runInTurn(this.#effects(session), () => reply(true));
       });
-    });
-  }
-
-  inSteps(): Promise<boolean> {
-    return this.#client.transaction('record_outcomes', async (connection) => {
-      if (!(await connection.call<boolean>((session, reply) => this.#fence(session, reply)))) return false;
-      if (this.#flush.outcomes.length > 0) {
-        const inserted = await connection.call<number>((session, reply) => this.#insert(session, reply));
-        if (inserted === 0) return true;
-      }
-      await connection.call<void>((session, reply) => {
-        this.#writeRest(session);
-        reply();
-      });
-      return true;
     });
   }
 
@@ -89,36 +76,79 @@ class Recording {
     database.locks.lock(session, { key: `outcome ${row.chunkId} ${row.seq}`, mode: 'exclusive', granted });
   }
 
-  #writeRest(session: Session): void {
+  /** What follows from the outcomes, in the order of the statements; each goes on when it has the row. */
+  *#effects(session: Session): Generator<(done: () => void) => void> {
     const { database, nowMs } = this.#client.server;
-    const { shard, progress, finished, waiting, renewed, answered } = this.#flush;
+    const { progress, finished, waiting, renewed, answered } = this.#flush;
     for (const { batch, state, delta } of progress) {
       write(session, () => database.raise(batch, state, delta));
     }
-    for (const chunkId of finished) write(session, () => database.deletePending(chunkId));
-    for (const { chunkId, remaining, dueInMs } of waiting) {
-      write(session, () => {
-        const row = database.pending.get(chunkId);
-        if (row) database.pending.set(chunkId, { ...row, remaining, dueAtMs: nowMs + dueInMs });
-      });
+    for (const chunkId of finished) {
+      const apply = () => database.deletePending(chunkId);
+      yield (done) => this.#change(session, { rows: database.pending, key: chunkId, apply }, done);
     }
-    for (const { dueInMs, ...renewal } of renewed) {
-      const row = { ...renewal, shard, dueAtMs: nowMs + dueInMs, ordered: null };
+    for (const { chunkId, remaining, dueInMs } of waiting) {
+      const apply = () => {
+        const row = database.pending.get(chunkId)!;
+        database.pending.set(chunkId, { ...row, remaining, dueAtMs: nowMs + dueInMs });
+      };
+      yield (done) => this.#change(session, { rows: database.pending, key: chunkId, apply }, done);
+    }
+    for (const renewal of renewed) yield (done) => this.#renew(session, renewal, done);
+    for (const id of answered) {
+      const apply = () => this.#forget(id);
+      yield (done) => this.#change(session, { rows: database.inbox, key: id, apply }, done);
+    }
+  }
+
+  /** UPDATE and DELETE: a row that is not there when they look for it is none of theirs, even if it is when they commit. */
+  #change(
+    session: Session,
+    row: { rows: ReadonlyMap<string, unknown>; key: string; apply: () => void },
+    done: () => void,
+  ): void {
+    const { rows, key, apply } = row;
+    if (!rows.has(key)) {
+      done();
+      return;
+    }
+    const granted = () => {
+      if (rows.has(key)) write(session, apply);
+      done();
+    };
+    const { locks } = this.#client.server.database;
+    locks.lock(session, { key: `row ${key}`, mode: 'exclusive', granted });
+  }
+
+  /** INSERT ON CONFLICT DO UPDATE: the place of a row that is there stays. */
+  #renew(session: Session, renewal: PendingRenewal, done: () => void): void {
+    const { database, nowMs } = this.#client.server;
+    const { dueInMs, ...key } = renewal;
+    const row = { ...key, shard: this.#flush.shard, dueAtMs: nowMs + dueInMs, ordered: null };
+    const granted = () => {
       write(session, () => {
         const present = database.pending.get(row.chunkId);
         if (present) database.pending.set(row.chunkId, { ...present, ...row, ordered: present.ordered });
         else database.insertPending(row);
       });
-    }
-    for (const id of answered) {
-      const forget = () => database.inbox.delete(id);
-      const { scheduler } = this.#client.server;
-      write(session, () => {
-        if (this.#faults.answeredApart) scheduler.after(answeredApartMs, forget);
-        else forget();
-      });
-    }
+      done();
+    };
+    database.locks.lock(session, { key: `row ${row.chunkId}`, mode: 'exclusive', granted });
   }
+
+  #forget(id: string): void {
+    const { database, scheduler } = this.#client.server;
+    const forget = () => database.inbox.delete(id);
+    if (this.#faults.answeredApart) scheduler.after(answeredApartMs, forget);
+    else forget();
+  }
+}
+
+/** Each begins when the one before it is done. */
+function runInTurn(steps: Iterator<(done: () => void) => void>, over: () => void): void {
+  const { value: step, done } = steps.next();
+  if (done) over();
+  else step(() => runInTurn(steps, over));
 }
 
 function storedOutcome(

@@ -133,7 +133,8 @@ async function recordInSteps(database: Database, flush: OutcomeFlush): Promise<b
 
 /**
  * The same in one statement, for messages that belong to no batch: five round trips fewer, which is most of
- * what recording a single message costs.
+ * what recording a single message costs. Its chunks may have been replayed, and be pending again, when a try that was given
+ * up arrives after all: then its rows are there, and it takes nothing away.
  */
 async function recordAtOnce(database: Database, flush: OutcomeFlush): Promise<boolean> {
   const values: unknown[] = [flush.shard, flush.epoch, flush.finished];
@@ -222,9 +223,12 @@ const atOnceStatement = byRows((rows) => ({
     recorded AS (
       INSERT INTO outcome (${outcomeColumns})
       SELECT outcomes.* FROM fence, (VALUES ${tuples({ rows, width: outcomeWidth, first: 4 }, outcomeTuple)}) AS outcomes
-      ON CONFLICT DO NOTHING
+      ON CONFLICT DO NOTHING RETURNING 1
     ),
-    finished AS (DELETE FROM pending USING fence WHERE shard = $1 AND chunk_id = ANY($3::uuid[]))
+    finished AS (
+      DELETE FROM pending USING fence
+      WHERE shard = $1 AND chunk_id = ANY($3::uuid[]) AND EXISTS (SELECT FROM recorded)
+    )
     SELECT FROM fence`,
 }));
 

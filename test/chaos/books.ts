@@ -4,6 +4,7 @@ import { inBitmap } from '../../src/message/bitmap.ts';
 import { decodeChunk, splitFrame } from '../../src/message/chunk-codec.ts';
 import { chunkIdOf, messageIdAt, parseId } from '../../src/message/id.ts';
 import { stateNumber } from '../../src/message/state.ts';
+import type { MarkTimes } from './explain.ts';
 
 /** One message as the database has it. */
 export interface StoredMessage {
@@ -115,6 +116,25 @@ export class Books {
       }
     }
     return found;
+  }
+
+  /** Of messages that are uncertain, when they were marked, and when that was made of it: the times of the transactions. */
+  async markTimes(ids: readonly string[]): Promise<Map<string, MarkTimes>> {
+    const times = new Map<string, MarkTimes>();
+    const rows = await this.#ask<OutcomeRow>(
+      `SELECT chunk_id::text, state, offsets, at FROM outcome
+        WHERE chunk_id = ANY($1::uuid[]) AND state = ANY($2) ORDER BY chunk_id, seq`,
+      [[...new Set(ids.map(chunkIdOf))], [stateNumber.sending, stateNumber.uncertain]],
+    );
+    for (const { chunk_id, state, offsets, at } of rows) {
+      for (const id of ids) {
+        if (chunkIdOf(id) !== chunk_id || !inBitmap(offsets, parseId(id).offset)) continue;
+        const known = times.get(id) ?? { markedAt: at.getTime(), uncertainAt: at.getTime() };
+        const marked = state === stateNumber.sending;
+        times.set(id, { ...known, ...(marked ? { markedAt: at.getTime() } : { uncertainAt: at.getTime() }) });
+      }
+    }
+    return times;
   }
 
   async pendingChunks(): Promise<number> {

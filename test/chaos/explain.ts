@@ -9,9 +9,16 @@ import type { Repeat } from './sink-watch.ts';
  * - `unanswered`: its request was cut, or its worker killed, before the answer had got through;
  * - `unrecorded`: it had been answered, or was on its way, and its outcome was not in the database at the fault;
  * - `marked`: the database had it as in flight;
- * - `late`: a suspended worker had begun its request, which arrived when it woke.
+ * - `late`: a suspended worker had begun its request, which arrived when it woke, or the transaction of its mark, which
+ *   it committed then.
  */
 export type Reason = 'unanswered' | 'unrecorded' | 'marked' | 'late';
+
+/** When a message was marked as in flight for the last time, and when it was called uncertain. */
+export interface MarkTimes {
+  markedAt: number;
+  uncertainAt: number;
+}
 
 export interface Explanation {
   id: string;
@@ -87,6 +94,19 @@ export class Explainer {
     if (late < 0) return undefined;
     this.#late[late]!--;
     return { id, fault: late, reason: 'late' };
+  }
+
+  /** By a transaction that a worker had open when it was suspended: nobody saw its mark before the worker woke. */
+  lateMark(id: string, { markedAt, uncertainAt }: MarkTimes): Explanation | undefined {
+    const late = this.#faults.findIndex(
+      ({ kind, beganAt, endedAt, shards }) =>
+        kind === 'suspend worker' &&
+        shards?.has(shardOf(id)) === true &&
+        markedAt <= beganAt &&
+        uncertainAt >= beganAt &&
+        uncertainAt <= endedAt + leaseMs,
+    );
+    return late < 0 ? undefined : { id, fault: late, reason: 'late' };
   }
 
   uncertain(id: string): Explanation | undefined {

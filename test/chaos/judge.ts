@@ -77,7 +77,10 @@ export async function judge(evidence: Evidence): Promise<ChaosReport> {
   const resendExplainer = new Explainer('resend', { faults, unanswered: resend.byFault });
   const holdExplainer = new Explainer('hold', { faults, unanswered: hold.byFault });
   const duplicates = explainAll(sinks.resend.repeats, (repeat) => resendExplainer.repeat(repeat));
-  const uncertain = explainAll(uncertainIds, (id) => holdExplainer.uncertain(id));
+  const early = explainAll(uncertainIds, (id) => holdExplainer.uncertain(id));
+  const times = await evidence.books.markTimes(early.rest);
+  const late = explainAll(early.rest, (id) => times.has(id) && holdExplainer.lateMark(id, times.get(id)!));
+  const uncertain = { explained: [...early.explained, ...late.explained], rest: late.rest };
   const requests = [...resend.unexplained, ...hold.unexplained];
   const report: ChaosReport = {
     seed,
@@ -114,7 +117,7 @@ export async function judge(evidence: Evidence): Promise<ChaosReport> {
 /** Each thing by its reason, the faults by their numbers; and what has none. */
 function explainAll<Thing>(
   things: readonly Thing[],
-  explain: (thing: Thing) => Explanation | undefined,
+  explain: (thing: Thing) => Explanation | false | undefined,
 ): { explained: Explanation[]; rest: Thing[] } {
   const explained: Explanation[] = [];
   const rest: Thing[] = [];

@@ -70,7 +70,7 @@ export const options = {
     doc: 'database connections that write uploads and single messages',
     unit: 'connections',
     placeholder: '<n>',
-    default: 4,
+    default: 6,
     min: 1,
     max: 100,
   }),

@@ -56,7 +56,7 @@ export interface IntakeMetrics {
 /** Slots on their way through the threads, of all uploads: beyond them uploads wait, and TCP holds senders back. */
 const packsMax = 32;
 /** Connections that uploads leave to single messages, where there are more. */
-const singleConnections = 2;
+const singleConnections = 4;
 const dayMs = 86_400_000;
 
 export function createIntake(settings: IntakeSettings): Intake {

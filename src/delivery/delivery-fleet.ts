@@ -25,7 +25,14 @@ export async function startDeliveryFleet(settings: DeliveryFleetSettings): Promi
   const fleet = new DeliveryFleet(settings.metrics);
   const joining = Array.from({ length: processes }, (_, member) => {
     const onReport = (report: DeliveryReport) => fleet.take(member, report);
-    if (member === 0) return startDelivery({ ...settings, onReport });
+    if (member === 0) {
+      const onDeath = (error: unknown) => {
+        onFailure(error);
+        // The next thread tells of itself as soon as it delivers.
+        fleet.drop(member, undefined);
+      };
+      return startDelivery({ ...settings, onReport, onFailure: onDeath });
+    }
     return startDeliveryProcess({
       clock,
       spawn,

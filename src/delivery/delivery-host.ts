@@ -5,7 +5,7 @@ import type { Hint } from './hint.ts';
 import { HintQueue } from './hint-queue.ts';
 
 export interface DeliveryHostSettings extends DeliveryThreadData {
-  /** Comes every second. */
+  /** Comes before the start has succeeded, and every second. */
   onReport: (report: DeliveryReport) => void;
   /** The thread died; it is started again by itself. */
   onFailure: (error: unknown) => void;

@@ -72,7 +72,8 @@ class ProcessHost implements DeliveryHost {
         reject(error);
       };
       child.once('error', onEnd);
-      child.once('exit', (status, signal) =>
+      // Not `exit`, which may come before the last reports that it wrote: they would be of one that is gone.
+      child.once('close', (status, signal) =>
         onEnd(new Error(`delivery process ${child.pid} ended by itself (${signal ?? `status ${status}`})`)),
       );
     });

@@ -23,7 +23,7 @@ export type ToDelivery =
   | { kind: 'remove'; workerId: string }
   | { kind: 'stop'; deadlineMs: number };
 
-/** What a worker tells every second. `attempts` are the entries of an AttemptLog. */
+/** What a worker tells when it starts, every second, and when it has stopped. `attempts` are the entries of an AttemptLog. */
 export interface DeliveryReport {
   kind: 'stats';
   /** Another one for each start of the thread: counts begin at zero with it. */

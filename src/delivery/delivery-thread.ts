@@ -90,6 +90,8 @@ const telling = new Loop({
   runOnce: () => lanes.runOnce(),
   onError,
 });
+// Whoever started it knows from then on which worker this is: it may die within its first second.
+report();
 post({ kind: 'started' });
 
 function report(): void {

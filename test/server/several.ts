@@ -25,6 +25,8 @@ export interface Site {
   flood(server: MillraceProcess, count: number): Promise<void>;
   post(server: MillraceProcess, path: string, body: unknown): Promise<Response>;
   patch(server: MillraceProcess, path: string, body: unknown): Promise<Response>;
+  /** The present value of one of the server's figures, named with its labels. */
+  figure(server: MillraceProcess, name: string): Promise<number>;
   ledger(): Promise<{ received: number; distinct: number; duplicates: number }>;
   close(): Promise<void>;
 }
@@ -91,6 +93,11 @@ export async function createSite(route: Partial<Route> & { url?: string } = {}):
     },
     post: (server, path, body) => call(server, { method: 'POST', path, body: JSON.stringify(body) }),
     patch: (server, path, body) => call(server, { method: 'PATCH', path, body: JSON.stringify(body) }),
+    async figure(server, name) {
+      const page = await (await fetch(`${server.url}/metrics`)).text();
+      const line = page.split('\n').find((each) => each.startsWith(`${name} `));
+      return line === undefined ? 0 : Number(line.slice(name.length));
+    },
     async ledger() {
       return (await (await fetch(`${sink.url}/ledger`)).json()) as Awaited<ReturnType<Site['ledger']>>;
     },

@@ -4,8 +4,8 @@ import { request } from 'undici';
 import { freePort, type Server, startServer } from './child.ts';
 import { requireProgram } from './requirements.ts';
 
-const readyTimeoutMs = 5_000;
-const stopTimeoutMs = 3_000;
+const readyTimeoutMs = 60_000;
+const stopTimeoutMs = 20_000;
 
 /** nginx on a loopback port of its own, answering every POST with `{}`: a sink that is not the limit. */
 export async function startNginx(dir: string): Promise<Server & { url: string }> {

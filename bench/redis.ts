@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { freePort, type Server, startServer } from './child.ts';
 import { requireProgram } from './requirements.ts';
 
-const readyTimeoutMs = 5_000;
-const stopTimeoutMs = 5_000;
+const readyTimeoutMs = 60_000;
+const stopTimeoutMs = 20_000;
 const pingTimeoutMs = 500;
 
 /** A Redis as BullMQ's guide wants it in production: an append-only file synced every second, nothing evicted. */

@@ -6,8 +6,8 @@ import { needs } from '../test/support/needs.ts';
 import { figures } from './catalogue.ts';
 import type { Report } from './report.ts';
 
-// A dozen servers start and stop, and the peers may have to be installed.
-const timeoutMs = 420_000;
+// Dozens of servers start and stop, and the peers may have to be installed.
+const timeoutMs = 900_000;
 vi.setConfig({ testTimeout: timeoutMs });
 
 const peerFigures = figures.filter(({ peers }) => peers).map(({ name }) => name);

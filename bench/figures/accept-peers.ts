@@ -82,9 +82,9 @@ async function measureInserts(options: {
   };
   const serial: number[] = [];
   while (serial.length < context.runs) serial.push(await insert(1));
-  const tried: { lanes: number; perSecond: number }[] = [];
-  for (const lanes of context.short ? insertLanes.slice(0, 1) : insertLanes)
-    tried.push({ lanes, perSecond: await insert(lanes) });
+  // In a short run one after another counts as the best as well: each trial is a store and two processes.
+  const tried = context.short ? [{ lanes: 1, perSecond: serial[0]! }] : [];
+  for (const lanes of context.short ? [] : insertLanes) tried.push({ lanes, perSecond: await insert(lanes) });
   const { lanes, perSecond } = tried.reduce((a, b) => (b.perSecond > a.perSecond ? b : a));
   const best = [perSecond];
   while (best.length < context.runs) best.push(await insert(lanes));

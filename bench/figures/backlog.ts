@@ -7,7 +7,6 @@ import { percentile } from '../statistics.ts';
 
 const waitingRoute = 'waiting';
 const roundTimeoutMs = 120_000;
-const rounds = 5;
 
 /** The promise that a long queue costs nobody anything: neither memory nor time for what is delivered beside it. */
 export const backlog: Figure = {
@@ -48,6 +47,7 @@ async function measure(
   { perUpload, uploads }: { perUpload: number; uploads: number },
 ): Promise<{ perSecond: number[]; mebibytes: number }> {
   const count = sized(context, { full: 200_000, short: 5_000 });
+  const rounds = sized(context, { full: 5, short: 2 });
   const waiting = await makeData({ dir: context.dataDir, count: perUpload });
   const data = await makeData({ dir: context.dataDir, count });
   const database = await context.server.create('bench_millrace');

@@ -28,7 +28,7 @@ export const deliverSingle: Figure = {
       for (const { settings, perSecond } of ranked)
         context.say(`${describe(settings)}: ${Math.round(perSecond)}/s`);
       // A trial is short and machines are uneven: the two fastest meet again in every run.
-      const best = ranked.slice(0, 2).map(({ settings }) => settings);
+      const best = ranked.slice(0, context.short ? 1 : 2).map(({ settings }) => settings);
       const { connections } = best[0]!;
       const bareLoops = async () => {
         const rates: number[] = [];

@@ -5,6 +5,7 @@ import { makeData } from '../data.ts';
 import { type Figure, type FigureContext, type Measurement, sized } from '../figure.ts';
 import { adminKey, startMillrace, startSink } from '../millrace.ts';
 import { floodRoute, putSingleRoute } from '../routes.ts';
+import { shortDay } from '../short-day.ts';
 import { percentile } from '../statistics.ts';
 
 /** Single posts that the provider can list: more than arrive between two looks at it. */
@@ -49,7 +50,7 @@ async function measure(
   context: FigureContext,
   ratePerSecond: number | undefined,
 ): Promise<{ calmMs: number[]; floodMs: number[] }> {
-  const phaseMs = sized(context, { full: 40_000, short: 2_000 });
+  const phaseMs = sized(context, { full: 40_000, short: 1_000 });
   const data = await makeData({ dir: context.dataDir, count: context.messages });
   const database = await context.server.create('bench_millrace');
   const sink = await startSink(['--arrivals', String(arrivalsKept)]);
@@ -62,6 +63,7 @@ async function measure(
       url: millrace.url,
       route: floodRoute,
       sinkUrl: sink.url,
+      ...(context.short && shortDay),
     });
     await delay(sized(context, { full: 3_000, short: 500 }));
     others.enter('calm');

@@ -4,6 +4,7 @@ import { createClient } from '../../src/client/client.ts';
 import { type Figure, type FigureContext, sized } from '../figure.ts';
 import { adminKey, startMillrace, startSink } from '../millrace.ts';
 import { floodRoute, putSingleRoute } from '../routes.ts';
+import { shortDay } from '../short-day.ts';
 import { percentile } from '../statistics.ts';
 
 const arrivalsKept = 1_000_000;
@@ -49,6 +50,7 @@ async function measure(context: FigureContext): Promise<{ calmMs: number[]; move
     await putSingleRoute(millrace, { url: sink.url });
     const others = await startOtherCustomers({
       ...{ admin, url: millrace.url, route: floodRoute, sinkUrl: sink.url },
+      ...(context.short && shortDay),
     });
     await delay(settleMs);
     others.enter('calm');

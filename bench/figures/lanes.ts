@@ -4,13 +4,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { watchArrivals } from '../../src/cli/demo/watch-arrivals.ts';
 import { type Figure, type FigureContext, sized } from '../figure.ts';
 import { type Millrace, startMillrace, startSink } from '../millrace.ts';
+import { shortDay } from '../short-day.ts';
 import { percentile } from '../statistics.ts';
 
-const accounts = 50;
+const fullDay = { accounts: 50, messagesPerSecond: 300 } as const;
 const routes = 20;
-const messagesPerSecond = 300;
 const tickMs = 10;
-const settleMs = 5_000;
+const settleMs = 30_000;
 /** Ten times what the provider of the others takes. */
 const latencyMs = 5;
 const slowMs = 50;
@@ -24,6 +24,7 @@ export const lanes: Figure = {
   title: '1,000 lanes, one route of which hangs, one is ten times slower and one answers 429 to one account',
   needs: [],
   async run(context) {
+    const { accounts, messagesPerSecond } = dayOf(context);
     const healthy = await measure(context, false);
     const troubled = await measure(context, true);
     const p99 = { healthy: percentile(healthy, 0.99), troubled: percentile(troubled, 0.99) };
@@ -54,18 +55,21 @@ async function measure(context: FigureContext, troubled: boolean): Promise<numbe
   const millrace = await startMillrace({ databaseUrl: database.url, dir: context.dir });
   const arrivals = watchArrivals(sink.url);
   try {
+    // A stop waits for what hangs.
+    const timeoutMs = sized(context, { full: 5_000, short: 1_500 });
     const badUrl = `http://127.0.0.1:${(bad.address() as AddressInfo).port}`;
     for (let route = 0; route < routes; route++) {
       const path = troubled ? badPaths[route] : undefined;
       const url = path === undefined ? sink.url : badUrl + path;
-      const body = { connector: 'http', url, allowPrivate: true, timeoutMs: 5_000 };
+      const body = { connector: 'http', url, allowPrivate: true, timeoutMs };
       await millrace.call('PUT', `/v1/routes/lane-${route}`, { body });
     }
-    const keys = await createAccounts(millrace);
+    const day = dayOf(context);
+    const keys = await createAccounts(millrace, day.accounts);
     const latenciesMs: number[] = [];
     const warmUpMs = sized(context, { full: 3_000, short: 500 });
-    const runMs = sized(context, { full: 40_000, short: 2_000 });
-    await post({ millrace, keys, runMs: warmUpMs + runMs }, (route, answer) => {
+    const runMs = sized(context, { full: 40_000, short: 1_000 });
+    await post({ millrace, keys, day, runMs: warmUpMs + runMs }, (route, answer) => {
       if (route < badPaths.length) return;
       arrivals.expect(answer.id, (atMs) => {
         if (answer.sinceStartMs >= warmUpMs) latenciesMs.push(atMs - answer.postedAtMs);
@@ -87,6 +91,15 @@ async function measure(context: FigureContext, troubled: boolean): Promise<numbe
   }
 }
 
+interface Day {
+  accounts: number;
+  messagesPerSecond: number;
+}
+
+function dayOf({ short }: FigureContext): Day {
+  return short ? shortDay : fullDay;
+}
+
 interface Posted {
   id: string;
   postedAtMs: number;
@@ -95,10 +108,11 @@ interface Posted {
 
 /** An open loop: a slow answer does not slow the next post. */
 async function post(
-  settings: { millrace: Millrace; keys: string[]; runMs: number },
+  settings: { millrace: Millrace; keys: string[]; day: Day; runMs: number },
   posted: (route: number, answer: Posted) => void,
 ): Promise<void> {
   const { millrace, keys, runMs } = settings;
+  const { accounts, messagesPerSecond } = settings.day;
   const startMs = performance.now();
   const open = new Set<Promise<void>>();
   const one = async (number: number) => {
@@ -128,7 +142,7 @@ async function post(
   await Promise.all(open);
 }
 
-async function createAccounts(millrace: Millrace): Promise<string[]> {
+async function createAccounts(millrace: Millrace, accounts: number): Promise<string[]> {
   const keys: string[] = [];
   for (let number = 0; number < accounts; number++) {
     const account = await millrace.call<{ id: string }>('POST', '/v1/accounts', {

@@ -9,8 +9,6 @@ import { floodRoute, putBatchedRoute } from '../routes.ts';
 import { percentile } from '../statistics.ts';
 
 const roundTimeoutMs = 120_000;
-/** Rounds that are compared: before the transaction begins, and at the end of its time. */
-const roundsCompared = 5;
 const singlesAtOnce = 20;
 const pollEveryMs = 50;
 
@@ -19,7 +17,7 @@ export const oldTransaction: Figure = {
   title: 'Delivery while a transaction is left idle in the database',
   needs: [],
   async run(context) {
-    const idleSeconds = sized(context, { full: 900, short: 5 });
+    const idleSeconds = sized(context, { full: 900, short: 1 });
     const { before, after, deadRows } = await measure(context, idleSeconds);
     return {
       measurements: [
@@ -48,6 +46,8 @@ async function measure(
     batch: sized(context, { full: 200_000, short: 5_000 }),
     singles: sized(context, { full: 2_000, short: 100 }),
   };
+  // Before the transaction begins, and at the end of its time.
+  const roundsCompared = sized(context, { full: 5, short: 2 });
   const data = await makeData({ dir: context.dataDir, count: sizes.batch });
   const database = await context.server.create('bench_millrace');
   const sink = await startSink();

@@ -5,10 +5,11 @@ import { checkLedger } from '../ledger.ts';
 import { type Millrace, startMillrace, startSink } from '../millrace.ts';
 import { floodRoute, putSingleRoute } from '../routes.ts';
 import { createRowTable } from '../row-table.ts';
+import { shortDay } from '../short-day.ts';
 import { percentile } from '../statistics.ts';
 
 const perSecond = 300;
-const accounts = 50;
+const fullAccounts = 50;
 const deliveredTimeoutMs = 30_000;
 
 interface Day {
@@ -24,7 +25,7 @@ export const ordinaryDay: Figure = {
   title: 'The ordinary day: 300 single messages a second from 50 accounts, against the row table',
   needs: [],
   async run(context) {
-    const count = perSecond * sized(context, { full: 60, short: 2 });
+    const count = perSecond * sized(context, { full: 60, short: 1 });
     const messages = [...generate(count)];
     const rows = await insertRows(context, messages);
     const accepted = await postMessages({ context, messages, args: ['--roles', 'api'] });
@@ -98,11 +99,12 @@ async function postMessages(options: {
   const millrace = await startMillrace({ databaseUrl: database.url, dir: context.dir, args });
   try {
     await putSingleRoute(millrace, { url: sink.url });
-    const accountKeys = await createAccounts(millrace);
+    const accounts = context.short ? shortDay.accounts : fullAccounts;
+    const accountKeys = await createAccounts(millrace, accounts);
     const meter = await database.startMeter();
     const answerMs = await pace(messages, async ({ to, body, ref }, account) => {
       const message = { to, body, ref, route: floodRoute };
-      await millrace.call('POST', '/v1/messages', { body: message, key: accountKeys[account]! });
+      await millrace.call('POST', '/v1/messages', { body: message, key: accountKeys[account % accounts]! });
     });
     if (args.length === 0) await waitLedger(sink.url, messages.length);
     return { ...(await meter.read()), answerMs, tables: await database.largestTables() };
@@ -113,7 +115,7 @@ async function postMessages(options: {
   }
 }
 
-async function createAccounts(millrace: Millrace): Promise<string[]> {
+async function createAccounts(millrace: Millrace, accounts: number): Promise<string[]> {
   const made: string[] = [];
   for (let number = 1; number <= accounts; number++) {
     const account = await millrace.call<{ id: string }>('POST', '/v1/accounts', {
@@ -136,7 +138,7 @@ async function pace(
     const aheadMs = startedMs + (index * 1_000) / perSecond - performance.now();
     if (aheadMs > 1) await delay(aheadMs);
     const sentMs = performance.now();
-    answers.push(send(message, index % accounts).then(() => performance.now() - sentMs));
+    answers.push(send(message, index % fullAccounts).then(() => performance.now() - sentMs));
   }
   return await Promise.all(answers);
 }

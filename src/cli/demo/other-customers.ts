@@ -25,8 +25,9 @@ export interface OthersResult {
   latenciesMs: Record<Phase, number[]>;
 }
 
-const accountsMax = 50;
-const messagesPerSecond = 300;
+/** The ordinary day. */
+const accountsByDefault = 50;
+const messagesPerSecondByDefault = 300;
 const tickMs = 10;
 /** Posts without an answer at once; beyond it the customers wait, as real ones would time out. */
 const outstandingMax = 2_000;
@@ -34,7 +35,7 @@ const drainMaxMs = 30_000;
 const retryMaxMs = 10_000;
 
 /**
- * 50 accounts that post single messages, 300 a second in all, whatever the server is busy with (an open loop: a
+ * Accounts that post single messages, 50 of them 300 a second in all unless said otherwise, whatever the server is busy with (an open loop: a
  * slow answer does not slow the next post). Latency runs from the post to the arrival at the provider.
  */
 export async function startOtherCustomers(settings: {
@@ -42,9 +43,12 @@ export async function startOtherCustomers(settings: {
   url: string;
   route: string;
   sinkUrl: string;
+  accounts?: number;
+  messagesPerSecond?: number;
 }): Promise<OtherCustomers> {
   const { admin, url, route, sinkUrl } = settings;
-  const clients = await createCustomers(admin, url);
+  const { accounts = accountsByDefault, messagesPerSecond = messagesPerSecondByDefault } = settings;
+  const clients = await createCustomers(admin, { url, accounts });
   const random = createRandom(7);
   const latenciesMs: Record<Phase, number[]> = { 'warm-up': [], calm: [], flood: [] };
   const ids: string[] = [];
@@ -107,9 +111,12 @@ export async function startOtherCustomers(settings: {
   };
 }
 
-async function createCustomers(admin: Client, url: string): Promise<Client[]> {
+async function createCustomers(
+  admin: Client,
+  { url, accounts }: { url: string; accounts: number },
+): Promise<Client[]> {
   const clients: Client[] = [];
-  for (let number = 1; number <= accountsMax; number++) {
+  for (let number = 1; number <= accounts; number++) {
     const account = await admin.accounts.create({ name: `Customer ${number}` });
     const { key } = await admin.keys.create({ accountId: account.id, scopes: ['send', 'read'] });
     clients.push(createClient({ url, key, userAgent: 'millrace-demo', retryAfterMaxMs: retryMaxMs }));

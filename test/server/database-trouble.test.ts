@@ -174,7 +174,7 @@ test('a start that has waited long enough for its database ends with what is the
   const data = await temporaryDirectory();
   const args = ['serve', '--port', '0', '--database', url, '--data', data, '--database-wait-ms', '300'];
   await expect(startProcess(args, env)).rejects.toThrow('ended with status 1');
-}, 120_000);
+});
 
 withFullDisk(
   'on a full disk nothing is accepted that is not kept, and with space again all goes on without a restart',

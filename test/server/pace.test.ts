@@ -51,7 +51,7 @@ test('of two servers the one that has all the messages gets nearly the whole rat
   const first = await site.start();
   const second = await site.start('--roles', 'deliver');
   await until(async () => (await site!.workers()).shards.get(second.pid) === 512, waitMs);
-  const count = 8 * ratePerSecond;
+  const count = 6 * ratePerSecond;
   await insertOn(first, count);
   await until(async () => (await site!.ledger()).distinct === count, waitMs);
   await insertOn(second, count);

@@ -40,11 +40,11 @@ test('servers on one database share the shards evenly, and one that joins takes 
   await until(async () => (await site!.workers()).shards.get(first.pid) === shardsAll, waitMs);
   expect((await site.workers()).claims).toBe(claims + shardsAll);
   await first.stop();
-}, 120_000);
+});
 
 test('a planned stop hands over without a pause: no message waits for the lease', async () => {
   site = await createSite();
-  const leaseMs = 20_000;
+  const leaseMs = 60_000;
   const [first, second] = [
     await site.start('--lease-ms', `${leaseMs}`),
     await site.start('--lease-ms', `${leaseMs}`),
@@ -74,12 +74,12 @@ test('a planned stop hands over without a pause: no message waits for the lease'
   expect(Math.max(...waits)).toBeLessThan(leaseMs / 4);
   expect((await site.ledger()).duplicates).toBe(0);
   await second.stop();
-}, 120_000);
+});
 
 test('the shards of a killed server are taken over when its lease has run out, and nothing is lost', async () => {
   const count = 5_000;
   site = await createSite({ ratePerSecond: 1_500 });
-  const [first, second] = [await site.start('--lease-ms', '1500'), await site.start('--lease-ms', '1500')];
+  const [first, second] = [await site.start('--lease-ms', '2500'), await site.start('--lease-ms', '2500')];
   await shared(site, [first.pid, second.pid]);
   await site.flood(second, count);
   await until(async () => (await site!.ledger()).distinct > count / 4, waitMs);
@@ -96,7 +96,7 @@ test('the shards of a killed server are taken over when its lease has run out, a
 test('a server suspended past its lease begins no send when it wakes, and its writes are refused', async () => {
   const count = 8_000;
   site = await createSite({ ratePerSecond: 1_500 });
-  const [first, second] = [await site.start('--lease-ms', '1500'), await site.start('--lease-ms', '1500')];
+  const [first, second] = [await site.start('--lease-ms', '2500'), await site.start('--lease-ms', '2500')];
   await shared(site, [first.pid, second.pid]);
   await site.flood(second, count);
   await until(async () => (await site!.ledger()).distinct > count / 5, waitMs);
@@ -129,37 +129,56 @@ test('a server suspended past its lease begins no send when it wakes, and its wr
   await Promise.all([first.stop(), second.stop()]);
 }, 180_000);
 
-test('a server with several processes starts a killed one again, and its processes end with it', async () => {
-  const count = 6_000;
+test('a server with several processes starts a killed one again, counts on, and its processes end with it', async () => {
+  const sentFigure = 'millrace_outcomes_total{state="sent"}';
   site = await createSite({ ratePerSecond: 1_000 });
   const server = await site.start('--processes', '3', '--lease-ms', '60000');
+  const figure = (name: string) => site!.figure(server, name);
   const pids = async () =>
     (await site!.query<{ pid: number }>('SELECT pid FROM worker')).map(({ pid }) => pid);
+  /** Far sooner than the lease of a minute runs out: its server saw it end. */
+  const replaced = async (victim: number) => {
+    await until(async () => {
+      const now = await pids();
+      return now.length === 3 && !now.includes(victim);
+    }, waitMs);
+    await shared(site!, await pids());
+  };
   const started = await pids();
   expect(started).toHaveLength(3);
   await shared(site, started);
-  await site.flood(server, count);
-  await until(async () => (await site!.ledger()).distinct > count / 4, waitMs);
-  const victim = started.find((pid) => pid !== server.pid)!;
-  process.kill(victim, 'SIGKILL');
-  // Far sooner than the lease of a minute runs out: its server saw it die.
-  await until(async () => {
-    const now = await pids();
-    return now.length === 3 && !now.includes(victim);
-  }, waitMs);
-  await shared(site, await pids());
-  await until(async () => (await recorded(site!)) === count, waitMs);
-  expect((await site.ledger()).distinct).toBe(count);
-  const metrics = await (await fetch(`${server.url}/metrics`)).text();
-  expect(metrics).toMatch(/^millrace_delivery_workers 3$/m);
-  expect(metrics).toMatch(/^millrace_owned_shards 1024$/m);
+  const [stopped, killed] = started.filter((pid) => pid !== server.pid) as [number, number];
+
+  // One that is asked to end tells all that it did, and nothing is counted twice of the one after it.
+  await site.flood(server, 2_000);
+  await until(async () => (await site!.ledger()).distinct > 500, waitMs);
+  process.kill(stopped, 'SIGTERM');
+  await replaced(stopped);
+  await until(async () => (await recorded(site!)) === 2_000, waitMs);
+  await until(async () => (await figure(sentFigure)) >= 2_000, waitMs);
+  expect(await figure(sentFigure)).toBe(2_000);
+
+  await site.flood(server, 3_000);
+  await until(async () => (await site!.ledger()).distinct > 2_750, waitMs);
+  process.kill(killed, 'SIGKILL');
+  await replaced(killed);
+  await until(async () => (await recorded(site!)) === 5_000, waitMs);
+  const { distinct, received } = await site.ledger();
+  expect(distinct).toBe(5_000);
+  // Every process tells once a second what it has and did.
+  await until(async () => (await figure('millrace_delivery_workers')) === 3, waitMs);
+  await until(async () => (await figure('millrace_owned_shards')) === shardsAll, waitMs);
+  // What it had not told when it was killed is lost to the figure; nothing is counted that was not handed over.
+  const sent = await figure(sentFigure);
+  expect(sent).toBeGreaterThan(2_000);
+  expect(sent).toBeLessThanOrEqual(received);
 
   const children = (await pids()).filter((pid) => pid !== server.pid);
   await server.kill();
   await until(() => children.every(hasEnded), waitMs);
   // In order, each handing its shards over: only the killed one's own lease is left to run out.
   expect(await pids()).toEqual([server.pid]);
-}, 180_000);
+}, 240_000);
 
 function hasEnded(pid: number): boolean {
   try {

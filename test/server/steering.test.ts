@@ -1,8 +1,7 @@
-import { afterEach, expect, test } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createTestDatabase } from '../support/postgres.ts';
 import { killProcesses, type MillraceProcess, startProcess } from '../support/start-process.ts';
-
-afterEach(killProcesses);
 
 const key = 'steering-test-administrator-key-0123456789';
 const count = 20_000;
@@ -14,6 +13,14 @@ interface Site {
   call(method: string, path: string, body?: unknown, type?: string): Promise<any>;
   received(): Promise<{ received: number; distinct: number; duplicates: number }>;
 }
+
+let site: Site;
+
+beforeAll(async () => {
+  site = await startSite();
+});
+
+afterAll(killProcesses);
 
 async function startSite(): Promise<Site> {
   const { url } = await createTestDatabase();
@@ -51,11 +58,12 @@ async function flood({ call }: Site): Promise<string> {
 }
 
 async function until<Value>(read: () => Promise<Value>, holds: (value: Value) => boolean): Promise<Value> {
-  const endMs = performance.now() + 40_000;
+  const endMs = performance.now() + 60_000;
   for (;;) {
     const value = await read();
     if (holds(value)) return value;
     if (performance.now() > endMs) throw new Error(`not in time: ${JSON.stringify(value)}`);
+    await sleep(20);
   }
 }
 
@@ -71,10 +79,7 @@ async function quiet(site: Site): Promise<number> {
   return received;
 }
 
-test('a batch is paused, resumed and canceled amid its delivery, and its canceled messages are replayed', {
-  timeout: 120_000,
-}, async () => {
-  const site = await startSite();
+test('a batch is paused, resumed and canceled amid its delivery, and its canceled messages are replayed', async () => {
   const id = await flood(site);
   await until(site.received, ({ received }) => received > 1_000);
   expect((await site.call('POST', `/v1/batches/${id}/pause`)).state).toBe('paused');
@@ -108,10 +113,7 @@ test('a batch is paused, resumed and canceled amid its delivery, and its cancele
   expect(await site.received()).toMatchObject({ received: count, duplicates: 0 });
 });
 
-test('what cannot be steered is refused with the state that stands in the way', {
-  timeout: 60_000,
-}, async () => {
-  const site = await startSite();
+test('what cannot be steered is refused with the state that stands in the way', async () => {
   const { messages } = await site.call('POST', '/v1/messages', {
     to: '+31612345678',
     body: 'x',

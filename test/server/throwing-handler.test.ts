@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterEach, expect, test } from 'vitest';
 import { createTestDatabase } from '../support/postgres.ts';
@@ -95,6 +96,7 @@ function clientOf(serverUrl: string) {
         const batch = await call('GET', `/v1/batches/${id}`);
         if (batch.state === 'done') return batch;
         if (performance.now() > endMs) throw new Error(`not in time: ${JSON.stringify(batch)}`);
+        await sleep(50);
       }
     },
   };

@@ -9,6 +9,8 @@ export interface SlowProxy {
 }
 
 const tickMs = 10;
+/** What was not used is kept for so long. */
+const burstMs = 100;
 
 /** Lets all connections together send this many bytes a second to a database; answers come unhindered. */
 export async function startSlowProxy(databaseUrl: string, bytesPerSecond: number): Promise<SlowProxy> {
@@ -18,7 +20,7 @@ export async function startSlowProxy(databaseUrl: string, bytesPerSecond: number
   let allowance = 0;
   let held = false;
   const timer = setInterval(() => {
-    allowance = Math.min(allowance + (bytesPerSecond * tickMs) / 1_000, bytesPerSecond);
+    allowance = Math.min(allowance + (bytesPerSecond * tickMs) / 1_000, (bytesPerSecond * burstMs) / 1_000);
     while (allowance > 0 && waiting.length > 0) waiting.shift()!();
   }, tickMs);
 

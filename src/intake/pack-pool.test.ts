@@ -8,9 +8,7 @@ import { openCutter } from './slot-cutter.ts';
 const body = Buffer.from(`${'{"to":"+31612345678","ref":"r"}\n'.repeat(2_500)}bad\n`);
 const settings = { accountId: 7, batch: true };
 
-test('threads pack slots as the main thread does, and take their buffers along', {
-  timeout: 60_000,
-}, async () => {
+test('threads pack slots as the main thread does, and take their buffers along', async () => {
   const pool = openPackPool({ threads: 2 });
   try {
     const slots = cut();
@@ -22,7 +20,7 @@ test('threads pack slots as the main thread does, and take their buffers along',
   }
 });
 
-test('a process ends by itself once its pool is closed', { timeout: 60_000 }, async () => {
+test('a process ends by itself once its pool is closed', async () => {
   const module = (name: string) => JSON.stringify(new URL(name, import.meta.url).href);
   const code = `
     import { openPackPool } from ${module('./pack-pool.ts')};
@@ -34,7 +32,7 @@ test('a process ends by itself once its pool is closed', { timeout: 60_000 }, as
     await pool.close();
     console.log('packed', packed.count);`;
   const args = ['--import', 'tsx', '--input-type=module', '-e', code];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 50_000 });
+  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 100_000 });
   expect(stdout).toBe('packed 1\n');
 });
 

@@ -108,7 +108,7 @@ test('no byte of an erased person is left in any table, and nobody else loses a 
   }
   const neighbour = encodeURIComponent('+31612000004');
   expect((await api.call('GET', `/v1/messages?to=${neighbour}`)).json.data).toHaveLength(2);
-}, 60_000);
+});
 
 test('what waits in memory is not sent any more, and what is on its way is waited for', async () => {
   holdAnswers(() => ({ kind: 'retry', error: { code: 'busy', detail: `busy with ${person}` } }));
@@ -125,7 +125,7 @@ test('what waits in memory is not sent any more, and what is on its way is waite
   expect((await countsOf(batch)).canceled).toBe(2);
   expect(sentToPerson()).toHaveLength(1);
   expect(await findInDatabase(api.databaseUrl, person)).toEqual([]);
-}, 60_000);
+});
 
 test('with no worker running the call waits for one, which cancels without ever sending', async () => {
   const batch = await upload(linesWith(30, [7]));
@@ -136,7 +136,7 @@ test('with no worker running the call waits for one, which cancels without ever 
   await until(async () => (await countsOf(batch)).sent === 29);
   expect((await countsOf(batch)).canceled).toBe(1);
   expect(sentToPerson()).toEqual([]);
-}, 60_000);
+});
 
 test('an erased message that is replayed is canceled again', async () => {
   mill.respond = ({ fields }) =>
@@ -156,7 +156,7 @@ test('an erased message that is replayed is canceled again', async () => {
     ...['queued', 'failed', 'queued', 'canceled'],
   ]);
   expect(mill.received).toHaveLength(before);
-}, 60_000);
+});
 
 test('an account erases its own, an administrator any, and what is no recipient is refused', async () => {
   mill.worker().start();
@@ -180,4 +180,4 @@ test('an account erases its own, an administrator any, and what is no recipient 
   ]) {
     expect((await call(undefined, body)).status, JSON.stringify(body)).toBe(422);
   }
-}, 60_000);
+});

@@ -61,7 +61,7 @@ test('a revoked key stops working at once and keeps the time of its revocation',
   expect((await api.call('DELETE', `/v1/keys/${id}`)).json).toEqual(revoked.json);
 });
 
-test('a key that is revoked elsewhere stops working here within a second', { timeout: 10_000 }, async () => {
+test('a key that is revoked elsewhere stops working here within a second', async () => {
   const other = await startApi({ databaseUrl: api.databaseUrl });
   try {
     const { id, key } = (await api.call('POST', '/v1/keys', { body: { scopes: ['read'] } })).json;
@@ -106,11 +106,11 @@ test('a rotated key is replaced, at once or after an overlap', async () => {
 });
 
 test('a key expires', async () => {
-  const inAMoment = new Date(Date.now() + 300).toISOString();
+  const inAMoment = new Date(Date.now() + 2_000).toISOString();
   const { key } = (await api.call('POST', '/v1/keys', { body: { scopes: ['read'], expiresAt: inAMoment } }))
     .json;
   expect(await works(key)).toBe(true);
-  await expect.poll(() => works(key), { timeout: 5_000, interval: 50 }).toBe(false);
+  await expect.poll(() => works(key)).toBe(false);
 });
 
 test.each([

@@ -172,11 +172,11 @@ test('liveness, readiness and metrics need no key and tell no secret', async () 
   await api.call('GET', '/v1/keys/some-id');
   const metrics = await api.call('GET', '/metrics', { key: null });
   expect(metrics.headers.get('content-type')).toMatch(/^text\/plain; version=/);
-  expect(metrics.text).toMatch(
-    /millrace_http_request_seconds_count{method="GET",route="\/v1\/keys\/:id",status="404"} \d/,
-  );
-  expect(metrics.text).toContain('process_resident_memory_bytes');
-  expect(metrics.text).not.toContain('some-id');
+  const figures = metrics.text.split('\n').map((line) => line.slice(0, line.lastIndexOf(' ')));
+  const keyAsked = 'millrace_http_request_seconds_count{method="GET",route="/v1/keys/:id",status="404"}';
+  const looked = [keyAsked, 'process_resident_memory_bytes'];
+  expect(looked.filter((name) => !figures.includes(name))).toEqual([]);
+  expect(figures.filter((name) => name.includes('some-id'))).toEqual([]);
 });
 
 test('the description lists every endpoint with its scope and its errors', async () => {
@@ -221,7 +221,7 @@ test('while the database is away nothing is reported as done, and the server say
     expect((await lonely.call('GET', '/livez')).status).toBe(200);
     await link.mend();
     expect((await lonely.call('GET', '/v1/accounts')).status).toBe(200);
-    await expect.poll(async () => (await lonely.call('GET', '/readyz')).status, { timeout: 5_000 }).toBe(200);
+    await expect.poll(async () => (await lonely.call('GET', '/readyz')).status).toBe(200);
   } finally {
     await lonely.stop();
     await link.cut();

@@ -66,19 +66,19 @@ test('headers that never end are answered with 408 and the connection is closed'
   clearInterval(trickle);
   expect(client.text()).toMatch(/^HTTP\/1\.1 408 /);
   expect(client.text()).toContain('request_timeout');
-}, 20_000);
+});
 
 test('a connection that says nothing at all is closed', async () => {
   const client = await open();
   await client.closed;
-}, 20_000);
+});
 
 test('a connection that is kept alive for nothing is closed', async () => {
   const client = await open();
   client.socket.write('GET /livez HTTP/1.1\r\nhost: x\r\n\r\n');
   await client.closed;
   expect(client.text()).toMatch(/^HTTP\/1\.1 200 /);
-}, 20_000);
+});
 
 test('an upload that stops coming is ended, and what came of it stands', async () => {
   const created = (await api.call('POST', '/v1/batches', { body: { route: 'sms' } })).json;
@@ -90,7 +90,7 @@ test('an upload that stops coming is ended, and what came of it stands', async (
   const batch = (await api.call('GET', `/v1/batches/${created.id}`)).json;
   expect([batch.state, batch.counts.accepted, batch.nextLine]).toEqual(['open', 2, 3]);
   client.socket.destroy();
-}, 20_000);
+});
 
 test('an upload that keeps coming may take longer than any pause in it', async () => {
   const client = await open();
@@ -106,7 +106,7 @@ test('an upload that keeps coming may take longer than any pause in it', async (
   expect(client.text()).toMatch(/^HTTP\/1\.1 201 /);
   expect(client.text()).toContain(`"accepted":${lines},`);
   client.socket.destroy();
-}, 20_000);
+});
 
 test('an export to a client that does not read is cut, and gives its place back', async () => {
   const body = Array.from(
@@ -132,8 +132,9 @@ test('an export to a client that does not read is cut, and gives its place back'
   await client.closed;
   expect(client.text()).not.toContain('"trailer"');
   // A reader who reads gets all of it.
-  expect((await api.call('GET', `/v1/batches/${id}/export`)).text).toContain('{"trailer":{"count":40000,');
-}, 60_000);
+  const { text } = await api.call('GET', `/v1/batches/${id}/export`);
+  expect(text.slice(text.lastIndexOf('\n', text.length - 2))).toContain('{"trailer":{"count":40000,');
+});
 
 test('connections beyond the limit are closed at once, and those within it are served', async () => {
   await until(
@@ -150,4 +151,4 @@ test('connections beyond the limit are closed at once, and those within it are s
   clients[0]!.socket.write('GET /livez HTTP/1.1\r\nhost: x\r\n\r\n');
   await until(() => clients[0]!.text().startsWith('HTTP/1.1 200 '));
   for (const { socket } of clients) socket.destroy();
-}, 20_000);
+});

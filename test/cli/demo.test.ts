@@ -1,10 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { builtMain } from '../support/start-process.ts';
 
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 /** It starts a database, measures ten seconds of an ordinary day, and waits for its processes to end. */
 const timeoutMs = 240_000;
 
@@ -17,7 +16,7 @@ it.each(ways)(
   'the demonstration delivers everything once, $way, and its books balance',
   { timeout: timeoutMs },
   async ({ flags }) => {
-    const args = ['--import', 'tsx', main, 'demo', '--messages', '5000', '--json', ...flags];
+    const args = [builtMain(), 'demo', '--messages', '5000', '--json', ...flags];
     // Options of the surroundings must not reach the demonstration: this database does not exist.
     const env = { ...process.env, MILLRACE_DATABASE_URL: 'postgres://127.0.0.1:1/none' };
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env });

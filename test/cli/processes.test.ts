@@ -5,11 +5,10 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { afterEach, expect, it } from 'vitest';
 import { createTestDatabase } from '../support/postgres.ts';
+import { builtMain } from '../support/start-process.ts';
 
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const children: ChildProcess[] = [];
 
 afterEach(() => {
@@ -17,7 +16,7 @@ afterEach(() => {
 });
 
 function start(...args: string[]): ChildProcess {
-  const child = spawn(process.execPath, ['--import', 'tsx', main, ...args], {
+  const child = spawn(process.execPath, [builtMain(), ...args], {
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   });
   children.push(child);
@@ -90,7 +89,7 @@ it('a server shows the administrator key that it makes once, and keeps it in its
     await database.drop();
     await rm(data, { recursive: true });
   }
-}, 60_000);
+});
 
 it('a server is stopped by SIGTERM also while it starts', async () => {
   const data = await mkdtemp(join(tmpdir(), 'millrace-serve-'));
@@ -122,7 +121,7 @@ it('a server is stopped by SIGTERM also while it starts', async () => {
     silent.close();
     await rm(data, { recursive: true });
   }
-}, 20_000);
+});
 
 it('a server whose data directory cannot be made, or whose port is taken, fails at once and makes no database', async () => {
   const data = await mkdtemp(join(tmpdir(), 'millrace-serve-'));
@@ -141,7 +140,7 @@ it('a server whose data directory cannot be made, or whose port is taken, fails 
     taken.close();
     await rm(data, { recursive: true });
   }
-}, 60_000);
+});
 
 it('a server on a database that has a key already says what to do when its data directory has none', async () => {
   const data = await mkdtemp(join(tmpdir(), 'millrace-serve-'));
@@ -150,19 +149,7 @@ it('a server on a database that has a key already says what to do when its data 
     const serve = async (key?: string) => {
       const child = spawn(
         process.execPath,
-        [
-          '--import',
-          'tsx',
-          main,
-          'serve',
-          '--port',
-          '0',
-          '--data',
-          data,
-          '--database',
-          database.url,
-          '--json',
-        ],
+        [builtMain(), 'serve', '--port', '0', '--data', data, '--database', database.url, '--json'],
         {
           stdio: ['ignore', 'pipe', 'pipe'],
           env: { ...process.env, ...(key && { MILLRACE_ADMIN_KEY: key }) },
@@ -177,7 +164,7 @@ it('a server on a database that has a key already says what to do when its data 
         told += line;
         if (line.startsWith('{"url"')) url = (JSON.parse(line) as { url: string }).url;
       });
-      await expect.poll(() => url, { timeout: 30_000 }).not.toBe('');
+      await expect.poll(() => url).not.toBe('');
       const headers = { authorization: `Bearer ${key}` };
       const status = (await fetch(`${url}/v1/accounts`, { headers })).status;
       const exit = once(child, 'exit');

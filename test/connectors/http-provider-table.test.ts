@@ -14,7 +14,7 @@ const signal = new AbortController().signal;
 
 afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop();
-}, 10_000);
+});
 
 function openSender(options: Record<string, unknown>): Sender {
   const sender = httpConnector.open({ options: { allowPrivate: true, ...options }, concurrency: 1 });
@@ -47,7 +47,7 @@ const answerWith = (status: number, body: string, headers?: Record<string, strin
   return (socket) => socket.write(httpAnswer(status, body, headers));
 };
 
-describe('what a provider answers to one message', { timeout: 10_000 }, () => {
+describe('what a provider answers to one message', () => {
   it.each<[string, Script, Partial<Answer> | object]>([
     [
       '200 with an id is sent, with the id as reference',
@@ -198,7 +198,7 @@ describe('what a provider answers to one message', { timeout: 10_000 }, () => {
   });
 });
 
-describe('a request that never leaves is tried again', { timeout: 10_000 }, () => {
+describe('a request that never leaves is tried again', () => {
   const sendTo = async (options: Record<string, unknown>) =>
     (await openSender(options).send(outgoing(1), signal))[0];
 
@@ -242,7 +242,7 @@ describe('a request that never leaves is tried again', { timeout: 10_000 }, () =
   });
 });
 
-describe('connections', { timeout: 10_000 }, () => {
+describe('connections', () => {
   it('are kept for the next request', async () => {
     const provider = await provide(answerWith(200, '{}'));
     const sender = openSender({ url: provider.url });
@@ -314,7 +314,7 @@ describe('connections', { timeout: 10_000 }, () => {
   });
 });
 
-describe('what is posted', { timeout: 10_000 }, () => {
+describe('what is posted', () => {
   const message: OutgoingMessage = {
     id: '0190b3e8-0000-7000-8000-000000000001',
     key: '0190b3e8-0000-7000-8000-000000000001.2',
@@ -374,7 +374,7 @@ describe('what is posted', { timeout: 10_000 }, () => {
   });
 });
 
-describe('what a provider answers to a batch', { timeout: 10_000 }, () => {
+describe('what a provider answers to a batch', () => {
   const batch = { batch: { max: 500 } };
   const messages = outgoing(6);
   const id = (n: number) => messages[n]!.id;

@@ -251,7 +251,7 @@ export async function progressOf(database: Database, batch: string): Promise<Rec
 }
 
 /** Resolves when the condition holds; fails after a while that no healthy run needs. */
-export async function until(condition: () => boolean | Promise<boolean>, withinMs = 20_000): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, withinMs = 60_000): Promise<void> {
   const endMs = performance.now() + withinMs;
   while (!(await condition())) {
     if (performance.now() > endMs) throw new Error(`not within ${withinMs} ms: ${condition}`);

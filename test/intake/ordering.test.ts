@@ -96,7 +96,7 @@ test('lines with ordering keys lie on the shards of their keys in the order of t
   expect(new Set(messages.filter(({ key }) => key).map(({ shard }) => shard)).size).toBeLessThanOrEqual(16);
   const counts = (await api.call('GET', `/v1/batches/${batch}`)).json.counts;
   expect(counts).toMatchObject({ accepted: 20_000, queued: 20_000 });
-}, 60_000);
+});
 
 test('an upload that breaks and is resumed, or sent again in other pieces, loses no line and keeps the order', async () => {
   const batch = await newBatch();
@@ -120,7 +120,7 @@ test('an upload that breaks and is resumed, or sent again in other pieces, loses
     }
   }
   expectOrder(await stored(batch), total);
-}, 60_000);
+});
 
 test('what a dead upload stored of a slot, or commits late, is not taken a second time, however the lines are cut', async () => {
   const batch = await newBatch();
@@ -154,7 +154,7 @@ test('what a dead upload stored of a slot, or commits late, is not taken a secon
   expectOrder(await stored(batch), 2_200);
   const { counts } = (await api.call('GET', `/v1/batches/${batch}`)).json as { counts: object };
   expect(counts).toMatchObject({ accepted: 2_200, queued: 2_200 });
-}, 60_000);
+});
 
 test('a batch may set the key for its lines, and lines of all forms may name their own', async () => {
   const batch = await newBatch({ orderingKey: 'all' });
@@ -176,7 +176,7 @@ test('a batch may set the key for its lines, and lines of all forms may name the
     each.orderingKey,
   ]);
   expect(Object.fromEntries(keys)).toEqual({ 0: 'all', 1: 'all', 2: 'own', 3: 'all', 4: 'own' });
-}, 60_000);
+});
 
 test('single messages keep the order of their requests and of their array, over routes and priorities', async () => {
   await api.call('PUT', '/v1/routes/other', {
@@ -201,4 +201,4 @@ test('single messages keep the order of their requests and of their array, over 
     expect(status).toBe(202);
   }
   expectOrder(await stored(null), n);
-}, 60_000);
+});

@@ -79,7 +79,7 @@ test('an upload cut at random points and resumed a hundred times loses and doubl
   expect(await refsOf(batch)).toEqual(upTo(count));
   const { json } = await api.call('POST', `/v1/batches/${batch}/close`);
   expect(json.counts).toMatchObject({ accepted: count, rejected: 0, queued: count });
-}, 120_000);
+});
 
 test('a one-shot sent again with its key after cuts takes every line once', async () => {
   const count = 20_000;
@@ -106,7 +106,7 @@ test('a one-shot sent again with its key after cuts takes every line once', asyn
   expect(again.json).toEqual(answer.json);
   const other = await api.call('POST', '/v1/batches?route=r', { headers, body: numbered(1) });
   expect(other.json).toMatchObject({ status: 422, code: 'idempotency_key_reused' });
-}, 60_000);
+});
 
 test('a keyed append sent again goes on where it began', async () => {
   const batch = await newBatch();
@@ -325,7 +325,7 @@ test('an upload that is ended while its slots are packed does not wait for a sen
   ending.abort(new Error('ended by the test'));
   open();
   await ended;
-}, 10_000);
+});
 
 test('a server that stops tells a running upload so, and from where to resume', async () => {
   const other = await startIntake();

@@ -120,7 +120,7 @@ test('transactions that end in any order are read once each, by pages of any siz
     ),
     { numRuns: 25 },
   );
-}, 60_000);
+});
 
 test('an account reads its own changes only, in the order of commit, and from now on if it likes', async () => {
   const chunk = await insertChunk(database, { shard: 3, count });

@@ -160,4 +160,4 @@ test('serve with another key ends in a line that says where the key is', async (
   expect(err).toMatch(/^error: the secret key in MILLRACE_SECRET_KEY is not the one/);
   expect(err).toContain(path);
   expect(err).not.toContain('    at ');
-}, 30_000);
+});

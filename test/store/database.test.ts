@@ -84,8 +84,8 @@ test('behind a pooler that takes no settings every statement still has its limit
 test('an answer that does not come is waited for no longer than was asked', async () => {
   const proxy = await startPoolerProxy(url);
   const open = (name: string, answerExtraMs: number) =>
-    openDatabase({ url: proxy.url, poolSize: 1, name, statementTimeoutMs: 100, answerExtraMs });
-  const [hasty, patient] = [open('hasty', 100), open('patient', 60_000)];
+    openDatabase({ url: proxy.url, poolSize: 1, name, statementTimeoutMs: 500, answerExtraMs });
+  const [hasty, patient] = [open('hasty', 500), open('patient', 60_000)];
   await Promise.all([hasty.query(sql('SELECT 1')), patient.query(sql('SELECT 1'))]);
   proxy.fallSilent();
   const patiently = faultOf(patient.query(sql('SELECT 1')));

@@ -29,6 +29,6 @@ test('dropping a database names the pool that a test left open', async () => {
   const pool = new pg.Pool({ connectionString: database.url, application_name: 'forgotten' });
   pool.on('error', () => {});
   await pool.query('SELECT 1');
-  await expect(database.drop()).rejects.toThrow('forgotten (idle): SELECT 1');
+  await expect(database.drop({ closeMs: 500 })).rejects.toThrow('forgotten (idle): SELECT 1');
   await pool.end();
 });

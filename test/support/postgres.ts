@@ -6,11 +6,15 @@ import { databaseUrl } from './database-url.ts';
 
 export interface TestDatabase {
   url: string;
-  /** Drops the database; rejects, naming them, when connections to it were left open. Happens by itself at the end of the file. */
-  drop(): Promise<void>;
+  /**
+   * Drops the database; rejects, naming them, when connections to it are still open after a while. Happens by itself
+   * at the end of the file.
+   */
+  drop(settings?: { closeMs?: number }): Promise<void>;
 }
 
-const connectionsCloseMs = 2_000;
+/** Less than a pool keeps what it does not use. */
+const connectionsCloseMs = 8_000;
 const pollMs = 20;
 const open = new Set<TestDatabase>();
 
@@ -25,10 +29,10 @@ export async function createTestDatabase(options: { empty?: boolean } = {}): Pro
   await withClient(serverUrl, (client) => client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`));
   const database: TestDatabase = {
     url: databaseUrl(serverUrl, name),
-    async drop() {
+    async drop({ closeMs = connectionsCloseMs } = {}) {
       if (!open.delete(database)) return;
       await withClient(serverUrl, async (client) => {
-        const leaked = await connectionsLeft(client, name);
+        const leaked = await connectionsLeft(client, { database: name, closeMs });
         await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
         if (leaked.length > 0)
           throw new Error(`connections left open, not closed by the test:\n${leaked.join('\n')}`);
@@ -47,8 +51,11 @@ export async function dropTestDatabases(): Promise<void> {
 }
 
 /** A socket that was closed a moment ago is still a connection on the server, so they get a moment to go. */
-async function connectionsLeft(client: pg.Client, database: string): Promise<string[]> {
-  const deadline = performance.now() + connectionsCloseMs;
+async function connectionsLeft(
+  client: pg.Client,
+  { database, closeMs }: { database: string; closeMs: number },
+): Promise<string[]> {
+  const deadline = performance.now() + closeMs;
   for (;;) {
     const { rows } = await client.query<{ name: string; state: string; query: string }>(
       `SELECT application_name AS name, state, left(query, 200) AS query FROM pg_stat_activity

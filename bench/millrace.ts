@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Agent, type Dispatcher, request } from 'undici';
-import { freePort, runToEnd, type Server, startServer } from './child.ts';
+import { freePort, type Server, startServer } from './child.ts';
+import { type Sender, startSender } from './run-sender.ts';
 
 const program = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 export const adminKey = 'millrace-bench-administrator-key-on-loopback';
@@ -47,8 +48,8 @@ export interface Millrace {
   ): Promise<Body>;
   /** The one-shot form: creates a batch of the file and closes it. */
   uploadOneShot(options: { route: string; file: string; start: 'now' | 'close' }): Promise<Batch>;
-  /** The same by `millrace send`, so that what sends is a process of its own. */
-  sendFile(options: { route: string; file: string }): Promise<void>;
+  /** A process that can do the same. */
+  startSender(options: { route: string; file: string }): Promise<Sender>;
   /** An open batch that holds the file's messages; none is delivered before `closeBatch`. */
   uploadOpen(route: string, file: string): Promise<Batch>;
   closeBatch(id: string): Promise<void>;
@@ -112,14 +113,11 @@ export async function startMillrace(options: {
     call,
     batch,
     uploadOneShot: ({ route, file, start }) => upload(`/v1/batches?route=${route}&start=${start}`, file),
-    async sendFile({ route, file }) {
-      await runToEnd({
-        command: process.execPath,
-        args: [program, 'send', file, '--route', route, '--json'],
-        env: { MILLRACE_URL: url, MILLRACE_KEY: adminKey },
-        timeoutMs: uploadTimeoutMs,
-      });
-    },
+    startSender: ({ route, file }) =>
+      startSender({
+        ...{ url: `${url}/v1/batches?route=${route}&start=now`, key: adminKey },
+        ...{ file, timeoutMs: uploadTimeoutMs },
+      }),
     async uploadOpen(route, file) {
       const { id } = await call<Batch>('POST', '/v1/batches', { body: { route, start: 'close' } });
       await upload(`/v1/batches/${id}/messages`, file);

@@ -42,7 +42,10 @@ export interface DatabaseSettings {
 export interface Database extends Queryable {
   /** Runs `work` in one READ COMMITTED transaction. Any error rolls back and is thrown as a DatabaseError. */
   transaction<Result>(work: (transaction: Queryable) => Promise<Result>): Promise<Result>;
-  /** All of these or none, in one transaction and two round trips: none of them sees the answer to another. */
+  /**
+   * All of these or none, in one transaction and two round trips, a single one in one: none of them sees the
+   * answer to another.
+   */
   transactionOf(calls: readonly Call[]): Promise<void>;
   close(): Promise<void>;
 }
@@ -124,7 +127,22 @@ export function openDatabase(settings: DatabaseSettings): Database {
     }
   }
 
+  /** A statement by itself is a transaction, and its answer that of its commit. */
+  async function transactionOfOne({ statement, values }: Call): Promise<void> {
+    const client = await connect();
+    try {
+      await withoutWarning(client, () => run(client, statement, values));
+    } catch (error) {
+      const fault = faultThrown(error);
+      const ambiguous = fault.ambiguous || fault.connectionLost;
+      client.release(fault.connectionLost);
+      throw new DatabaseError({ ...fault, ambiguous }, error);
+    }
+    client.release();
+  }
+
   async function transactionOf(calls: readonly Call[]): Promise<void> {
+    if (calls.length === 1 && limited) return await transactionOfOne(calls[0]!);
     const client = await connect();
     // Its answer is waited for: behind a BEGIN that was canceled each statement would be committed by itself.
     try {
@@ -132,7 +150,10 @@ export function openDatabase(settings: DatabaseSettings): Database {
     } catch (error) {
       throw await abandon(client, new DatabaseError(faultOf(error), error));
     }
-    const answers = [...calls.map(({ statement, values }) => run(client, statement, values)), commit(client)];
+    const answers = inOneWrite(client, () => [
+      ...calls.map(({ statement, values }) => run(client, statement, values)),
+      commit(client),
+    ]);
     const settled = await Promise.allSettled(answers);
     // What failed first is the reason, what follows is refused because of it.
     const first = settled.find((answer) => answer.status === 'rejected');
@@ -200,6 +221,17 @@ function openPool(settings: DatabaseSettings, { limited }: { limited: boolean })
   // a listener would end the process; the next statement on it fails.
   pool.on('connect', (client) => client.on('error', () => {}));
   return pool;
+}
+
+/** A system call for each statement would wake the server's process as often. */
+function inOneWrite<Result>(client: pg.PoolClient, issue: () => Result): Result {
+  const { stream } = client.connection;
+  stream.cork();
+  try {
+    return issue();
+  } finally {
+    stream.uncork();
+  }
 }
 
 /** PgBouncer takes no setting of a session along, unless it was told to forget it: then it does not refuse it. */

@@ -239,7 +239,7 @@ test('behind a BEGIN that was canceled no statement is carried out', async () =>
     },
   });
   const through = openDatabase({ url: proxy.url, poolSize: 1, name: 'through' });
-  const refused = through.transactionOf([call('INSERT INTO thing VALUES (80)')]);
+  const refused = through.transactionOf([call('INSERT INTO thing VALUES (80)'), call('SELECT 1')]);
   expect(await faultOf(refused)).toMatchObject({ code: '42601', ambiguous: false });
   expect((await through.query(sql('SELECT 1 FROM thing WHERE id = 80'))).rowCount).toBe(0);
   await through.close();
@@ -265,12 +265,46 @@ test('a transaction of known statements whose connection is lost is ambiguous, c
     });
     const through = openDatabase({ url: proxy.url, poolSize: 1, name: 'through' });
     await through.query(sql('SELECT 1'));
-    const lost = through.transactionOf([call(`INSERT INTO thing VALUES (${id})`)]);
+    const lost = through.transactionOf([call(`INSERT INTO thing VALUES (${id})`), call('SELECT 1')]);
     expect(await faultOf(lost)).toMatchObject({ connectionLost: true, ambiguous: true });
     expect((await through.query(sql('SELECT 1'))).rowCount).toBe(1);
     await through.close();
     await proxy.stop();
   }
+});
+
+test('a transaction of one known statement is one round trip, and ambiguous when its connection is lost', async () => {
+  for (const [id, passage] of [
+    [72, 'cut'],
+    [73, 'cut when answered'],
+  ] as const) {
+    const sent: string[] = [];
+    const proxy = await startCuttingProxy(url, {
+      judge: (bytes) => {
+        sent.push(bytes.toString('latin1'));
+        return bytes.includes('INSERT') ? passage : 'pass';
+      },
+    });
+    const through = openDatabase({ url: proxy.url, poolSize: 1, name: 'through' });
+    await through.query(sql('SELECT 1'));
+    sent.length = 0;
+    const lost = through.transactionOf([call(`INSERT INTO thing VALUES (${id})`)]);
+    expect(await faultOf(lost)).toMatchObject({ connectionLost: true, ambiguous: true });
+    expect(sent).toHaveLength(1);
+    await through.close();
+    await proxy.stop();
+  }
+  // The one whose answer was lost had been carried out.
+  await expect
+    .poll(async () => (await database.query(sql('SELECT 1 FROM thing WHERE id = 73'))).rowCount)
+    .toBe(1);
+});
+
+test('a transaction of one known statement that fails keeps nothing, and tells its reason', async () => {
+  await database.query(sql('INSERT INTO thing VALUES (90)'));
+  const failing = database.transactionOf([call('INSERT INTO thing VALUES (91), (90)')]);
+  expect(await faultOf(failing)).toMatchObject({ kind: 'conflict', code: '23505', ambiguous: false });
+  expect((await database.query(sql('SELECT 1 FROM thing WHERE id = 91'))).rowCount).toBe(0);
 });
 
 test('a read-only database is told as one, and as one that took nothing', async () => {

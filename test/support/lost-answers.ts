@@ -11,12 +11,17 @@ export interface Unheard {
   isAnswered: (answered: Buffer) => boolean;
 }
 
+/** A statement that is a transaction by itself: few messages are stored so. */
+const aloneName = 'insert_small_chunks';
+
+/** ReadyForQuery of a connection that is in no transaction (PostgreSQL's protocol, 55.7). */
+const readyOutside = 'Z\0\0\0\x05I';
+
 /** Statements before a COMMIT may be sent along with it, and answered one by one. */
 export const commits: Unheard = {
-  isSent: (sent) => sent.includes('COMMIT\0'),
-  isAnswered: (answered) => answered.includes('COMMIT\0') || answered.includes('ROLLBACK\0'),
+  isSent: (sent) => sent.includes('COMMIT\0') || sent.includes(aloneName),
+  isAnswered: (answered) => answered.includes(readyOutside),
 };
-
 /**
  * A way to a database on which answers get lost: of what is `unheard` those that are `chosen` are executed, and when
  * their answer comes the connection is cut.

@@ -51,9 +51,68 @@ export async function insertChunks(
   return inserted;
 }
 
-/** The same as statements that fail on a chunk that is already there. */
+/**
+ * The same as statements that fail on a chunk that is already there. Chunks of a few messages are a single one,
+ * however many they are: one round trip, and one prepared statement.
+ */
 export function newChunkCalls(fresh: NewChunks): Call[] {
+  if (areSmall(fresh.chunks)) return [smallChunksCall(fresh)];
   return [chunkInsert(fresh), ...besideChunks(fresh)].flatMap((insert) => [...insertCalls(insert)]);
+}
+
+/** In arrays bytes are sent as hexadecimal digits: more of them are better sent as they are. */
+const arrayBytesMax = 65_536;
+
+function areSmall(chunks: readonly ChunkRow[]): boolean {
+  const bytes = chunks.reduce((sum, { payload }) => sum + payload.length, 0);
+  return bytes <= arrayBytesMax && chunks.every(({ lookup, ordering }) => 'hashes' in lookup && !ordering);
+}
+
+function smallChunksCall({ shard, batch, chunks }: NewChunks): Call {
+  const chunkColumns = columnsOf(chunkTypes, chunks.map(smallChunkValues));
+  const keyColumns = columnsOf(keyTypes, chunks.flatMap(keysOf));
+  return { statement: smallChunksStatement, values: [shard, batch, ...chunkColumns, ...keyColumns] };
+}
+
+function smallChunkValues(chunk: ChunkRow): unknown[] {
+  const { id, accountId, routeId, priority, firstLine, count, codec, payload, timed, dueAt } = chunk;
+  const values = [id, accountId, routeId, priority, firstLine ?? null, count, codec, payload, timed, dueAt];
+  return [...values, ...ownHashes(chunk)];
+}
+
+function columnsOf(types: readonly string[], rows: readonly (readonly unknown[])[]): unknown[][] {
+  return types.map((_, column) => rows.map((row) => row[column]));
+}
+
+const chunkTypes = [
+  ...['uuid', 'integer', 'integer', 'smallint', 'bigint', 'smallint', 'smallint', 'bytea', 'boolean'],
+  ...['timestamptz', 'bigint', 'bigint'],
+];
+const keyTypes = ['integer', 'bigint', 'uuid'];
+const firstArray = 3;
+
+const smallChunksStatement = {
+  name: 'insert_small_chunks',
+  text: `WITH new AS MATERIALIZED (
+      SELECT * FROM ${unnest(chunkTypes, firstArray)} AS new
+        (id, account, route, priority, first_line, count, codec, payload, timed, due_at, to_hash, ref_hash)
+    ), chunks AS (
+      INSERT INTO chunk (shard, id, account_id, batch, route_id, priority, first_line, count, codec, payload, timed,
+        to_hash, ref_hash)
+      SELECT $1::smallint, id, account, $2::uuid, route, priority, first_line, count, codec, payload, timed,
+        to_hash, ref_hash
+      FROM new
+    ), keys AS (
+      INSERT INTO message_key (account_id, hash, shard, chunk_id)
+      SELECT account, hash, $1::smallint, id
+      FROM ${unnest(keyTypes, firstArray + chunkTypes.length)} AS key (account, hash, id)
+    )
+    INSERT INTO pending (chunk_id, shard, account_id, route_id, priority, batch, count, due_at)
+    SELECT id, $1::smallint, account, route, priority, $2::uuid, count, greatest(due_at, now()) FROM new`,
+};
+
+function unnest(types: readonly string[], first: number): string {
+  return `unnest(${types.map((type, index) => `$${first + index}::${type}[]`).join(', ')})`;
 }
 
 function chunkInsert({ shard, batch, chunks }: NewChunks): RowInsert {
@@ -157,10 +216,12 @@ function keyInsert({ shard, chunks }: NewChunks): RowInsert {
   return {
     name: 'insert_keys',
     into: 'INSERT INTO message_key (account_id, hash, shard, chunk_id)',
-    rows: chunks.flatMap(({ id, accountId, count, lookup }) =>
-      'hashes' in lookup && count > 1
-        ? [...new Set(lookup.hashes)].map((hash) => [accountId, hash, shard, id])
-        : [],
-    ),
+    rows: chunks.flatMap((chunk) => keysOf(chunk).map(([account, hash, id]) => [account, hash, shard, id])),
   };
+}
+
+/** Account, hash and chunk. The hashes of a single message are in its chunk. */
+function keysOf({ id, accountId, count, lookup }: ChunkRow): [number, bigint, string][] {
+  if (count === 1 || !('hashes' in lookup)) return [];
+  return [...new Set(lookup.hashes)].map((hash) => [accountId, hash, id]);
 }

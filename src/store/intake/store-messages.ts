@@ -12,7 +12,7 @@ export async function storeMessages(
   { shard, chunks }: { shard: number; chunks: ChunkRow[] },
 ): Promise<void> {
   try {
-    // Two round trips instead of four.
+    // One or two round trips instead of four.
     await database.transactionOf(newChunkCalls({ shard, batch: null, chunks }));
   } catch (error) {
     if (!(error instanceof DatabaseError) || error.fault.code !== uniqueViolation) throw error;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { LaneShown } from '../../src/api/reading/show-lanes.ts';
-import { type DeliveryHost, startDelivery } from '../../src/delivery/delivery-host.ts';
+import { type DeliveryHost, startDelivery } from '../../src/delivery/processes/delivery-host.ts';
 import { type Sink, startSink } from '../../src/sink/start-sink.ts';
 import { until } from '../delivery/mill.ts';
 import { testSecretKey } from '../support/test-secrets.ts';

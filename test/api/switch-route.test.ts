@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { type DeliveryHost, startDelivery } from '../../src/delivery/delivery-host.ts';
+import { type DeliveryHost, startDelivery } from '../../src/delivery/processes/delivery-host.ts';
 import { type Sink, startSink } from '../../src/sink/start-sink.ts';
 import { until } from '../delivery/mill.ts';
 import { testSecretKey } from '../support/test-secrets.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { startDeliveryFleet } from '../../src/delivery/delivery-fleet.ts';
-import type { Hint } from '../../src/delivery/hint.ts';
+import type { Hint } from '../../src/delivery/backlog/hint.ts';
+import { startDeliveryFleet } from '../../src/delivery/processes/delivery-fleet.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { limits } from '../../src/message/limits.ts';
 import { createTestDatabase } from '../support/postgres.ts';

@@ -1,8 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type DeliveryHost, startDelivery } from '../../src/delivery/delivery-host.ts';
-import { DeliveryTally } from '../../src/delivery/delivery-tally.ts';
+import { type DeliveryHost, startDelivery } from '../../src/delivery/processes/delivery-host.ts';
+import { DeliveryTally } from '../../src/delivery/processes/delivery-tally.ts';
 import { encodeChunk } from '../../src/message/chunk-codec.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { createTestDatabase } from '../support/postgres.ts';

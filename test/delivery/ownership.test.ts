@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { fairShare, Ownership } from '../../src/delivery/ownership.ts';
-import type { Tenure } from '../../src/delivery/tenure.ts';
+import { fairShare, Ownership } from '../../src/delivery/ownership/ownership.ts';
+import type { Tenure } from '../../src/delivery/ownership/tenure.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { deliveryStatements } from '../../src/store/delivery/delivery-statements.ts';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { laneKeysMax } from '../../src/delivery/lane.ts';
+import { laneKeysMax } from '../../src/delivery/backlog/lane.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { encodeChunk } from '../../src/message/chunk-codec.ts';
 import { messageIdAt } from '../../src/message/id.ts';

@@ -1,5 +1,5 @@
 import type { Answer } from '../../src/connectors/connector.ts';
-import type { HeldAs } from '../../src/delivery/held-batches.ts';
+import type { HeldAs } from '../../src/delivery/decisions/held-batches.ts';
 import { inBitmap } from '../../src/message/bitmap.ts';
 import { chunkIdOf, messageIds, shardOf } from '../../src/message/id.ts';
 import { isFinal, stateName, stateNumber } from '../../src/message/state.ts';

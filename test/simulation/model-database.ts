@@ -1,4 +1,4 @@
-import type { HeldAs } from '../../src/delivery/held-batches.ts';
+import type { HeldAs } from '../../src/delivery/decisions/held-batches.ts';
 import type { MessageDefaults } from '../../src/message/fields.ts';
 import type { BatchCounts } from '../../src/store/batch-counts.ts';
 import type { ChunkKeyRow, ChunkRow } from '../../src/store/delivery/load-chunks.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { BatchFinisher } from '../../src/delivery/batch-finisher.ts';
+import { BatchFinisher } from '../../src/delivery/outcomes/batch-finisher.ts';
 import { lowestIdAt } from '../../src/message/id.ts';
 import { limits } from '../../src/message/limits.ts';
 import { stateNumber } from '../../src/message/state.ts';

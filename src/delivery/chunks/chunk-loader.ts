@@ -1,0 +1,364 @@
+import type { Clock } from '../../lib/clock.ts';
+import { Fifo } from '../../lib/fifo.ts';
+import { countInBitmap } from '../../message/bitmap.ts';
+import { decodeChunk, splitFrame } from '../../message/chunk-codec.ts';
+import { type MessageDefaults, priorityNumber } from '../../message/fields.ts';
+import { dueAtOf, foldOutcomes } from '../../message/fold-outcomes.ts';
+import type { OnUncertain } from '../../message/route.ts';
+import type { ChunkOutcomeRow } from '../../store/delivery/load-chunks.ts';
+import { type Lane, laneName } from '../backlog/lane.ts';
+import type { PendingChunk } from '../backlog/pending-chunk.ts';
+import type { ChunkStore } from '../delivery-store.ts';
+import { ChunkWork } from './chunk-work.ts';
+import { DefaultsCache } from './defaults-cache.ts';
+import { messageTimes } from './message-times.ts';
+
+export interface ChunkLoaderSettings {
+  store: ChunkStore;
+  clock: Clock;
+  /** The database's clock at a moment of the monotonic one. */
+  databaseNowMs: (monotonicMs: number) => number;
+  /** Messages that a lane should have loaded and unsent, 0 for one that cannot send. */
+  readyWanted: (lane: Lane) => number;
+  dropStored: (chunk: PendingChunk) => void;
+  /** What the route of a chunk does with messages that an earlier owner left in flight. */
+  onInterrupted: (routeId: number) => OnUncertain;
+  onLoaded: (work: ChunkWork) => void;
+  /** A chunk that stayed for what is due soon must leave: there is no room. */
+  onCrowded: (work: ChunkWork) => void;
+  /** The lane's route can take nothing at the moment. */
+  isStuck: (lane: Lane) => boolean;
+  onError: (error: unknown) => void;
+}
+
+/** Bytes of loaded messages at most, about. Beyond it, chunks of routes that cannot send give way. */
+const loadedBytesMax = 32 * 1_048_576;
+/** Below it, what had to leave memory comes back: so much lower that it does not push out the next. */
+const returnBytes = (loadedBytesMax / 4) * 3;
+/** A bulk lane that has nothing left in memory waits so long for that, before it pushes others out. */
+const putOffMs = 5_000;
+/** Reads at the same time. */
+const readsMax = 2;
+/** Chunks and messages of one read. */
+const readChunksMax = 256;
+const readMessagesMax = 8_000;
+/** Wait after a read that failed. */
+const retryMs = 250;
+
+interface ChunksRead {
+  stored: Map<string, { codec: number; payload: Uint8Array; timed: boolean }>;
+  outcomes: Map<string, ChunkOutcomeRow[]>;
+  defaults: Map<string, MessageDefaults | undefined>;
+}
+
+/** Brings the messages of due chunks into memory, for the lanes that can send them, within a bound. */
+export class ChunkLoader {
+  readonly #settings: ChunkLoaderSettings;
+  readonly #interactive = new Fifo<Lane>();
+  readonly #bulk = new Fifo<Lane>();
+  readonly #loaded = new Set<ChunkWork>();
+  /** Lanes with chunks that were put off. */
+  readonly #putOffLanes = new Set<Lane>();
+  readonly #defaults: DefaultsCache;
+  #loadedBytes = 0;
+  #reads = 0;
+  #scheduled = false;
+
+  constructor(settings: ChunkLoaderSettings) {
+    this.#settings = settings;
+    this.#defaults = new DefaultsCache(settings.store);
+  }
+
+  get loadedChunks(): number {
+    return this.#loaded.size;
+  }
+
+  get loadedBytes(): number {
+    return this.#loadedBytes;
+  }
+
+  /** By lane, what has come to its end of the chunks in memory: `pending` counts it until a chunk leaves. */
+  settled(): Map<string, number> {
+    const byLane = new Map<string, number>();
+    for (const { chunk, unsettled } of this.#loaded) {
+      const pending = chunk.remaining === null ? chunk.count : countInBitmap(chunk.remaining, chunk.count);
+      const name = laneName(chunk.lane.key);
+      byLane.set(name, (byLane.get(name) ?? 0) + Math.max(0, pending - unsettled));
+    }
+    return byLane;
+  }
+
+  /** The lane may have room for more, or more to load. */
+  want(lane: Lane): void {
+    if (lane.wantsLoad || lane.due === 0 || lane.ready >= this.#settings.readyWanted(lane)) return;
+    if (!this.#mayLoad(lane)) return;
+    lane.wantsLoad = true;
+    (isInteractive(lane) ? this.#interactive : this.#bulk).push(lane);
+    if (this.#scheduled) return;
+    // Once for all the keys that a read or a batch of hints brings.
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      this.#pump();
+    });
+  }
+
+  /** Lanes whose chunks were put off may go on: there is room by now, they waited long enough, or need not wait. */
+  returnPutOff(): void {
+    for (const lane of this.#putOffLanes) {
+      lane.putOff.tidy();
+      if (lane.putOff.length === 0) this.#putOffLanes.delete(lane);
+      this.want(lane);
+    }
+  }
+
+  /** The chunk leaves memory. */
+  release(work: ChunkWork): void {
+    work.chunk.work = undefined;
+    work.aside.clear();
+    if (!this.#loaded.delete(work)) return;
+    this.#loadedBytes -= work.size;
+    work.dropText();
+    if (this.#loadedBytes < returnBytes) for (const lane of this.#putOffLanes) this.want(lane);
+    this.#pump();
+  }
+
+  /** Brings what is recorded of some chunks into memory, without their text: to decide on them. */
+  async loadParked(chunks: readonly PendingChunk[]): Promise<ChunkWork[]> {
+    const known = chunks.filter((chunk) => !chunk.fresh);
+    const rows = known.length === 0 ? [] : await this.#settings.store.loadOutcomes(keysOf(known));
+    const read = { stored: new Map(), defaults: new Map(), outcomes: byChunk(rows) };
+    const works: ChunkWork[] = [];
+    for (const chunk of chunks) {
+      if (chunk.tenure.state !== 'held') continue;
+      this.#settings.dropStored(chunk);
+      chunk.place = 'loaded';
+      chunk.work = this.#work(chunk, read, { lines: [], parked: true });
+      works.push(chunk.work);
+    }
+    return works;
+  }
+
+  #pump(): void {
+    while (this.#reads < readsMax && this.#interactive.length + this.#bulk.length > 0 && this.#hasRoom()) {
+      const chunks = this.#collect();
+      if (chunks.length === 0) continue;
+      const [complete, others] = split(chunks, (chunk) => chunk.stored !== undefined && chunk.fresh);
+      const defaults = this.#defaults.peek(complete.map((chunk) => chunk.batch));
+      if (defaults) this.#place(complete, { stored: new Map(), outcomes: new Map(), defaults });
+      else others.push(...complete);
+      if (others.length > 0) void this.#read(others);
+    }
+  }
+
+  #hasRoom(): boolean {
+    return this.#loadedBytes < loadedBytesMax || this.#evict();
+  }
+
+  /** Chunks that stayed for what is due soon leave as soon as that is recorded. */
+  #crowdOut(): void {
+    let surplusBytes = this.#loadedBytes - loadedBytesMax;
+    for (const work of this.#loaded) {
+      if (surplusBytes < 0) return;
+      if (!work.lingers || !work.resting) continue;
+      work.lingers = false;
+      surplusBytes -= work.size;
+      this.#settings.onCrowded(work);
+    }
+  }
+
+  /** What was put off is read before what follows it, and not so early that it would be put off again. */
+  #mayLoad(lane: Lane): boolean {
+    if (lane.putOff.length === 0 || this.#loadedBytes < returnBytes) return true;
+    if (lane.aside > 0) return false;
+    return isInteractive(lane) || this.#settings.clock.monotonicMs() - lane.putOff.atMs >= putOffMs;
+  }
+
+  /** Puts chunks back into their lanes' queues whose routes cannot send: they can be read again. */
+  #evict(): boolean {
+    for (const work of this.#loaded) {
+      if (this.#loadedBytes < loadedBytesMax) return true;
+      const { lane } = work.chunk;
+      if (!isIdle(work) || work.ready === 0 || !this.#settings.isStuck(lane)) continue;
+      if (!lane.isCrowded || work.aside.count === 0) this.#unload(work);
+    }
+    this.#putOff();
+    if (this.#loadedBytes < loadedBytesMax) return true;
+    this.#crowdOut();
+    return false;
+  }
+
+  /**
+   * Chunks that wait for destinations leave: the last ones, whose turn is the farthest, and at first of lanes that have
+   * too much of it. Their lanes count them on, so that none is read only to be put off in its turn. What else a
+   * chunk has ready stays in memory with it while its lane can send it.
+   */
+  #putOff(): void {
+    if (this.#loadedBytes < loadedBytesMax) return;
+    for (const work of inOrderOfLeaving(this.#loaded)) {
+      if (this.#loadedBytes < loadedBytesMax) return;
+      this.#unload(work);
+    }
+  }
+
+  #unload(work: ChunkWork): void {
+    const { chunk } = work;
+    const { lane } = chunk;
+    lane.ready -= work.ready;
+    const waiting = work.aside.byMatch();
+    work.ready = 0;
+    work.aside.clear();
+    this.#loaded.delete(work);
+    this.#loadedBytes -= work.size;
+    chunk.work = undefined;
+    chunk.fresh = false;
+    work.dropText();
+    lane.enqueue(chunk, waiting.size > 0 ? { waiting, bytes: work.size } : undefined);
+    if (waiting.size === 0) return;
+    lane.putOff.atMs = this.#settings.clock.monotonicMs();
+    this.#putOffLanes.add(lane);
+  }
+
+  /** The next keys of the lanes that want some, interactive lanes first. */
+  #collect(): PendingChunk[] {
+    const chunks: PendingChunk[] = [];
+    let messages = 0;
+    for (const lanes of [this.#interactive, this.#bulk]) {
+      while (lanes.length > 0 && messages < readMessagesMax && chunks.length < readChunksMax) {
+        const lane = lanes.shift()!;
+        lane.wantsLoad = false;
+        // Its chunks may have been put off since it asked.
+        let room = this.#mayLoad(lane) ? this.#settings.readyWanted(lane) - lane.ready : 0;
+        while (room > 0 && messages < readMessagesMax && chunks.length < readChunksMax) {
+          const chunk = lane.shiftDue();
+          if (chunk === undefined) break;
+          chunk.place = 'loading';
+          chunks.push(chunk);
+          room -= chunk.count;
+          messages += chunk.count;
+        }
+      }
+    }
+    return chunks;
+  }
+
+  async #read(chunks: PendingChunk[]): Promise<void> {
+    const { store, clock, onError } = this.#settings;
+    this.#reads++;
+    try {
+      const known = chunks.filter((chunk) => !chunk.fresh);
+      const missing = chunks.filter((chunk) => chunk.stored === undefined);
+      const [rows, outcomes, defaults] = await Promise.all([
+        missing.length > 0 ? store.loadChunks(keysOf(missing)) : [],
+        known.length > 0 ? store.loadOutcomes(keysOf(known)) : [],
+        this.#defaults.load(chunks.map((chunk) => chunk.batch)),
+      ]);
+      const stored = new Map(rows.map((row) => [row.id, row]));
+      this.#place(chunks, { stored, outcomes: byChunk(outcomes), defaults });
+    } catch (error) {
+      onError(error);
+      await clock.sleep(retryMs);
+      for (const chunk of chunks) {
+        chunk.lane.enqueue(chunk);
+        this.want(chunk.lane);
+      }
+    } finally {
+      this.#reads--;
+      this.#pump();
+    }
+  }
+
+  #place(chunks: PendingChunk[], read: ChunksRead): void {
+    for (const chunk of chunks) {
+      if (chunk.tenure.state !== 'held') continue;
+      const work = this.#work(chunk, read, { lines: this.#linesOf(chunk, read), parked: false });
+      chunk.place = 'loaded';
+      this.#settings.dropStored(chunk);
+      chunk.work = work;
+      this.#loaded.add(work);
+      this.#loadedBytes += work.size;
+      this.#settings.onLoaded(work);
+    }
+  }
+
+  /** No lines when the stored bytes cannot be read: then handling each of the messages fails. */
+  #linesOf(chunk: PendingChunk, read: ChunksRead): string[] {
+    const source = chunk.stored ?? read.stored.get(chunk.id);
+    try {
+      if (source === undefined) throw new Error(`chunk ${chunk.id} is pending but not stored`);
+      return splitFrame(decodeChunk(source.codec, source.payload));
+    } catch (error) {
+      this.#settings.onError(error);
+      return [];
+    }
+  }
+
+  #work(chunk: PendingChunk, read: ChunksRead, as: { lines: string[]; parked: boolean }): ChunkWork {
+    const rows = read.outcomes.get(chunk.id);
+    const nowMs = this.#settings.clock.monotonicMs();
+    const aheadMs = this.#settings.databaseNowMs(nowMs) - nowMs;
+    const folded = rows && foldOutcomes(chunk.count, rows);
+    const defaults = chunk.batch === null ? undefined : read.defaults.get(chunk.batch);
+    const { timed = false } = chunk.stored ?? read.stored.get(chunk.id) ?? {};
+    const times = messageTimes({ lines: as.lines, count: chunk.count, timed, defaults });
+    return new ChunkWork(chunk, {
+      ...as,
+      onInterrupted: this.#settings.onInterrupted(chunk.lane.key.routeId),
+      defaults,
+      folded,
+      times,
+      nowMs,
+      dueAtMs: (offset) => {
+        const retryAt = folded && dueAtOf(folded, offset);
+        return (retryAt?.getTime() ?? times?.scheduledAtMs(offset) ?? Number.NEGATIVE_INFINITY) - aheadMs;
+      },
+    });
+  }
+}
+
+/** What can be put off. Interactive lanes come last, and each keeps its oldest chunk: it may be all that the lane has. */
+function inOrderOfLeaving(loaded: Iterable<ChunkWork>): ChunkWork[] {
+  const lanes = new Set<Lane>();
+  const [surplus, bulk, interactive, oldest]: ChunkWork[][] = [[], [], [], []];
+  for (const work of loaded) {
+    const { lane } = work.chunk;
+    if (work.aside.count === 0) continue;
+    const isOldest = !lanes.has(lane);
+    lanes.add(lane);
+    if (!isIdle(work) || (work.ready > 0 && !lane.isCrowded)) continue;
+    if (isInteractive(lane)) {
+      if (!isOldest) interactive!.push(work);
+    } else if (isOldest) oldest!.push(work);
+    else if (lane.isCrowded && work.ready === 0) surplus!.push(work);
+    else bulk!.push(work);
+  }
+  // Of the oldest ones those first that were there longest: so each lane has its time.
+  return [...surplus!.reverse(), ...bulk!.reverse(), ...oldest!, ...interactive!.reverse()];
+}
+
+function isInteractive(lane: Lane): boolean {
+  return lane.key.priority === priorityNumber.interactive;
+}
+
+/** What is not recorded yet would be missing when the chunk is read again. */
+function isIdle(work: ChunkWork): boolean {
+  return work.inFlight === 0 && work.chunk.tenure.unrecorded === 0 && !work.closed;
+}
+
+function keysOf(chunks: readonly PendingChunk[]): { ids: string[] } {
+  return { ids: chunks.map((chunk) => chunk.id) };
+}
+
+function byChunk(rows: readonly ChunkOutcomeRow[]): Map<string, ChunkOutcomeRow[]> {
+  const grouped = new Map<string, ChunkOutcomeRow[]>();
+  for (const row of rows) {
+    const group = grouped.get(row.chunkId);
+    if (group) group.push(row);
+    else grouped.set(row.chunkId, [row]);
+  }
+  return grouped;
+}
+
+function split<Item>(items: readonly Item[], belongs: (item: Item) => boolean): [Item[], Item[]] {
+  return [items.filter(belongs), items.filter((item) => !belongs(item))];
+}

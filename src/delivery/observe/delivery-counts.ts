@@ -1,0 +1,29 @@
+import { stateNumber } from '../../message/state.ts';
+import type { MessageOutcome } from '../outcomes/outcome-groups.ts';
+
+/** What a worker has done since it started. Counted in messages but for `requests`. */
+export interface DeliveryCounts {
+  requests: number;
+  attempts: number;
+  sent: number;
+  retried: number;
+  failed: number;
+  expired: number;
+  canceled: number;
+  uncertain: number;
+}
+
+export function noDeliveries(): DeliveryCounts {
+  const messages = { sent: 0, retried: 0, failed: 0, expired: 0, canceled: 0, uncertain: 0 };
+  return { requests: 0, attempts: 0, ...messages };
+}
+
+/** What became of one message. */
+export function countOutcome(counts: DeliveryCounts, { state }: MessageOutcome): void {
+  if (state === stateNumber.sent) counts.sent++;
+  else if (state === stateNumber.retrying) counts.retried++;
+  else if (state === stateNumber.expired) counts.expired++;
+  else if (state === stateNumber.canceled) counts.canceled++;
+  else if (state === stateNumber.uncertain) counts.uncertain++;
+  else counts.failed++;
+}

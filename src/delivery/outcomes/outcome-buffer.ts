@@ -1,0 +1,232 @@
+import type { Clock } from '../../lib/clock.ts';
+import type { OutcomeFlush } from '../../store/delivery/record-outcomes.ts';
+import type { ChunkWork } from '../chunks/chunk-work.ts';
+import type { OutcomeStore } from '../delivery-store.ts';
+import type { Tenure } from '../ownership/tenure.ts';
+import { type FlushRest, flushOf } from './flush-of.ts';
+
+export interface OutcomeBufferSettings {
+  store: OutcomeStore;
+  clock: Clock;
+  /** How long an outcome may wait for others of its shard. */
+  flushEveryMs: number;
+  /** Shards recorded at the same time, each in a transaction of its own. */
+  flushesMax: number;
+  /** A chunk came to rest: `finished`, or all that remains of it waits. It may leave memory. */
+  onRest: (rest: FlushRest) => void;
+  /** It is recorded that these messages, which have ordering keys, came to their end. */
+  onSettled: (work: ChunkWork, offsets: readonly number[]) => void;
+  /** The fence was closed: another worker owns the shard. */
+  onFenced: (tenure: Tenure) => void;
+  /** There is room again after the buffer was full. */
+  onRoom: () => void;
+  onError: (error: unknown) => void;
+}
+
+/** Told whether what was added was recorded; it was not when the shard was lost. */
+export type Recorded = (recorded: boolean) => void;
+
+/** Outcomes that may wait to be recorded before sends stop: at 100,000 a second, half a second of a slow database. */
+export const unrecordedMax = 50_000;
+/** How long outcomes that somebody waits for wait for others. */
+const urgentMs = 2;
+/** Wait after a flush that failed, doubled up to the maximum. */
+const retryMs = { min: 50, max: 2_000 };
+
+/** The outcomes of one tenure between their recording here and in the database. */
+interface ShardOutcomes {
+  tenure: Tenure;
+  works: ChunkWork[];
+  waiters: Recorded[];
+  flushing: boolean;
+}
+
+/**
+ * Collects outcomes and records them shard by shard, many at a time. One shard has one flush at a time, so
+ * its outcomes are recorded in order; a flush that fails is repeated as it is until it is recorded or the
+ * shard is lost, because nobody knows whether a COMMIT that was not answered took place.
+ */
+export class OutcomeBuffer {
+  readonly #settings: OutcomeBufferSettings;
+  readonly #shards = new Map<Tenure, ShardOutcomes>();
+  /** Shards with something to record: those that wait for the timer, and those whose time has come. */
+  #collecting = new Set<ShardOutcomes>();
+  #due = new Set<ShardOutcomes>();
+  #urgent = new Set<ShardOutcomes>();
+  #running = 0;
+  #unrecorded = 0;
+  #wasFull = false;
+  #callOff: (() => void) | undefined;
+  #idleWaiters: (() => void)[] = [];
+
+  constructor(settings: OutcomeBufferSettings) {
+    this.#settings = settings;
+  }
+
+  get full(): boolean {
+    return this.#unrecorded >= unrecordedMax;
+  }
+
+  get unrecorded(): number {
+    return this.#unrecorded;
+  }
+
+  /** Outcomes that weigh so many messages were recorded in `work`, or it came to rest without any. */
+  add(work: ChunkWork, weight: number): void {
+    const { tenure } = work.chunk;
+    work.unrecorded += weight;
+    tenure.unrecorded += weight;
+    this.#unrecorded += weight;
+    this.#wasFull ||= this.full;
+    if (work.urgent) this.#hasten(this.#shardOf(tenure));
+    if (work.dirty) return;
+    work.dirty = true;
+    const shard = this.#shardOf(tenure);
+    shard.works.push(work);
+    if (!shard.flushing) this.#collect(shard);
+  }
+
+  /** The same, soon, and with word of it. */
+  addUrgent(work: ChunkWork, weight: number, recorded: Recorded): void {
+    this.add(work, weight);
+    const shard = this.#shardOf(work.chunk.tenure);
+    shard.waiters.push(recorded);
+    this.#hasten(shard);
+  }
+
+  /** Records everything now; resolves when nothing is left, by being recorded or by being lost. */
+  async drain(): Promise<void> {
+    this.#fire();
+    if (this.#shards.size === 0) return;
+    await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
+  }
+
+  /** The tenure has ended: what is not on its way to the database is dropped. */
+  drop(tenure: Tenure): void {
+    const shard = this.#shards.get(tenure);
+    if (shard === undefined) return;
+    for (const work of shard.works) this.#forget(tenure, work.unrecorded);
+    shard.works = [];
+    tell(shard.waiters.splice(0), false);
+    this.#collecting.delete(shard);
+    this.#due.delete(shard);
+    if (!shard.flushing) this.#remove(shard);
+  }
+
+  #shardOf(tenure: Tenure): ShardOutcomes {
+    let shard = this.#shards.get(tenure);
+    if (shard === undefined) {
+      shard = { tenure, works: [], waiters: [], flushing: false };
+      this.#shards.set(tenure, shard);
+    }
+    return shard;
+  }
+
+  #hasten(shard: ShardOutcomes): void {
+    if (this.#urgent.size === 0) this.#settings.clock.after(urgentMs, () => this.#fireUrgent());
+    this.#urgent.add(shard);
+  }
+
+  #collect(shard: ShardOutcomes): void {
+    // Until its turn comes, a shard whose time has come goes on collecting as well.
+    if (!this.#due.has(shard)) this.#collecting.add(shard);
+    const { clock, flushEveryMs } = this.#settings;
+    this.#callOff ??= clock.after(flushEveryMs, () => this.#fire());
+  }
+
+  #fire(): void {
+    this.#callOff?.();
+    this.#callOff = undefined;
+    for (const shard of this.#collecting) this.#due.add(shard);
+    this.#collecting.clear();
+    this.#startDue();
+  }
+
+  #fireUrgent(): void {
+    for (const shard of this.#urgent) {
+      // One that is being recorded right now collects what came since; it follows at once.
+      if (shard.flushing || !this.#collecting.delete(shard)) continue;
+      this.#due.add(shard);
+    }
+    this.#urgent.clear();
+    this.#startDue();
+  }
+
+  #startDue(): void {
+    for (const shard of this.#due) {
+      if (this.#running >= this.#settings.flushesMax) break;
+      this.#due.delete(shard);
+      void this.#record(shard);
+    }
+  }
+
+  async #record(shard: ShardOutcomes): Promise<void> {
+    const { tenure } = shard;
+    const works = shard.works;
+    const waiters = shard.waiters.splice(0);
+    shard.works = [];
+    shard.flushing = true;
+    this.#running++;
+    const { flush, weight, rests, settled } = flushOf(tenure, works, this.#settings.clock.monotonicMs());
+    const recorded = await this.#recordUntilLost(tenure, flush);
+    this.#running--;
+    shard.flushing = false;
+    this.#forget(tenure, weight);
+    tell(waiters, recorded);
+    if (recorded) {
+      for (const { work, offsets } of settled) this.#settings.onSettled(work, offsets);
+      for (const rest of rests) this.#settings.onRest(rest);
+    } else if (tenure.state !== 'ended') this.#settings.onFenced(tenure);
+    if (shard.waiters.length > 0 || shard.works.some(({ urgent }) => urgent)) {
+      // In one of the two lists alone, or it would be recorded a second time while it is.
+      this.#collecting.delete(shard);
+      this.#due.add(shard);
+    } else if (shard.works.length > 0) this.#collect(shard);
+    else this.#remove(shard);
+    this.#startDue();
+    if (this.#wasFull && !this.full) {
+      this.#wasFull = false;
+      this.#settings.onRoom();
+    }
+  }
+
+  /** True when recorded. False when the shard was lost, whether or not the last COMMIT took place. */
+  async #recordUntilLost(tenure: Tenure, flush: OutcomeFlush): Promise<boolean> {
+    const { store, clock, onError } = this.#settings;
+    for (let waitMs = retryMs.min; tenure.state !== 'ended'; waitMs = Math.min(2 * waitMs, retryMs.max)) {
+      try {
+        return await store.recordOutcomes(flush);
+      } catch (error) {
+        onError(error);
+        const failedAtMs = clock.monotonicMs();
+        await clock.sleep(waitMs);
+        delay(flush, clock.monotonicMs() - failedAtMs);
+      }
+    }
+    return false;
+  }
+
+  #forget(tenure: Tenure, weight: number): void {
+    tenure.unrecorded -= weight;
+    this.#unrecorded -= weight;
+  }
+
+  #remove(shard: ShardOutcomes): void {
+    this.#shards.delete(shard.tenure);
+    if (this.#shards.size > 0) return;
+    for (const resolve of this.#idleWaiters.splice(0)) resolve();
+  }
+}
+
+function tell(waiters: Recorded[], recorded: boolean): void {
+  for (const waiter of waiters) waiter(recorded);
+}
+
+/** Ages and due times are told from the moment of the statement. */
+function delay(flush: OutcomeFlush, ms: number): void {
+  for (const row of flush.outcomes) {
+    row.agoMs += ms;
+    if (row.dueInMs !== null) row.dueInMs -= ms;
+  }
+  for (const row of [...flush.waiting, ...flush.renewed]) row.dueInMs -= ms;
+}

@@ -1,0 +1,48 @@
+import type { PendingChunk } from '../backlog/pending-chunk.ts';
+import type { KeySequence } from '../ordering/key-sequence.ts';
+
+/**
+ * One stretch of owning a shard: from a claim, which raised the epoch, to the release or the loss. Nothing
+ * of a tenure is carried into the next one of the same shard.
+ *
+ * `held`: chunks are found and sent. `leaving`: nothing new is sent; what is in flight ends and is recorded,
+ * then the shard is released. `ended`: what is still in memory is void.
+ */
+export class Tenure {
+  readonly shard: number;
+  readonly epoch: number;
+  /** When the claim was known to have succeeded; what was learnt earlier may be another owner's past. */
+  readonly sinceMs: number;
+  state: 'held' | 'leaving' | 'ended' = 'held';
+  /** The unfinished chunks that are in memory, by id. */
+  readonly chunks = new Map<string, PendingChunk>();
+  /** Chunks that left memory, and when: what a stale read or a late hint must not bring back. */
+  readonly left = new Map<string, number>();
+  /** Chunks that left memory and are still pending, and when: only a read that began since tells what they are now. */
+  readonly forgotten = new Map<string, number>();
+  /** Who waits for whom among messages with ordering keys, by account. */
+  readonly sequences = new Map<number, KeySequence>();
+  /** Requests of the inbox that are being answered, or were a moment ago: `null`, or when that was recorded. */
+  readonly decisions = new Map<string, number | null>();
+  /** Messages handed to a sender that has not answered. */
+  inFlight = 0;
+  /** What outcomes that are not recorded yet weigh. */
+  unrecorded = 0;
+  #counter = 0;
+
+  constructor(claim: { shard: number; epoch: number; sinceMs: number }) {
+    this.shard = claim.shard;
+    this.epoch = claim.epoch;
+    this.sinceMs = claim.sinceMs;
+  }
+
+  /** The place of the next outcome in the order of all outcomes of the shard: epoch, then a counter. */
+  nextSeq(): string {
+    return ((BigInt(this.epoch) << 32n) | BigInt(this.#counter++)).toString();
+  }
+
+  /** Nothing is on its way any more, so the shard can be handed over. */
+  get quiet(): boolean {
+    return this.inFlight === 0 && this.unrecorded === 0;
+  }
+}

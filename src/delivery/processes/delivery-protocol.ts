@@ -1,0 +1,40 @@
+import type { LogLevel } from '../../observe/log.ts';
+import type { Hint } from '../backlog/hint.ts';
+import type { DeliveryStats } from '../observe/delivery-stats.ts';
+
+/** What the thread is started with. */
+export interface DeliveryThreadData {
+  databaseUrl: string;
+  poolSize: number;
+  namedStatements: boolean;
+  leaseMs: number;
+  /** What opens the options of routes. */
+  secretKeys: string;
+  logLevel: LogLevel;
+  /** The worker of a thread that died: it will not send any more, so its lease need not run out. */
+  replaces?: string;
+}
+
+/** From a process to its delivery thread, and from a server to its further processes. */
+export type ToDelivery =
+  | { kind: 'hints'; hints: Hint[] }
+  | { kind: 'reread' }
+  /** A worker that has certainly ended: its lease need not run out. */
+  | { kind: 'remove'; workerId: string }
+  | { kind: 'stop'; deadlineMs: number };
+
+/** What a worker tells when it starts, every second, and when it has stopped. `attempts` are the entries of an AttemptLog. */
+export interface DeliveryReport {
+  kind: 'stats';
+  /** Another one for each start of the thread: counts begin at zero with it. */
+  run: string;
+  stats: DeliveryStats;
+  /** A bitmap of the shards whose chunks it sends. */
+  held: Uint8Array;
+  routeNames: Record<number, string>;
+  attempts: Float64Array;
+  faults: Record<string, number>;
+}
+
+/** And back. */
+export type FromDelivery = { kind: 'started' } | DeliveryReport | { kind: 'stopped' };

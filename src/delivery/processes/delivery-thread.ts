@@ -1,0 +1,131 @@
+import { randomUUID } from 'node:crypto';
+import { parentPort, workerData } from 'node:worker_threads';
+import { connectors } from '../../connectors/registry.ts';
+import { systemClock } from '../../lib/clock.ts';
+import { createSecretBox, parseSecretKeys } from '../../lib/secret-box.ts';
+import { bitmapOf } from '../../message/bitmap.ts';
+import { limits } from '../../message/limits.ts';
+import { createLog } from '../../observe/log.ts';
+import { createControlCache } from '../../store/control/control-cache.ts';
+import { type DatabaseSettings, openDatabase } from '../../store/database.ts';
+import { deliveryStatements } from '../../store/delivery/delivery-statements.ts';
+import { reportsWanted, saveReport } from '../../store/delivery/worker-reports.ts';
+import { DeliveryWorker } from '../delivery-worker.ts';
+import { Loop } from '../loop.ts';
+import { AttemptLog } from '../observe/attempt-log.ts';
+import { LaneReporter } from '../observe/lane-reporter.ts';
+import type { DeliveryThreadData, FromDelivery, ToDelivery } from './delivery-protocol.ts';
+import { FaultReport } from './fault-report.ts';
+
+/**
+ * The thread on which a process delivers: its own event loop, connections and control cache, so that neither
+ * a flood of answers delays requests, nor a flood of requests the sends.
+ */
+const port = parentPort;
+if (port === null) throw new Error('delivery-thread is not run by itself');
+const data = workerData as DeliveryThreadData;
+const statsEveryMs = 1_000;
+const run = randomUUID();
+
+const log = createLog({ level: data.logLevel, name: 'delivery' });
+const faults = new FaultReport(log);
+const onError = (error: unknown) => faults.add(error);
+
+function open(
+  settings: Pick<DatabaseSettings, 'name' | 'poolSize' | 'statementTimeoutMs' | 'answerExtraMs'>,
+) {
+  return openDatabase({
+    ...settings,
+    url: data.databaseUrl,
+    namedStatements: data.namedStatements,
+    onIdleError: (fault) => log.warn({ fault }, 'a database connection broke'),
+  });
+}
+
+// The lease has a connection of its own: it must be renewed while the others wait for locks, and after an answer
+// that does not come there must be time for another try.
+const leaseDatabase = open({
+  name: 'lease',
+  poolSize: 1,
+  statementTimeoutMs: data.leaseMs / 3,
+  answerExtraMs: data.leaseMs / 10,
+});
+const database = open({ name: 'delivery', poolSize: Math.max(2, data.poolSize - 1) });
+const secrets = createSecretBox(parseSecretKeys(data.secretKeys) ?? []);
+const control = createControlCache({ database, secrets, onError });
+await control.start();
+const lease = ownershipOf(deliveryStatements(leaseDatabase));
+if (data.replaces !== undefined) await lease.removeWorker(data.replaces);
+const attempts = new AttemptLog();
+const worker = new DeliveryWorker({
+  store: { ...deliveryStatements(database), ...lease },
+  control,
+  connectors,
+  clock: systemClock,
+  leaseMs: data.leaseMs,
+  flushesMax: Math.max(1, data.poolSize - 2),
+  attempts,
+  onError,
+});
+
+const reporting = setInterval(report, statsEveryMs);
+port.on('message', (message: ToDelivery) => {
+  if (message.kind === 'hints') worker.hint(message.hints);
+  else if (message.kind === 'reread') worker.reread();
+  else if (message.kind === 'remove') lease.removeWorker(message.workerId).catch(onError);
+  else void stop(message.deadlineMs);
+});
+worker.start();
+const lanes = new LaneReporter({
+  clock: systemClock,
+  store: {
+    reportsWanted: () => reportsWanted(database),
+    saveReport: (laneReport) => saveReport(database, laneReport),
+  },
+  worker,
+});
+const telling = new Loop({
+  everyMs: statsEveryMs,
+  clock: systemClock,
+  runOnce: () => lanes.runOnce(),
+  onError,
+});
+// Whoever started it knows from then on which worker this is: it may die within its first second.
+report();
+post({ kind: 'started' });
+
+function report(): void {
+  const stats = worker.stats();
+  const routeNames: Record<number, string> = {};
+  for (const { routeId } of stats.lanes) {
+    routeNames[routeId] = control.routeById(routeId)?.name ?? `route ${routeId}`;
+  }
+  const entries = attempts.take();
+  const held = bitmapOf(limits.shards, worker.heldShards());
+  post({ kind: 'stats', run, stats, held, routeNames, attempts: entries, faults: faults.take() }, [
+    entries.buffer,
+  ]);
+}
+
+async function stop(deadlineMs: number): Promise<void> {
+  await worker.stop({ deadlineMs });
+  clearInterval(reporting);
+  await telling.stop();
+  report();
+  await Promise.allSettled([control.stop(), database.close(), leaseDatabase.close()]);
+  post({ kind: 'stopped' });
+  port?.close();
+}
+
+function post(message: FromDelivery, transfer: ArrayBuffer[] = []): void {
+  port?.postMessage(message, transfer);
+}
+
+function ownershipOf(statements: ReturnType<typeof deliveryStatements>) {
+  const { registerWorker, beatWorker, leaveWorker, removeWorker, removeSilentWorker } = statements;
+  const { readOwners, readFreeShards, claimShards, releaseShards, readOwnedShards } = statements;
+  return {
+    ...{ registerWorker, beatWorker, leaveWorker, removeWorker, removeSilentWorker },
+    ...{ readOwners, readFreeShards, claimShards, releaseShards, readOwnedShards },
+  };
+}

@@ -1,0 +1,367 @@
+import type { Answer, Connector, Sender } from '../../connectors/connector.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Route } from '../../message/route.ts';
+import type { Lane } from '../backlog/lane.ts';
+import { TurnOrder } from '../backlog/turn-order.ts';
+import type { ChunkWork } from '../chunks/chunk-work.ts';
+import { DestinationGate } from '../destinations/destination-gate.ts';
+import { countOutcome } from '../observe/delivery-counts.ts';
+import type { MessageOutcome } from '../outcomes/outcome-groups.ts';
+import type { AccountPace } from '../pace/account-pace.ts';
+import type { RetryGate } from '../pace/retry-budget.ts';
+import { type GateLimits, type GateStats, type Permit, RouteGate } from '../pace/route-gate.ts';
+import { destinationShares } from '../shares/destination-shares.ts';
+import type { RouteUse } from '../shares/share-demand.ts';
+import { connectionsKey, destinationConnectionsKey, rateKey } from '../shares/share-keys.ts';
+import { markSlice, type SliceMarks } from './mark-slice.ts';
+import { type SliceSettling, settleSlice } from './settle-slice.ts';
+import { expiredBeforeSend, type Slice, takeSlice } from './slice.ts';
+
+/** What all routes of a worker have in common. */
+export interface RouteContext extends SliceMarks, SliceSettling {
+  clock: Clock;
+  connectors: ReadonlyMap<string, Connector>;
+  /** Sends may begin: the lease stands, outcomes have room, and the worker is not stopping. */
+  mayBegin: (nowMs: number) => boolean;
+  /** Ends requests that are on their way when the worker must stop. */
+  signal: AbortSignal;
+  /** How fast the messages of an account may leave, over all routes; undefined for no limit. */
+  accountPace: (accountId: number, nowMs: number) => AccountPace | undefined;
+  /** Of what is shared, what this worker may use: 0 to 1. */
+  shareOf: (key: string) => number;
+  /** The lane may load more. */
+  onTaken: (lane: Lane) => void;
+  onError: (error: unknown) => void;
+}
+
+/** Messages that a lane keeps loaded ahead of its sends. */
+const readyMin = 1_000;
+const readyBatches = 4;
+/** A share of so many connections may fall short of their number by less. */
+const rounding = 1e-6;
+
+/** Sends the messages of one route as its gate lets them out: whose turn it is, and what became of them. */
+export class RouteRunner implements RetryGate {
+  readonly #context: RouteContext;
+  readonly #gate: RouteGate;
+  readonly #order = new TurnOrder<Lane>((lane) => this.#isReady(lane));
+  #destinations: DestinationGate | undefined;
+  #route: Route | undefined;
+  #sender: Sender | undefined;
+  #callOff: (() => void) | undefined;
+  #callAtMs = Number.POSITIVE_INFINITY;
+  #use = { messages: 0, requestsMax: 0 };
+  /** The moment of the pump that runs. */
+  #nowMs = 0;
+
+  constructor(context: RouteContext, route: Route | undefined) {
+    this.#context = context;
+    this.#gate = new RouteGate({ random: context.random, nowMs: context.clock.monotonicMs() });
+    this.change(route);
+  }
+
+  /** Requests on their way. */
+  get inFlight(): number {
+    return this.#gate.inFlight;
+  }
+
+  /** Nothing of the lane can leave at the moment. */
+  isStuck(lane: Lane): boolean {
+    const nowMs = this.#context.clock.monotonicMs();
+    if (this.#sender === undefined || this.#gate.isShut(nowMs) || this.#destinations?.isStuck(lane))
+      return true;
+    return !this.#gate.accounts.opens(lane, nowMs);
+  }
+
+  /** Nothing but shares keeps the lane: no pause, no breaker, no answer that asked for a wait. */
+  couldSend(lane: Lane): boolean {
+    const nowMs = this.#context.clock.monotonicMs();
+    return this.#sender !== undefined && !this.#gate.isBlocked(lane.key.accountId, nowMs);
+  }
+
+  /** Of the messages of a lane that were put aside, those whose destinations have room by now. */
+  roomFor(lane: Lane): number {
+    return this.#destinations?.roomFor(lane, this.#context.clock.monotonicMs()) ?? 0;
+  }
+
+  /** Messages that the lane should have in memory, ready to be sent. */
+  readyWanted(lane: Lane): number {
+    if (this.#sender === undefined || this.#context.isStopping() || lane.isCrowded) return 0;
+    return Math.max(readyMin, readyBatches * this.#sender.batchMax);
+  }
+
+  /** Follows a changed route, and the worker's changed share of it. Requests on their way end as they began. */
+  change(route: Route | undefined): void {
+    const { clock } = this.#context;
+    if (route?.version !== this.#route?.version || route?.paused !== this.#route?.paused) {
+      this.#sender?.close().catch(this.#context.onError);
+      this.#sender = route && this.#open(route);
+    }
+    this.#route = route;
+    const nowMs = clock.monotonicMs();
+    this.#gate.accounts.freeAll();
+    this.#gate.change(this.#limits(), nowMs);
+    this.#changeDestinations(nowMs);
+  }
+
+  /** The lane has messages to send. */
+  offer(lane: Lane): void {
+    this.#order.add(lane);
+    this.pump();
+  }
+
+  /** Of so many messages of the route whose retry is due, those that may be tried now. */
+  admitRetries(wanted: number): number {
+    const nowMs = this.#context.clock.monotonicMs();
+    const othersReady = () => this.#nextLane(1, nowMs) !== undefined;
+    return this.#gate.admitRetries(wanted, { nowMs, othersReady });
+  }
+
+  /** When those that may not should ask again. */
+  retriesAgainAtMs(): number {
+    return this.#gate.retriesAgainAtMs(this.#context.clock.monotonicMs());
+  }
+
+  /** Begins as many sends as may begin. */
+  pump(): void {
+    const sender = this.#sender;
+    if (sender === undefined) return;
+    const gate = this.#gate;
+    const nowMs = this.#context.clock.monotonicMs();
+    for (const lane of gate.accounts.freed(nowMs)) {
+      this.#order.add(lane);
+      this.#context.onTaken(lane);
+      this.#destinations?.laneFreed(lane, nowMs);
+    }
+    this.#destinations?.wake(nowMs);
+    while (this.#context.mayBegin(nowMs)) {
+      const room = gate.room(sender.batchMax, nowMs);
+      if (room === 0) {
+        this.#pumpAt(nowMs + gate.waitMs(sender.batchMax, nowMs));
+        break;
+      }
+      const lane = this.#nextLane(sender.batchMax, nowMs);
+      if (lane === undefined) break;
+      const pace = this.#context.accountPace(lane.key.accountId, nowMs);
+      const asked = { batchMax: sender.batchMax, nowMs };
+      const slice = this.#take(lane, Math.min(room, pace?.room(lane, asked) ?? room), nowMs);
+      pace?.take(lane, slice.messages.length);
+      this.#order.charge(lane, slice.messages.length);
+      this.#context.onTaken(lane);
+      lane.handed += slice.messages.length;
+      if (slice.messages.length > 0) this.#send(sender, lane, slice);
+      else this.#destinations?.end(slice, nowMs);
+    }
+    this.#pumpAt(gate.accounts.nextAtMs);
+    if (this.#destinations) this.#pumpAt(this.#destinations.nextAtMs);
+  }
+
+  stats(lane: Lane): GateStats & { share: number } {
+    const stats = this.#gate.stats(this.#context.clock.monotonicMs());
+    const window = this.#gate.accounts.windowOf(lane.key.accountId);
+    const key = stats.ratePerSecond === null ? connectionsKey : rateKey;
+    const share = this.#context.shareOf(key(lane.key.routeId));
+    return { ...stats, concurrency: Math.min(stats.concurrency, window), share };
+  }
+
+  /** What has expired while it waited for its destination comes to its end, whether or not there is room. */
+  endExpired(): void {
+    const nowMs = this.#context.clock.monotonicMs();
+    this.#destinations?.endFirst(({ work, offset }) => {
+      if (!this.#context.mayBegin(nowMs) || this.#expiresAtMs(work, offset, nowMs) > nowMs) return false;
+      work.takeAside(offset);
+      this.#end(work, offset, expiredBeforeSend(work.attemptsAt(offset), nowMs));
+      return true;
+    });
+    this.pump();
+  }
+
+  /** Of what is shared and limits requests at once, the parts that are in use, by key. */
+  *inUse(): Generator<[string, number]> {
+    if (this.#route === undefined) return;
+    const { id, concurrency, destinations = [] } = this.#route;
+    if (this.inFlight > 0) yield [connectionsKey(id), this.inFlight / concurrency];
+    for (const [match, requests] of this.#destinations?.inUse() ?? []) {
+      const limit = destinations.find((destination) => destination.match === match)?.concurrency;
+      if (limit !== undefined) yield [destinationConnectionsKey(id, match), requests / limit];
+    }
+  }
+
+  /** What it has used since the last call. */
+  takeUse(): RouteUse {
+    const use = this.#use;
+    this.#use = { messages: 0, requestsMax: this.#gate.inFlight };
+    const destinations = this.#destinations?.takeUses((lane) => this.couldSend(lane)) ?? new Map();
+    return { ...use, batchMax: this.#sender?.batchMax ?? 1, destinations };
+  }
+
+  async close(): Promise<void> {
+    this.#callOff?.();
+    await this.#sender?.close();
+    this.#sender = undefined;
+  }
+
+  /** Nothing for a route that is paused or cannot be used: its messages stay where they are. */
+  #open(route: Route): Sender | undefined {
+    const { connectors, onError } = this.#context;
+    if (route.paused) return undefined;
+    try {
+      const connector = connectors.get(route.connector);
+      if (connector === undefined) throw new Error(`there is no connector ${route.connector}`);
+      return connector.open({ options: route.options, concurrency: route.concurrency });
+    } catch (error) {
+      onError(new Error(`route ${route.name} cannot be used`, { cause: error }));
+      return undefined;
+    }
+  }
+
+  #nextLane(quantum: number, nowMs: number): Lane | undefined {
+    this.#nowMs = nowMs;
+    return this.#order.next(quantum, this.#gate.bulkAllowed);
+  }
+
+  /** A lane whose account may not send at the moment comes back by itself. */
+  #isReady(lane: Lane): boolean {
+    const readyBefore = lane.ready;
+    const front = lane.front();
+    // What was ready has gone to another worker: what is left of the lane may be loaded in its place.
+    if (lane.ready < readyBefore) this.#context.onTaken(lane);
+    const destinations = this.#destinations;
+    const loaded = front !== undefined;
+    if (!(destinations?.isReady(lane, loaded) ?? loaded)) return false;
+    if (this.#accountOpens(lane, this.#nowMs)) return true;
+    destinations?.passOver(lane);
+    return false;
+  }
+
+  /** Lanes of the account on other routes are heard as well; one that must wait keeps nothing of this route. */
+  #accountOpens(lane: Lane, nowMs: number): boolean {
+    if (!this.#gate.accounts.opens(lane, nowMs)) return false;
+    const pace = this.#context.accountPace(lane.key.accountId, nowMs);
+    if (pace === undefined) return true;
+    const batchMax = this.#sender?.batchMax ?? 1;
+    if (pace.room(lane, { batchMax, nowMs }) > 0) return true;
+    this.#gate.accounts.parkUntil(lane, pace.againAtMs(lane));
+    return false;
+  }
+
+  #take(lane: Lane, messagesMax: number, nowMs: number): Slice {
+    const { databaseNowMs, onError } = this.#context;
+    const { expireAfterMs } = this.#route!.retry;
+    const aheadMs = databaseNowMs(nowMs) - nowMs;
+    return takeSlice(lane, {
+      messagesMax,
+      nowMs,
+      destinations: this.#destinations,
+      expiresAtMs: (work, offset) => work.expiry.atMs(offset, expireAfterMs) - aheadMs,
+      onOutcome: (work, offset, outcome) => this.#end(work, offset, outcome),
+      onFault: onError,
+    });
+  }
+
+  #send(sender: Sender, lane: Lane, slice: Slice): void {
+    for (const work of slice.works) work.chunk.tenure.inFlight++;
+    const { accountId } = lane.key;
+    this.#use.messages += slice.messages.length;
+    const permit = this.#gate.begin({ accountId, messages: slice.messages.length, nowMs: this.#nowMs });
+    this.#use.requestsMax = Math.max(this.#use.requestsMax, this.#gate.inFlight);
+    if (this.#route?.onUncertain !== 'hold') {
+      this.#leave(sender, slice, permit);
+      return;
+    }
+    const leave = (marked: Slice) => {
+      permit.beganAtMs = this.#context.clock.monotonicMs();
+      if (marked.messages.length > 0) {
+        this.#leave(sender, marked, permit);
+        return;
+      }
+      this.#gate.giveBack(permit, permit.beganAtMs);
+      this.#destinations?.end(slice, permit.beganAtMs);
+      this.pump();
+    };
+    const hasExpired = (work: ChunkWork, offset: number, nowMs: number) =>
+      this.#expiresAtMs(work, offset, nowMs) <= nowMs;
+    const onOutcome = (work: ChunkWork, offset: number, outcome: MessageOutcome) =>
+      this.#end(work, offset, outcome);
+    markSlice(slice, this.#context, { leave, hasExpired, onOutcome });
+  }
+
+  /** A message came to its end without being sent. */
+  #end(work: ChunkWork, offset: number, outcome: MessageOutcome): void {
+    countOutcome(this.#context.counts, work.record(offset, outcome));
+    this.#context.onRecorded(work, 1);
+  }
+
+  #expiresAtMs(work: ChunkWork, offset: number, nowMs: number): number {
+    if (this.#route === undefined) return Number.POSITIVE_INFINITY;
+    const aheadMs = this.#context.databaseNowMs(nowMs) - nowMs;
+    return work.expiry.atMs(offset, this.#route.retry.expireAfterMs) - aheadMs;
+  }
+
+  #leave(sender: Sender, slice: Slice, permit: Permit): void {
+    const { counts, signal } = this.#context;
+    counts.requests++;
+    counts.attempts += slice.messages.length;
+    sender.send(slice.messages, signal).then(
+      (answers) => this.#settle(slice, answers, permit),
+      // A sender never rejects; one that does has told nothing.
+      (error) => {
+        this.#context.onError(error);
+        this.#settle(slice, [], permit);
+      },
+    );
+  }
+
+  #settle(slice: Slice, answers: readonly Answer[], permit: Permit): void {
+    const nowMs = this.#context.clock.monotonicMs();
+    const { beganAtMs } = permit;
+    this.#gate.end(permit, { messages: slice.messages, answers, nowMs });
+    this.#destinations?.end(slice, nowMs);
+    settleSlice({ route: this.#route!, slice, answers, beganAtMs, nowMs }, this.#context);
+    this.pump();
+  }
+
+  #limits(): GateLimits {
+    const route = this.#route;
+    if (route === undefined || this.#sender === undefined) {
+      return { ratePerSecond: undefined, concurrency: 0, breaker: undefined };
+    }
+    const { shareOf } = this.#context;
+    const { id, ratePerSecond, concurrency } = route;
+    return {
+      ratePerSecond: ratePerSecond === undefined ? undefined : ratePerSecond * shareOf(rateKey(id)),
+      concurrency: Math.floor(concurrency * shareOf(connectionsKey(id)) + rounding),
+      breaker: route.breaker || undefined,
+    };
+  }
+
+  #changeDestinations(nowMs: number): void {
+    const limits = this.#route?.destinations;
+    if (limits === undefined && this.#destinations === undefined) return;
+    this.#destinations ??= new DestinationGate({
+      opens: (lane, atMs) => this.#accountOpens(lane, atMs),
+      onRoom: (lane) => {
+        this.#order.add(lane);
+        this.#context.onTaken(lane);
+      },
+    });
+    const shares = this.#route ? destinationShares(this.#route, this.#context.shareOf) : [];
+    this.#destinations.change({ shares, batchMax: this.#sender?.batchMax ?? 1, nowMs });
+    if (limits === undefined) this.#destinations = undefined;
+    // Lanes that may go on by the new limits do so soon.
+    this.#pumpAt(nowMs);
+  }
+
+  /** The earliest moment asked for counts. */
+  #pumpAt(atMs: number): void {
+    if (atMs >= this.#callAtMs) return;
+    const { clock } = this.#context;
+    this.#callOff?.();
+    this.#callAtMs = atMs;
+    this.#callOff = clock.after(Math.max(1, atMs - clock.monotonicMs()), () => {
+      this.#callOff = undefined;
+      this.#callAtMs = Number.POSITIVE_INFINITY;
+      this.pump();
+    });
+  }
+}

@@ -1,0 +1,85 @@
+import type { Answer } from '../../connectors/connector.ts';
+import type { Route } from '../../message/route.ts';
+import type { ChunkWork } from '../chunks/chunk-work.ts';
+import { type AttemptLog, answerKinds } from '../observe/attempt-log.ts';
+import { countOutcome, type DeliveryCounts } from '../observe/delivery-counts.ts';
+import { notSent } from './mark-slice.ts';
+import type { Slice } from './slice.ts';
+import { verdict } from './verdict.ts';
+
+export interface SliceSettling {
+  random: () => number;
+  counts: DeliveryCounts;
+  attempts?: AttemptLog;
+  /** What certainly was not sent is not an attempt any more: the worker hands its chunks back. */
+  isStopping: () => boolean;
+  /** The database's clock at a moment of the monotonic one: the times in ids follow it. */
+  databaseNowMs: (monotonicMs: number) => number;
+  /** Outcomes were recorded in `work`. */
+  onRecorded: (work: ChunkWork, messages: number) => void;
+}
+
+export interface AnsweredSlice {
+  route: Route;
+  slice: Slice;
+  /** In the order of its messages; one that is missing tells nothing. */
+  answers: readonly Answer[];
+  beganAtMs: number;
+  nowMs: number;
+}
+
+/** A request was answered: makes outcomes of it, and lets the shards of its chunks go. */
+export function settleSlice(answered: AnsweredSlice, context: SliceSettling): void {
+  const { works } = answered.slice;
+  note(answered, context);
+  let recorded = 0;
+  for (let index = 0; index < works.length; index++) {
+    const work = works[index]!;
+    work.chunk.tenure.inFlight--;
+    if (record(index, answered, context)) recorded++;
+    if (works[index + 1] === work) continue;
+    if (recorded > 0) context.onRecorded(work, recorded);
+    recorded = 0;
+  }
+}
+
+function record(index: number, answered: AnsweredSlice, context: SliceSettling): boolean {
+  const { slice, answers, nowMs, route } = answered;
+  const { databaseNowMs, random, isStopping } = context;
+  const { attempt } = slice.messages[index]!;
+  const work = slice.works[index]!;
+  const offset = slice.offsets[index]!;
+  const answer = answers[index] ?? unanswered;
+  const { retry: policy, onUncertain } = route;
+  const unsent = answer.kind === 'retry' && isStopping();
+  if (work.chunk.tenure.state === 'ended' || (unsent && onUncertain === 'resend')) {
+    work.giveBack(offset);
+    return false;
+  }
+  if (unsent) {
+    // It was marked as in flight, which the next owner would take for an uncertain send.
+    work.record(offset, notSent(attempt, nowMs));
+    return true;
+  }
+  const expiresAtMs = () => work.expiry.atMs(offset, policy.expireAfterMs) - databaseNowMs(nowMs) + nowMs;
+  const attemptsBefore = work.attemptsBeforeAt(offset);
+  const at = { attempt, attemptsBefore, policy, onUncertain, nowMs, expiresAtMs, random };
+  countOutcome(context.counts, work.record(offset, verdict(answer, at)));
+  return true;
+}
+
+/** One entry for each kind of answer in it. */
+function note({ route, answers, beganAtMs, nowMs }: AnsweredSlice, { attempts }: SliceSettling): void {
+  if (attempts === undefined) return;
+  const seconds = (nowMs - beganAtMs) / 1_000;
+  for (let kind = 0; kind < answerKinds.length; kind++) {
+    let messages = 0;
+    for (const answer of answers) if (answer.kind === answerKinds[kind]) messages++;
+    if (messages > 0) attempts.note({ routeId: route.id, kind, messages, seconds });
+  }
+}
+
+const unanswered: Answer = {
+  kind: 'uncertain',
+  error: { code: 'internal_unanswered', detail: 'The connector gave no answer for this message' },
+};

@@ -1,0 +1,127 @@
+import type { OutgoingMessage } from '../../connectors/connector.ts';
+import { erasedError } from '../../message/erased-line.ts';
+import { stateNumber } from '../../message/state.ts';
+import type { Lane } from '../backlog/lane.ts';
+import type { ChunkWork } from '../chunks/chunk-work.ts';
+import type { Destination } from '../destinations/destination.ts';
+import type { DestinationGate } from '../destinations/destination-gate.ts';
+import type { DestinationQueue } from '../destinations/destination-queue.ts';
+import type { MessageOutcome } from '../outcomes/outcome-groups.ts';
+
+/** Messages of one lane that leave in one request. Three lists side by side: `messages[i]` is at `offsets[i]` of `works[i]`. */
+export interface Slice {
+  readonly messages: OutgoingMessage[];
+  readonly works: ChunkWork[];
+  readonly offsets: number[];
+  /** Where they go, of the destinations that the route limits. */
+  destinations?: Set<Destination>;
+}
+
+export interface TakeSliceSettings {
+  messagesMax: number;
+  nowMs: number;
+  /** What lets messages through to their destinations; undefined where the route limits none. */
+  destinations: DestinationGate | undefined;
+  /** When a message expires, on the monotonic clock; without an offset, what has no expiry of its own. */
+  expiresAtMs: (work: ChunkWork, offset?: number) => number;
+  /** A message came to its end without being sent. */
+  onOutcome: (work: ChunkWork, offset: number, outcome: MessageOutcome) => void;
+  /** Handling a stored message threw. */
+  onFault: (error: unknown) => void;
+}
+
+/**
+ * Takes the next messages of a lane, from as many of its chunks as it needs. A message that has expired, or
+ * that cannot be handled, is settled on the way and costs its neighbours nothing.
+ */
+export function takeSlice(lane: Lane, settings: TakeSliceSettings): Slice {
+  const slice: Slice = { messages: [], works: [], offsets: [] };
+  const { destinations } = settings;
+  if (destinations) takeAside(lane, slice, { settings, destinations });
+  let expiring: ChunkWork | undefined;
+  let expired = false;
+  while (slice.messages.length < settings.messagesMax) {
+    const work = lane.front();
+    if (work === undefined || (destinations && lane.isCrowded)) break;
+    if (work !== expiring) {
+      expiring = work;
+      expired = settings.expiresAtMs(work) <= settings.nowMs;
+    }
+    const offset = work.take();
+    lane.ready--;
+    const late = work.expiry.isOwn(offset) ? settings.expiresAtMs(work, offset) <= settings.nowMs : expired;
+    if (late) settings.onOutcome(work, offset, expiredBeforeSend(work.attemptsAt(offset), settings.nowMs));
+    else add(slice, { work, offset, settings });
+  }
+  return slice;
+}
+
+/** What waited for room at its destination, and has it now. */
+function takeAside(
+  lane: Lane,
+  slice: Slice,
+  of: { settings: TakeSliceSettings; destinations: DestinationGate },
+): void {
+  const { settings, destinations } = of;
+  while (slice.messages.length < settings.messagesMax) {
+    const queue = destinations.next(lane, slice);
+    if (queue === undefined) break;
+    const { work, offset } = queue.peek()!;
+    queue.shift();
+    work.takeAside(offset);
+    const late = settings.expiresAtMs(work, offset) <= settings.nowMs;
+    if (late) settings.onOutcome(work, offset, expiredBeforeSend(work.attemptsAt(offset), settings.nowMs));
+    else add(slice, { work, offset, settings, queue });
+  }
+}
+
+interface Taken {
+  work: ChunkWork;
+  offset: number;
+  settings: TakeSliceSettings;
+  /** Where it waited for room at its destination. */
+  queue?: DestinationQueue;
+}
+
+function add(slice: Slice, taken: Taken): void {
+  const { work, offset, settings } = taken;
+  const id = work.idAt(offset);
+  const attempt = work.attemptsAt(offset) + 1;
+  try {
+    const fields = work.fieldsAt(offset);
+    if (fields.erased) {
+      settings.onOutcome(work, offset, erased(work.attemptsAt(offset), settings.nowMs));
+      return;
+    }
+    if (settings.destinations && !mayLeave(slice, taken, fields.to)) return;
+    slice.messages.push({ id, key: work.keyAt(offset), attempt, fields });
+  } catch (error) {
+    settings.onFault(error);
+    settings.onOutcome(work, offset, unhandled(work.attemptsAt(offset), settings.nowMs));
+    return;
+  }
+  slice.works.push(work);
+  slice.offsets.push(offset);
+}
+
+function mayLeave(slice: Slice, { work, offset, settings, queue }: Taken, to: string): boolean {
+  const destinations = settings.destinations!;
+  if (queue === undefined) return destinations.admit(slice, { work, offset, to });
+  destinations.leave(queue, slice);
+  return true;
+}
+
+export function expiredBeforeSend(attempt: number, atMs: number): MessageOutcome {
+  const error = { code: 'expired', detail: 'The message expired before it could be sent' };
+  return { state: stateNumber.expired, attempt, atMs, error };
+}
+
+function erased(attempt: number, atMs: number): MessageOutcome {
+  return { state: stateNumber.canceled, attempt, atMs, error: erasedError };
+}
+
+/** Fixed words: what a parser says of a text quotes it. */
+function unhandled(attempt: number, atMs: number): MessageOutcome {
+  const error = { code: 'internal_handling', detail: 'The stored message could not be handled; it is kept' };
+  return { state: stateNumber.failed, attempt, atMs, error };
+}

@@ -75,6 +75,11 @@ export class GroupCommit {
     this.settings = settings;
   }
 
+  /** Messages are there that are not committed yet. */
+  get isWaitedFor(): boolean {
+    return this.waiting > 0;
+  }
+
   /** The shard on which new small chunks are stored at the moment. */
   currentShard(): number {
     const nowMs = this.settings.clock.monotonicMs();

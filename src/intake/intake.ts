@@ -64,7 +64,7 @@ export function createIntake(settings: IntakeSettings): Intake {
   const scheduleAheadMs = settings.retentionDays * dayMs;
   const packPool = openPackPool();
   const packing = createSemaphore(packsMax);
-  const brake = new UploadBrake(clock);
+  const brake = new UploadBrake({ clock, singlesWait: () => groupCommit.isWaitedFor });
   metrics.readUploadPace(() => brake.slotsPerSecond);
   const uploads = new BatchUploads({
     database,

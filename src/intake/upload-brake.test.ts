@@ -13,10 +13,12 @@ const clock = {
 };
 const { signal } = new AbortController();
 let brake: UploadBrake;
+let singlesWait = false;
 
 beforeEach(() => {
   nowMs = 1_000_000;
-  brake = new UploadBrake(clock);
+  singlesWait = false;
+  brake = new UploadBrake({ clock, singlesWait: () => singlesWait });
 });
 
 /** A commit of single messages each 10 ms. */
@@ -70,6 +72,15 @@ test('an upload settles at the pace that is bearable', async () => {
     expect(count).toBeGreaterThan(100);
     expect(count).toBeLessThan(230);
   }
+});
+
+test('single messages whose commit does not end keep the upload braked', async () => {
+  commits(100, 8);
+  const slots = await upload(2, () => 40);
+  singlesWait = true;
+  const startedMs = nowMs;
+  for (let slot = 0; slot < 5 * slots.at(-1)!; slot++) await brake.turn(1, signal);
+  expect(nowMs - startedMs).toBeGreaterThan(4_500);
 });
 
 test('on a machine whose commits are slow in calm times too, that is not held against the upload', async () => {

@@ -20,7 +20,7 @@ const lookAtLatestMs = 1_000;
 const calmKept = 500;
 /** So long after its last slot, an upload weighs on nobody. */
 const calmAfterMs = 1_000;
-/** Without a single message for so long, uploads have the machine for themselves. */
+/** Without a single message for so long, committed or waiting for it, uploads have the machine for themselves. */
 const singlesWithinMs = 1_000;
 /** A shorter wait is not worth a timer: it is made good with the next one. */
 const waitMsMin = 1;
@@ -33,6 +33,7 @@ const waitMsMin = 1;
  */
 export class UploadBrake {
   readonly #clock: Clock;
+  readonly #singlesWait: () => boolean;
   #slotsPerSecond = paceMin;
   #nextAtMs = Number.NEGATIVE_INFINITY;
   #lastSlotAtMs = Number.NEGATIVE_INFINITY;
@@ -43,8 +44,10 @@ export class UploadBrake {
   /** The same of the last ones without any upload. */
   readonly #calm: number[] = [];
 
-  constructor(clock: Clock) {
-    this.#clock = clock;
+  /** `singlesWait`: there are single messages that are not committed yet. */
+  constructor(settings: { clock: Clock; singlesWait: () => boolean }) {
+    this.#clock = settings.clock;
+    this.#singlesWait = settings.singlesWait;
   }
 
   /** Of all uploads together; undefined while nothing brakes them. */
@@ -78,8 +81,9 @@ export class UploadBrake {
     if (waitMs >= waitMsMin) await this.#clock.sleep(waitMs, signal);
   }
 
+  /** A commit that hangs for a second tells nothing; its messages are there all the same. */
   #isAlone(nowMs: number): boolean {
-    return nowMs - this.#lastSingleAtMs > singlesWithinMs;
+    return nowMs - this.#lastSingleAtMs > singlesWithinMs && !this.#singlesWait();
   }
 
   #begin(nowMs: number): void {

@@ -1,6 +1,5 @@
 import type { Clock } from '../lib/clock.ts';
 import { createSemaphore } from '../lib/semaphore.ts';
-import type { Account } from '../message/account.ts';
 import { limits } from '../message/limits.ts';
 import type { Route } from '../message/route.ts';
 import type { Database } from '../store/database.ts';
@@ -39,7 +38,7 @@ export interface IntakeSettings {
   connections: number;
   /** How long messages are kept: nothing can be scheduled beyond. */
   retentionDays: number;
-  control: { routeById(id: number): Route | undefined; accountById(id: number): Account | undefined };
+  control: { routeById(id: number): Route | undefined };
   hints: PendingHints;
   metrics: IntakeMetrics;
   /** Told of faults that end no upload. */

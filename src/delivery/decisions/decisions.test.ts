@@ -59,7 +59,7 @@ test('a chunk in memory is not loaded to be sent while those that are decided on
   const payload = Buffer.from('{"to":"+31612345678"}\n{"to":"+31612345679"}');
   backlog.takeHint({ ...key, chunkId: due, beganAtMs: 5, codec: 0, payload });
   await decisions.runOnce();
-  await outcomes.drain();
+  await expect.poll(() => flushes.length).toBeGreaterThan(0);
   backlog.close();
   expect(loaded).toEqual([]);
   const recorded = flushes.flatMap((flush) => flush.outcomes.map(({ chunkId, state }) => [chunkId, state]));

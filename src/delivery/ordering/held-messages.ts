@@ -32,10 +32,6 @@ export class HeldMessages {
     return true;
   }
 
-  has(offset: number): boolean {
-    return this.#held.has(offset);
-  }
-
   /** False for a message that was not kept here. */
   release(offset: number): boolean {
     return this.#held.delete(offset);

@@ -57,7 +57,6 @@ export class OutcomeBuffer {
   #unrecorded = 0;
   #wasFull = false;
   #callOff: (() => void) | undefined;
-  #idleWaiters: (() => void)[] = [];
 
   constructor(settings: OutcomeBufferSettings) {
     this.#settings = settings;
@@ -94,13 +93,6 @@ export class OutcomeBuffer {
     this.#hasten(shard);
   }
 
-  /** Records everything now; resolves when nothing is left, by being recorded or by being lost. */
-  async drain(): Promise<void> {
-    this.#fire();
-    if (this.#shards.size === 0) return;
-    await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
-  }
-
   /** The tenure has ended: what is not on its way to the database is dropped. */
   drop(tenure: Tenure): void {
     const shard = this.#shards.get(tenure);
@@ -110,7 +102,7 @@ export class OutcomeBuffer {
     tell(shard.waiters.splice(0), false);
     this.#collecting.delete(shard);
     this.#due.delete(shard);
-    if (!shard.flushing) this.#remove(shard);
+    if (!shard.flushing) this.#shards.delete(tenure);
   }
 
   #shardOf(tenure: Tenure): ShardOutcomes {
@@ -182,7 +174,7 @@ export class OutcomeBuffer {
       this.#collecting.delete(shard);
       this.#due.add(shard);
     } else if (shard.works.length > 0) this.#collect(shard);
-    else this.#remove(shard);
+    else this.#shards.delete(tenure);
     this.#startDue();
     if (this.#wasFull && !this.full) {
       this.#wasFull = false;
@@ -209,12 +201,6 @@ export class OutcomeBuffer {
   #forget(tenure: Tenure, weight: number): void {
     tenure.unrecorded -= weight;
     this.#unrecorded -= weight;
-  }
-
-  #remove(shard: ShardOutcomes): void {
-    this.#shards.delete(shard.tenure);
-    if (this.#shards.size > 0) return;
-    for (const resolve of this.#idleWaiters.splice(0)) resolve();
   }
 }
 

@@ -6,7 +6,7 @@ import type { HeldAs } from '../decisions/held-batches.ts';
 import type { Tenure } from '../ownership/tenure.ts';
 import type { RetryGate } from '../pace/retry-budget.ts';
 import { type Hint, hintAgeMsMax } from './hint.ts';
-import { Lane, type LaneKey, laneKeysMax } from './lane.ts';
+import { Lane, type LaneKey, laneKeysMax, laneName } from './lane.ts';
 import { isKnown, type PendingChunk } from './pending-chunk.ts';
 
 export interface BacklogSettings {
@@ -308,12 +308,13 @@ export class Backlog {
     return true;
   }
 
-  #laneOf({ accountId, routeId, priority }: LaneKey): Lane {
-    const key = `${accountId}/${routeId}/${priority}`;
-    let lane = this.#lanes.get(key);
+  #laneOf(key: LaneKey): Lane {
+    const name = laneName(key);
+    let lane = this.#lanes.get(name);
     if (lane === undefined) {
+      const { accountId, routeId, priority } = key;
       lane = new Lane({ accountId, routeId, priority }, this.#settings.weightOf(accountId));
-      this.#lanes.set(key, lane);
+      this.#lanes.set(name, lane);
     }
     return lane;
   }

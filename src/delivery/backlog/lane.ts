@@ -14,7 +14,7 @@ export function laneName({ accountId, routeId, priority }: LaneKey): string {
   return `${accountId}/${routeId}/${priority}`;
 }
 
-export function isInteractive({ key }: Lane): boolean {
+export function isInteractive({ key }: { readonly key: { readonly priority: number } }): boolean {
   return key.priority === priorityNumber.interactive;
 }
 

@@ -1,5 +1,5 @@
-import { priorityNumber } from '../../message/fields.ts';
 import { DeficitRoundRobin, type Turn } from './deficit-round-robin.ts';
+import { isInteractive } from './lane.ts';
 
 /** Of ten messages, bulk gets one while interactive lanes could take them all. */
 export const interactivePerBulk = 9;
@@ -43,7 +43,7 @@ export class TurnOrder<Lane extends RankedTurn> {
 
   charge(lane: Lane, messages: number): void {
     this.#of(lane).charge(lane, messages);
-    if (lane.key.priority !== priorityNumber.interactive) {
+    if (!isInteractive(lane)) {
       this.#owedToBulk = Math.max(0, this.#owedToBulk - messages);
     } else if (this.#bulk.length > 0) {
       this.#owedToBulk += messages / interactivePerBulk;
@@ -51,6 +51,6 @@ export class TurnOrder<Lane extends RankedTurn> {
   }
 
   #of(lane: Lane): DeficitRoundRobin<Lane> {
-    return lane.key.priority === priorityNumber.interactive ? this.#interactive : this.#bulk;
+    return isInteractive(lane) ? this.#interactive : this.#bulk;
   }
 }

@@ -2,11 +2,11 @@ import type { Clock } from '../../lib/clock.ts';
 import { Fifo } from '../../lib/fifo.ts';
 import { countInBitmap } from '../../message/bitmap.ts';
 import { decodeChunk, splitFrame } from '../../message/chunk-codec.ts';
-import { type MessageDefaults, priorityNumber } from '../../message/fields.ts';
+import type { MessageDefaults } from '../../message/fields.ts';
 import { dueAtOf, foldOutcomes } from '../../message/fold-outcomes.ts';
 import type { OnUncertain } from '../../message/route.ts';
 import type { ChunkOutcomeRow } from '../../store/delivery/load-chunks.ts';
-import { type Lane, laneName } from '../backlog/lane.ts';
+import { isInteractive, type Lane, laneName } from '../backlog/lane.ts';
 import type { PendingChunk } from '../backlog/pending-chunk.ts';
 import type { ChunkStore } from '../delivery-store.ts';
 import { ChunkWork } from './chunk-work.ts';
@@ -334,10 +334,6 @@ function inOrderOfLeaving(loaded: Iterable<ChunkWork>): ChunkWork[] {
   }
   // Of the oldest ones those first that were there longest: so each lane has its time.
   return [...surplus!.reverse(), ...bulk!.reverse(), ...oldest!, ...interactive!.reverse()];
-}
-
-function isInteractive(lane: Lane): boolean {
-  return lane.key.priority === priorityNumber.interactive;
 }
 
 /** What is not recorded yet would be missing when the chunk is read again. */

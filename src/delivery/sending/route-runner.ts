@@ -13,6 +13,7 @@ import { type GateLimits, type GateStats, type Permit, RouteGate } from '../pace
 import { destinationShares } from '../shares/destination-shares.ts';
 import type { RouteUse } from '../shares/share-demand.ts';
 import { connectionsKey, destinationConnectionsKey, rateKey } from '../shares/share-keys.ts';
+import { wholeConnections } from '../shares/whole-connections.ts';
 import { markSlice, type SliceMarks } from './mark-slice.ts';
 import { type SliceSettling, settleSlice } from './settle-slice.ts';
 import { expiredBeforeSend, type Slice, takeSlice } from './slice.ts';
@@ -37,8 +38,6 @@ export interface RouteContext extends SliceMarks, SliceSettling {
 /** Messages that a lane keeps loaded ahead of its sends. */
 const readyMin = 1_000;
 const readyBatches = 4;
-/** A share of so many connections may fall short of their number by less. */
-const rounding = 1e-6;
 
 /** Sends the messages of one route as its gate lets them out: whose turn it is, and what became of them. */
 export class RouteRunner implements RetryGate {
@@ -330,7 +329,7 @@ export class RouteRunner implements RetryGate {
     const { id, ratePerSecond, concurrency } = route;
     return {
       ratePerSecond: ratePerSecond === undefined ? undefined : ratePerSecond * shareOf(rateKey(id)),
-      concurrency: Math.floor(concurrency * shareOf(connectionsKey(id)) + rounding),
+      concurrency: wholeConnections(concurrency, shareOf(connectionsKey(id))),
       breaker: route.breaker || undefined,
     };
   }

@@ -1,12 +1,10 @@
 import type { SharedLimit } from './plan-grants.ts';
+import { wholeConnections } from './whole-connections.ts';
 
 /** Rates that a demand and a grant name at most, so that neither grows with the number of accounts that have one. */
 const ratesNamedMax = 200;
 /** The same of connections to destinations, of which a route may limit a hundred. */
 const destinationsNamedMax = 500;
-
-/** Sums of fractions fall short of whole numbers by less. */
-const rounding = 1e-6;
 
 export interface Need {
   key: string;
@@ -26,7 +24,7 @@ export function neediest(needs: readonly Need[], equalPart: number): string[] {
     if (!need.limit.whole) rates.push(need);
     else (need.limit.within === undefined ? ofRoutes : ofDestinations).push(need);
   }
-  const isScarce = ({ limit }: Need) => limit.total * equalPart + rounding < 1;
+  const isScarce = ({ limit }: Need) => wholeConnections(limit.total, equalPart) < 1;
   const byNeed = (a: Need, b: Need) => b.part - a.part || (a.key < b.key ? -1 : 1);
   if (rates.length > ratesNamedMax) rates.sort(byNeed);
   if (ofDestinations.length > destinationsNamedMax)

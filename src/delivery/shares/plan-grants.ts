@@ -1,6 +1,7 @@
 import type { PaceDecision, PaceGrant, PaceState, Shares } from '../../store/delivery/pace-grants.ts';
 import { divide, divideWhole } from './divide.ts';
 import { type Need, neediest } from './neediest.ts';
+import { wholeConnections } from './whole-connections.ts';
 
 /** Something that workers share: messages a second, or connections, which are whole. */
 export interface SharedLimit {
@@ -196,7 +197,7 @@ function assign(key: string, { workers, staying, targets, limit, next }: Assignm
 
 /** The largest share of whole connections that is not above. */
 function wholeOf(share: number, limit: SharedLimit | undefined): number {
-  return limit?.whole ? Math.floor(share * limit.total + 1e-6) / limit.total : share;
+  return limit?.whole ? wholeConnections(limit.total, share) / limit.total : share;
 }
 
 function differs({ version, shares }: PaceGrant, next: Shares): boolean {

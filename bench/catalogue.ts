@@ -17,7 +17,7 @@ import { search } from './figures/search.ts';
 import { steering } from './figures/steering.ts';
 import { storage } from './figures/storage.ts';
 
-/** In the order of the issues that ask for them. */
+/** In the order in which they are measured and reported. */
 export const figures: readonly Figure[] = [
   accept,
   acceptPeers,

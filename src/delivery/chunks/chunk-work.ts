@@ -5,7 +5,7 @@ import { providerKeyOf } from '../../message/fold-outcomes.ts';
 import { isFinal, stateNumber } from '../../message/state.ts';
 import type { PendingChunk } from '../backlog/pending-chunk.ts';
 import type { Decision } from '../decisions/decision.ts';
-import { HeldMessages } from '../ordering/held-messages.ts';
+import { KeyedMessages } from '../ordering/keyed-messages.ts';
 import { type MessageOutcome, type OutcomeGroup, OutcomeGroups } from '../outcomes/outcome-groups.ts';
 import { canceledAt, interruptedAt } from '../outcomes/own-outcomes.ts';
 import type { RetryGate } from '../pace/retry-budget.ts';
@@ -55,8 +55,8 @@ export class ChunkWork {
   parked: boolean;
   /** Messages that wait in memory for room at their destinations. */
   readonly aside: AsideMessages;
-  /** Messages that wait for others of their ordering keys; absent where nobody has one. */
-  readonly held: HeldMessages | undefined;
+  /** Who waits for others of their ordering keys; absent where nobody has one. */
+  readonly keyed: KeyedMessages | undefined;
   /** Others wait for what is recorded next. */
   urgent = false;
   /** Requests of the inbox that are answered by what is recorded next. */
@@ -83,10 +83,10 @@ export class ChunkWork {
     this.aside = new AsideMessages(chunk.lane, this.size);
     this.#taken = new Uint8Array(chunk.count);
     this.parked = contents.parked ?? false;
-    this.held = chunk.order && new HeldMessages(chunk.order);
+    this.keyed = chunk.order && new KeyedMessages(chunk.order);
     this.#dueAtMs = contents.dueAtMs;
     const untouched = folded === undefined && chunk.remaining === null;
-    if (untouched && contents.times === undefined && this.held === undefined) {
+    if (untouched && contents.times === undefined && this.keyed === undefined) {
       this.ready = chunk.count;
     } else {
       this.#queue.begin(this.#sortOut(contents));
@@ -252,7 +252,7 @@ export class ChunkWork {
         return;
       }
       canceled.add(offset);
-      const waits = waiting.has(offset) || this.held?.release(offset) || this.aside.delete(offset);
+      const waits = waiting.has(offset) || this.keyed?.release(offset) || this.aside.delete(offset);
       if (!waits && !this.parked) decided.ready--;
     });
     if (canceled.size === 0) return decided;
@@ -268,7 +268,7 @@ export class ChunkWork {
   /** False for a message that has to wait for its schedule first. */
   #replay(offset: number, at: { nowMs: number; databaseNowMs: number }): boolean {
     this.#history.noteReplay(offset, at.databaseNowMs);
-    this.held?.noteReplay(offset);
+    this.keyed?.noteReplay(offset);
     const attempt = this.#history.attemptsAt(offset);
     this.#note(offset, { state: stateNumber.queued, attempt, atMs: at.nowMs });
     const waitMs = (this.times?.scheduledAtMs(offset) ?? 0) - at.databaseNowMs;
@@ -282,7 +282,7 @@ export class ChunkWork {
     const dueAtMs = this.#outcomes.note({ offset, outcome, prior });
     this.#history.note(offset, outcome);
     if (dueAtMs !== null) this.#queue.waiting.add(offset, dueAtMs);
-    if (this.held && isFinal(outcome.state) && this.held.settle(offset)) this.urgent = true;
+    if (this.keyed && isFinal(outcome.state) && this.keyed.settle(offset)) this.urgent = true;
   }
 
   /** What happened since the last call, in an order that keeps a message's own outcomes in theirs. */
@@ -316,7 +316,7 @@ export class ChunkWork {
 
   /** Lets a message go that waited for another one. True if it can be sent at once. */
   release(offset: number, nowMs: number): boolean {
-    if (!this.held?.release(offset)) return false;
+    if (!this.keyed?.release(offset)) return false;
     const atMs = this.#dueAtMs(offset);
     if (atMs > nowMs || this.#isRetry(offset)) {
       this.#queue.waiting.add(offset, Math.max(atMs, nowMs));
@@ -341,10 +341,10 @@ export class ChunkWork {
   get resting(): boolean {
     if (this.inFlight > 0) return false;
     if (this.parked) return true;
-    if (this.held === undefined) return this.unsettled === this.waitingMessages;
+    if (this.keyed === undefined) return this.unsettled === this.waitingMessages;
     // What is recorded in a moment lets messages of this chunk go, if any are left.
     if (this.unsettled === 0) return true;
-    return !this.held.awaited && this.unsettled === this.waitingMessages + this.held.count;
+    return !this.keyed.awaited && this.unsettled === this.waitingMessages + this.keyed.count;
   }
 
   /** It rests, and for long enough to leave memory. */
@@ -374,7 +374,7 @@ export class ChunkWork {
     chunk.admitted = 0;
     for (let offset = 0; offset < chunk.count; offset++) {
       if (isFinal(this.#history.stateAt(offset))) {
-        this.held?.noteSettledBefore(offset);
+        this.keyed?.noteSettledBefore(offset);
         continue;
       }
       if (this.#history.stateAt(offset) === stateNumber.sending && onInterrupted === 'hold') {
@@ -382,8 +382,8 @@ export class ChunkWork {
         this.interrupted++;
         continue;
       }
-      if (this.held?.hold(offset)) continue;
-      this.held?.noteOpen(offset);
+      if (this.keyed?.keep(offset)) continue;
+      this.keyed?.noteOpen(offset);
       const atMs = dueAtMs(offset);
       // A retry that is due waits for being admitted, unless that has been done.
       if (atMs > nowMs || (this.#isRetry(offset) && admitted-- <= 0)) {

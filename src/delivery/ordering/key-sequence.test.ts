@@ -41,7 +41,7 @@ test('a message may go when every earlier one of its key has ended, in whatever 
           read(sequence, { chunk: toRead.shift()!, messages });
         } else if (open.length > 0) {
           // Now and then one that waits is canceled.
-          const mayGo = open.filter(({ order, offset }) => !order.isHeld(offset));
+          const mayGo = open.filter(({ order, offset }) => !order.isWaiting(offset));
           const ending = next() % 5 === 0 ? open[next() % open.length]! : mayGo[next() % mayGo.length]!;
           end(sequence, { ending, messages });
         } else break;
@@ -49,7 +49,7 @@ test('a message may go when every earlier one of its key has ended, in whatever 
           const before = messages.filter(
             (other) => !other.ended && other.key === key && isBefore(other, { order, offset }),
           );
-          expect(order.isHeld(offset)).toBe(before.length > 0);
+          expect(order.isWaiting(offset)).toBe(before.length > 0);
         }
       }
       expect(sequence.empty).toBe(true);
@@ -80,16 +80,16 @@ function read(
 }
 
 function end(sequence: KeySequence, { ending, messages }: { ending: Message; messages: Message[] }): void {
-  const wasHeld = ending.order.isHeld(ending.offset);
+  const wasWaiting = ending.order.isWaiting(ending.offset);
   const follower = sequence.followerOf(ending.order, ending.offset);
   const freed = sequence.settle(ending.order, [ending.offset]);
   ending.ended = true;
-  if (wasHeld) expect(freed).toEqual([]);
+  if (wasWaiting) expect(freed).toEqual([]);
   else expect(freed).toEqual(follower ? [follower] : []);
   expect(sequence.settle(ending.order, [ending.offset])).toEqual([]);
   const { order } = ending;
   expect(order.free).toBe(
-    messages.filter((each) => each.order === order && !each.ended && !order.isHeld(each.offset)).length,
+    messages.filter((each) => each.order === order && !each.ended && !order.isWaiting(each.offset)).length,
   );
   if (messages.every((each) => each.order !== order || each.ended)) sequence.remove(order);
 }

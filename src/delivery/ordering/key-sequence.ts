@@ -3,7 +3,7 @@ import { limits } from '../../message/limits.ts';
 import type { PendingChunk } from '../backlog/pending-chunk.ts';
 
 /** Where a message stands among those of its key. `loose`: it was replayed, and follows nobody any more. */
-const held = 0;
+const waiting = 0;
 const free = 1;
 const settled = 2;
 const loose = 3;
@@ -22,7 +22,7 @@ export class ChunkOrder {
   stirred = false;
   /** The chunk is done. It stays while it is a link between others. */
   gone = false;
-  /** Messages that came to their end while they were held, and that the one before them still points to. */
+  /** Messages that came to their end while they waited, and that the one before them still points to. */
   links = 0;
   /** By offset: the key's hash, the next message of that key, and where the message stands. */
   readonly keys: Int32Array;
@@ -39,8 +39,8 @@ export class ChunkOrder {
   }
 
   /** An earlier message of the key at this offset has not come to its end. */
-  isHeld(offset: number): boolean {
-    return this.states[offset] === held;
+  isWaiting(offset: number): boolean {
+    return this.states[offset] === waiting;
   }
 
   isSettled(offset: number): boolean {
@@ -99,7 +99,7 @@ export class KeySequence {
         order.states[offset] = free;
         order.free++;
       } else {
-        order.states[offset] = held;
+        order.states[offset] = waiting;
         this.#orderAt(before).next[before % offsets] = ticket;
       }
     });
@@ -113,7 +113,7 @@ export class KeySequence {
       const state = order.states[offset];
       if (state === settled) continue;
       order.states[offset] = settled;
-      if (state === held) {
+      if (state === waiting) {
         order.links++;
         continue;
       }
@@ -137,7 +137,7 @@ export class KeySequence {
     if (order.states[offset] === loose) return undefined;
     for (let ticket = order.next[offset]!; ticket !== 0; ) {
       const follower = this.#orderAt(ticket);
-      if (follower.states[ticket % offsets] === held) return { order: follower, offset: ticket % offsets };
+      if (follower.states[ticket % offsets] === waiting) return { order: follower, offset: ticket % offsets };
       ticket = follower.next[ticket % offsets]!;
     }
     return undefined;
@@ -154,7 +154,7 @@ export class KeySequence {
     for (let ticket = order.next[offset]!; ticket !== 0; ) {
       const follower = this.#orderAt(ticket);
       const at = ticket % offsets;
-      if (follower.states[at] === held) {
+      if (follower.states[at] === waiting) {
         follower.states[at] = free;
         follower.free++;
         return { order: follower, offset: at };

@@ -86,9 +86,9 @@ export class OrderedChunks {
   /** A chunk has been loaded: what became of its messages before is known only now. */
   noteLoaded(work: ChunkWork): void {
     const { order } = work.chunk;
-    if (order === undefined || work.held === undefined) return;
+    if (order === undefined || work.keyed === undefined) return;
     order.stirred = false;
-    for (const freed of order.sequence.settle(order, work.held.settledBefore)) {
+    for (const freed of order.sequence.settle(order, work.keyed.settledBefore)) {
       // What of this chunk can be sent is counted when all is known.
       if (freed.order === order) work.release(freed.offset, this.#settings.clock.monotonicMs());
       else this.#free(freed);
@@ -100,7 +100,7 @@ export class OrderedChunks {
     const { order, tenure } = work.chunk;
     if (order === undefined || tenure.state === 'ended') return;
     const freed = order.sequence.settle(order, offsets);
-    work.held?.noteRecorded(offsets);
+    work.keyed?.noteRecorded(offsets);
     for (const message of freed) this.#free(message);
     if (!work.closed && !work.dirty && work.restsAt(this.#settings.clock.monotonicMs())) {
       this.#settings.onIdle(work);

@@ -50,7 +50,7 @@ export function flushOf(tenure: Tenure, works: readonly ChunkWork[], nowMs: numb
       outcomes.push(outcomeRow({ work, group, seq: tenure.nextSeq(), nowMs }));
       count(progress, work.chunk.batch, group);
     }
-    const ended = work.held?.takeSettled() ?? [];
+    const ended = work.keyed?.takeSettled() ?? [];
     if (ended.length > 0) settled.push({ work, offsets: ended });
     weight += work.unrecorded;
     work.unrecorded = 0;
@@ -134,7 +134,7 @@ function restOf(work: ChunkWork, nowMs: number): FlushRest {
   if (work.unsettled === 0) {
     return { work, finished: true, remaining: null, dueAtMs: Number.POSITIVE_INFINITY };
   }
-  const offsets = work.parked || work.held ? work.unsettledOffsets() : work.waitingOffsets();
+  const offsets = work.parked || work.keyed ? work.unsettledOffsets() : work.waitingOffsets();
   const dueAtMs = work.parked && work.unsettled > work.waitingMessages ? nowMs : work.nextDueAtMs;
   // All of a chunk that waits for its time is not a retry.
   const remaining = work.untried ? null : bitmapOf(work.chunk.count, offsets);
@@ -143,7 +143,7 @@ function restOf(work: ChunkWork, nowMs: number): FlushRest {
 
 /** What waits for other messages may go at any time: an owner that comes new to the chunk has to look. */
 function updateOf({ work, remaining, dueAtMs }: FlushRest, nowMs: number): PendingUpdate {
-  const dueInMs = (work.held?.count ?? 0) > 0 ? 0 : dueAtMs - nowMs;
+  const dueInMs = (work.keyed?.count ?? 0) > 0 ? 0 : dueAtMs - nowMs;
   return { chunkId: work.chunk.id, remaining, dueInMs };
 }
 

@@ -1,9 +1,9 @@
 import type { ChunkOrder } from './key-sequence.ts';
 
-/** The messages of a loaded chunk that wait for an earlier one of their key, and those whose end others wait for. */
-export class HeldMessages {
+/** Of a loaded chunk of messages with ordering keys: who waits for an earlier one of its key, and for whose end others wait. */
+export class KeyedMessages {
   readonly #order: ChunkOrder;
-  readonly #held = new Set<number>();
+  readonly #waiting = new Set<number>();
   /** Came to their end, which is not recorded yet; a message of this chunk waits for it. */
   readonly #awaited = new Set<number>();
   /** Came to their end since the last call of `takeSettled`. */
@@ -18,7 +18,7 @@ export class HeldMessages {
   }
 
   get count(): number {
-    return this.#held.size;
+    return this.#waiting.size;
   }
 
   get awaited(): boolean {
@@ -26,15 +26,15 @@ export class HeldMessages {
   }
 
   /** True for a message that has to wait; it is kept here until it is released. */
-  hold(offset: number): boolean {
-    if (!this.#order.isHeld(offset)) return false;
-    this.#held.add(offset);
+  keep(offset: number): boolean {
+    if (!this.#order.isWaiting(offset)) return false;
+    this.#waiting.add(offset);
     return true;
   }
 
   /** False for a message that was not kept here. */
   release(offset: number): boolean {
-    return this.#held.delete(offset);
+    return this.#waiting.delete(offset);
   }
 
   noteSettledBefore(offset: number): void {

@@ -222,6 +222,32 @@ test('a worker that stops before it knows that it is registered leaves no lease 
   expect((await statements.readOwners()).beats.size).toBe(0);
 });
 
+test('a worker that did not hear of its registration comes under another id, and leaves no lease behind', async () => {
+  const statements = deliveryStatements(database);
+  const ids: string[] = [];
+  const ownership = new Ownership({
+    store: {
+      ...statements,
+      async registerWorker(worker) {
+        ids.push(worker.id);
+        await statements.registerWorker(worker);
+        if (ids.length === 1) throw new Error('the answer was lost');
+      },
+    },
+    clock: { monotonicMs: () => nowMs } as Clock,
+    leaseMs,
+    onClaimed: () => {},
+    onLost: () => {},
+  });
+  await expect(ownership.runOnce()).rejects.toThrow('the answer was lost');
+  await ownership.runOnce();
+  expect(new Set(ids).size).toBe(2);
+  expect(ownership.workerId).toBe(ids[1]);
+  expect([...(await statements.readOwners()).beats.keys()]).toEqual([ids[1]]);
+  await ownership.close();
+  expect((await statements.readOwners()).beats.size).toBe(0);
+});
+
 test('of two workers that find the same free shards, each shard goes to one', async () => {
   const [a, b] = [owner(), owner()];
   await Promise.all([a, b].map(({ ownership }) => ownership.runOnce()));

@@ -15,6 +15,12 @@ test('whatever goes wrong, no message is lost, doubled where it is held, or star
   }
 });
 
+/** A worker registered twice under one id; the one retry now and then spent on messages that had expired. */
+test.each([15_397, 19_203])('seed %i, which broke a promise once, keeps them all', async (seed) => {
+  const { violations, defects } = await simulateSeed(seed);
+  expect({ violations, defects }).toEqual({ violations: [], defects: [] });
+});
+
 test('a seed is the same run each time, event for event', async () => {
   for (const seed of [3, 77, 1_234]) {
     const [first, again] = [

@@ -153,6 +153,7 @@ export class Ownership {
     const leftAtMs = clock.monotonicMs();
     if (!this.#registered) {
       if (this.#stopping) return false;
+      if (this.#announced) await this.#beginAnew();
       this.#announced = true;
       await store.registerWorker({ id: this.#workerId, host: hostname(), pid: process.pid });
       this.#registered = true;
@@ -162,6 +163,7 @@ export class Ownership {
     const databaseNowMs = await store.beatWorker(this.#workerId);
     if (databaseNowMs === undefined) {
       this.#registered = false;
+      this.#announced = false;
       this.#workerId = this.#newWorkerId();
       this.#deadlineMs = Number.NEGATIVE_INFINITY;
       this.#unclear = false;
@@ -172,6 +174,16 @@ export class Ownership {
     this.#deadlineMs = leftAtMs + leaseMs * (1 - leaseMarginShare);
     this.#settings.onBeat?.(databaseNowMs);
     return true;
+  }
+
+  /**
+   * Whether the database knows this worker was not heard, and by now it may have been removed as silent. Registered a
+   * second time, it would take what was granted to it before for its own still, though others have it.
+   */
+  async #beginAnew(): Promise<void> {
+    const unheard = this.#workerId;
+    this.#workerId = this.#newWorkerId();
+    await this.#settings.store.removeWorker(unheard);
   }
 
   /** The ids of the live workers. One that has been silent for a full lease is removed. */

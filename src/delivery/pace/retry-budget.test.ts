@@ -38,6 +38,19 @@ test('with nothing saved one retry goes now and then, less often while nothing s
   expect(atMs).toEqual([0, 2_000, 6_000, 14_000, 30_000, 60_000, 90_000]);
 });
 
+test('a retry that ended without being tried leaves its turn to the next one', () => {
+  const budget = new RetryBudget(random);
+  for (let n = 0; n < 10; n++) budget.failed(0);
+  const atMs: number[] = [];
+  for (let nowMs = 0; nowMs < 20_000; nowMs += 500) {
+    if (budget.take(1, { nowMs }) === 0) continue;
+    atMs.push(nowMs);
+    // Of the first ones nothing but their expiry was left to be found.
+    if (atMs.length <= 3) budget.giveBack(1);
+  }
+  expect(atMs).toEqual([0, 500, 1_000, 1_500, 3_500, 7_500, 15_500]);
+});
+
 test('messages that are sent make room for retries at once, even where nine of ten attempts fail', () => {
   const budget = new RetryBudget(random);
   for (let n = 0; n < 10; n++) budget.failed(0);

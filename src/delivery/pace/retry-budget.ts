@@ -71,6 +71,14 @@ export class RetryBudget {
     return taken;
   }
 
+  /** So many of those that were let out came to their end without being tried: others may go in their place. */
+  giveBack(messages: number): void {
+    this.#fromFailures = Math.min(savedMax, this.#fromFailures + messages);
+    if (this.#fromFailures > 0) return;
+    this.#trickledAtMs = Number.NEGATIVE_INFINITY;
+    this.#trickleMs = Math.max(trickleMs.min, this.#trickleMs / 2);
+  }
+
   /** When those that were refused should ask again. */
   againAtMs(nowMs: number): number {
     const waitMs = Math.min(againMs.max, againMs.min * (1 + this.#refused / refusedPerWait));

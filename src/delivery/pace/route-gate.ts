@@ -164,6 +164,11 @@ export class RouteGate {
     return this.#budget.take(Math.min(wanted, probeMessages), { nowMs, forced: true });
   }
 
+  /** A retry that was admitted came to its end without being tried. */
+  giveBackRetry(): void {
+    this.#budget.giveBack(1);
+  }
+
   /** When retries that were not admitted should ask again. */
   retriesAgainAtMs(nowMs: number): number {
     const state = this.#breaker?.state(nowMs);

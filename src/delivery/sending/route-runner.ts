@@ -287,6 +287,7 @@ export class RouteRunner implements RetryGate {
 
   /** A message came to its end without being sent. */
   #end(work: ChunkWork, offset: number, outcome: MessageOutcome): void {
+    if (outcome.attempt > 0) this.#gate.giveBackRetry();
     countOutcome(this.#context.counts, work.record(offset, outcome));
     this.#context.onRecorded(work, 1);
   }

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../lib/clock.ts';
 import { UploadBrake } from './upload-brake.ts';
@@ -104,6 +105,26 @@ test('when the single messages end, the upload is let go within a second', async
   const startedMs = nowMs;
   for (let slot = 0; slot < 1_000; slot++) await brake.turn(1, signal);
   expect(nowMs).toBe(startedMs);
+});
+
+test('turns that are given up while they are waited for cost the others nothing', async () => {
+  const timers: { atMs: number; run: () => void }[] = [];
+  const sleep = (ms: number, given?: AbortSignal) =>
+    new Promise<void>((run, reject) => {
+      timers.push({ atMs: nowMs + ms, run });
+      given?.addEventListener('abort', () => reject(given.reason));
+    });
+  const steered = new UploadBrake({ clock: { ...clock, sleep }, singlesWait: () => false });
+  steered.noteCommit(8);
+  await steered.turn(1, signal);
+  const giving = Array.from({ length: 1_000 }, () => new AbortController());
+  const givenUp = giving.map((stop) => steered.turn(1, stop.signal));
+  const turn = steered.turn(1, signal);
+  for (const stop of giving) stop.abort(new Error('given up'));
+  for (const { status } of await Promise.allSettled(givenUp)) expect(status).toBe('rejected');
+  nowMs += 20;
+  for (const { atMs, run } of timers) if (atMs <= nowMs) run();
+  expect(await Promise.race([turn.then(() => 'begun'), setImmediate('waits')])).toBe('begun');
 });
 
 test('a sender who gives up does not wait for the turn', async () => {

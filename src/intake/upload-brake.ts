@@ -36,6 +36,10 @@ export class UploadBrake {
   readonly #singlesWait: () => boolean;
   #slotsPerSecond = paceMin;
   #nextAtMs = Number.NEGATIVE_INFINITY;
+  /** In the order in which they came. */
+  readonly #waiting = new Set<{ part: number; begin: () => void }>();
+  /** Somebody waits, and is looked at again when it is time. */
+  #serving = false;
   #lastSlotAtMs = Number.NEGATIVE_INFINITY;
   #lastSingleAtMs = Number.NEGATIVE_INFINITY;
   /** Milliseconds of commits since the last look, beside uploads. */
@@ -71,14 +75,43 @@ export class UploadBrake {
 
   /** Resolves when the next slot may be taken in, of which `part` is full; rejects with the signal's reason. */
   async turn(part: number, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
     const nowMs = this.#clock.monotonicMs();
     if (nowMs - this.#lastSlotAtMs > calmAfterMs) this.#begin(nowMs);
     this.#lastSlotAtMs = nowMs;
-    const startMs = Math.max(nowMs, this.#nextAtMs);
-    if (this.#isAlone(nowMs)) return;
-    this.#nextAtMs = startMs + (part * 1_000) / this.#slotsPerSecond;
-    const waitMs = startMs - nowMs;
-    if (waitMs >= waitMsMin) await this.#clock.sleep(waitMs, signal);
+    if (this.#waiting.size === 0) {
+      if (this.#isAlone(nowMs)) return;
+      this.#nextAtMs = Math.max(nowMs, this.#nextAtMs);
+    }
+    const turn = new Promise<void>((resolve, reject) => {
+      const giveUp = () => {
+        this.#waiting.delete(slot);
+        reject(signal.reason);
+      };
+      const begin = () => {
+        signal.removeEventListener('abort', giveUp);
+        resolve();
+      };
+      const slot = { part, begin };
+      signal.addEventListener('abort', giveUp, { once: true });
+      this.#waiting.add(slot);
+    });
+    if (!this.#serving) this.#serve();
+    await turn;
+  }
+
+  /** Lets those begin whose turn it is. What has given up has left the queue, and costs the others no time. */
+  #serve(): void {
+    const nowMs = this.#clock.monotonicMs();
+    const alone = this.#isAlone(nowMs);
+    for (const slot of this.#waiting) {
+      if (!alone && this.#nextAtMs - nowMs >= waitMsMin) break;
+      this.#waiting.delete(slot);
+      if (!alone) this.#nextAtMs += (slot.part * 1_000) / this.#slotsPerSecond;
+      slot.begin();
+    }
+    this.#serving = this.#waiting.size > 0;
+    if (this.#serving) void this.#clock.sleep(this.#nextAtMs - nowMs).then(() => this.#serve());
   }
 
   /** A commit that hangs for a second tells nothing; its messages are there all the same. */

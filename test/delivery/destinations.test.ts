@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import type { OutgoingMessage } from '../../src/connectors/connector.ts';
 import type { DeliveryWorker } from '../../src/delivery/delivery-worker.ts';
-import { systemClock } from '../../src/lib/clock.ts';
+import { type Clock, systemClock } from '../../src/lib/clock.ts';
 import type { DestinationLimit } from '../../src/message/route.ts';
 import type { Shares } from '../../src/store/delivery/pace-grants.ts';
 import { createTestDatabase } from '../support/postgres.ts';
@@ -344,4 +344,24 @@ test('a worker whose messages all wait for a destination leaves the rate of the 
   for (let chunk = 0; chunk < 10; chunk++)
     await insertChunk(mill.database, { shard: other, accountId: 2, lines: linesTo('+4915123', 1_000) });
   await until(() => free.stats().lanes.some(({ accountId, share }) => accountId === 2 && share > 0.8));
+});
+
+test('no timer is set for longer than Node bears, however slow a route or a destination is', async () => {
+  const delaysMs: number[] = [];
+  const clock: Clock = {
+    ...systemClock,
+    after(ms, run) {
+      delaysMs.push(ms);
+      return systemClock.after(Math.min(ms, 1_000), run);
+    },
+  };
+  await open({ batchMax: 1 });
+  limit([{ match: '+31', ratePerSecond: 1e-9 }]);
+  mill.routes.set(2, { ...testRoute, id: 2, ratePerSecond: 1e-9 });
+  mill.worker({ clock }).start();
+  await insertChunk(mill.database, { lines: dutch(2) });
+  await insertChunk(mill.database, { routeId: 2, lines: german(2) });
+  await until(() => receivedFor('+31').length === 1);
+  await until(() => delaysMs.filter((ms) => ms >= 60_000).length >= 2);
+  expect(Math.max(...delaysMs)).toBeLessThan(2 ** 31);
 });

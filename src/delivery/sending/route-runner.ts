@@ -38,6 +38,8 @@ export interface RouteContext extends SliceMarks, SliceSettling {
 /** Messages that a lane keeps loaded ahead of its sends. */
 const readyMin = 1_000;
 const readyBatches = 4;
+/** Timers of Node bear 24 days, and take more for none: a slower rate is looked at again before its time. */
+const timerMsMax = 60_000;
 
 /** Sends the messages of one route as its gate lets them out: whose turn it is, and what became of them. */
 export class RouteRunner implements RetryGate {
@@ -358,7 +360,8 @@ export class RouteRunner implements RetryGate {
     const { clock } = this.#context;
     this.#callOff?.();
     this.#callAtMs = atMs;
-    this.#callOff = clock.after(Math.max(1, atMs - clock.monotonicMs()), () => {
+    const delayMs = Math.min(Math.max(1, atMs - clock.monotonicMs()), timerMsMax);
+    this.#callOff = clock.after(delayMs, () => {
       this.#callOff = undefined;
       this.#callAtMs = Number.POSITIVE_INFINITY;
       this.pump();

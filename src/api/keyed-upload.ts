@@ -3,7 +3,7 @@ import type { UploadRequest, UploadResult } from '../intake/batch-uploads.ts';
 import type { Reservation } from '../store/intake/idempotency.ts';
 import type { ApiContext } from './context.ts';
 import { type Answer, idempotently, type KeyedTry } from './idempotency.ts';
-import { hashUpload, uploadBody, uploadFormat } from './upload-body.ts';
+import { hashUpload, senderGone, uploadBody, uploadFormat } from './upload-body.ts';
 
 export interface UploadTry extends KeyedTry {
   /** Streams the body into a batch. */
@@ -47,6 +47,7 @@ export async function keyedUpload(
             ...(keyHash !== undefined && { key: keyHash }),
             onAlive: () => keyed.renew(),
             signal: context.lifecycle.signal,
+            gone: senderGone(request.raw),
           }),
         async pass() {
           for await (const _ of body.bytes);

@@ -1,4 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type { FastifyRequest } from 'fastify';
@@ -71,6 +72,17 @@ export function uploadBody(
   };
 }
 
+/** Aborted when the connection breaks before the body's end, even if nobody reads on. */
+export function senderGone(raw: IncomingMessage): AbortSignal {
+  const gone = new AbortController();
+  const onClose = () => {
+    if (!raw.complete) gone.abort(brokenOff());
+  };
+  if (raw.closed) onClose();
+  else raw.once('close', onClose);
+  return gone.signal;
+}
+
 /** Reads a body to its end for its hash alone. */
 export async function hashUpload(request: FastifyRequest, { idleMs }: { idleMs: number }): Promise<Buffer> {
   const hash = createHash('sha256');
@@ -92,8 +104,12 @@ async function* rawBytes(
     }
   } catch (error) {
     if (error instanceof ProblemError) throw error;
-    throw new ProblemError('invalid_request', 'The body broke off. Resume the upload from nextLine.');
+    throw brokenOff();
   }
+}
+
+function brokenOff(): ProblemError {
+  return new ProblemError('invalid_request', 'The body broke off. Resume the upload from nextLine.');
 }
 
 /** Only the time in which bytes are waited for counts, not that in which nobody asks for them. */

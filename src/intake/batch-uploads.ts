@@ -38,6 +38,8 @@ export interface UploadRequest extends BatchKey {
   /** Called about once a second while the upload runs. */
   onAlive?: () => Promise<void>;
   signal: AbortSignal;
+  /** The sender has gone: nobody waits for the answer any more. */
+  gone?: AbortSignal;
 }
 
 export interface UploadResult {
@@ -55,8 +57,10 @@ export interface BatchUploadsSettings {
   mint: IdMint;
   clock: Clock;
   pack: (slot: RawSlot, settings: PackSettings & { signal: AbortSignal }) => Promise<PackedSlot>;
-  /** Transactions that store slots, of all uploads together. */
+  /** Transactions that begin uploads, store their slots and note their ends, of all uploads together. */
   stores: Semaphore;
+  /** The same of those that note how far an upload is. */
+  checkpoints: Semaphore;
   hints: PendingHints;
   /** The channel of a route: it fixes what `to` may be. */
   channelOf: (routeId: number) => Channel | undefined;
@@ -143,31 +147,37 @@ async function runUpload(settings: BatchUploadsSettings, request: UploadRequest)
     }
     await request.onBegun?.({ upload: begun.upload, firstLine });
     const result = await streamIn(settings, { request, begun, durable, firstLine });
-    if (!(await checkpoint(settings, { request, begun, durable, ended: true }))) throw supersededProblem();
+    const open = await settings.stores.run(() =>
+      checkpoint(settings, { request, begun, durable, ended: true }),
+    );
+    if (!open) throw supersededProblem();
     return { ...result, nextLine: durable.nextLine };
   } catch (error) {
     // Not ended: a COMMIT whose answer was lost may still come.
-    await checkpoint(settings, { request, begun, durable, ended: false }).catch((fault) =>
-      settings.onError?.(fault),
-    );
+    if (durable.nextLine > begun.nextLine) {
+      await settings.stores
+        .run(() => checkpoint(settings, { request, begun, durable, ended: false }))
+        .catch((fault) => settings.onError?.(fault));
+    }
     if (error instanceof ProblemError) error.extra.nextLine = durable.nextLine;
     throw error;
   }
 }
 
 async function begin(settings: BatchUploadsSettings, request: UploadRequest): Promise<BegunUpload> {
-  const { database, clock } = settings;
+  const { database, clock, stores } = settings;
   const { batch, accountId, key, again, signal } = request;
-  const result = await retryStore(
-    () =>
-      beginUpload(database, {
-        batch,
-        accountId,
-        ...(key !== undefined && { key }),
-        ...(again?.upload !== undefined && { after: again.upload }),
-      }),
-    { clock, signal },
-  );
+  const asked = {
+    ...{ batch, accountId },
+    ...(key !== undefined && { key }),
+    ...(again?.upload !== undefined && { after: again.upload }),
+  };
+  const attempt = async () => {
+    // Its turn may come long after its sender has gone.
+    request.gone?.throwIfAborted();
+    return await beginUpload(database, asked);
+  };
+  const result = await retryStore(() => stores.run(attempt), { clock, signal });
   if (result.kind === 'begun') return result.upload;
   if (result.kind === 'missing') throw new ProblemError('not_found', `There is no batch ${batch}.`);
   if (result.kind === 'closed') {
@@ -192,6 +202,8 @@ async function streamIn(
   const { batch, accountId, format } = request;
   const stop = new AbortController();
   const signal = AbortSignal.any([request.signal, stop.signal]);
+  // Of an upload whose sender has gone, what was taken in becomes durable, and what waits for its turn does not.
+  const wanted = request.gone ? AbortSignal.any([signal, request.gone]) : signal;
   const tally = { accepted: 0, rejected: 0, errors: [] as Rejection[] };
   const writer = createSlotWriter({
     ...settings,
@@ -216,7 +228,7 @@ async function streamIn(
   const packing = createPacking({
     pack: (slot) =>
       settings.pack(slot, {
-        signal,
+        signal: wanted,
         accountId,
         batch: true,
         orderingKey: begun.orderingKey,
@@ -240,7 +252,7 @@ async function streamIn(
     request,
     begun,
     durable,
-    signal,
+    signal: wanted,
     onLost: (error) => stop.abort(error),
   });
   try {
@@ -370,8 +382,10 @@ async function keepAlive(
   while (!signal.aborted) {
     try {
       await settings.clock.sleep(checkpointMs, signal);
-      if (!(await checkpoint(settings, { request, begun, durable, ended: false })))
-        onLost(supersededProblem());
+      const open = await settings.checkpoints.run(
+        async () => signal.aborted || (await checkpoint(settings, { request, begun, durable, ended: false })),
+      );
+      if (!open) onLost(supersededProblem());
       await request.onAlive?.();
     } catch (error) {
       // The next turn tries again; what is durable does not depend on the checkpoint. A key whose lock runs out

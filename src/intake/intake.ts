@@ -56,6 +56,8 @@ export interface IntakeMetrics {
 const packsMax = 32;
 /** Connections that uploads leave to single messages, where there are more. */
 const singleConnections = 4;
+/** Notes of how far uploads are, at once: a thousand of them would take all connections, each second. */
+const checkpointsMax = 1;
 const dayMs = 86_400_000;
 
 export function createIntake(settings: IntakeSettings): Intake {
@@ -70,6 +72,7 @@ export function createIntake(settings: IntakeSettings): Intake {
     clock,
     mint,
     stores: createSemaphore(Math.max(1, settings.connections - singleConnections)),
+    checkpoints: createSemaphore(checkpointsMax),
     async pack(slot, { signal, ...packSettings }) {
       await brake.turn(partOfSlot(slot), signal);
       return await packing.run(() => packPool.pack(slot, packSettings));

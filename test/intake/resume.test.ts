@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { BatchUploads } from '../../src/intake/batch-uploads.ts';
+import { BatchUploads, type BatchUploadsSettings } from '../../src/intake/batch-uploads.ts';
 import { packSlot } from '../../src/intake/pack-slot.ts';
 import { shardOfRun } from '../../src/intake/shard-of-run.ts';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -284,47 +284,94 @@ test('closing a batch ends its upload', async () => {
   expect(await refsOf(batch)).toEqual(upTo(7));
 });
 
-test('an upload that is ended while its slots are packed does not wait for a sender that has stalled', async () => {
-  const batch = await newBatch();
+/** Uploads whose packing the test has in its hands. */
+async function uploadsWith(pack: BatchUploadsSettings['pack']): Promise<BatchUploads> {
   const range = await partitionRange(api.database);
-  let open = () => {};
-  const gate = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  let packs = 0;
-  const uploads = new BatchUploads({
+  return new BatchUploads({
     database: api.database,
     mint: createIdMint({ nowMs: Date.now, range: () => range }),
     clock: systemClock,
     stores: createSemaphore(2),
-    async pack(slot, settings) {
-      packs++;
-      await gate;
-      return packSlot(slot, settings);
-    },
+    checkpoints: createSemaphore(1),
+    pack,
     hints: { push() {}, reread() {} },
     channelOf: () => undefined,
     nowMs: Date.now,
     scheduleAheadMs: 86_400_000,
     onStored() {},
   });
-  async function* stalled(): AsyncGenerator<Buffer> {
-    yield Buffer.from(numbered(10_000));
-    await new Promise(() => {});
-  }
-  const ending = new AbortController();
-  const upload = uploads.upload({
-    batch,
-    accountId: 1,
-    format: 'ndjson',
-    body: stalled(),
-    signal: ending.signal,
+}
+
+async function* stalled(): AsyncGenerator<Buffer> {
+  yield Buffer.from(numbered(10_000));
+  await new Promise(() => {});
+}
+
+test('an upload that is ended while its slots are packed does not wait for a sender that has stalled', async () => {
+  const batch = await newBatch();
+  let open = () => {};
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
   });
+  let packs = 0;
+  const uploads = await uploadsWith(async (slot, settings) => {
+    packs++;
+    await gate;
+    return packSlot(slot, settings);
+  });
+  const ending = new AbortController();
+  const { signal } = ending;
+  const upload = uploads.upload({ batch, accountId: 1, format: 'ndjson', body: stalled(), signal });
   const ended = expect(upload).rejects.toThrow('ended by the test');
   await eventually(async () => packs > 0);
   ending.abort(new Error('ended by the test'));
   open();
   await ended;
+});
+
+test('slots of a sender who has gone wait for their turn no more, and what had it becomes durable', async () => {
+  const batch = await newBatch();
+  let waiting = 0;
+  const uploads = await uploadsWith(async (slot, settings) => {
+    if (slot.firstLine === 1) return packSlot(slot, settings);
+    waiting++;
+    return await new Promise((_, reject) => {
+      settings.signal.addEventListener('abort', () => reject(settings.signal.reason), { once: true });
+    });
+  });
+  const leaving = new AbortController();
+  const { signal } = new AbortController();
+  const upload = uploads.upload({
+    ...{ batch, accountId: 1, format: 'ndjson', body: stalled(), signal },
+    gone: leaving.signal,
+  });
+  const ended = expect(upload).rejects.toThrow('gone');
+  await eventually(async () => waiting > 0);
+  leaving.abort(new Error('gone'));
+  await ended;
+  expect(await refsOf(batch)).toEqual(upTo(1_000));
+});
+
+test('uploads that cannot begin leave single messages a connection', async () => {
+  const batches = await Promise.all(Array.from({ length: 8 }, newBatch));
+  const { database } = api.context;
+  const uploads = await database.transaction(async (transaction) => {
+    const lock = { name: '', text: 'SELECT 1 FROM batch WHERE id = ANY($1::uuid[]) FOR UPDATE' };
+    await transaction.query(lock, [batches]);
+    const begun = batches.map((batch) =>
+      api.call('POST', `/v1/batches/${batch}/messages`, { headers: ndjson, body: numbered(1) }),
+    );
+    const blocked = {
+      name: '',
+      text: `SELECT count(*)::int AS uploads FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    };
+    await eventually(async () => (await database.query<{ uploads: number }>(blocked)).rows[0]!.uploads >= 2);
+    const single = await api.call('POST', '/v1/messages', { body: { route: 'r', to: '+31612345678' } });
+    expect(single.status).toBe(202);
+    return begun;
+  });
+  for (const upload of await Promise.all(uploads)) expect(upload.status).toBe(200);
 });
 
 test('a server that stops tells a running upload so, and from where to resume', async () => {

@@ -7,7 +7,6 @@ import type { ApiContext } from './api/context.ts';
 import { ensureAdminKey } from './api/ensure-admin-key.ts';
 import { createKeyFreer } from './api/key-freer.ts';
 import { createLifecycle } from './api/lifecycle.ts';
-import { watchLoop } from './api/loop-watch.ts';
 import { buildServer, stopServer } from './api/server.ts';
 import { connectionsOf } from './config/connections-of.ts';
 import type { Config } from './config/resolve-config.ts';
@@ -369,12 +368,9 @@ async function listen(
 ): Promise<string> {
   const { intake, stops, ...rest } = parts;
   const lifecycle = createLifecycle();
-  const loop = watchLoop(systemClock);
-  stops.push(async () => loop.stop());
   const keyFreer = createKeyFreer({ clock: systemClock, log: rest.log, signal: lifecycle.signal });
   const context: ApiContext = {
     ...{ ...rest, intake, connectors, lifecycle, keyFreer, clientLimits },
-    isBehind: loop.isBehind,
     requestsPerSecond: config.keyRequestsPerSecond,
     ...(await readTls(config)),
   };

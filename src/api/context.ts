@@ -26,8 +26,6 @@ export interface ApiContext {
   lifecycle: Lifecycle;
   /** Why nothing could be written lately, if the database was full. */
   full?: () => Fault | undefined;
-  /** This server has more requests than it can handle. */
-  isBehind?: () => boolean;
   /** What each key may ask for, unless its account has a limit of its own. */
   requestsPerSecond: number;
   keyFreer: KeyFreer;
@@ -65,8 +63,6 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** What the key must be allowed to do, or `none` for an endpoint that takes no key. Every endpoint says it. */
     scope?: Scope | 'none';
-    /** Refused at once while the server is behind: the many small requests that could keep it so for ever. */
-    refusedWhenBehind?: boolean;
     /** The codes that this endpoint answers beside those that all do: for the documentation. */
     errors?: readonly ErrorCode[];
     /** The bodies of an endpoint that reads its own: media type → what is in it. For the documentation. */

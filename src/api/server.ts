@@ -131,8 +131,6 @@ function createInstance(context: ApiContext): ApiInstance {
 
 type Admit = ReturnType<typeof createAdmission>;
 
-const behindRetrySeconds = 1;
-
 /** Before anything is read of the body: is the server there, does the endpoint exist, who asks? */
 function refusal(at: {
   context: ApiContext;
@@ -156,10 +154,6 @@ function refusal(at: {
   // OPTIONS of a path that exists is no error: the handler for unmatched requests answers it.
   if (request.is404) return request.method === 'OPTIONS' ? undefined : unmatched(methods, request, reply);
   if (scope === 'none') return undefined;
-  if (request.routeOptions.config.refusedWhenBehind && context.isBehind?.()) {
-    const detail = 'The server has more requests than it can handle; nothing was taken of this one.';
-    return new ProblemError('unavailable', detail, { retryAfterSeconds: behindRetrySeconds });
-  }
   try {
     request.caller = admit(request, scope!);
     return undefined;

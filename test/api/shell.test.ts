@@ -261,23 +261,6 @@ async function cuttableLink(databaseUrl: string) {
   };
 }
 
-test('a server that is behind refuses single messages before it reads them, and answers all else', async () => {
-  let behind = true;
-  const app: ApiInstance = buildServer({ ...api.context, isBehind: () => behind });
-  const url = await app.listen({ port: 0, host: '127.0.0.1' });
-  const headers = { authorization: `Bearer ${api.adminKey}`, 'content-type': 'application/json' };
-  const post = () => fetch(`${url}/v1/messages`, { method: 'POST', headers, body: '{}' });
-  const refused = await post();
-  expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
-  expect(((await refused.json()) as { code: string }).code).toBe('unavailable');
-  for (const path of ['/livez', '/readyz', '/metrics', '/v1/lanes', '/v1/batches']) {
-    expect([path, (await fetch(url + path, { headers })).status]).toEqual([path, 200]);
-  }
-  behind = false;
-  expect((await post()).status).toBe(422);
-  await app.close();
-});
-
 test('a stopping server ends what it began and takes nothing new', async () => {
   const lifecycle = createLifecycle();
   const app: ApiInstance = buildServer({ ...api.context, lifecycle });

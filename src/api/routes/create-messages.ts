@@ -18,7 +18,6 @@ export function createMessages(app: ApiInstance, context: ApiContext): void {
     {
       config: {
         scope: 'send',
-        refusedWhenBehind: true,
         bodies: { 'application/json': 'one message, or an array of up to 1,000' },
         errors: [
           'invalid_json',

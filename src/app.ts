@@ -10,6 +10,7 @@ import { createLifecycle } from './api/lifecycle.ts';
 import { buildServer, stopServer } from './api/server.ts';
 import { connectionsOf } from './config/connections-of.ts';
 import type { Config } from './config/resolve-config.ts';
+import { withoutSecrets } from './config/without-secrets.ts';
 import { connectors } from './connectors/registry.ts';
 import { startDeliveryFleet } from './delivery/processes/delivery-fleet.ts';
 import type { DeliveryHost } from './delivery/processes/delivery-host.ts';
@@ -395,9 +396,10 @@ async function readTls(config: Config): Promise<{ tls?: { cert: string; key: str
   return { tls: { cert, key } };
 }
 
-/** Client commands on this machine find the server by this file. */
+/** Client commands on this machine find the server by this file, `doctor` and `migrate` its database. */
 async function announce(url: string, { config, stops }: { config: Config; stops: StopStack }): Promise<void> {
   const path = join(config.data, 'server.json');
-  await writeFile(path, `${JSON.stringify({ url, pid: process.pid })}\n`);
+  const database = config.database && withoutSecrets(config.database);
+  await writeFile(path, `${JSON.stringify({ url, pid: process.pid, ...(database && { database }) })}\n`);
   stops.push(() => rm(path, { force: true }));
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Client, createClient } from '../client/client.ts';
 import { defaultDataDirectory } from '../config/default-data-directory.ts';
+import type { NamedDatabase } from '../config/without-secrets.ts';
 import type { CommandContext } from './command-context.ts';
 import { Failure, usageFailure } from './failure.ts';
 import { fileFault } from './file-fault.ts';
@@ -15,6 +16,8 @@ export interface ServerFlags {
 interface ServerFile {
   url: string;
   pid: number;
+  /** Absent where it is the embedded one. */
+  database?: NamedDatabase;
 }
 
 /**
@@ -45,12 +48,14 @@ export function connect(context: CommandContext, flags: ServerFlags): Client {
   });
 }
 
-function readServerFile(dataDirectory: string): ServerFile | undefined {
+/** Undefined where no server runs; what cannot be read as one counts as none. */
+export function readServerFile(dataDirectory: string): ServerFile | undefined {
   const content = readIfThere(join(dataDirectory, 'server.json'));
   if (content === undefined) return undefined;
   try {
-    const { url, pid } = JSON.parse(content) as Partial<ServerFile>;
-    return typeof url === 'string' && typeof pid === 'number' ? { url, pid } : undefined;
+    const { url, pid, database } = JSON.parse(content) as Partial<ServerFile>;
+    if (typeof url !== 'string' || typeof pid !== 'number') return undefined;
+    return { url, pid, ...(typeof database?.url === 'string' && { database }) };
   } catch {
     return undefined;
   }

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
@@ -197,6 +197,36 @@ describe('a database that cannot be used', () => {
     expect(err).toMatch(/^error: the database: connect ECONNREFUSED 127\.0\.0\.1:1\n.*config show/);
     expect(err).not.toContain('    at ');
   });
+});
+
+describe('a command that opens the database', () => {
+  it.each(['doctor', 'migrate'])('makes none where none is: %s', async (name) => {
+    const home = await mkdtemp(join(directory, 'home-'));
+    const { status, err } = await runCli([name], { MILLRACE_DATA: home });
+    expect({ status, err }).toEqual({
+      status: 1,
+      err: expect.stringMatching(/^error: there is no database in .*\nGive --database/),
+    });
+    expect(await readdir(home)).toEqual([]);
+  });
+
+  it.each(['doctor', 'migrate'])(
+    'looks at the one that the server of its directory uses: %s',
+    async (name) => {
+      const home = await mkdtemp(join(directory, 'home-'));
+      const noted = (database: unknown) =>
+        writeFile(join(home, 'server.json'), JSON.stringify({ url: 'http://127.0.0.1:1', pid: 1, database }));
+      await noted({ url: 'postgres://a@127.0.0.1:1/c', whole: false });
+      const partly = await runCli([name], { MILLRACE_DATA: home });
+      expect(partly.err).toMatch(
+        /uses another database: postgres:\/\/a@127\.0\.0\.1:1\/c\n.*give --database/,
+      );
+      await noted({ url: 'postgres://a@127.0.0.1:1/c', whole: true });
+      const wholly = await runCli([name], { MILLRACE_DATA: home });
+      expect(wholly.out + wholly.err).toContain('ECONNREFUSED 127.0.0.1:1');
+      expect([partly.status, wholly.status, await readdir(home)]).toEqual([1, 1, ['server.json']]);
+    },
+  );
 });
 
 describe('a local server', () => {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, expect, it } from 'vitest';
+import { withoutSecrets } from '../../src/config/without-secrets.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { builtMain } from '../support/start-process.ts';
 
@@ -76,6 +77,10 @@ it('a server shows the administrator key that it makes once, and keeps it in its
       const lines: string[] = [];
       const reader = createInterface({ input: child.stdout! }).on('line', (line) => lines.push(line));
       await once(reader, 'line');
+      // `doctor` finds the database by it, and whoever may read it learns no password.
+      expect(JSON.parse(await readFile(join(data, 'server.json'), 'utf8'))).toMatchObject({
+        database: withoutSecrets(database.url),
+      });
       const closed = once(reader, 'close');
       child.kill('SIGTERM');
       await closed;

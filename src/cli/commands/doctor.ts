@@ -4,6 +4,7 @@ import type { Config } from '../../config/resolve-config.ts';
 import type { Diagnosis } from '../../doctor/examine.ts';
 import { systemClock } from '../../lib/clock.ts';
 import type { CommandContext } from '../command-context.ts';
+import { findDatabase } from '../database-access.ts';
 import { Failure } from '../failure.ts';
 import { withExamples, withJson } from '../flags.ts';
 import { printResult } from '../output.ts';
@@ -46,7 +47,7 @@ async function diagnose(config: Config, signal: AbortSignal): Promise<Diagnosis>
     import('../../store/database.ts'),
     import('../../doctor/examine.ts'),
   ]);
-  const server = config.database === undefined ? await embedded(config.data) : { url: config.database };
+  const server = await findDatabase(config);
   const database = openDatabase({
     url: server.url,
     name: 'doctor',
@@ -67,16 +68,6 @@ async function diagnose(config: Config, signal: AbortSignal): Promise<Diagnosis>
     await database.close();
     await server.stop?.();
   }
-}
-
-/** The server that runs in the data directory; without one it is started for as long as it is looked at. */
-async function embedded(dataDir: string): Promise<{ url: string; stop?(): Promise<void> }> {
-  const [{ findRunning }, { startEmbedded }] = await Promise.all([
-    import('../../embedded/find-running.ts'),
-    import('../../embedded/start-embedded.ts'),
-  ]);
-  const url = await findRunning(dataDir);
-  return url === undefined ? await startEmbedded({ dataDir }) : { url };
 }
 
 const colors = { error: 'red', warning: 'yellow', info: 'dim', ok: 'green' } as const;

@@ -1,5 +1,7 @@
 import { Command } from 'commander';
+import type { Config } from '../../config/resolve-config.ts';
 import type { CommandContext } from '../command-context.ts';
+import { findDatabase } from '../database-access.ts';
 import { withExamples, withJson } from '../flags.ts';
 import { printResult } from '../output.ts';
 import { configOf, withServeOptions } from './serve.ts';
@@ -19,12 +21,7 @@ async function migrateDatabase(
   context: CommandContext,
   flags: Parameters<typeof configOf>[1],
 ): Promise<void> {
-  const config = configOf(context, flags);
-  const { migrate } = await import('../../store/migrate.ts');
-  const applied =
-    config.database === undefined
-      ? await migrateEmbedded(config.data)
-      : await migrate({ connectionString: config.database });
+  const applied = await migrateFound(configOf(context, flags));
   printResult(
     context,
     { applied },
@@ -38,15 +35,13 @@ async function migrateDatabase(
   );
 }
 
-async function migrateEmbedded(dataDir: string): Promise<number[]> {
-  const [{ startEmbedded }, { migrate }] = await Promise.all([
-    import('../../embedded/start-embedded.ts'),
-    import('../../store/migrate.ts'),
-  ]);
-  const server = await startEmbedded({ dataDir });
+/** A database that was started for it is stopped again. */
+async function migrateFound(config: Config): Promise<number[]> {
+  const { migrate } = await import('../../store/migrate.ts');
+  const database = await findDatabase(config);
   try {
-    return await migrate({ connectionString: server.url });
+    return await migrate({ connectionString: database.url });
   } finally {
-    await server.stop();
+    await database.stop?.();
   }
 }

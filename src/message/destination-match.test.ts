@@ -71,6 +71,12 @@ test('hosts are compared in lower case and as DNS has them', () => {
 test.each([
   ['*', 'sms', 'prefixes such as +31'],
   ['31', 'sms', 'E.164'],
+  ['31', 'sms', 'did you mean +31?'],
+  ['31', undefined, 'did you mean +31?'],
+  ['0031', undefined, 'did you mean +31?'],
+  ['06', undefined, 'E.164'],
+  ['31', 'webhook', 'host'],
+  ['31', 'email', 'domain'],
   ['+', 'sms', 'E.164'],
   ['+031', 'sms', 'E.164'],
   ['+1234567890123456', 'sms', 'E.164'],

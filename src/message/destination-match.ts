@@ -17,11 +17,21 @@ export function readMatch(
     if (channel === 'email' || channel === 'webhook') return { problem: notOf[channel] };
     return /^\+[1-9]\d{0,14}$/.test(text) ? { match: text } : { problem: notPrefix };
   }
+  // A URL would take them for the number of an IPv4 address.
+  if (/^\d+$/.test(text))
+    return { problem: channel === 'email' || channel === 'webhook' ? notOf[channel] : bare(text) };
   if (channel === 'sms') return { problem: notPrefix };
   const below = text.startsWith('*.');
   const host = canonicalHost(below ? text.slice(2) : text);
   if (host === undefined || host.includes('*')) return { problem: channel ? notOf[channel] : notAny };
   return { match: below ? `*.${host}` : host };
+}
+
+/** A number without its plus, or with the 00 of a telephone instead. */
+function bare(digits: string): string {
+  const number = digits.replace(/^00/, '');
+  const meant = /^[1-9]\d{0,14}$/.test(number) ? `: did you mean +${number}?` : '';
+  return `${notPrefix}${meant}`;
 }
 
 const notPrefix = 'must be the beginning of an E.164 number, such as +31 or +4479';

@@ -93,6 +93,38 @@ it('route set --destination limits what is named, and --change keeps the others'
   });
 });
 
+it('route set takes the limits of a rate and of a destination away again', async () => {
+  const endpoint = ['--connector', 'http', '--endpoint', 'https://provider.example/'];
+  const two = ['--rate', '9', '--destination', '+31,rate=20', '--destination', 'Example.com,rate=1'];
+  await route('set', 'loose', ...endpoint, ...two);
+  const one = ['--change', '--no-rate', '--no-destination', '+31'];
+  expect(await route('set', 'loose', ...one)).toMatchObject({ status: 0, err: '' });
+  expect(await shown('loose')).toMatchObject({
+    ratePerSecond: null,
+    destinations: [{ match: 'example.com', ratePerSecond: 1 }],
+  });
+  expect(await route('set', 'loose', '--change', '--no-destination', '+49')).toMatchObject({
+    status: 1,
+    err: expect.stringMatching(/no destination "\+49"\nIt limits example\.com\./),
+  });
+  const swap = ['--no-destination', 'EXAMPLE.com', '--destination', '+49,rate=2'];
+  expect(await route('set', 'loose', '--change', ...swap)).toMatchObject({ status: 0 });
+  expect((await shown('loose')).destinations).toEqual([{ match: '+49', ratePerSecond: 2 }]);
+  expect(await route('set', 'loose', '--change', '--no-destination', '+49')).toMatchObject({ status: 0 });
+  expect((await shown('loose')).destinations).toBeNull();
+});
+
+it('route set says that * limits no numbers where the route takes them', async () => {
+  const endpoint = ['--connector', 'http', '--endpoint', 'https://provider.example/'];
+  const each = ['--destination', '*,rate=2'];
+  expect((await route('set', 'each', ...endpoint, ...each)).err).toContain('prefixes such as +31');
+  expect((await route('set', 'each', ...endpoint, ...each, '--channel', 'email')).err).toBe('');
+  expect(await route('set', 'each', ...endpoint, '--destination', '31,rate=5')).toMatchObject({
+    status: 1,
+    err: expect.stringContaining('did you mean +31?'),
+  });
+});
+
 it('route set --change makes no route, and does not pass over an empty change', async () => {
   expect(await route('set', 'nowhere', '--change', '--rate', '5')).toMatchObject({
     status: 1,

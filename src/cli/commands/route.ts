@@ -15,8 +15,14 @@ import {
   withServer,
 } from '../flags.ts';
 import { formatDuration, formatTable } from '../format.ts';
-import { printResult } from '../output.ts';
+import { printNote, printResult } from '../output.ts';
 import { connect } from '../server-access.ts';
+import {
+  changeDestinations,
+  collectDestination,
+  type DestinationChange,
+  dropDestination,
+} from './route-destinations.ts';
 
 export function routeCommand(context: CommandContext): Command {
   const command = new Command('route').description('the ways out: where messages go and how fast');
@@ -123,9 +129,10 @@ interface SetFlags extends ServerOptions {
   batchMax?: number;
   timeoutMs?: number;
   allowPrivate?: boolean;
-  rate?: number;
+  /** False to take the limit away. */
+  rate?: number | false;
   concurrency?: number;
-  destination?: Destination[];
+  destination?: DestinationChange[];
   breaker?: false | Record<string, number>;
   onUncertain?: string;
   accounts?: string[];
@@ -152,12 +159,14 @@ function setCommand(context: CommandContext): Command {
     .option('--timeout-ms <ms>', 'longest wait for an answer', wholeNumber(1))
     .option('--allow-private', 'let the URL lead to a private or loopback address')
     .option('--rate <n>', 'messages a second at most', decimalNumber(0.001, 1_000_000))
+    .option('--no-rate', 'take the limit on messages a second away')
     .option('--concurrency <n>', 'requests at once', wholeNumber(1, 10_000))
     .option(
       '--destination <match,rate=n,concurrency=n>',
-      'what goes to one prefix of numbers (+31), one host or domain (example.com), all below it (*.example.com), or to each of the others (*); may be given several times',
+      'what goes to one prefix of numbers (+31), one host or domain (example.com), all below it (*.example.com), or to each other host or domain (*; numbers have none); may be given several times',
       collectDestination,
     )
+    .option('--no-destination <match>', 'take the limits of this destination away', dropDestination)
     .option(
       '--breaker <name=value,…>',
       'when to stop sending to a provider that seems down: failureRatio, requestsMin, windowMs, openMs, openMaxMs, probes',
@@ -179,6 +188,7 @@ function setCommand(context: CommandContext): Command {
     "route set sms --change --destination +31,rate=20 --destination '+1,rate=100,concurrency=4'",
     'route set sms --file sms-route.json',
     'route set sms --change --rate 250',
+    'route set sms --change --no-rate --no-destination +31',
   );
 }
 
@@ -191,7 +201,7 @@ async function set(context: CommandContext, name: string, flags: SetFlags): Prom
     batch: flags.batchMax === undefined ? undefined : { max: flags.batchMax },
     timeoutMs: flags.timeoutMs,
     allowPrivate: flags.allowPrivate,
-    ratePerSecond: flags.rate,
+    ratePerSecond: flags.rate === false ? null : flags.rate,
     concurrency: flags.concurrency,
     breaker: flags.breaker,
     onUncertain: flags.onUncertain,
@@ -208,25 +218,36 @@ async function set(context: CommandContext, name: string, flags: SetFlags): Prom
   }
   const present = flags.change ? await routes.get(name) : undefined;
   if (flags.destination) {
-    named.destinations = mergeDestinations(named.destinations ?? present?.destinations, flags.destination);
+    named.destinations = changeDestinations(named.destinations ?? present?.destinations, flags.destination);
   }
-  const route = present ? changed(present, named) : named;
+  const route = changed(present ?? {}, named);
   if (!('connector' in route)) throw usageFailure('a route needs --connector, or --file with one');
   // --url is the server, as in every command. Taken for the provider's, it would send the provider our key.
   if (flags.url !== undefined && route.connector === 'http' && !('url' in route))
     throw usageFailure('--url names the Millrace server; the URL of the provider goes into --endpoint');
   const result = await routes.set(name, route);
+  if (!result.channel && namesEach(result.destinations)) {
+    printNote(
+      context,
+      'note: "*" limits each host or domain; numbers have none, and need prefixes such as +31',
+    );
+  }
   printResult(context, result, {
     json: flags.json,
     render: () => `route ${name} is ${flags.change ? 'changed' : 'set'}`,
   });
 }
 
+/** On a route of no channel, which takes numbers as well. */
+function namesEach(destinations: unknown): boolean {
+  return Array.isArray(destinations) && destinations.some(({ match }) => match === '*');
+}
+
 /**
  * The route as it is shown, without what the server writes itself, with what is named put over it; headers and the
  * numbers of the breaker one by one. Null takes an option away, and shows one that is not there.
  */
-function changed(present: Route, named: Record<string, unknown>): Record<string, unknown> {
+function changed(present: Partial<Route>, named: Record<string, unknown>): Record<string, unknown> {
   const { name: _name, paused: _paused, createdAt: _createdAt, updatedAt: _updatedAt, ...fields } = present;
   const { headers, breaker } = named;
   const route = {
@@ -236,15 +257,6 @@ function changed(present: Route, named: Record<string, unknown>): Record<string,
     ...(isObject(breaker) && isObject(fields.breaker) && { breaker: { ...fields.breaker, ...breaker } }),
   };
   return Object.fromEntries(Object.entries(route).filter(([, value]) => value !== null));
-}
-
-/** Those of a match that is named again are replaced. */
-function mergeDestinations(present: unknown, named: readonly Destination[]): Destination[] {
-  const byMatch = new Map<string, Destination>();
-  for (const destination of [...(Array.isArray(present) ? (present as Destination[]) : []), ...named]) {
-    byMatch.set(destination.match.toLowerCase(), destination);
-  }
-  return [...byMatch.values()];
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
@@ -265,23 +277,6 @@ function collectHeader(text: string, before: Record<string, string> = {}): Recor
   const colon = text.indexOf(':');
   if (colon < 1) throw new InvalidArgumentError('It must look like "Name: value".');
   return { ...before, [text.slice(0, colon).trim()]: text.slice(colon + 1).trim() };
-}
-
-interface Destination {
-  match: string;
-  ratePerSecond?: number;
-  concurrency?: number;
-}
-
-function collectDestination(text: string, before: Destination[] = []): Destination[] {
-  const [match, ...limits] = text.split(',').map((part) => part.trim());
-  const destination: Destination = { match: match! };
-  for (const limit of limits) {
-    const [, name, value] = /^(rate|concurrency)=(\d+(?:\.\d+)?)$/.exec(limit) ?? [];
-    if (name === undefined) throw new InvalidArgumentError('It must look like +31,rate=20,concurrency=4.');
-    destination[name === 'rate' ? 'ratePerSecond' : 'concurrency'] = Number(value);
-  }
-  return [...before, destination];
 }
 
 /** Which names there are is the server's to say. */

@@ -130,9 +130,11 @@ export interface Lane {
   priority: 'interactive' | 'bulk';
   queued: number;
   aside: number;
+  held: number;
   oldestDueAt: string | null;
   sentPerSecond: number;
   ratePerSecond: number | null;
+  accountRatePerSecond: number | null;
   concurrency: number;
   share: number;
   breaker: string | null;

@@ -73,6 +73,8 @@ test('workers tell nothing while nobody looks', async () => {
 });
 
 test('lanes are told over all workers: what waits, since when, how fast it flows, and whose share is what', async () => {
+  // The first look waits until it can say how fast the lane flows.
+  expect((await lanes(api.adminKey, '?route=busy'))[0]!.sentPerSecond).toBeGreaterThan(0);
   await Promise.all([flood(heavy.key, 'busy'), flood(heavy.key, 'stopped')]);
   await until(async () => (await lanes()).filter(({ sentPerSecond }) => sentPerSecond > 0).length === 2);
   const all = await lanes();
@@ -117,4 +119,18 @@ test('a lane tells how many of its messages wait for their destination', async (
   await until(async () => ((await lanes(api.adminKey, '?route=shaped'))[0]?.aside ?? 0) > count / 2);
   const [lane] = await lanes(api.adminKey, '?route=shaped');
   expect(lane!.aside).toBeLessThanOrEqual(lane!.queued);
+});
+
+test('a lane tells what holds it: a paused batch, and the limit of its account', async () => {
+  const slow = await api.makeAccount('Slow', ['send', 'read', 'manage']);
+  await api.call('PATCH', `/v1/accounts/${slow.id}`, { body: { limits: { ratePerSecond: 7 } } });
+  const headers = { 'content-type': 'application/x-ndjson' };
+  const lines = '{"to":"+31612345678","body":"x"}\n'.repeat(50);
+  const post = () => api.call('POST', '/v1/batches?route=stopped', { key: slow.key, body: lines, headers });
+  const { id } = (await post()).json;
+  await post();
+  expect((await api.call('POST', `/v1/batches/${id}/pause`, { key: slow.key })).status).toBe(200);
+  expect(await lanes(slow.key)).toMatchObject([
+    { queued: 100, held: 50, accountRatePerSecond: 7, paused: true },
+  ]);
 });

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Priority, priorityName } from '../../message/fields.ts';
 import type { ControlCache } from '../../store/control/control-cache.ts';
 import type { Queryable } from '../../store/database.ts';
+import { readHeldBatches } from '../../store/delivery/read-held-batches.ts';
 import { type LaneReport, readReports, wantReports } from '../../store/delivery/worker-reports.ts';
 import { countPending, type PendingLane } from '../../store/reading/count-pending.ts';
 
@@ -13,11 +14,15 @@ export interface LaneShown {
   queued: number;
   /** Of those, the ones that workers have found to wait for room at their destinations. */
   aside: number;
+  /** Of the queued ones, those of batches that are paused. */
+  held: number;
   oldestDueAt: string | null;
   /** Messages handed to the provider a second. */
   sentPerSecond: number;
   /** What the workers may send through the route together; null for no limit. */
   ratePerSecond: number | null;
+  /** What its account may send over all its routes; null for no limit. */
+  accountRatePerSecond: number | null;
   concurrency: number;
   /** Of the route, while every lane of its priority that waits wants it. */
   share: number;
@@ -25,15 +30,16 @@ export interface LaneShown {
   paused: boolean;
 }
 
-/** Workers report once a second. */
+/** Workers report once a second, for the first time with the second turn after they were asked to: a speed has two ends. */
 const freshMs = 2_500;
-const reportsWaitMs = 1_500;
+const reportsWaitMs = 3_000;
 const pollMs = 100;
 /** The worst first: it is told of a lane that several workers have. */
 const breakerOrder = ['open', 'half-open', 'closed'];
 
 interface LaneSum extends Required<LaneReport> {
   queued: number;
+  held: number;
   oldestDueAt: Date | null;
 }
 
@@ -47,7 +53,8 @@ export async function showLanes(
 ): Promise<LaneShown[]> {
   // First the reports, then the count: a chunk that ends in between counts as settled, never twice as waiting.
   const reports = await gatherReports(database);
-  const lanes = merge(await countPending(database), reports);
+  const paused = (await readHeldBatches(database)).filter(({ canceled }) => !canceled).map(({ id }) => id);
+  const lanes = merge(await countPending(database, paused), reports);
   const weights = waitingWeights(lanes, control);
   return lanes
     .filter((lane) => accountId === null || lane.accountId === accountId)
@@ -79,14 +86,17 @@ function merge(pending: PendingLane[], reports: LaneReport[]): LaneSum[] {
       routeId,
       priority,
       queued: 0,
+      held: 0,
       oldestDueAt: null,
       ...empty,
     };
     lanes.set(name, lane);
     return lane;
   };
-  for (const row of pending)
-    Object.assign(laneOf(row), { queued: row.messages, oldestDueAt: row.oldestDueAt });
+  for (const row of pending) {
+    const { messages: queued, held, oldestDueAt } = row;
+    Object.assign(laneOf(row), { queued, held, oldestDueAt });
+  }
   for (const report of reports) {
     const lane = laneOf(report);
     lane.settled += report.settled;
@@ -120,7 +130,7 @@ function describe(
   lane: LaneSum,
   { control, weights }: { control: ControlCache; weights: Map<string, number> },
 ): LaneShown {
-  const { accountId, routeId, priority, queued, aside, oldestDueAt, sentPerSecond } = lane;
+  const { accountId, routeId, priority, queued, aside, held, oldestDueAt, sentPerSecond } = lane;
   const route = control.routeById(routeId);
   return {
     accountId: String(accountId),
@@ -128,9 +138,11 @@ function describe(
     priority: priorityName(priority),
     queued,
     aside,
+    held: Math.min(held, queued),
     oldestDueAt: oldestDueAt?.toISOString() ?? null,
     sentPerSecond: Math.round(sentPerSecond * 10) / 10,
     ratePerSecond: route?.ratePerSecond === undefined ? null : lane.ratePerSecond,
+    accountRatePerSecond: control.accountById(accountId)?.limits.ratePerSecond ?? null,
     concurrency: Math.round(lane.concurrency),
     share: weightOf(control, accountId) / weights.get(`${routeId}/${priority}`)!,
     breaker: lane.breaker,

@@ -15,11 +15,15 @@ const Lane = Type.Object({
   aside: Type.Integer({
     description: 'of those, the ones that workers have found to wait for a limit of `destinations`',
   }),
+  held: Type.Integer({ description: 'of the queued ones, those of batches that are paused' }),
   oldestDueAt: nullable(
     Type.String({ description: 'since when the oldest could have left; null when none is due' }),
   ),
   sentPerSecond: Type.Number({ description: 'messages handed to the provider, over the last second' }),
   ratePerSecond: nullable(Type.Number({ description: 'what the route may send now; null for no limit' })),
+  accountRatePerSecond: nullable(
+    Type.Number({ description: 'what the account may send over all its routes; null for no limit' }),
+  ),
   concurrency: Type.Integer({ description: 'requests at once that the account may have on the route now' }),
   share: Type.Number({
     description: 'of the route, by weight, while all of this priority that wait want it',
@@ -38,7 +42,7 @@ export function listLanes(app: ApiInstance, context: ApiContext): void {
       schema: {
         summary: 'What waits and how it flows, by account, route and priority',
         description:
-          'Over all workers. An administrator sees every lane, others their account’s. The first look may take a second: ' +
+          'Over all workers. An administrator sees every lane, others their account’s. The first look takes two seconds: ' +
           'workers tell only while somebody looks.',
         tags: ['server'],
         querystring: Type.Object(

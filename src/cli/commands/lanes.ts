@@ -3,7 +3,7 @@ import type { Lane } from '../../client/client.ts';
 import { allOf } from '../all-of.ts';
 import type { CommandContext } from '../command-context.ts';
 import { type ServerOptions, withExamples, withServer } from '../flags.ts';
-import { formatDuration, formatTable } from '../format.ts';
+import { formatCount, formatDuration, formatTable } from '../format.ts';
 import { printResult } from '../output.ts';
 import { connect } from '../server-access.ts';
 
@@ -31,18 +31,35 @@ function describe(lanes: Lane[]): string {
     'LIMIT/S',
     'SHARE',
     'BREAKER',
+    'HELD BY',
   ];
   const rows = lanes.map((lane) => [
-    lane.paused ? `${lane.route} (paused)` : lane.route,
+    lane.route,
     lane.accountId,
     lane.priority,
     lane.queued,
     lane.aside,
     lane.oldestDueAt === null ? '' : formatDuration(Math.max(0, Date.now() - Date.parse(lane.oldestDueAt))),
     lane.sentPerSecond.toFixed(1),
-    lane.ratePerSecond === null ? '' : lane.ratePerSecond.toFixed(1),
+    limitOf(lane),
     `${Math.round(lane.share * 100)} %`,
     lane.breaker ?? '',
+    holderOf(lane),
   ]);
   return formatTable(header, rows);
+}
+
+/** The lower one: of the route now, or of its account over all its routes. */
+function limitOf({ ratePerSecond, accountRatePerSecond }: Lane): string {
+  const ofAccount = accountRatePerSecond ?? null;
+  if (ofAccount !== null && ofAccount < (ratePerSecond ?? Number.POSITIVE_INFINITY)) {
+    return `${ofAccount.toFixed(1)} (account)`;
+  }
+  return ratePerSecond === null ? '' : ratePerSecond.toFixed(1);
+}
+
+function holderOf({ paused, held = 0, queued }: Lane): string {
+  if (paused) return 'route paused';
+  if (held === 0) return '';
+  return held < queued ? `batch paused (${formatCount(held)})` : 'batch paused';
 }

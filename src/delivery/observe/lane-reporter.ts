@@ -15,40 +15,51 @@ export interface LaneReporterSettings {
 /** Lanes of one report: the rest of an installation with more is told by the database alone. */
 const lanesMax = 10_000;
 
+/** What each lane had handed out when it was looked at. */
+interface Look {
+  atMs: number;
+  handed: Map<string, number>;
+}
+
 /** Tells the database what this worker knows of its lanes, as long as somebody looks. */
 export class LaneReporter {
   readonly #settings: LaneReporterSettings;
-  #before: { atMs: number; handed: Map<string, number> } | undefined;
+  #before: Look | undefined;
 
   constructor(settings: LaneReporterSettings) {
     this.#settings = settings;
   }
 
   async runOnce(): Promise<void> {
-    const { store, worker } = this.#settings;
+    const { clock, store, worker } = this.#settings;
     if (!(await store.reportsWanted())) {
       this.#before = undefined;
       return;
     }
     const { workerId, lanes } = worker.stats();
-    await store.saveReport({ workerId, lanes: this.#reports(lanes.slice(0, lanesMax)) });
+    const before = this.#before;
+    const now = {
+      atMs: clock.monotonicMs(),
+      handed: new Map(lanes.map((lane) => [laneName(lane), lane.handed])),
+    };
+    this.#before = now;
+    // How fast it flows is known from the second turn on: whoever looks waits for that rather than read 0.
+    if (before === undefined || before.atMs === now.atMs) return;
+    await store.saveReport({ workerId, lanes: this.#reports(lanes.slice(0, lanesMax), before, now.atMs) });
   }
 
-  #reports(lanes: LaneStats[]): LaneReport[] {
+  #reports(lanes: LaneStats[], before: Look, atMs: number): LaneReport[] {
     const settled = this.#settings.worker.settled();
-    const before = this.#before;
-    const atMs = this.#settings.clock.monotonicMs();
-    this.#before = { atMs, handed: new Map(lanes.map((lane) => [laneName(lane), lane.handed])) };
+    const seconds = (atMs - before.atMs) / 1_000;
     return lanes.map((lane) => {
       const name = laneName(lane);
       // A lane that was forgotten and came back counts from zero.
-      const known = Math.min(before?.handed.get(name) ?? (before ? 0 : lane.handed), lane.handed);
-      const seconds = (atMs - (before?.atMs ?? atMs)) / 1_000;
+      const known = Math.min(before.handed.get(name) ?? 0, lane.handed);
       const { accountId, routeId, priority, aside, ratePerSecond, concurrency, breaker } = lane;
       return {
         ...{ accountId, routeId, priority, aside, ratePerSecond, concurrency, breaker },
         settled: settled.get(name) ?? 0,
-        sentPerSecond: seconds === 0 ? 0 : (lane.handed - known) / seconds,
+        sentPerSecond: (lane.handed - known) / seconds,
       };
     });
   }

@@ -20,6 +20,12 @@ export interface Batch {
   id: string;
   state: BatchState;
   route: string;
+  /** Absent from servers before it. */
+  routePaused?: boolean;
+  priority?: 'interactive' | 'bulk';
+  scheduledAt?: string | null;
+  expiresAt?: string | null;
+  orderingKey?: string | null;
   /** The first line that is not durable yet. */
   nextLine: number;
   counts: BatchCounts;
@@ -91,6 +97,12 @@ export interface Message {
   from?: string | null;
   body?: string | null;
   ref?: string | null;
+  scheduledAt?: string;
+  expiresAt?: string;
+  orderingKey?: string;
+  /** These two only of a message that was asked for by id. */
+  priority?: 'interactive' | 'bulk';
+  routePaused?: boolean;
   state: MessageState;
   attempts: number;
   providerRef?: string;

@@ -145,6 +145,33 @@ it('route set without --change replaces the whole', async () => {
   });
 });
 
+it('batch show and message show tell when a thing may leave, in which order, and that its route is paused', async () => {
+  const body = { connector: 'http', channel: 'sms', url: 'https://provider.example/' };
+  await api.call('PUT', '/v1/routes/later', { body });
+  const env = { MILLRACE_URL: api.url, MILLRACE_KEY: api.adminKey };
+  const day = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString();
+  const times = { scheduledAt: day(1), expiresAt: day(2), orderingKey: 'k' };
+  const batch = (await api.call('POST', '/v1/batches', { body: { route: 'later', ...times } })).json;
+  const headers = { 'content-type': 'application/x-ndjson' };
+  const line = '{"to":"+31612345678","body":"x"}\n';
+  await api.call('POST', `/v1/batches/${batch.id}/messages`, { body: line, headers });
+  const one = { to: '+31612345678', body: 'x', route: 'later', priority: 'bulk', ...times };
+  const [message] = (await api.call('POST', '/v1/messages', { body: one })).json.messages;
+  const shows = async () => [
+    (await runCli(['batch', 'show', batch.id], env)).out,
+    (await runCli(['message', 'show', message.id], env)).out,
+  ];
+  for (const out of await shows()) {
+    expect(out).toMatch(/^route +later$/m);
+    expect(out).toMatch(/^priority +bulk$/m);
+    expect(out).toMatch(/^ordering key +k$/m);
+    expect(out).toMatch(new RegExp(`^scheduled +${times.scheduledAt}$`, 'm'));
+    expect(out).toMatch(new RegExp(`^expires +${times.expiresAt}$`, 'm'));
+  }
+  await route('pause', 'later');
+  for (const out of await shows()) expect(out).toMatch(/^route +later \(paused: /m);
+});
+
 it('send --strict ends with status 1 when a line was rejected, also when the file was sent before', async () => {
   await api.call('PUT', '/v1/routes/strict', {
     body: { connector: 'http', channel: 'sms', url: 'https://provider.example/' },

@@ -1,4 +1,5 @@
 import { frameLine } from '../../message/chunk-codec.ts';
+import { priorityName } from '../../message/fields.ts';
 import { timelineOf } from '../../message/fold-outcomes.ts';
 import { chunkIdOf, isId, parseId } from '../../message/id.ts';
 import { createdAtOf } from '../../message/message-view.ts';
@@ -32,5 +33,9 @@ export async function readMessage(context: ApiContext, { accountId, id }: { acco
     ...entry,
     at: entry.at.toISOString(),
   }));
-  return { message: { ...message!, timeline: [accepted, ...timeline] }, chunk };
+  const now = {
+    priority: priorityName(chunk.priority),
+    routePaused: control.routeById(chunk.routeId)?.paused ?? false,
+  };
+  return { message: { ...message!, ...now, timeline: [accepted, ...timeline] }, chunk };
 }

@@ -137,10 +137,15 @@ function describeBatches(batches: Batch[]): string {
 
 function describeBatch(batch: Batch): string {
   const { accepted, rejected, ...states } = batch.counts;
+  const waits = batch.routePaused && states.queued + states.retrying > 0;
   return formatFields([
     ['id', batch.id],
     ['state', batch.state],
-    ['route', batch.route],
+    ['route', waits ? `${batch.route} (paused: what was not sent yet waits)` : batch.route],
+    ['priority', batch.priority],
+    ['ordering key', batch.orderingKey],
+    ['scheduled', batch.scheduledAt],
+    ['expires', batch.expiresAt],
     ['created', batch.createdAt],
     ['closed', batch.closedAt],
     ['done', batch.doneAt],

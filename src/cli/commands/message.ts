@@ -91,16 +91,21 @@ function actionCommand(context: CommandContext, action: string, description: str
 }
 
 function describeMessage(message: Message): string {
+  const waits = message.routePaused && ['queued', 'retrying'].includes(message.state);
   const fields = formatFields([
     ['id', message.id],
     ['state', message.state],
     ['to', message.to],
     ['from', message.from],
-    ['route', message.route],
+    ['route', waits ? `${message.route} (paused: the message waits)` : message.route],
+    ['priority', message.priority],
     ['batch', message.batchId],
     ['ref', message.ref],
     ['body', message.body],
+    ['ordering key', message.orderingKey],
     ['accepted', message.createdAt],
+    ['scheduled', message.scheduledAt],
+    ['expires', message.expiresAt],
     ['attempts', message.attempts],
     ['provider ref', message.providerRef],
     ['error', message.error && `${message.error.code}: ${message.error.detail}`],

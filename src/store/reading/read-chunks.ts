@@ -6,6 +6,7 @@ export interface StoredChunk {
   id: string;
   batch: string | null;
   routeId: number;
+  priority: number;
   count: number;
   codec: number;
   payload: Buffer;
@@ -18,7 +19,7 @@ export interface StoredChunk {
 const readChunksStatement = {
   name: 'read_chunks',
   text: `
-    SELECT c.id, c.batch, c.route_id, c.count, c.codec, c.payload
+    SELECT c.id, c.batch, c.route_id, c.priority, c.count, c.codec, c.payload
       FROM unnest($1::smallint[], $2::uuid[]) AS key (shard, id)
       JOIN chunk c ON c.shard = key.shard AND c.id = key.id
      WHERE c.account_id = $3 AND c.id >= $4 AND c.id <= $5
@@ -36,6 +37,7 @@ export async function readChunks(
     id: string;
     batch: string | null;
     route_id: number;
+    priority: number;
     count: number;
     codec: number;
     payload: Buffer;

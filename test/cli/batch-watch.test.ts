@@ -45,7 +45,9 @@ it('says that it waits while the server is away, and goes on when it is back', a
     signal: AbortSignal.timeout(20_000),
   });
   await (await second)?.stop();
-  expect(err.text).toMatch(/^no connection to .* \(ECONNREFUSED\); waiting for the server\n$/);
+  expect(err.text).toMatch(
+    /^batch b is delivering: 5 of 10 finished\nno connection to .* \(ECONNREFUSED\); waiting for the server\n$/,
+  );
   expect({ status, out: out.text }).toEqual({ status: 0, out: 'batch b is done: 10 accepted, 10 sent\n' });
 });
 
@@ -59,6 +61,27 @@ function restart(url: string): Promise<ScriptedServer> {
     Number(new URL(url).port),
   );
 }
+
+it('tells how far it is by a line where there is no terminal, and the end', async () => {
+  let asked = 0;
+  const server = await startScriptedServer((_, response) => {
+    asked++;
+    const held = { route: 'sms', routePaused: true };
+    answerJson(response, 200, asked < 3 ? { ...batch('delivering', 4 + asked), ...held } : batch('done', 10));
+  });
+  const env = { MILLRACE_URL: server.url, MILLRACE_KEY: 'k' };
+  const watched = await runCli(['batch', 'watch', 'b'], env);
+  asked = 0;
+  const json = await runCli(['batch', 'watch', 'b', '--json'], env);
+  await server.stop();
+  // The change a moment later is not worth a line.
+  expect(watched).toEqual({
+    status: 0,
+    out: 'batch b is done: 10 accepted, 10 sent\n',
+    err: 'batch b is delivering: 5 of 10 finished, and route sms is paused\n',
+  });
+  expect(json.err).toBe('');
+});
 
 it('does not wait for a server that was not there when it began', async () => {
   const gone = await startScriptedServer(() => {});

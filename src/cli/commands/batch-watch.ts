@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import { ApiError, type Batch, ConnectionError } from '../../client/client.ts';
+import { ChangeLines } from '../change-lines.ts';
 import type { CommandContext } from '../command-context.ts';
 import { Failure } from '../failure.ts';
 import { type ServerOptions, withExamples, withServer } from '../flags.ts';
@@ -15,7 +16,9 @@ const awayMaxMs = 300_000;
 
 export function batchWatchCommand(context: CommandContext): Command {
   const command = withServer(new Command('watch'))
-    .description('show the progress of a batch until it is done; exit status 1 when it was canceled')
+    .description(
+      'show the progress of a batch until it is done, line by line where there is no terminal; exit status 1 when it was canceled',
+    )
     .argument('<id>')
     .action((id: string, flags: ServerOptions) => watch(context, id, flags));
   return withExamples(command, 'batch watch ID', 'batch watch ID --json');
@@ -25,6 +28,7 @@ async function watch(context: CommandContext, id: string, flags: ServerOptions):
   const { signal } = context;
   const client = connect(context, flags);
   const progress = createProgress(context.terminal, { quiet: flags.json ?? false });
+  const lines = new ChangeLines();
   let bar: ProgressBar | undefined;
   // A wrong address or key is told at once; what worked a moment ago comes back.
   let batch = await client.batches.get(id);
@@ -33,6 +37,8 @@ async function watch(context: CommandContext, id: string, flags: ServerOptions):
       // While the batch is open its total grows, and a bar towards a moving end would promise what it cannot know.
       if (batch.closedAt) bar ??= progress.bar('finished', { total: batch.counts.accepted, unit: 'count' });
       bar?.update(finished(batch));
+      const line = describeProgress(batch);
+      if (!progress.live && lines.isDue(line, performance.now())) progress.note(line);
       await sleep(pollMs, undefined, { signal });
       batch = await patiently(() => client.batches.get(id), {
         signal,
@@ -75,6 +81,12 @@ function mayPass(error: unknown): error is Error {
 
 function finished({ counts }: Batch): number {
   return counts.accepted - counts.queued - counts.sending - counts.retrying;
+}
+
+function describeProgress(batch: Batch): string {
+  const { id, state, routePaused, counts } = batch;
+  const held = routePaused && state !== 'paused' ? `, and route ${batch.route} is paused` : '';
+  return `batch ${id} is ${state}: ${formatCount(finished(batch))} of ${formatCount(counts.accepted)} finished${held}`;
 }
 
 function describeEnd({ id, state, counts }: Batch): string {

@@ -5,6 +5,11 @@ export function formatCount(count: number): string {
   return counts.format(count);
 }
 
+/** `1 message`, `4,000,000 messages`. */
+export function formatAmount(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 /** Decimal units, as disks and networks count. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1_000) return `${Math.round(bytes)} B`;

@@ -32,6 +32,8 @@ export interface Batch {
   createdAt: string;
   closedAt?: string | null;
   doneAt?: string | null;
+  /** Only in the answer to a replay: null where it takes the owners of the messages to tell. */
+  replayed?: number | null;
   [member: string]: unknown;
 }
 

@@ -8,13 +8,17 @@ import { readBatch, showBatch } from '../routes/batch-fields.ts';
 
 /**
  * Does something to a batch of the caller's account and answers with the batch as it is then.
- * `change` answers false when the batch is in no state for it; `refusal` says which state that takes.
+ * `change` answers false when the batch is in no state for it; `refusal` says which state that takes. Another answer
+ * than true is shown beside the batch.
  */
 export async function decideBatch(
   context: ApiContext,
   at: { request: FastifyRequest<{ Params: { id: string } }>; reply: FastifyReply },
   decision: {
-    change: (key: { batch: string; accountId: number }, found: BatchRow) => Promise<boolean>;
+    change: (
+      key: { batch: string; accountId: number },
+      found: BatchRow,
+    ) => Promise<boolean | { replayed: number | null }>;
     refusal: string;
   },
 ): Promise<void> {
@@ -26,11 +30,15 @@ export async function decideBatch(
     async work() {
       if (!isId(id)) throw new ProblemError('not_found', 'there is no such batch');
       const found = await readBatch(context, { accountId, id });
-      if (!(await decision.change({ batch: id, accountId }, found))) {
+      const changed = await decision.change({ batch: id, accountId }, found);
+      if (!changed) {
         throw new ProblemError('conflict', decision.refusal);
       }
       const batch = await readBatch(context, { accountId, id });
-      return { status: 200, body: showBatch(batch, context.control) };
+      return {
+        status: 200,
+        body: { ...showBatch(batch, context.control), ...(changed !== true && changed) },
+      };
     },
   });
 }

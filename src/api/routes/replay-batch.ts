@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { countChosen } from '../../store/decisions/count-chosen.ts';
 import { requestOfBatch } from '../../store/decisions/request-decision.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { awaitOwners } from '../deciding/await-owners.ts';
@@ -20,6 +21,16 @@ const Replay = Type.Object(
   { additionalProperties: false },
 );
 
+const ReplayAnswer = Type.Intersect([
+  BatchAnswer,
+  Type.Object({
+    replayed: Type.Union([Type.Integer(), Type.Null()], {
+      description:
+        'messages that are tried again; null where it takes their owners to tell, as in a batch that is not done',
+    }),
+  }),
+]);
+
 /** Makes new attempts of messages of a batch that came to a bad end. */
 export function replayBatch(app: ApiInstance, context: ApiContext): void {
   app.post(
@@ -30,11 +41,11 @@ export function replayBatch(app: ApiInstance, context: ApiContext): void {
         summary: 'Try messages of a batch again that ended badly',
         description:
           'Exactly the messages that are in one of the states when their owner comes to them get new attempts, under the ' +
-          'same id. Towards the provider an uncertain message keeps its key, the others get `<id>.<n>`.',
+          'same id. Where there is none, nothing changes. Towards the provider an uncertain message keeps its key, the others get `<id>.<n>`.',
         tags: ['batches'],
         params: BatchId,
         body: Replay,
-        response: { 200: BatchAnswer },
+        response: { 200: ReplayAnswer },
       },
     },
     (request, reply) =>
@@ -45,10 +56,13 @@ export function replayBatch(app: ApiInstance, context: ApiContext): void {
           async change(key) {
             const filter = request.body;
             const { states } = filter;
+            const replayed = await countChosen(context.database, { ...key, ...filter });
+            // The batch stays as it is, and was done when it was done.
+            if (replayed === 0) return { replayed };
             if (!(await requestOfBatch(context.database, { ...key, kind: 'replay', states, filter })))
               return false;
             await awaitOwners(context, { batch: key.batch });
-            return true;
+            return { replayed };
           },
           refusal: 'The batch is still being canceled. Replay it when it is done.',
         },

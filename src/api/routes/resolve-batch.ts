@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { countChosen } from '../../store/decisions/count-chosen.ts';
 import { requestOfBatch } from '../../store/decisions/request-decision.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { awaitOwners } from '../deciding/await-owners.ts';
@@ -36,11 +37,13 @@ export function resolveBatch(app: ApiInstance, context: ApiContext): void {
         {
           async change(key) {
             const { as: state } = request.body;
+            const states = ['uncertain'] as const;
+            if ((await countChosen(context.database, { ...key, states })) === 0) return true;
             const filter = { state, ...(state === 'failed' && resolvedAsFailed) };
             await requestOfBatch(context.database, {
               ...key,
               kind: 'resolve',
-              states: ['uncertain'],
+              states,
               filter,
             });
             await awaitOwners(context, { batch: key.batch });

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import type { Batch } from '../../client/client.ts';
 import type { CommandContext } from '../command-context.ts';
 import { collect, oneOf, type ServerOptions, wholeNumber, withExamples, withServer } from '../flags.ts';
-import { formatFields, formatTable } from '../format.ts';
+import { formatAmount, formatFields, formatTable } from '../format.ts';
 import { printResult } from '../output.ts';
 import { connect } from '../server-access.ts';
 import { batchExportCommand } from './batch-export.ts';
@@ -101,9 +101,15 @@ function replayCommand(context: CommandContext): Command {
     .action(async (id: string, { state: states, errorCode, ...flags }: ReplayFlags) => {
       const filter = { states, ...(errorCode === undefined ? {} : { errorCode }) };
       const batch = await connect(context, flags).batches.act(id, 'replay', filter);
-      printResult(context, batch, { json: flags.json, render: describeBatch });
+      printResult(context, batch, { json: flags.json, render: describeReplay });
     });
   return withExamples(command, 'batch replay ID --state failed --error-code timeout');
+}
+
+function describeReplay(batch: Batch): string {
+  const { replayed } = batch;
+  const told = typeof replayed === 'number' ? `${formatAmount(replayed, 'message')} replayed\n\n` : '';
+  return told + describeBatch(batch);
 }
 
 function resolveCommand(context: CommandContext): Command {

@@ -65,7 +65,7 @@ declare module 'fastify' {
     scope?: Scope | 'none';
     /** The codes that this endpoint answers beside those that all do: for the documentation. */
     errors?: readonly ErrorCode[];
-    /** The bodies of an endpoint that reads its own: media type → what is in it. For the documentation. */
-    bodies?: Readonly<Record<string, string>>;
+    /** What the documentation says of bodies that their schema does not tell all of: media type → what is in it. */
+    bodies?: Readonly<Record<string, string | { description: string; schema: object }>>;
   }
 }

@@ -120,9 +120,12 @@ function problemResponses(codes: ReadonlySet<ErrorCode>): Record<number, unknown
   );
 }
 
-function bodiesContent(bodies: Readonly<Record<string, string>>): Record<string, unknown> {
+function bodiesContent(bodies: NonNullable<FastifyContextConfig['bodies']>): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(bodies).map(([mediaType, description]) => [mediaType, { schema: { description } }]),
+    Object.entries(bodies).map(([mediaType, body]) => {
+      const { description, schema } = typeof body === 'string' ? { description: body, schema: {} } : body;
+      return [mediaType, { schema: { ...schema, description } }];
+    }),
   );
 }
 

@@ -66,6 +66,8 @@ export interface Connector {
   readonly name: string;
   /** What to do with uncertain sends when the route does not say. */
   readonly onUncertainDefault: 'resend' | 'hold';
+  /** JSON Schema of each option, for the documentation; `check` judges. */
+  readonly optionSchemas: Readonly<Record<string, object>>;
   /** Every problem of a route's options; empty when they can be obeyed to the letter. */
   check(options: Record<string, unknown>): OptionProblem[];
   open(settings: SenderSettings): Sender;

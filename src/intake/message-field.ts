@@ -27,7 +27,7 @@ export interface MessageField {
 }
 
 /** Every field of a message that the interface names, built or not. */
-const messageFields: readonly MessageField[] = (
+export const messageFields: readonly MessageField[] = (
   [
     ['to', 'to', Number.POSITIVE_INFINITY],
     ['from', 'text', fieldLimits.fromCharsMax],

@@ -5,6 +5,7 @@ import { readBody } from '../../src/api/body.ts';
 import type { ApiInstance } from '../../src/api/context.ts';
 import { createLifecycle } from '../../src/api/lifecycle.ts';
 import { buildServer, stopServer } from '../../src/api/server.ts';
+import { messageFields } from '../../src/intake/message-field.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { startApi, type TestApi } from './start-api.ts';
 
@@ -195,6 +196,26 @@ test('the description lists every endpoint with its scope and its errors', async
   expect(post.requestBody.content['application/json'].schema.required).toEqual(['name']);
   expect(Object.keys(post.responses)).toEqual(expect.arrayContaining(['201', '409', '413', '422']));
 });
+
+test('the description names every field of a message, and every option of a route', async () => {
+  const { paths } = (await api.call('GET', '/openapi.json', { key: null })).json;
+  const bodyOf = (operation: { requestBody: { content: Record<string, { schema: object }> } }) =>
+    operation.requestBody.content['application/json']!.schema;
+  const [one, many] = (bodyOf(paths['/v1/messages'].post) as { anyOf: Described[] }).anyOf;
+  const built = messageFields.filter(({ kind }) => kind !== 'unavailable').map(({ name }) => name);
+  expect(Object.keys(one!.properties)).toEqual(built);
+  expect(one!.properties).toMatchObject({ to: { type: 'string' }, subject: { maxLength: 998 } });
+  expect(many).toMatchObject({ type: 'array', items: one });
+  const route = bodyOf(paths['/v1/routes/{name}'].put) as Described;
+  expect(route.required).toEqual(['connector']);
+  const options = ['url', 'headers', 'batch', 'timeoutMs', 'allowPrivate', 'ratePerSecond'];
+  expect(Object.keys(route.properties)).toEqual(expect.arrayContaining(options));
+});
+
+interface Described {
+  properties: Record<string, object>;
+  required?: string[];
+}
 
 test('an endpoint that names no scope cannot be registered', () => {
   const app = buildServer(api.context);

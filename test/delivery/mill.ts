@@ -52,6 +52,7 @@ export function createMill(url: string, { batchMax = 1, poolSize = 8 } = {}): Mi
   const connector: Connector = {
     name: 'test',
     onUncertainDefault: 'resend',
+    optionSchemas: {},
     check: () => [],
     open: () => ({
       batchMax,

@@ -61,6 +61,7 @@ export class ModelProvider {
     return {
       name: 'simulated',
       onUncertainDefault: 'resend',
+      optionSchemas: {},
       check: () => [],
       open: ({ options }) => {
         const { route, traits } = options as { route: string; traits: ProviderTraits };

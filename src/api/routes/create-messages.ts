@@ -7,6 +7,7 @@ import { readBody, requirePlainJson } from '../body.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { idempotently } from '../idempotency.ts';
 import { mediaType } from '../upload-body.ts';
+import { messagesSchema } from './message-schema.ts';
 
 /** A thousand messages of 16 KiB: larger ones come in fewer requests, or as a batch. */
 const bodyBytesMax = 16_777_216;
@@ -18,7 +19,12 @@ export function createMessages(app: ApiInstance, context: ApiContext): void {
     {
       config: {
         scope: 'send',
-        bodies: { 'application/json': 'one message, or an array of up to 1,000' },
+        bodies: {
+          'application/json': {
+            description: 'one message, or an array of up to 1,000',
+            schema: messagesSchema(),
+          },
+        },
         errors: [
           'invalid_json',
           'payload_too_large',

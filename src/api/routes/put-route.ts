@@ -18,7 +18,11 @@ export function putRoute(app: ApiInstance, context: ApiContext): void {
   app.put(
     '/v1/routes/:name',
     {
-      config: { scope: 'admin', errors: ['not_available'] },
+      config: {
+        scope: 'admin',
+        errors: ['not_available'],
+        bodies: { 'application/json': describedRoute(context) },
+      },
       schema: {
         summary: 'Make a route, or replace it as a whole',
         description: 'Messages that wait for the route are sent by its new settings.',
@@ -50,6 +54,16 @@ export function putRoute(app: ApiInstance, context: ApiContext): void {
       );
     },
   );
+}
+
+/** The body with the options that the connectors judge. */
+function describedRoute({ connectors }: ApiContext): { description: string; schema: object } {
+  const options = Object.assign({}, ...[...connectors.values()].map(({ optionSchemas }) => optionSchemas));
+  const names = [...connectors.keys()];
+  return {
+    description: `The fields of a route, and the options of its connector (${names.join(', ')}).`,
+    schema: { ...RouteBody, properties: { ...RouteBody.properties, ...options } },
+  };
 }
 
 async function checkAccounts(transaction: Queryable, ids: readonly number[]): Promise<void> {

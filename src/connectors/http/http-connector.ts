@@ -2,7 +2,7 @@ import type { Connector, Sender, SenderSettings } from '../connector.ts';
 import { batchExchange } from './batch-exchange.ts';
 import { compileTemplate, defaultJson } from './body-template.ts';
 import type { HttpOptions } from './http-options.ts';
-import { checkHttpOptions, timeoutMsDefault } from './http-options.ts';
+import { checkHttpOptions, httpOptionSchemas, timeoutMsDefault } from './http-options.ts';
 import { HttpSender } from './http-sender.ts';
 import { singleExchange } from './single-exchange.ts';
 
@@ -13,6 +13,7 @@ import { singleExchange } from './single-exchange.ts';
 export const httpConnector: Connector = {
   name: 'http',
   onUncertainDefault: 'resend',
+  optionSchemas: httpOptionSchemas,
   check: checkHttpOptions,
   open: openHttpSender,
 };

@@ -54,6 +54,44 @@ const checks: Record<keyof HttpOptions, Check> = {
       : [problem('/allowPrivate', 'invalid_type', 'allowPrivate is true or false.')],
 };
 
+/** What `checks` allow, as the documentation of the API shows it. */
+export const httpOptionSchemas: Record<keyof HttpOptions, object> = {
+  url: {
+    type: 'string',
+    format: 'uri',
+    maxLength: urlLengthMax,
+    description: 'required: where messages are posted; http(s), without credentials',
+  },
+  headers: {
+    type: 'object',
+    maxProperties: headersMax,
+    additionalProperties: { type: 'string', maxLength: headerValueLengthMax },
+    description: 'of every request; they may hold credentials, which are encrypted in the database',
+  },
+  bodyTemplate: {
+    description: "a JSON value with `{{field}}` in its strings, posted in place of the message's fields",
+  },
+  batch: {
+    type: 'object',
+    required: ['max'],
+    additionalProperties: false,
+    properties: { max: { type: 'integer', minimum: 1, maximum: limits.chunkMessagesMax } },
+    description: 'post `{messages: […]}` with up to `max` of them; without it one message a request',
+  },
+  timeoutMs: {
+    type: 'integer',
+    minimum: timeoutMsMin,
+    maximum: timeoutMsMax,
+    default: timeoutMsDefault,
+    description: 'of a request, connecting included',
+  },
+  allowPrivate: {
+    type: 'boolean',
+    default: false,
+    description: 'let the URL lead to a private, loopback or otherwise reserved address',
+  },
+};
+
 function checkUrl(value: unknown, options: Record<string, unknown>): OptionProblem[] {
   const wrong = (code: string, detail: string) => [problem('/url', code, detail)];
   if (value === undefined) return wrong('required', 'url is required: where messages are posted.');

@@ -31,6 +31,7 @@ export function describeFailure(error: unknown): DescribedFailure {
   if (error instanceof ApiError) return describeProblem(error);
   if (error instanceof ConnectionError) return describeConnection(error);
   if (error instanceof SourceError) return { message: error.message, lines: [], exitStatus: 1 };
+  if (isPortTaken(error)) return describeTakenPort(error);
   const fault = databaseFault(error);
   const described = fault && describeDatabase(fault);
   if (described) return described;
@@ -78,6 +79,23 @@ function describeConnection(error: ConnectionError): DescribedFailure {
     protocol: protocolHint,
   };
   return { message: error.message, lines: [hints[error.kind]], exitStatus: 1 };
+}
+
+interface PortTaken extends NodeJS.ErrnoException {
+  address?: string;
+  port?: number;
+}
+
+function isPortTaken(error: unknown): error is PortTaken {
+  return error instanceof Error && (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+}
+
+function describeTakenPort({ address, port }: PortTaken): DescribedFailure {
+  return {
+    message: `another program listens on port ${port} of ${address} already (EADDRINUSE)`,
+    lines: ['Choose another with --port (0 picks a free one), or end the program that has it.'],
+    exitStatus: 1,
+  };
 }
 
 /** By name: the class would bring the driver, which the commands of a client need not wait for. */

@@ -153,6 +153,18 @@ describe('a failure says what to do next', () => {
     expect(err).toMatch(/\(http_404\)\n.*another program.*--url/);
   });
 
+  it('when another program has the port', async () => {
+    const { MILLRACE_URL } = await serverOf(() => {});
+    const { port } = new URL(MILLRACE_URL);
+    const { status, err } = await runCli(['sink', '--port', port]);
+    expect({ status, err }).toEqual({
+      status: 1,
+      err:
+        `error: another program listens on port ${port} of 127.0.0.1 already (EADDRINUSE)\n` +
+        'Choose another with --port (0 picks a free one), or end the program that has it.\n',
+    });
+  });
+
   it('when it is interrupted while it waits', async () => {
     const stop = new AbortController();
     const env = await serverOf((_request, response) => {

@@ -1,13 +1,12 @@
 import type { ChildProcess } from 'node:child_process';
 import { access, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { clientLimits } from './api/client-limits.ts';
-import type { ApiContext } from './api/context.ts';
+import type { ApiContext, ApiInstance } from './api/context.ts';
 import { ensureAdminKey } from './api/ensure-admin-key.ts';
 import { createKeyFreer } from './api/key-freer.ts';
 import { createLifecycle } from './api/lifecycle.ts';
-import { buildServer, stopServer } from './api/server.ts';
+import { buildProbeServer, buildServer, stopServer } from './api/server.ts';
 import { connectionsOf } from './config/connections-of.ts';
 import type { Config } from './config/resolve-config.ts';
 import { withoutSecrets } from './config/without-secrets.ts';
@@ -18,6 +17,7 @@ import { type ServerChannel, serveDeliveries } from './delivery/processes/serve-
 import { keepEmbedded } from './embedded/keep-embedded.ts';
 import { makeDirectory } from './embedded/make-directory.ts';
 import { createIntake, type Intake } from './intake/intake.ts';
+import { checkPort } from './lib/check-port.ts';
 import { systemClock } from './lib/clock.ts';
 import { StopStack } from './lib/stop-stack.ts';
 import { createLog, type Logger } from './observe/log.ts';
@@ -37,8 +37,10 @@ import { partitionRange } from './store/partitions.ts';
 import { watchSpace } from './store/watch-space.ts';
 
 export interface RunningServer {
-  /** Absent for a process that only delivers. */
+  /** Absent for a process that listens nowhere: one that only delivers, unless it is given a port. */
   url?: string;
+  /** There is no API there: /livez, /readyz and /metrics alone. */
+  probesOnly?: true;
   /** An administrator key that was made just now, to be shown this once; it is in `admin.key` as well. */
   madeAdminKey?: string;
   /** Takes no new request, ends uploads, lets sends end, flushes, gives the shards back. May be called twice. */
@@ -146,7 +148,11 @@ async function startParts(
   }: { log: Logger; stops: StopStack; processes: ServerProcesses; signal: AbortSignal },
 ): Promise<Omit<RunningServer, 'stop'>> {
   await makeDirectory(resolve(config.data));
-  if (config.roles.includes('api')) await checkPort(config);
+  const hasApi = config.roles.includes('api');
+  // A server that only delivers may stand beside one that has the usual port: it listens where it is told to.
+  const hasProbes = hasApi || config.sources.port.kind !== 'default';
+  // A port that another program has is found before a database is made for a server that cannot listen.
+  if (hasProbes) await checkPort(config);
   const databaseUrl = config.database ?? (await startOwnDatabase(config, { log, stops, signal }));
   const patiently = awaitDatabase({
     ...{ clock: systemClock, signal, waitMs: config.databaseWaitMs },
@@ -163,7 +169,11 @@ async function startParts(
     ? await startDeliveries({ databaseUrl, secretKeys }, { config, log, metrics, stops, processes })
     : undefined;
   const range = await patiently(() => startUpkeep(intakeDatabase, { config, log, stops }));
-  if (!config.roles.includes('api')) return {};
+  if (!hasApi && !hasProbes) return {};
+  if (!hasApi) {
+    const url = await listenForProbes(config, { database: intakeDatabase, full, log, metrics, stops });
+    return { url, probesOnly: true };
+  }
 
   const database = openPool(databaseUrl, {
     config,
@@ -201,16 +211,6 @@ async function startParts(
   await patiently(() => control.refresh());
   const url = await listen(config, { database, full, control, secrets, intake, log, metrics, stops });
   return { url, ...(adminKey.kind === 'made' && { madeAdminKey: adminKey.key }) };
-}
-
-/** A port that another program has is found before a database is made for a server that cannot listen. */
-async function checkPort({ port, host }: Config): Promise<void> {
-  const probe = createServer();
-  await new Promise<void>((listening, failed) => {
-    probe.once('error', failed);
-    probe.listen(port, host, listening);
-  });
-  await new Promise((closed) => probe.close(closed));
 }
 
 async function startOwnDatabase(
@@ -381,13 +381,32 @@ async function listen(
     await intake.uploads.stop();
     await stopServer(app, { context, deadlineMs: requestsEndMs });
   });
+  const url = await listenAt(app, config);
+  await announce(url, { config, stops });
+  return url;
+}
+
+/** Without an API: what supervisors and monitoring ask for. */
+async function listenForProbes(
+  config: Config,
+  { stops, ...parts }: Pick<ApiContext, 'database' | 'full' | 'log' | 'metrics'> & { stops: StopStack },
+): Promise<string> {
+  const context = {
+    ...parts,
+    ...{ lifecycle: createLifecycle(), clientLimits },
+    ...(await readTls(config)),
+  };
+  const app = buildProbeServer(context);
+  stops.push(() => stopServer(app, { context, deadlineMs: requestsEndMs }));
+  return await listenAt(app, config);
+}
+
+async function listenAt(app: ApiInstance, config: Config): Promise<string> {
   await app.listen({ port: config.port, host: config.host });
   const address = app.server.address();
   const port = typeof address === 'object' && address ? address.port : config.port;
   const host = config.host.includes(':') ? `[${config.host}]` : config.host;
-  const url = `${config.tlsCert ? 'https' : 'http'}://${host}:${port}`;
-  await announce(url, { config, stops });
-  return url;
+  return `${config.tlsCert ? 'https' : 'http'}://${host}:${port}`;
 }
 
 async function readTls(config: Config): Promise<{ tls?: { cert: string; key: string } }> {

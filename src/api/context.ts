@@ -36,6 +36,12 @@ export interface ApiContext {
   tls?: { cert: string; key: string };
 }
 
+/** What the endpoints that take no key work with: all that a server without an API has. */
+export type ProbeContext = Pick<
+  ApiContext,
+  'database' | 'full' | 'lifecycle' | 'log' | 'metrics' | 'clientLimits' | 'tls'
+>;
+
 export type ApiInstance = FastifyInstance<
   RawServerDefault,
   IncomingMessage,

@@ -1,4 +1,4 @@
-import type { Endpoint } from './context.ts';
+import type { ApiInstance, Endpoint, ProbeContext } from './context.ts';
 import { appendMessages } from './routes/append-messages.ts';
 import { cancelBatch } from './routes/cancel-batch.ts';
 import { cancelMessage } from './routes/cancel-message.ts';
@@ -42,6 +42,12 @@ import { showReadiness } from './routes/show-readiness.ts';
 import { showRoute } from './routes/show-route.ts';
 import { testRoute } from './routes/test-route.ts';
 
+/** Endpoints that take no key, also of a server that only delivers. */
+export const probeEndpoints = [showLiveness, showReadiness, showMetrics] satisfies ((
+  app: ApiInstance,
+  context: ProbeContext,
+) => void)[];
+
 /** Endpoints whose body, if any, is JSON that their schema describes. */
 export const endpoints: readonly Endpoint[] = [
   createAccount,
@@ -79,9 +85,7 @@ export const endpoints: readonly Endpoint[] = [
   replayMessage,
   eraseRecipient,
   closeBatch,
-  showLiveness,
-  showReadiness,
-  showMetrics,
+  ...probeEndpoints,
   refuseUnavailable,
 ];
 

@@ -12,12 +12,12 @@ import { ProblemError } from '../message/error-codes.ts';
 import { DatabaseError } from '../store/database.ts';
 import { createAdmission } from './admission.ts';
 import { readJsonBodies, withStreamBodies } from './body.ts';
-import type { ApiContext, ApiInstance } from './context.ts';
+import type { ApiContext, ApiInstance, ProbeContext } from './context.ts';
 import { createMethodTable, type MethodTable } from './method-table.ts';
 import { documentEndpoints } from './openapi.ts';
 import { logProblem, problemContentType, problemOf, problemText, sendProblem } from './problem.ts';
 import { askForBody, headProblem, judgeHeadsHere } from './request-head.ts';
-import { endpoints, streamEndpoints } from './routes.ts';
+import { endpoints, probeEndpoints, streamEndpoints } from './routes.ts';
 import { shareReads } from './shared-reads.ts';
 import { validatorCompiler } from './validation.ts';
 
@@ -30,9 +30,29 @@ const lingerMs = 5_000;
 
 /** The HTTP API, ready to listen. */
 export function buildServer(context: ApiContext): ApiInstance {
+  const app = buildShell(context, createAdmission(context));
+  documentEndpoints(app);
+  void app.register((scope, _options, done) => {
+    for (const endpoint of endpoints) endpoint(scope as unknown as ApiInstance, context);
+    done();
+  });
+  withStreamBodies(app, (scope) => {
+    for (const endpoint of streamEndpoints) endpoint(scope, context);
+  });
+  return app;
+}
+
+/** What is asked of a server that has no API: is it alive, is it ready, what does it do? */
+export function buildProbeServer(context: ProbeContext): ApiInstance {
+  const app = buildShell(context, undefined);
+  for (const endpoint of probeEndpoints) endpoint(app, context);
+  return app;
+}
+
+/** Without `admit` every endpoint is one that takes no key. */
+function buildShell(context: ProbeContext, admit: Admit | undefined): ApiInstance {
   const app = createInstance(context);
   const methods = createMethodTable();
-  const admit = createAdmission(context);
   app.server.maxConnections = context.clientLimits.connectionsMax;
   judgeHeadsHere(app.server);
 
@@ -66,15 +86,6 @@ export function buildServer(context: ApiContext): ApiInstance {
     answered(context, app, request, reply);
     done();
   });
-
-  documentEndpoints(app);
-  void app.register((scope, _options, done) => {
-    for (const endpoint of endpoints) endpoint(scope as unknown as ApiInstance, context);
-    done();
-  });
-  withStreamBodies(app, (scope) => {
-    for (const endpoint of streamEndpoints) endpoint(scope, context);
-  });
   return app;
 }
 
@@ -84,7 +95,7 @@ export function buildServer(context: ApiContext): ApiInstance {
  */
 export async function stopServer(
   app: ApiInstance,
-  settings: { context: ApiContext; deadlineMs: number },
+  settings: { context: Pick<ApiContext, 'lifecycle'>; deadlineMs: number },
 ): Promise<void> {
   settings.context.lifecycle.beginStop();
   const timer = setTimeout(() => app.server.closeAllConnections(), settings.deadlineMs);
@@ -95,7 +106,7 @@ export async function stopServer(
   }
 }
 
-function createInstance(context: ApiContext): ApiInstance {
+function createInstance(context: ProbeContext): ApiInstance {
   const limits = context.clientLimits;
   const idPrefix = randomBytes(6).toString('base64url');
   let requests = 0;
@@ -133,9 +144,9 @@ type Admit = ReturnType<typeof createAdmission>;
 
 /** Before anything is read of the body: is the server there, does the endpoint exist, who asks? */
 function refusal(at: {
-  context: ApiContext;
+  context: ProbeContext;
   methods: MethodTable;
-  admit: Admit;
+  admit: Admit | undefined;
   request: FastifyRequest;
   reply: FastifyReply;
 }): ProblemError | undefined {
@@ -153,7 +164,7 @@ function refusal(at: {
   if (malformed) return malformed;
   // OPTIONS of a path that exists is no error: the handler for unmatched requests answers it.
   if (request.is404) return request.method === 'OPTIONS' ? undefined : unmatched(methods, request, reply);
-  if (scope === 'none') return undefined;
+  if (scope === 'none' || !admit) return undefined;
   try {
     request.caller = admit(request, scope!);
     return undefined;
@@ -187,7 +198,12 @@ function unmatched(methods: MethodTable, request: FastifyRequest, reply: Fastify
   return new ProblemError('method_not_allowed', `this path takes ${allowed.join(', ')}`);
 }
 
-function answered(context: ApiContext, app: ApiInstance, request: FastifyRequest, reply: FastifyReply): void {
+function answered(
+  context: ProbeContext,
+  app: ApiInstance,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
   const { statusCode: status, elapsedTime: elapsedMs } = reply;
   const route = request.routeOptions.url ?? 'unmatched';
   const method = request.is404 ? 'any' : request.method;

@@ -9,7 +9,7 @@ export type Role = 'api' | 'deliver';
 /** Every option of the server, once. The key is its name in a file; `--flag-name` and `MILLRACE_FLAG_NAME` follow from it. */
 export const options = {
   port: integer({
-    doc: 'TCP port of the HTTP API; 0 picks a free one',
+    doc: 'TCP port of the HTTP API; 0 picks a free one. A server that only delivers listens on one that is named alone: /livez, /readyz, /metrics',
     placeholder: '<port>',
     default: 8080,
     min: 0,

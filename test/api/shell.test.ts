@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readBody } from '../../src/api/body.ts';
 import type { ApiInstance } from '../../src/api/context.ts';
 import { createLifecycle } from '../../src/api/lifecycle.ts';
-import { buildServer, stopServer } from '../../src/api/server.ts';
+import { buildProbeServer, buildServer, stopServer } from '../../src/api/server.ts';
 import { messageFields } from '../../src/intake/message-field.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { startApi, type TestApi } from './start-api.ts';
@@ -178,6 +178,22 @@ test('liveness, readiness and metrics need no key and tell no secret', async () 
   const looked = [keyAsked, 'process_resident_memory_bytes'];
   expect(looked.filter((name) => !figures.includes(name))).toEqual([]);
   expect(figures.filter((name) => name.includes('some-id'))).toEqual([]);
+});
+
+test('a server without an API answers probes, and nothing else', async () => {
+  const app = buildProbeServer(api.context);
+  const statuses: [string, number][] = [];
+  for (const url of ['/livez', '/readyz', '/metrics', '/v1/messages', '/openapi.json']) {
+    statuses.push([url, (await app.inject({ url })).statusCode]);
+  }
+  await app.close();
+  expect(statuses).toEqual([
+    ['/livez', 200],
+    ['/readyz', 200],
+    ['/metrics', 200],
+    ['/v1/messages', 404],
+    ['/openapi.json', 404],
+  ]);
 });
 
 test('the description lists every endpoint with its scope and its errors', async () => {

@@ -34,6 +34,15 @@ test('servers on one database share the shards evenly, and one that joins takes 
   await until(async () => (await site!.workers()).shards.get(first.pid) === shardsAll, waitMs);
   const { claims } = await site.workers();
   const second = await site.start('--roles', 'deliver');
+  // It has no API, and tells supervisors and monitoring how it is all the same.
+  for (const [path, status] of [
+    ['livez', 200],
+    ['readyz', 200],
+    ['metrics', 200],
+    ['v1/batches', 404],
+  ] as const) {
+    expect([path, (await fetch(`${second.url}/${path}`)).status]).toEqual([path, status]);
+  }
   await shared(site, [first.pid, second.pid]);
   expect((await site.workers()).claims).toBe(claims + shardsAll / 2);
   expect(await second.stop()).toBe(0);

@@ -1,6 +1,6 @@
-import type { ApiContext, ApiInstance } from '../context.ts';
+import type { ApiInstance, ProbeContext } from '../context.ts';
 
-export function showMetrics(app: ApiInstance, context: ApiContext): void {
+export function showMetrics(app: ApiInstance, context: ProbeContext): void {
   app.get(
     '/metrics',
     {

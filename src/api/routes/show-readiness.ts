@@ -4,7 +4,7 @@ import { DatabaseError } from '../../store/database.ts';
 import { describeFault, readOnly } from '../../store/describe-fault.ts';
 import { isReadOnly } from '../../store/is-read-only.ts';
 import { schemaVersions } from '../../store/migrate.ts';
-import type { ApiContext, ApiInstance } from '../context.ts';
+import type { ApiInstance, ProbeContext } from '../context.ts';
 
 /** Probes come from several places at once: they share one question to the database. */
 const answerKeptMs = 1_000;
@@ -12,7 +12,7 @@ const answerKeptMs = 1_000;
 const checkTimeoutMs = 3_000;
 const retryAfterSeconds = 2;
 
-export function showReadiness(app: ApiInstance, context: ApiContext): void {
+export function showReadiness(app: ApiInstance, context: ProbeContext): void {
   const check = shared(() => checkDatabase(context));
   app.get(
     '/readyz',
@@ -36,7 +36,7 @@ export function showReadiness(app: ApiInstance, context: ApiContext): void {
 }
 
 /** Null when messages could be written. */
-async function checkDatabase(context: ApiContext): Promise<string | null> {
+async function checkDatabase(context: ProbeContext): Promise<string | null> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<string>((resolve) => {
     timer = setTimeout(resolve, checkTimeoutMs, 'the database did not answer in time');
@@ -52,7 +52,7 @@ async function checkDatabase(context: ApiContext): Promise<string | null> {
   }
 }
 
-async function obstacleTo({ database, full }: ApiContext): Promise<string | null> {
+async function obstacleTo({ database, full }: ProbeContext): Promise<string | null> {
   const { needed, present } = await schemaVersions(database);
   if (present !== needed) return `the schema has version ${present}, this server needs ${needed}`;
   if (await isReadOnly(database)) return readOnly;

@@ -60,11 +60,15 @@ async function serve(context: CommandContext, flags: ServeFlags): Promise<void> 
     signal,
   );
   if (server === undefined) return;
-  const { url = null, madeAdminKey: adminKey } = server;
+  const { url = null, probesOnly, madeAdminKey: adminKey } = server;
   const { out } = context.terminal;
   if (flags.json) out.write(`${JSON.stringify({ url, pid: process.pid, adminKey })}\n`);
   else {
-    out.write(url === null ? 'Millrace delivers, without an API\n' : `Millrace listens on ${url}\n`);
+    if (url === null)
+      out.write('Millrace delivers, without an API (--port N serves /livez, /readyz and /metrics)\n');
+    else if (probesOnly)
+      out.write(`Millrace delivers, without an API; /livez, /readyz and /metrics are on ${url}\n`);
+    else out.write(`Millrace listens on ${url}\n`);
     if (adminKey !== undefined) {
       const path = join(config.data, 'admin.key');
       out.write(`The administrator key, shown this once and kept in ${path}:\n${adminKey}\n`);

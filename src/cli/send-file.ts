@@ -10,7 +10,7 @@ import {
 } from '../client/client.ts';
 import type { CommandContext } from './command-context.ts';
 import { Failure } from './failure.ts';
-import { formatCount, formatDuration } from './format.ts';
+import { formatAmount, formatCount, formatDuration } from './format.ts';
 import { hasChanged, hashFile, type InputFile, inspectFile } from './input-file.ts';
 import { createProgress, type Progress } from './progress.ts';
 
@@ -87,11 +87,11 @@ export function describeSendFile(result: SendFileResult): string {
   const { batchId, accepted, rejected, errors } = result;
   if (result.alreadySent) {
     const end =
-      result.state === 'canceled' ? 'canceled' : `${formatCount(accepted)} messages, ${result.state}`;
+      result.state === 'canceled' ? 'canceled' : `${formatAmount(accepted, 'message')}, ${result.state}`;
     return `already sent as batch ${batchId} (${end}); --again sends it once more`;
   }
   const lines = [
-    `batch ${batchId}: ${formatCount(accepted)} messages accepted in ${formatDuration(result.seconds * 1_000)}`,
+    `batch ${batchId}: ${formatAmount(accepted, 'message')} accepted in ${formatDuration(result.seconds * 1_000)}`,
   ];
   if (rejected > 0) {
     lines.push(rejected === 1 ? '1 line was not taken:' : `${formatCount(rejected)} lines were not taken:`);

@@ -442,6 +442,11 @@ describe('config', () => {
     expect(err).toContain('did you mean MILLRACE_PORT?');
   });
 
+  it('names the variable of every option, also in the help of serve', async () => {
+    expect((await runCli(['config', 'show'])).out).toMatch(/^leaseMs +\S+ +default +MILLRACE_LEASE_MS +\S/m);
+    expect((await runCli(['serve', '--help'])).out).toMatch(/MILLRACE_LEASE_MS[\s\S]*MILLRACE_SECRET_KEY/);
+  });
+
   it('checks that the files of TLS can be read', async () => {
     const missing = join(directory, 'none.pem');
     const { status, err } = await runCli(['config', 'check', '--tls-cert', missing, '--tls-key', missing]);

@@ -145,6 +145,26 @@ it('route set without --change replaces the whole', async () => {
   });
 });
 
+it('route pause and resume say so in a line, and route show keeps credentials to itself without --json', async () => {
+  const header = ['--header', 'Authorization: Bearer provider-secret'];
+  const endpoint = ['--connector', 'http', '--endpoint', 'https://provider.example/'];
+  await route('set', 'quiet', ...endpoint, ...header);
+  expect(await route('pause', 'quiet')).toEqual({ status: 0, out: 'route quiet is paused\n', err: '' });
+  expect(await route('resume', 'quiet')).toEqual({ status: 0, out: 'route quiet is resumed\n', err: '' });
+  const people = await route('show', 'quiet');
+  expect(people.out).toMatch(/"authorization": "\*\*\*"/i);
+  expect(people.out).not.toContain('provider-secret');
+  expect((await route('show', 'quiet', '--json')).out).toContain('Bearer provider-secret');
+  const inside = ['--connector', 'http', '--endpoint', 'http://127.0.0.1:9/'];
+  expect((await route('set', 'inside', ...inside)).err).toContain('--allow-private');
+});
+
+it('account list shows the limits on what leaves', async () => {
+  const env = { MILLRACE_URL: api.url, MILLRACE_KEY: api.adminKey };
+  await runCli(['account', 'create', 'Slow', '--rate', '7'], env);
+  expect((await runCli(['account', 'list'], env)).out).toMatch(/RATE\/S\n[\s\S]*Slow +1 +7$/m);
+});
+
 it('batch show and message show tell when a thing may leave, in which order, and that its route is paused', async () => {
   const body = { connector: 'http', channel: 'sms', url: 'https://provider.example/' };
   await api.call('PUT', '/v1/routes/later', { body });
@@ -192,5 +212,8 @@ it('send --strict ends with status 1 when a line was rejected, also when the fil
       err: `error: 1 line of ${join(directory, 'mixed.ndjson')} was rejected (--strict)\n`,
     });
   }
-  expect(await send('good.ndjson', [good], '--strict')).toMatchObject({ status: 0 });
+  expect(await send('good.ndjson', [good], '--strict')).toMatchObject({
+    status: 0,
+    out: expect.stringContaining(': 1 message accepted in '),
+  });
 });

@@ -38,8 +38,13 @@ function listCommand(context: CommandContext): Command {
           json: flags.json,
           render: ({ data }) =>
             formatTable(
-              ['ID', 'NAME', 'WEIGHT'],
-              data.map(({ id, name, weight }) => [id, name, String(weight ?? 1)]),
+              ['ID', 'NAME', 'WEIGHT', 'RATE/S'],
+              data.map(({ id, name, weight, limits }) => [
+                id,
+                name,
+                String(weight ?? 1),
+                limits?.ratePerSecond === undefined ? '' : String(limits.ratePerSecond),
+              ]),
             ),
         },
       );

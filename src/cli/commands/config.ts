@@ -1,6 +1,6 @@
 import { access, constants } from 'node:fs/promises';
 import { Command } from 'commander';
-import { optionNames, optionOf, shownValue } from '../../config/options.ts';
+import { optionNames, optionOf, shownValue, variablesOf } from '../../config/options.ts';
 import { type Config, describeSource } from '../../config/resolve-config.ts';
 import { unknownVariables } from '../../config/unknown-variables.ts';
 import type { CommandContext } from '../command-context.ts';
@@ -32,8 +32,14 @@ function showConfig(context: CommandContext, flags: ConfigFlags): void {
     json: flags.json,
     render: (options) =>
       formatTable(
-        ['OPTION', 'VALUE', 'FROM', 'MEANS'],
-        options.map(({ name, value, source, doc }) => [name, value, source, doc]),
+        ['OPTION', 'VALUE', 'FROM', 'VARIABLE', 'MEANS'],
+        options.map(({ name, value, source, variables, doc }) => [
+          name,
+          value,
+          source,
+          variables.join(' or '),
+          doc,
+        ]),
       ),
   });
 }
@@ -56,6 +62,7 @@ function describeConfig(config: Config) {
     name,
     value: shownValue(name, config[name]),
     unit: optionOf(name).unit ?? null,
+    variables: variablesOf(name),
     source: describeSource(config.sources[name]),
     doc: optionOf(name).doc,
   }));

@@ -28,20 +28,36 @@ export function routeCommand(context: CommandContext): Command {
   const command = new Command('route').description('the ways out: where messages go and how fast');
   command.addCommand(listCommand(context));
   command.addCommand(
-    nameCommand(context, 'show', 'one route with all its options', (client, name) => client.get(name)),
+    nameCommand(context, 'show', {
+      description: 'one route with all its options; credentials only with --json',
+      act: (routes, name) => routes.get(name),
+      render: (route) => JSON.stringify(masked(route as Route), null, 2),
+    }),
   );
   command.addCommand(setCommand(context));
   command.addCommand(
-    nameCommand(context, 'delete', 'remove a route', async (client, name) => {
-      await client.delete(name);
-      return { deleted: name };
+    nameCommand(context, 'delete', {
+      description: 'remove a route',
+      async act(routes, name) {
+        await routes.delete(name);
+        return { deleted: name };
+      },
+      render: (_, name) => `route ${name} is deleted`,
     }),
   );
   command.addCommand(
-    nameCommand(context, 'pause', 'send nothing through it for now', (routes, name) => routes.pause(name)),
+    nameCommand(context, 'pause', {
+      description: 'send nothing through it for now',
+      act: (routes, name) => routes.pause(name),
+      render: (_, name) => `route ${name} is paused`,
+    }),
   );
   command.addCommand(
-    nameCommand(context, 'resume', 'send through it again', (routes, name) => routes.resume(name)),
+    nameCommand(context, 'resume', {
+      description: 'send through it again',
+      act: (routes, name) => routes.resume(name),
+      render: (_, name) => `route ${name} is resumed`,
+    }),
   );
   command.addCommand(testCommand(context));
   return withExamples(
@@ -67,20 +83,31 @@ function listCommand(context: CommandContext): Command {
 
 type RouteCalls = ReturnType<typeof connect>['routes'];
 
+interface NameAction {
+  description: string;
+  act: (routes: RouteCalls, name: string) => Promise<unknown>;
+  render: (result: unknown, name: string) => string;
+}
+
 function nameCommand(
   context: CommandContext,
   name: string,
-  description: string,
-  act: (routes: RouteCalls, name: string) => Promise<unknown>,
+  { description, act, render }: NameAction,
 ): Command {
   const command = withServer(new Command(name))
     .description(description)
     .argument('<name>')
     .action(async (route: string, flags: ServerOptions) => {
       const result = await act(connect(context, flags).routes, route);
-      printResult(context, result, { json: flags.json, render: (value) => JSON.stringify(value, null, 2) });
+      printResult(context, result, { json: flags.json, render: (value) => render(value, route) });
     });
   return withExamples(command, `route ${name} sms`);
+}
+
+/** Headers may hold credentials, under names that only the provider knows: people are shown which there are. */
+function masked(route: Route): Route {
+  if (!isObject(route.headers)) return route;
+  return { ...route, headers: Object.fromEntries(Object.keys(route.headers).map((name) => [name, '***'])) };
 }
 
 interface TestFlags extends ServerOptions {

@@ -1,6 +1,13 @@
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
-import { flagOf, type OptionName, optionNames, optionOf, shownValue } from '../../config/options.ts';
+import {
+  flagOf,
+  type OptionName,
+  optionNames,
+  optionOf,
+  shownValue,
+  variablesOf,
+} from '../../config/options.ts';
 import { type Config, resolveConfig } from '../../config/resolve-config.ts';
 import type { CommandContext } from '../command-context.ts';
 import { Failure } from '../failure.ts';
@@ -39,7 +46,18 @@ export function withServeOptions(command: Command): Command {
     const byDefault = option.default === undefined ? '' : ` (default: ${shownValue(name, option.default)})`;
     command.option(`--${flagOf(name)} ${option.placeholder}`, `${option.doc}${byDefault}`);
   }
-  return command.option('--config <file>', 'JSON file of options; environment and flags win over it');
+  return command
+    .option('--config <file>', 'JSON file of options; environment and flags win over it')
+    .addHelpText('after', variablesHelp());
+}
+
+function variablesHelp(): string {
+  const unflagged = optionNames.filter((name) => optionOf(name).withoutFlag);
+  const secrets = unflagged.map((name) => `${variablesOf(name)[0]} (${optionOf(name).doc})`);
+  return (
+    '\nEvery option has a variable too: --lease-ms is MILLRACE_LEASE_MS; millrace config show names them all. By variable or file alone:\n' +
+    secrets.map((line) => `  ${line}`).join('\n')
+  );
 }
 
 export function configOf(context: CommandContext, flags: ServeFlags): Config {

@@ -109,7 +109,10 @@ function checkUrl(value: unknown, options: Record<string, unknown>): OptionProbl
   if (url.hash !== '') return wrong('invalid_value', 'A fragment (#…) is never sent; leave it out.');
   const literal = literalAddress(url.hostname);
   if (literal !== undefined && options.allowPrivate !== true && !isPublicAddress(literal)) {
-    return wrong('address_not_allowed', `${literal} is private or reserved; set allowPrivate to permit it.`);
+    return wrong(
+      'address_not_allowed',
+      `${literal} is private or reserved; set allowPrivate (--allow-private) to permit it.`,
+    );
   }
   return [];
 }

@@ -89,7 +89,7 @@ let sequence = 0;
 export async function recordOutcome(
   database: Database,
   outcome: {
-    batch: string;
+    batch: string | null;
     chunk: { id: string; count: number };
     state: StateNumber;
     offsets?: number[];
@@ -119,7 +119,7 @@ export async function recordOutcome(
         ...more,
       },
     ],
-    progress: [{ batch, state, delta: count }],
+    progress: batch === null ? [] : [{ batch, state, delta: count }],
     finished: final && !offsets ? [chunk.id] : [],
     waiting: [],
     renewed: [],

@@ -101,7 +101,7 @@ function lastIdOf(chunkId: string): string {
 }
 
 /** Gathers up to `limit` messages; one more shows that there is a next page. */
-function collector(limit: number) {
+export function collector(limit: number) {
   const picks: ChunkPick[] = [];
   let count = 0;
   let last = '';

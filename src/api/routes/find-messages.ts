@@ -2,9 +2,11 @@ import { type Static, Type } from 'typebox';
 import { systemClock } from '../../lib/clock.ts';
 import { parseTime } from '../../lib/parse-time.ts';
 import { isId } from '../../message/id.ts';
+import type { Database } from '../../store/database.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { badCursor, Page, pageLimit, pageQuery } from '../page.ts';
-import { type MessageSearch, searchMessages } from '../reading/search-messages.ts';
+import { type FoundSingles, listSingles, singleStates } from '../reading/list-singles.ts';
+import { type SearchResult, searchMessages } from '../reading/search-messages.ts';
 import { showMessages } from '../reading/show-messages.ts';
 import { badQuery, MessageAnswer } from './message-fields.ts';
 
@@ -13,6 +15,12 @@ const Query = Type.Object(
     ...pageQuery,
     to: Type.Optional(Type.String({ minLength: 1, description: 'the recipient; a `+` need not be encoded' })),
     ref: Type.Optional(Type.String({ minLength: 1, description: "the sender's own reference" })),
+    state: Type.Optional(
+      Type.Enum([...singleStates], {
+        description:
+          'of messages that were sent singly; those of a batch, and by every state, are listed by `/v1/batches/{id}/messages`',
+      }),
+    ),
     since: Type.Optional(Type.String({ description: 'created at this time (RFC 3339) or later' })),
     until: Type.Optional(Type.String({ description: 'created before this time (RFC 3339)' })),
   },
@@ -25,7 +33,7 @@ export function findMessages(app: ApiInstance, context: ApiContext): void {
     {
       config: { scope: 'read' },
       schema: {
-        summary: 'Messages by recipient or reference, newest first',
+        summary: 'Messages by recipient, by reference or by state, newest first',
         description: 'A page may hold fewer than `limit` messages and still have a `next`.',
         tags: ['messages'],
         querystring: Query,
@@ -36,27 +44,41 @@ export function findMessages(app: ApiInstance, context: ApiContext): void {
       app.sharedReads.run(request, async () => {
         const { accountId } = request.caller;
         const { database, control } = context;
-        const search = { ...readQuery(request.query), accountId };
-        const { found, next } = await searchMessages({ database, clock: systemClock }, search);
-        return { data: await showMessages(found, { database, control, accountId }), next };
+        const { found, next, outcomes } = await find(database, { accountId, query: request.query });
+        const data = await showMessages(found, {
+          database,
+          control,
+          accountId,
+          ...(outcomes && { outcomes }),
+        });
+        return { data, next };
       }),
   );
 }
+interface Found extends SearchResult {
+  /** Where they were read on the way. */
+  outcomes?: FoundSingles['outcomes'];
+}
 
-function readQuery(query: Static<typeof Query>): Omit<MessageSearch, 'accountId'> {
-  const { to, ref, after, since, until } = query;
-  if ((to === undefined) === (ref === undefined)) throw badQuery('to', 'give either `to` or `ref`');
+function find(
+  database: Database,
+  { accountId, query }: { accountId: number; query: Static<typeof Query> },
+): Promise<Found> {
+  const { to, ref, state, after, since, until } = query;
+  if ([to, ref, state].filter((value) => value !== undefined).length !== 1) {
+    throw badQuery('to', 'give one of `to`, `ref` and `state`');
+  }
   if (after !== undefined && !isId(after)) throw badCursor();
-  return {
-    // No recipient holds a space, so a space is a plus that was not encoded.
-    ...(to !== undefined
-      ? { kind: 'to' as const, value: to.replaceAll(' ', '+') }
-      : { kind: 'ref' as const, value: ref! }),
-    sinceMs: readTime('since', since),
-    untilMs: readTime('until', until),
-    after,
-    limit: pageLimit(query),
-  };
+  const sinceMs = readTime('since', since);
+  const untilMs = readTime('until', until);
+  const page = { accountId, sinceMs, untilMs, after, limit: pageLimit(query) };
+  if (state !== undefined) return listSingles(database, { ...page, state });
+  // No recipient holds a space, so a space is a plus that was not encoded.
+  const search =
+    to === undefined
+      ? ({ kind: 'ref', value: ref! } as const)
+      : ({ kind: 'to', value: to.replaceAll(' ', '+') } as const);
+  return searchMessages({ database, clock: systemClock }, { ...page, ...search });
 }
 
 /** Here too a plus, of a time zone, may arrive as a space. */

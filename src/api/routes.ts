@@ -28,6 +28,7 @@ import { refuseUnavailable } from './routes/refuse-unavailable.ts';
 import { replayBatch } from './routes/replay-batch.ts';
 import { replayMessage } from './routes/replay-message.ts';
 import { resolveBatch } from './routes/resolve-batch.ts';
+import { resolveMessage } from './routes/resolve-message.ts';
 import { resumeBatch } from './routes/resume-batch.ts';
 import { resumeRoute } from './routes/resume-route.ts';
 import { revokeKey } from './routes/revoke-key.ts';
@@ -83,6 +84,7 @@ export const endpoints: readonly Endpoint[] = [
   showMessage,
   cancelMessage,
   replayMessage,
+  resolveMessage,
   eraseRecipient,
   closeBatch,
   ...probeEndpoints,

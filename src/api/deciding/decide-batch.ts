@@ -20,6 +20,8 @@ export async function decideBatch(
       found: BatchRow,
     ) => Promise<boolean | { replayed: number | null }>;
     refusal: string;
+    /** What the answer says beside the batch. */
+    tell?: (before: BatchRow, after: BatchRow) => Record<string, unknown>;
   },
 ): Promise<void> {
   const { accountId } = at.request.caller;
@@ -35,10 +37,8 @@ export async function decideBatch(
         throw new ProblemError('conflict', decision.refusal);
       }
       const batch = await readBatch(context, { accountId, id });
-      return {
-        status: 200,
-        body: { ...showBatch(batch, context.control), ...(changed !== true && changed) },
-      };
+      const told = { ...(changed !== true && changed), ...decision.tell?.(found, batch) };
+      return { status: 200, body: { ...showBatch(batch, context.control), ...told } };
     },
   });
 }

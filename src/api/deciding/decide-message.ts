@@ -4,14 +4,14 @@ import { ProblemError } from '../../message/error-codes.ts';
 import { shardOf } from '../../message/id.ts';
 import { type State, stateNumber } from '../../message/state.ts';
 import { reopenBatch } from '../../store/decisions/reopen-batch.ts';
-import { requestOfMessage } from '../../store/decisions/request-decision.ts';
+import { requestOfMessage, resettleBatch } from '../../store/decisions/request-decision.ts';
 import type { ApiContext } from '../context.ts';
 import { idempotently } from '../idempotency.ts';
 import { readMessage } from '../reading/read-message.ts';
 import { awaitOwners } from './await-owners.ts';
 
 export interface MessageDecision {
-  kind: Exclude<DecisionKind, 'resolve'>;
+  kind: Exclude<DecisionKind, 'erase'>;
   filter: InboxFilter;
   /** States in which the message is already as the caller wants it. */
   settled: readonly State[];
@@ -30,7 +30,7 @@ export async function decideMessage(
   const { id } = at.request.params;
   await idempotently(context, at, {
     reserve: () => ({ ids: [] }),
-    body: Buffer.from(''),
+    body: Buffer.from(at.request.body === undefined ? '' : JSON.stringify(at.request.body)),
     async work() {
       const found = await readMessage(context, { accountId, id });
       const { state } = found.message;
@@ -40,7 +40,8 @@ export async function decideMessage(
       const { kind, filter } = decision;
       const messageId = found.message.id;
       const requestId = await context.database.transaction(async (transaction) => {
-        const reopens = kind === 'replay' && batch !== null;
+        if (batch !== null && kind === 'resolve') await resettleBatch(transaction, { batch, accountId });
+        const reopens = batch !== null && kind === 'replay';
         if (reopens && !(await reopenBatch(transaction, { batch, accountId }))) {
           throw new ProblemError('conflict', stillCanceled);
         }

@@ -4,17 +4,17 @@ import { requestOfBatch } from '../../store/decisions/request-decision.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { awaitOwners } from '../deciding/await-owners.ts';
 import { decideBatch } from '../deciding/decide-batch.ts';
+import { Resolution, resolutionFilter } from '../deciding/resolution.ts';
 import { BatchAnswer, BatchId } from './batch-fields.ts';
 
-const Resolution = Type.Object(
-  { as: Type.Union([Type.Literal('sent'), Type.Literal('failed')]) },
-  { additionalProperties: false },
-);
-
-const resolvedAsFailed = {
-  errorCode: 'resolved',
-  detail: 'An operator settled the uncertain send as failed',
-};
+const ResolvedBatch = Type.Object({
+  ...BatchAnswer.properties,
+  settled: Type.Integer({
+    minimum: 0,
+    description:
+      'messages that have ceased to be uncertain since the call; `counts.uncertain` are those that are left',
+  }),
+});
 
 /** Settles the uncertain messages of a batch, by what the operator has found out about them. */
 export function resolveBatch(app: ApiInstance, context: ApiContext): void {
@@ -27,7 +27,7 @@ export function resolveBatch(app: ApiInstance, context: ApiContext): void {
         tags: ['batches'],
         params: BatchId,
         body: Resolution,
-        response: { 200: BatchAnswer },
+        response: { 200: ResolvedBatch },
       },
     },
     (request, reply) =>
@@ -36,10 +36,9 @@ export function resolveBatch(app: ApiInstance, context: ApiContext): void {
         { request, reply },
         {
           async change(key) {
-            const { as: state } = request.body;
             const states = ['uncertain'] as const;
             if ((await countChosen(context.database, { ...key, states })) === 0) return true;
-            const filter = { state, ...(state === 'failed' && resolvedAsFailed) };
+            const filter = resolutionFilter(request.body);
             await requestOfBatch(context.database, {
               ...key,
               kind: 'resolve',
@@ -50,6 +49,9 @@ export function resolveBatch(app: ApiInstance, context: ApiContext): void {
             return true;
           },
           refusal: 'The batch cannot be settled.',
+          tell: (before, after) => ({
+            settled: Math.max(0, before.counts.uncertain - after.counts.uncertain),
+          }),
         },
       ),
   );

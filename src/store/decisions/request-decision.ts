@@ -48,11 +48,6 @@ const chunksStatement = {
     GROUP BY shard, chunk_id`,
 };
 
-const resettleStatement = {
-  name: 'resettle_batch',
-  text: `UPDATE batch SET done_at = NULL, counts = NULL, reopened = reopened + 1 WHERE shard = $1 AND id = $2 AND account_id = $3`,
-};
-
 export interface BatchRequest extends BatchKey {
   kind: 'replay' | 'resolve';
   /** The states that are meant. */
@@ -67,12 +62,22 @@ export interface BatchRequest extends BatchKey {
 export function requestOfBatch(database: Database, request: BatchRequest): Promise<boolean> {
   const { batch, accountId, kind, states, filter } = request;
   return database.transaction(async (transaction) => {
-    if (kind === 'resolve') await transaction.query(resettleStatement, [shardOf(batch), batch, accountId]);
+    if (kind === 'resolve') await resettleBatch(transaction, { batch, accountId });
     else if (!(await reopenBatch(transaction, request))) return false;
     const numbers = states.map((state) => stateNumber[state]);
     await transaction.query(chunksStatement, [batch, decisionNumber(kind), JSON.stringify(filter), numbers]);
     return true;
   });
+}
+
+const resettleStatement = {
+  name: 'resettle_batch',
+  text: `UPDATE batch SET done_at = NULL, counts = NULL, reopened = reopened + 1 WHERE shard = $1 AND id = $2 AND account_id = $3`,
+};
+
+/** The batch counts anew what it has come to, once its messages are settled that are asked about in this transaction. */
+export async function resettleBatch(database: Queryable, { batch, accountId }: BatchKey): Promise<void> {
+  await database.query(resettleStatement, [shardOf(batch), batch, accountId]);
 }
 
 const openStatement = {

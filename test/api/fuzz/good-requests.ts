@@ -49,6 +49,7 @@ export const goodBodies: Readonly<Record<string, Body>> = {
   'POST /v1/batches/{id}/messages': () => [message, { to: '+31612345679', body: 'y' }],
   'POST /v1/batches/{id}/replay': () => ({ states: ['failed', 'canceled'], errorCode: 'x' }),
   'POST /v1/batches/{id}/resolve': () => ({ as: 'failed' }),
+  'POST /v1/messages/{id}/resolve': () => ({ as: 'sent' }),
   'POST /v1/messages': () => [message, { ...message, expiresAt: '2100-01-01T00:00:00Z' }],
   'POST /v1/recipients/erase': () => ({ to: '+31612345670' }),
 };

@@ -60,6 +60,8 @@ export interface ListOptions {
 export interface MessageQuery extends ListOptions {
   to?: string;
   ref?: string;
+  /** Of messages without a batch: uncertain, failed, expired, canceled, suppressed. */
+  state?: string;
   since?: string;
   until?: string;
 }
@@ -182,9 +184,9 @@ function messageCalls(http: Http) {
     get: (id: string, signal?: AbortSignal): Promise<Message> => http.value({ path: at(id), signal }),
     find: ({ signal, ...query }: MessageQuery): Promise<Page<Message>> =>
       http.value({ path: '/v1/messages', query, signal }),
-    /** cancel or replay. */
-    act: (id: string, action: string): Promise<Message> =>
-      http.value({ method: 'POST', path: `${at(id)}/${action}` }),
+    /** cancel, replay or resolve, with the body that it takes. */
+    act: (id: string, action: string, body?: Members): Promise<Message> =>
+      http.value({ method: 'POST', path: `${at(id)}/${action}`, ...(body === undefined ? {} : { body }) }),
   };
 }
 

@@ -34,6 +34,8 @@ export interface Batch {
   doneAt?: string | null;
   /** Only in the answer to a replay: null where it takes the owners of the messages to tell. */
   replayed?: number | null;
+  /** Only in the answer to `resolve`: messages that have ceased to be uncertain. */
+  settled?: number;
   [member: string]: unknown;
 }
 

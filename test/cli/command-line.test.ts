@@ -57,7 +57,8 @@ describe('help', () => {
     )) {
       expect(paths).toContain(`batch ${name}`);
     }
-    for (const name of 'show find cancel replay'.split(' ')) expect(paths).toContain(`message ${name}`);
+    for (const name of 'show find cancel replay resolve'.split(' '))
+      expect(paths).toContain(`message ${name}`);
     for (const name of 'list show set delete pause resume test'.split(' '))
       expect(paths).toContain(`route ${name}`);
     for (const name of 'list create show set delete'.split(' ')) expect(paths).toContain(`account ${name}`);
@@ -93,7 +94,7 @@ describe('wrong usage ends with status 2 and says what is wrong', () => {
     [['send', 'x.csv'], /--route/],
     [['send', 'x.csv', '--to', '+31612345678'], /not both/],
     [['send', '--to', 'x', '--template', 't'], /not_available/],
-    [['message', 'find'], /--to or --ref/],
+    [['message', 'find'], /--to, --ref and --state/],
     [['route', 'set', 'sms'], /--connector/],
     [['route', 'test', 'sms'], /--to/],
     [['route', 'set', 'sms', '--header', 'nonsense'], /Name: value/],
@@ -388,7 +389,7 @@ describe('a search that finds nothing', () => {
 
 describe('a list of batches', () => {
   it('shows how many lines were rejected', async () => {
-    const counts = { accepted: 5, rejected: 1_234, sent: 0, delivered: 0, failed: 0 };
+    const counts = { accepted: 5, rejected: 1_234, sent: 0, delivered: 0, failed: 0, uncertain: 0 };
     const batch = { id: 'b', state: 'open', route: 'r', counts, createdAt: 'then' };
     const env = await serverOf((_, response) => answerJson(response, 200, { data: [batch], next: null }));
     const { out } = await runCli(['batch', 'list'], env);

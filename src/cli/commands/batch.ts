@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import type { Batch } from '../../client/client.ts';
 import type { CommandContext } from '../command-context.ts';
 import { collect, oneOf, type ServerOptions, wholeNumber, withExamples, withServer } from '../flags.ts';
-import { formatAmount, formatFields, formatTable } from '../format.ts';
+import { formatAmount, formatCount, formatFields, formatTable } from '../format.ts';
 import { printResult } from '../output.ts';
 import { connect } from '../server-access.ts';
 import { batchExportCommand } from './batch-export.ts';
@@ -119,15 +119,24 @@ function resolveCommand(context: CommandContext): Command {
     .requiredOption('--as <state>', 'sent or failed', oneOf('sent', 'failed'))
     .action(async (id: string, flags: ServerOptions & { as: 'sent' | 'failed' }) => {
       const batch = await connect(context, flags).batches.act(id, 'resolve', { as: flags.as });
-      printResult(context, batch, { json: flags.json, render: describeBatch });
+      const render = (resolved: Batch) =>
+        `${describeSettled(resolved, flags.as)}\n${describeBatch(resolved)}`;
+      printResult(context, batch, { json: flags.json, render });
     });
   return withExamples(command, 'batch resolve ID --as sent');
+}
+
+function describeSettled({ settled = 0, counts: { uncertain } }: Batch, as: string): string {
+  if (settled + uncertain === 0) return 'no message of the batch was uncertain';
+  const done = `settled ${formatCount(settled)} uncertain ${settled === 1 ? 'message' : 'messages'} as ${as}`;
+  if (uncertain === 0) return done;
+  return `${done}, ${formatCount(uncertain)} ${uncertain === 1 ? 'is' : 'are'} still uncertain: their workers may settle them yet, else run it again`;
 }
 
 function describeBatches(batches: Batch[]): string {
   if (batches.length === 0) return 'no batches';
   return formatTable(
-    ['ID', 'STATE', 'ROUTE', 'ACCEPTED', 'REJECTED', 'SENT', 'FAILED', 'CREATED'],
+    ['ID', 'STATE', 'ROUTE', 'ACCEPTED', 'REJECTED', 'SENT', 'FAILED', 'UNCERTAIN', 'CREATED'],
     batches.map(({ id, state, route, counts, createdAt }) => [
       id,
       state,
@@ -136,6 +145,7 @@ function describeBatches(batches: Batch[]): string {
       counts.rejected,
       counts.sent + counts.delivered,
       counts.failed,
+      counts.uncertain,
       createdAt,
     ]),
   );

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import type { Message } from '../../client/client.ts';
 import type { CommandContext } from '../command-context.ts';
 import { usageFailure } from '../failure.ts';
-import { type ServerOptions, wholeNumber, withExamples, withServer } from '../flags.ts';
+import { oneOf, type ServerOptions, wholeNumber, withExamples, withServer } from '../flags.ts';
 import { formatFields, formatTable } from '../format.ts';
 import { printResult } from '../output.ts';
 import { connect } from '../server-access.ts';
@@ -13,6 +13,7 @@ export function messageCommand(context: CommandContext): Command {
   command.addCommand(findCommand(context));
   command.addCommand(actionCommand(context, 'cancel', 'do not send it, if it was not sent yet'));
   command.addCommand(actionCommand(context, 'replay', 'try it again after it ended badly'));
+  command.addCommand(resolveCommand(context));
   return withExamples(command, 'message show ID', 'message find --to +31612345678');
 }
 
@@ -30,33 +31,44 @@ function showCommand(context: CommandContext): Command {
 interface FindFlags extends ServerOptions {
   to?: string;
   ref?: string;
+  state?: string;
   since?: string;
   until?: string;
   limit: number;
   after?: string;
 }
 
+/** By which messages without a batch are listed. */
+const listedStates = ['uncertain', 'failed', 'expired', 'canceled', 'suppressed'];
+
 function findCommand(context: CommandContext): Command {
   const command = withServer(new Command('find'))
-    .description('messages to a recipient, or with your reference')
+    .description('messages to a recipient, with your reference, or sent singly and in a state')
     .option('--to <recipient>', 'recipient, exactly')
     .option('--ref <ref>', 'your reference, exactly')
+    .option('--state <state>', `sent singly, and ${listedStates.join(', ')}`, oneOf(...listedStates))
     .option('--since <time>', 'accepted at this time or later (RFC 3339)')
     .option('--until <time>', 'accepted before this time (RFC 3339)')
     .option('--limit <n>', 'messages to show', wholeNumber(1, 200), 50)
     .option('--after <id>', 'go on behind this one: the "next" of the page before')
     .action((flags: FindFlags) => find(context, flags));
-  return withExamples(command, 'message find --to +31612345678', 'message find --ref order-1042 --json');
+  return withExamples(
+    command,
+    'message find --to +31612345678',
+    'message find --ref order-1042 --json',
+    'message find --state uncertain',
+  );
 }
 
 async function find(context: CommandContext, flags: FindFlags): Promise<void> {
-  if ((flags.to === undefined) === (flags.ref === undefined)) throw usageFailure('give either --to or --ref');
+  const given = [flags.to, flags.ref, flags.state].filter((value) => value !== undefined);
+  if (given.length !== 1) throw usageFailure('give one of --to, --ref and --state');
   const { json, url: _url, data: _data, ...query } = flags;
   const page = await connect(context, flags).messages.find(query);
   printResult(context, page, {
     json,
     render({ data, next }) {
-      if (data.length === 0) return nothingFound(flags.to);
+      if (data.length === 0) return nothingFound(flags);
       const rows = data.map(({ id, createdAt, to, route, state, attempts }) => [
         id,
         createdAt,
@@ -72,7 +84,9 @@ async function find(context: CommandContext, flags: FindFlags): Promise<void> {
 }
 
 /** Numbers are kept as they were accepted: `+` and digits, without a separator. */
-function nothingFound(to: string | undefined): string {
+function nothingFound({ to, state }: FindFlags): string {
+  if (state !== undefined)
+    return `no messages that were sent singly are ${state}; millrace batch list has the others`;
   const none = 'no such messages';
   if (to === undefined || !/^\+?[\d\s().-]+$/.test(to)) return none;
   const number = `+${to.replace(/\D/g, '').replace(/^00/, '')}`;
@@ -88,6 +102,28 @@ function actionCommand(context: CommandContext, action: string, description: str
       printResult(context, message, { json: flags.json, render: describeMessage });
     });
   return withExamples(command, `message ${action} ID`);
+}
+
+function resolveCommand(context: CommandContext): Command {
+  const command = withServer(new Command('resolve'))
+    .description('settle an uncertain message, as you have found out')
+    .argument('<id>')
+    .requiredOption('--as <state>', 'sent or failed', oneOf('sent', 'failed'))
+    .action(async (id: string, flags: ServerOptions & { as: 'sent' | 'failed' }) => {
+      const message = await connect(context, flags).messages.act(id, 'resolve', { as: flags.as });
+      printResult(context, message, {
+        json: flags.json,
+        render: (resolved) => `${describeSettled(resolved)}\n${describeMessage(resolved)}`,
+      });
+    });
+  return withExamples(command, 'message resolve ID --as sent');
+}
+
+/** The answer does not wait for a worker that is busy for long. */
+function describeSettled({ id, state }: Message): string {
+  return state === 'uncertain'
+    ? `not settled yet: its worker has not answered. millrace message show ${id}`
+    : `settled as ${state}`;
 }
 
 function describeMessage(message: Message): string {

@@ -154,6 +154,8 @@ export interface Lane {
   concurrency: number;
   share: number;
   breaker: string | null;
+  /** Absent from older servers. */
+  lastError?: { code: string; at: string } | null;
   paused: boolean;
 }
 

@@ -24,6 +24,7 @@ import { Ownership } from './ownership/ownership.ts';
 import type { Tenure } from './ownership/tenure.ts';
 import type { RouteContext } from './sending/route-runner.ts';
 import { RouteRunners } from './sending/route-runners.ts';
+import type { RouteBreakerChange } from './sending/route-watch.ts';
 import { leadingShard, WorkerShares } from './shares/worker-shares.ts';
 
 export interface DeliveryWorkerSettings {
@@ -32,6 +33,7 @@ export interface DeliveryWorkerSettings {
   connectors: ReadonlyMap<string, Connector>;
   clock: Clock;
   onError: (error: unknown) => void;
+  onBreaker?: (change: RouteBreakerChange) => void;
   /** How long this worker may be silent before others take its shards; 5,000 ms. */
   leaseMs?: number;
   /** How long an outcome may wait to be recorded together with others; 40 ms. */
@@ -240,7 +242,9 @@ export class DeliveryWorker {
     for (const lane of this.#backlog.lanes) {
       const { key, chunks, overflown, ready, handed } = lane;
       const aside = lane.aside + lane.putOff.messages;
-      lanes.push({ ...key, chunks, overflown, ready, aside, handed, ...this.#runners.of(lane).stats(lane) });
+      const { lastError, ...stats } = this.#runners.of(lane).stats(lane);
+      const error = lastError && { ...lastError, atMs: lastError.atMs + this.#databaseAheadMs };
+      lanes.push({ ...key, chunks, overflown, ready, aside, handed, ...stats, lastError: error });
     }
     return {
       workerId: this.#ownership.workerId,
@@ -377,6 +381,7 @@ export class DeliveryWorker {
       random,
       connectors,
       onError,
+      onBreaker: this.#settings.onBreaker ?? (() => {}),
       counts: this.#counts,
       signal: this.#aborting.signal,
       isStopping: () => this.#stopping,

@@ -134,3 +134,15 @@ test('a lane tells what holds it: a paused batch, and the limit of its account',
     { queued: 100, held: 50, accountRatePerSecond: 7, paused: true },
   ]);
 });
+
+test('a lane tells the last error of a provider that is down', async () => {
+  // Port 1 is nobody's: tcpmux, which no system runs any more.
+  const body = { connector: 'http', url: 'http://127.0.0.1:1/', allowPrivate: true };
+  expect((await api.call('PUT', '/v1/routes/down', { body })).status).toBe(201);
+  await flood(light.key, 'down');
+  await until(async () => (await lanes(api.adminKey, '?route=down'))[0]?.breaker === 'open');
+  const [lane] = await lanes(light.key, '?route=down');
+  expect(lane!.lastError).toEqual({ code: 'connection_refused', at: expect.any(String) });
+  const busy = await lanes(api.adminKey, '?route=stopped');
+  expect(busy[0]!.lastError).toBeNull();
+});

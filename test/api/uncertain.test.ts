@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type DeliveryHost, startDelivery } from '../../src/delivery/delivery-host.ts';
+import { type DeliveryHost, startDelivery } from '../../src/delivery/processes/delivery-host.ts';
 import { until } from '../delivery/mill.ts';
 import { testSecretKey } from '../support/test-secrets.ts';
 import { startApi, type TestApi } from './start-api.ts';

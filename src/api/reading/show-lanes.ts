@@ -1,9 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { systemClock } from '../../lib/clock.ts';
 import { type Priority, priorityName } from '../../message/fields.ts';
 import type { ControlCache } from '../../store/control/control-cache.ts';
 import type { Queryable } from '../../store/database.ts';
+import { gatherReports } from '../../store/delivery/gather-reports.ts';
 import { readHeldBatches } from '../../store/delivery/read-held-batches.ts';
-import { type LaneReport, readReports, wantReports } from '../../store/delivery/worker-reports.ts';
+import type { LaneReport } from '../../store/delivery/worker-reports.ts';
 import { countPending, type PendingLane } from '../../store/reading/count-pending.ts';
 
 export interface LaneShown {
@@ -27,17 +28,15 @@ export interface LaneShown {
   /** Of the route, while every lane of its priority that waits wants it. */
   share: number;
   breaker: string | null;
+  /** What last kept a message of the lane from being sent, or the route's provider from all. */
+  lastError: { code: string; at: string } | null;
   paused: boolean;
 }
 
-/** Workers report once a second, for the first time with the second turn after they were asked to: a speed has two ends. */
-const freshMs = 2_500;
-const reportsWaitMs = 3_000;
-const pollMs = 100;
 /** The worst first: it is told of a lane that several workers have. */
 const breakerOrder = ['open', 'half-open', 'closed'];
 
-interface LaneSum extends Required<LaneReport> {
+interface LaneSum extends Required<Omit<LaneReport, 'failing'>> {
   queued: number;
   held: number;
   oldestDueAt: Date | null;
@@ -52,7 +51,7 @@ export async function showLanes(
   accountId: number | null,
 ): Promise<LaneShown[]> {
   // First the reports, then the count: a chunk that ends in between counts as settled, never twice as waiting.
-  const reports = await gatherReports(database);
+  const reports = (await gatherReports(database, systemClock)).flat();
   const paused = (await readHeldBatches(database)).filter(({ canceled }) => !canceled).map(({ id }) => id);
   const lanes = merge(await countPending(database, paused), reports);
   const weights = waitingWeights(lanes, control);
@@ -62,17 +61,6 @@ export async function showLanes(
     .sort(inOrder);
 }
 
-/** Those of all workers, when they tell in time; else of those that do. */
-async function gatherReports(database: Queryable): Promise<LaneReport[]> {
-  await wantReports(database);
-  const endMs = performance.now() + reportsWaitMs;
-  for (;;) {
-    const reports = await readReports(database, freshMs);
-    if (!reports.includes(null) || performance.now() >= endMs) return reports.flatMap((lanes) => lanes ?? []);
-    await sleep(pollMs);
-  }
-}
-
 function merge(pending: PendingLane[], reports: LaneReport[]): LaneSum[] {
   const lanes = new Map<string, LaneSum>();
   const laneOf = (key: { accountId: number; routeId: number; priority: number }) => {
@@ -80,7 +68,7 @@ function merge(pending: PendingLane[], reports: LaneReport[]): LaneSum[] {
     const known = lanes.get(name);
     if (known) return known;
     const { routeId, priority } = key;
-    const empty = { settled: 0, aside: 0, sentPerSecond: 0, ratePerSecond: 0, concurrency: 0, breaker: null };
+    const none = { settled: 0, aside: 0, sentPerSecond: 0, ratePerSecond: 0, concurrency: 0 };
     const lane: LaneSum = {
       accountId: key.accountId,
       routeId,
@@ -88,7 +76,9 @@ function merge(pending: PendingLane[], reports: LaneReport[]): LaneSum[] {
       queued: 0,
       held: 0,
       oldestDueAt: null,
-      ...empty,
+      ...none,
+      breaker: null,
+      lastError: null,
     };
     lanes.set(name, lane);
     return lane;
@@ -106,6 +96,7 @@ function merge(pending: PendingLane[], reports: LaneReport[]): LaneSum[] {
     const limited = lane.ratePerSecond !== null && report.ratePerSecond !== null;
     lane.ratePerSecond = limited ? lane.ratePerSecond! + report.ratePerSecond! : null;
     lane.breaker = worse(lane.breaker, report.breaker);
+    lane.lastError = later(lane.lastError, report.lastError ?? null);
   }
   for (const lane of lanes.values()) lane.queued = Math.max(0, lane.queued - lane.settled);
   return [...lanes.values()].filter(({ queued, sentPerSecond }) => queued > 0 || sentPerSecond > 0);
@@ -114,6 +105,11 @@ function merge(pending: PendingLane[], reports: LaneReport[]): LaneSum[] {
 function worse(one: string | null, other: string | null): string | null {
   if (one === null || other === null) return one ?? other;
   return breakerOrder.indexOf(other) < breakerOrder.indexOf(one) ? other : one;
+}
+
+function later(one: LaneSum['lastError'], other: typeof one): typeof one {
+  if (one === null || other === null) return one ?? other;
+  return Date.parse(other.at) > Date.parse(one.at) ? other : one;
 }
 
 /** The weights of the accounts that wait, by route and priority. */
@@ -146,6 +142,7 @@ function describe(
     concurrency: Math.round(lane.concurrency),
     share: weightOf(control, accountId) / weights.get(`${routeId}/${priority}`)!,
     breaker: lane.breaker,
+    lastError: lane.lastError,
     paused: route?.paused ?? false,
   };
 }

@@ -31,6 +31,15 @@ const Lane = Type.Object({
   breaker: nullable(
     Type.String({ description: 'the worst over the workers; null where the route has none' }),
   ),
+  lastError: nullable(
+    Type.Object(
+      { code: Type.String(), at: Type.String({ format: 'date-time' }) },
+      {
+        description:
+          'what last kept a message of the lane from being sent, or the provider from all; null while nothing did',
+      },
+    ),
+  ),
   paused: Type.Boolean(),
 });
 

@@ -32,6 +32,7 @@ function describe(lanes: Lane[]): string {
     'SHARE',
     'BREAKER',
     'HELD BY',
+    'LAST ERROR',
   ];
   const rows = lanes.map((lane) => [
     lane.route,
@@ -39,12 +40,13 @@ function describe(lanes: Lane[]): string {
     lane.priority,
     lane.queued,
     lane.aside,
-    lane.oldestDueAt === null ? '' : formatDuration(Math.max(0, Date.now() - Date.parse(lane.oldestDueAt))),
+    lane.oldestDueAt === null ? '' : ago(lane.oldestDueAt),
     lane.sentPerSecond.toFixed(1),
     limitOf(lane),
     `${Math.round(lane.share * 100)} %`,
     lane.breaker ?? '',
     holderOf(lane),
+    lane.lastError ? `${lane.lastError.code} (${ago(lane.lastError.at)} ago)` : '',
   ]);
   return formatTable(header, rows);
 }
@@ -62,4 +64,8 @@ function holderOf({ paused, held = 0, queued }: Lane): string {
   if (paused) return 'route paused';
   if (held === 0) return '';
   return held < queued ? `batch paused (${formatCount(held)})` : 'batch paused';
+}
+
+function ago(time: string): string {
+  return formatDuration(Math.max(0, Date.now() - Date.parse(time)));
 }

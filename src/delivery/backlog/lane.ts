@@ -1,6 +1,7 @@
 import { Fifo } from '../../lib/fifo.ts';
 import { priorityNumber } from '../../message/fields.ts';
 import type { ChunkWork } from '../chunks/chunk-work.ts';
+import type { LastError } from '../sending/route-watch.ts';
 import { isDue, type PendingChunk } from './pending-chunk.ts';
 import { type PutOffChunk, PutOffChunks } from './put-off-chunks.ts';
 
@@ -49,6 +50,8 @@ export class Lane {
   ready = 0;
   /** Messages handed to the provider, ever. */
   handed = 0;
+  /** What an attempt of the lane last failed with. */
+  lastError: LastError | undefined;
   /** Messages that wait in memory for room at their destinations, and bytes of the chunks that they belong to. */
   aside = 0;
   asideBytes = 0;

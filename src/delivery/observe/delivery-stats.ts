@@ -1,4 +1,5 @@
 import type { BreakerState } from '../pace/breaker.ts';
+import type { LastError } from '../sending/route-watch.ts';
 import type { DeliveryCounts } from './delivery-counts.ts';
 
 export interface LaneStats {
@@ -21,6 +22,10 @@ export interface LaneStats {
   /** Of the route's rate and connections, what this worker may use. */
   share: number;
   breaker: BreakerState['kind'] | null;
+  /** Requests of this worker through the route in a row of which no message was sent; null before the first. */
+  failing: number | null;
+  /** What last kept a message of the lane, or the provider from all; by the database's clock, in Unix milliseconds. */
+  lastError: LastError | null;
 }
 
 export interface DeliveryStats {

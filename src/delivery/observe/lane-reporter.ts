@@ -55,9 +55,11 @@ export class LaneReporter {
       const name = laneName(lane);
       // A lane that was forgotten and came back counts from zero.
       const known = Math.min(before.handed.get(name) ?? 0, lane.handed);
-      const { accountId, routeId, priority, aside, ratePerSecond, concurrency, breaker } = lane;
+      const { accountId, routeId, priority, aside, ratePerSecond, concurrency, breaker, failing } = lane;
+      const { lastError: error } = lane;
       return {
-        ...{ accountId, routeId, priority, aside, ratePerSecond, concurrency, breaker },
+        ...{ accountId, routeId, priority, aside, ratePerSecond, concurrency, breaker, failing },
+        lastError: error && { code: error.code, at: new Date(error.atMs).toISOString() },
         settled: settled.get(name) ?? 0,
         sentPerSecond: (lane.handed - known) / seconds,
       };

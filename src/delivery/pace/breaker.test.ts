@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { breakerDefaults } from '../../message/route.ts';
-import { Breaker } from './breaker.ts';
+import { Breaker, type BreakerChange } from './breaker.ts';
 
 const policy = {
   ...breakerDefaults,
@@ -76,6 +76,20 @@ test('while probes fail it stays open twice as long each time, up to the longest
     answer(breaker, ['failed'], nowMs);
   }
   expect(openMs).toEqual([100, 200, 400, 800, 1_000, 1_000]);
+});
+
+test('each change of its state is told once, however often it is looked at', () => {
+  const changes: string[] = [];
+  const onChange = ({ from, to }: BreakerChange) => changes.push(`${from} ${to}`);
+  const breaker = new Breaker({ policy, random: () => 0, nowMs: 0, onChange });
+  answer(breaker, failures, 0);
+  expect(changes.splice(0)).toEqual(['closed open']);
+  for (const nowMs of [10, 99, 100, 101, 102]) breaker.state(nowMs);
+  expect(changes.splice(0)).toEqual(['open half-open']);
+  answer(breaker, ['failed'], 110);
+  expect(changes.splice(0)).toEqual(['half-open open']);
+  answer(breaker, ['passed', 'passed'], 400);
+  expect(changes).toEqual(['open half-open', 'half-open closed']);
 });
 
 test('whatever happens, never more requests are out than probes while it is half open, and none while open', () => {

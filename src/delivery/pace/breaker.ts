@@ -12,6 +12,12 @@ export type BreakerState =
   | { readonly kind: 'open'; readonly opened: number; readonly untilMs: number }
   | { readonly kind: 'half-open'; readonly opened: number; probing: number; passed: number };
 
+/** `off`: it was taken away while it was not closed, by a pause or by a change of the route. */
+export interface BreakerChange {
+  from: BreakerState['kind'];
+  to: BreakerState['kind'] | 'off';
+}
+
 /** Of the time that the breaker stays open, so much is drawn: workers that opened together probe apart. */
 const jitterShare = 0.25;
 /** Doublings beyond it change nothing: the longest time is reached. */
@@ -27,11 +33,18 @@ const doublingsMax = 30;
  */
 export class Breaker {
   readonly #random: () => number;
+  readonly #onChange: (change: BreakerChange) => void;
   #policy: BreakerPolicy;
   #state: BreakerState;
 
-  constructor(settings: { policy: BreakerPolicy; random: () => number; nowMs: number }) {
+  constructor(settings: {
+    policy: BreakerPolicy;
+    random: () => number;
+    nowMs: number;
+    onChange?: (change: BreakerChange) => void;
+  }) {
     this.#random = settings.random;
+    this.#onChange = settings.onChange ?? (() => {});
     this.#policy = settings.policy;
     this.#state = this.#closed(settings.nowMs, 0);
   }
@@ -43,7 +56,7 @@ export class Breaker {
 
   state(nowMs: number): BreakerState {
     if (this.#state.kind === 'open' && nowMs >= this.#state.untilMs) {
-      this.#state = { kind: 'half-open', opened: this.#state.opened, probing: 0, passed: 0 };
+      this.#become({ kind: 'half-open', opened: this.#state.opened, probing: 0, passed: 0 });
     }
     return this.#state;
   }
@@ -77,14 +90,20 @@ export class Breaker {
       }
     } else if (began.kind === 'half-open') {
       if (result === 'failed') this.#open(began.opened + 1, nowMs);
-      else if (++began.passed >= this.#policy.probes) this.#state = this.#closed(nowMs, began.opened);
+      else if (++began.passed >= this.#policy.probes) this.#become(this.#closed(nowMs, began.opened));
     }
   }
 
   #open(opened: number, nowMs: number): void {
     const { openMs, openMaxMs } = this.#policy;
     const waitMs = Math.min(openMaxMs, openMs * 2 ** Math.min(opened - 1, doublingsMax));
-    this.#state = { kind: 'open', opened, untilMs: nowMs + waitMs * (1 - jitterShare * this.#random()) };
+    this.#become({ kind: 'open', opened, untilMs: nowMs + waitMs * (1 - jitterShare * this.#random()) });
+  }
+
+  #become(state: BreakerState): void {
+    const from = this.#state.kind;
+    this.#state = state;
+    this.#onChange({ from, to: state.kind });
   }
 
   #closed(nowMs: number, opened: number): BreakerState {

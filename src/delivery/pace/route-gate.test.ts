@@ -110,3 +110,19 @@ test('a request that did not leave after all frees its slot and tells nothing', 
   gate.giveBack(permit, 10);
   expect(gate.room(1, 10)).toBe(1);
 });
+
+test('a breaker that is taken away while it is open is told to be off, one that is closed is not', () => {
+  const changes: string[] = [];
+  const gate = new RouteGate({
+    random: () => 0,
+    nowMs: 0,
+    onBreaker: ({ from, to }) => changes.push(`${from} ${to}`),
+  });
+  gate.change(limits, 0);
+  gate.change({ ...limits, breaker: undefined }, 0);
+  gate.change(limits, 0);
+  expect(changes).toEqual([]);
+  send(gate, { count: breakerDefaults.requestsMin, answer: lost, atMs: 1 });
+  gate.change({ ...limits, breaker: undefined }, 2);
+  expect(changes).toEqual(['closed open', 'open off']);
+});

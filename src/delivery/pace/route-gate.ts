@@ -2,7 +2,7 @@ import type { Answer, OutgoingMessage } from '../../connectors/connector.ts';
 import type { BreakerPolicy } from '../../message/route.ts';
 import { AccountBrakes, type AccountOnRoute } from './account-brakes.ts';
 import { Brake } from './brake.ts';
-import { Breaker, type BreakerState } from './breaker.ts';
+import { Breaker, type BreakerChange, type BreakerState } from './breaker.ts';
 import { LatencyWatch } from './latency-watch.ts';
 import { Pace } from './pace.ts';
 import { Ramp } from './ramp.ts';
@@ -52,6 +52,7 @@ const rampRateMin = 10;
  */
 export class RouteGate {
   readonly #random: () => number;
+  readonly #onBreaker: (change: BreakerChange) => void;
   readonly #pace: Pace;
   readonly #brake = new Brake();
   readonly #latency = new LatencyWatch();
@@ -66,8 +67,13 @@ export class RouteGate {
     ...{ of: undefined, admitted: 0, atMs: 0 },
   };
 
-  constructor(settings: { random: () => number; nowMs: number }) {
+  constructor(settings: {
+    random: () => number;
+    nowMs: number;
+    onBreaker?: (change: BreakerChange) => void;
+  }) {
     this.#random = settings.random;
+    this.#onBreaker = settings.onBreaker ?? (() => {});
     this.#pace = new Pace(undefined, settings.nowMs);
     this.#budget = new RetryBudget(settings.random);
     this.accounts = new AccountBrakes(settings.random);
@@ -87,9 +93,12 @@ export class RouteGate {
   /** New limits hold at once; what is in flight stays. */
   change(limits: GateLimits, nowMs: number): void {
     const { breaker } = limits;
-    if (breaker === undefined) this.#breaker = undefined;
+    if (breaker === undefined) this.#dropBreaker(nowMs);
     else if (this.#breaker) this.#breaker.change(breaker);
-    else this.#breaker = new Breaker({ policy: breaker, random: this.#random, nowMs });
+    else {
+      const onChange = this.#onBreaker;
+      this.#breaker = new Breaker({ policy: breaker, random: this.#random, nowMs, onChange });
+    }
     this.#limits = limits;
     this.#apply(nowMs);
   }
@@ -183,6 +192,12 @@ export class RouteGate {
       concurrency: this.#slotsNow(),
       breaker: this.#breaker?.state(nowMs).kind ?? null,
     };
+  }
+
+  #dropBreaker(nowMs: number): void {
+    const from = this.#breaker?.state(nowMs).kind ?? 'closed';
+    this.#breaker = undefined;
+    if (from !== 'closed') this.#onBreaker({ from, to: 'off' });
   }
 
   /** Retries that were admitted as probes and have not left yet. */

@@ -14,6 +14,7 @@ import { DeliveryWorker } from '../delivery-worker.ts';
 import { Loop } from '../loop.ts';
 import { AttemptLog } from '../observe/attempt-log.ts';
 import { LaneReporter } from '../observe/lane-reporter.ts';
+import { logBreaker } from '../observe/log-breaker.ts';
 import type { DeliveryThreadData, FromDelivery, ToDelivery } from './delivery-protocol.ts';
 import { FaultReport } from './fault-report.ts';
 
@@ -66,6 +67,7 @@ const worker = new DeliveryWorker({
   flushesMax: Math.max(1, data.poolSize - 2),
   attempts,
   onError,
+  onBreaker: (change) => logBreaker(log, change),
 });
 
 const reporting = setInterval(report, statsEveryMs);

@@ -8,6 +8,7 @@ import { DestinationGate } from '../destinations/destination-gate.ts';
 import { countOutcome } from '../observe/delivery-counts.ts';
 import type { MessageOutcome } from '../outcomes/outcome-groups.ts';
 import type { AccountPace } from '../pace/account-pace.ts';
+import type { BreakerChange } from '../pace/breaker.ts';
 import type { RetryGate } from '../pace/retry-budget.ts';
 import { type GateLimits, type GateStats, type Permit, RouteGate } from '../pace/route-gate.ts';
 import { destinationShares } from '../shares/destination-shares.ts';
@@ -15,6 +16,7 @@ import type { RouteUse } from '../shares/share-demand.ts';
 import { connectionsKey, destinationConnectionsKey, rateKey } from '../shares/share-keys.ts';
 import { wholeConnections } from '../shares/whole-connections.ts';
 import { markSlice, type SliceMarks } from './mark-slice.ts';
+import { type RouteBreakerChange, RouteWatch } from './route-watch.ts';
 import { type SliceSettling, settleSlice } from './settle-slice.ts';
 import { expiredBeforeSend, type Slice, takeSlice } from './slice.ts';
 
@@ -32,6 +34,7 @@ export interface RouteContext extends SliceMarks, SliceSettling {
   shareOf: (key: string) => number;
   /** The lane may load more. */
   onTaken: (lane: Lane) => void;
+  onBreaker: (change: RouteBreakerChange) => void;
   onError: (error: unknown) => void;
 }
 
@@ -45,6 +48,7 @@ const timerMsMax = 60_000;
 export class RouteRunner implements RetryGate {
   readonly #context: RouteContext;
   readonly #gate: RouteGate;
+  readonly #watch = new RouteWatch();
   readonly #order = new TurnOrder<Lane>((lane) => this.#isReady(lane));
   #destinations: DestinationGate | undefined;
   #route: Route | undefined;
@@ -57,7 +61,11 @@ export class RouteRunner implements RetryGate {
 
   constructor(context: RouteContext, route: Route | undefined) {
     this.#context = context;
-    this.#gate = new RouteGate({ random: context.random, nowMs: context.clock.monotonicMs() });
+    this.#gate = new RouteGate({
+      random: context.random,
+      nowMs: context.clock.monotonicMs(),
+      onBreaker: (change) => this.#tellBreaker(change),
+    });
     this.change(route);
   }
 
@@ -157,12 +165,12 @@ export class RouteRunner implements RetryGate {
     if (this.#destinations) this.#pumpAt(this.#destinations.nextAtMs);
   }
 
-  stats(lane: Lane): GateStats & { share: number } {
+  stats(lane: Lane): GateStats & ReturnType<RouteWatch['stats']> & { share: number } {
     const stats = this.#gate.stats(this.#context.clock.monotonicMs());
     const window = this.#gate.accounts.windowOf(lane.key.accountId);
     const key = stats.ratePerSecond === null ? connectionsKey : rateKey;
     const share = this.#context.shareOf(key(lane.key.routeId));
-    return { ...stats, concurrency: Math.min(stats.concurrency, window), share };
+    return { ...stats, ...this.#watch.stats(lane), concurrency: Math.min(stats.concurrency, window), share };
   }
 
   /** What has expired while it waited for its destination comes to its end, whether or not there is room. */
@@ -317,10 +325,17 @@ export class RouteRunner implements RetryGate {
   #settle(slice: Slice, answers: readonly Answer[], permit: Permit): void {
     const nowMs = this.#context.clock.monotonicMs();
     const { beganAtMs } = permit;
+    this.#watch.note(slice.works[0]!.chunk.lane, answers, nowMs);
     this.#gate.end(permit, { messages: slice.messages, answers, nowMs });
     this.#destinations?.end(slice, nowMs);
     settleSlice({ route: this.#route!, slice, answers, beganAtMs, nowMs }, this.#context);
     this.pump();
+  }
+
+  #tellBreaker(change: BreakerChange): void {
+    const { errorCode } = this.#watch;
+    const route = this.#route?.name ?? 'unknown';
+    this.#context.onBreaker({ route, ...change, ...(errorCode !== undefined && { errorCode }) });
   }
 
   #limits(): GateLimits {

@@ -57,7 +57,7 @@ const codeLengthMax = 100;
 const detailLengthMax = 500;
 
 /** A provider's own words may hold anything; PostgreSQL's text holds no NUL. */
-function boundedError(error: SendError): SendError {
+export function boundedError(error: SendError): SendError {
   return { code: bounded(error.code, codeLengthMax), detail: bounded(error.detail, detailLengthMax) };
 }
 

@@ -15,6 +15,10 @@ export interface LaneReport {
   ratePerSecond: number | null;
   concurrency: number;
   breaker: string | null;
+  /** The worker's requests through the route in a row of which no message was sent; null before the first. */
+  failing?: number | null;
+  /** What last kept a message of the lane, or the provider from all: when, as RFC 3339. Both absent from older servers. */
+  lastError?: { code: string; at: string } | null;
 }
 
 /** Longer than a worker takes to notice, and than somebody who watches waits between two looks. */

@@ -13,8 +13,10 @@ import { pendingSize } from './checks/pending-size.ts';
 import { preparedTransactions } from './checks/prepared-transactions.ts';
 import { replication } from './checks/replication.ts';
 import { replicationSlots } from './checks/replication-slots.ts';
+import { routes } from './checks/routes.ts';
 import { schema } from './checks/schema.ts';
 import { serverVersion } from './checks/server-version.ts';
+import { uncertainMessages } from './checks/uncertain-messages.ts';
 import { unfinishedChunks } from './checks/unfinished-chunks.ts';
 
 /** In the order in which they are told. */
@@ -28,6 +30,8 @@ export const checks: readonly Check[] = [
   replicationSlots,
   partitions,
   unfinishedChunks,
+  routes,
+  uncertainMessages,
   orderingBacklog,
   pendingSize,
   autovacuum,

@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { LaneShown } from '../../src/api/reading/show-lanes.ts';
 import { type DeliveryHost, startDelivery } from '../../src/delivery/processes/delivery-host.ts';
+import type { DoctorContext } from '../../src/doctor/check.ts';
+import { routes } from '../../src/doctor/checks/routes.ts';
+import { systemClock } from '../../src/lib/clock.ts';
 import { type Sink, startSink } from '../../src/sink/start-sink.ts';
 import { until } from '../delivery/mill.ts';
 import { testSecretKey } from '../support/test-secrets.ts';
@@ -145,4 +148,9 @@ test('a lane tells the last error of a provider that is down', async () => {
   expect(lane!.lastError).toEqual({ code: 'connection_refused', at: expect.any(String) });
   const busy = await lanes(api.adminKey, '?route=stopped');
   expect(busy[0]!.lastError).toBeNull();
+  const findings = await routes.run({ database: api.context.database, clock: systemClock } as DoctorContext);
+  expect(findings.map(({ severity, summary }) => `${severity} ${summary.slice(0, 24)}`).sort()).toEqual([
+    'error route down sends nothing',
+    'warning route stopped is paused,',
+  ]);
 });

@@ -1,0 +1,156 @@
+import { tmpdir } from 'node:os';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { DoctorContext, Finding } from '../../src/doctor/check.ts';
+import { routes } from '../../src/doctor/checks/routes.ts';
+import { uncertainMessages } from '../../src/doctor/checks/uncertain-messages.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { stateNumber } from '../../src/message/state.ts';
+import { type Database, openDatabase } from '../../src/store/database.ts';
+import { insertChunk } from '../delivery/mill.ts';
+import { recordOutcome, storeBatch } from '../reading/store-batch.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+
+let database: Database;
+let context: DoctorContext;
+
+beforeEach(async () => {
+  const { url } = await createTestDatabase();
+  database = openDatabase({ url, poolSize: 2, name: 'doctor test' });
+  context = {
+    database,
+    clock: systemClock,
+    dataDir: tmpdir(),
+    leaseMs: 1_000,
+    retentionDays: 56,
+    connectionsNeeded: 13,
+    oldTransactionMs: 50,
+    signal: new AbortController().signal,
+  };
+  await run(
+    `INSERT INTO route (id, name, connector, options, concurrency, retry, on_uncertain)
+      VALUES (1, 'sms', 'http', '{}', 1, '{}', 'hold'), (2, 'mail', 'http', '{}', 1, '{}', 'hold')`,
+  );
+});
+
+afterEach(() => database.close());
+
+async function run(text: string, values: unknown[] = []): Promise<void> {
+  await database.query({ name: '', text }, values);
+}
+
+const workerIds = ['7d1f6f5e-1111-4222-8333-444455556666', '7d1f6f5e-1111-4222-8333-444455557777'];
+
+/** What a worker tells of its lanes on route `sms`, fresh for as long as the test takes. */
+async function report(worker: number, told: Record<string, unknown>): Promise<void> {
+  const id = workerIds[worker];
+  await run(
+    `INSERT INTO worker (id, beat, host, pid) VALUES ($1, 1, 'here', 4711) ON CONFLICT (id) DO NOTHING`,
+    [id],
+  );
+  const lane = {
+    accountId: 1,
+    routeId: 1,
+    priority: 1,
+    settled: 0,
+    sentPerSecond: 0,
+    concurrency: 1,
+    ...told,
+  };
+  await run(
+    `INSERT INTO worker_report (worker, at, lanes) VALUES ($1, now() + interval '1 hour', $2)
+      ON CONFLICT (worker) DO UPDATE SET lanes = excluded.lanes`,
+    [id, JSON.stringify([lane])],
+  );
+}
+
+async function look(check = routes): Promise<Finding[]> {
+  const findings = await check.run(context);
+  for (const { severity, mend } of findings) if (severity !== 'ok') expect(mend).toBeTruthy();
+  return findings;
+}
+
+const lastError = { code: 'connection_refused', at: new Date().toISOString() };
+
+test('a route whose breaker is open is told with its last error and how many messages wait, and is well without any', async () => {
+  await report(0, { breaker: 'open', failing: 20, lastError });
+  expect(await look()).toMatchObject([{ severity: 'ok' }]);
+  await insertChunk(database, { count: 7, dueInMs: 60_000 });
+  expect(await look()).toEqual([
+    {
+      severity: 'error',
+      summary: expect.stringMatching(
+        /^route sms sends nothing: .*breaker is open.*connection_refused.*7 messages wait/,
+      ),
+      mend: expect.stringContaining('millrace route test sms'),
+    },
+  ]);
+  await report(0, { breaker: 'closed', failing: 0, lastError });
+  expect(await look()).toMatchObject([{ severity: 'ok' }]);
+});
+
+test('a route of which every request fails is told without a breaker, unless another worker gets through', async () => {
+  await insertChunk(database, { count: 2 });
+  await report(0, { breaker: null, failing: 2, lastError: { ...lastError, code: 'provider_rejected' } });
+  expect(await look()).toMatchObject([{ severity: 'ok' }]);
+  await report(1, { breaker: null, failing: 3, lastError: null });
+  expect(await look()).toMatchObject([
+    {
+      severity: 'error',
+      summary: expect.stringMatching(/last 5 requests.*provider_rejected.*2 messages wait/),
+    },
+  ]);
+  await report(1, { breaker: null, failing: 0, lastError: null });
+  expect(await look()).toMatchObject([{ severity: 'ok' }]);
+});
+
+test('a paused route is told once messages are due on it', async () => {
+  await run(`UPDATE route SET paused = true WHERE name = 'mail'`);
+  await insertChunk(database, { routeId: 2, dueInMs: 3_600_000 });
+  await insertChunk(database, { routeId: 1 });
+  expect(await look()).toMatchObject([{ severity: 'ok' }]);
+  await insertChunk(database, { routeId: 2, count: 600 });
+  expect(await look()).toEqual([
+    {
+      severity: 'warning',
+      summary: expect.stringMatching(/^route mail is paused, and 600 messages are due on it/),
+      mend: expect.stringContaining('millrace route resume mail'),
+    },
+  ]);
+});
+
+test('uncertain messages are told by account until they are settled, those of batches apart', async () => {
+  expect(await look(uncertainMessages)).toMatchObject([{ severity: 'ok' }]);
+  const single = { id: await insertChunk(database, { count: 3 }), count: 3 };
+  await recordOutcome(database, {
+    batch: null,
+    chunk: single,
+    state: stateNumber.uncertain,
+    offsets: [0, 2],
+  });
+  const { id: batch, chunks } = await storeBatch(database, {
+    accountId: 1,
+    routeId: 1,
+    lines: Array.from({ length: 4 }, () => '{"to":"+31612345678","body":"x"}'),
+  });
+  const [chunk] = chunks;
+  await recordOutcome(database, { batch, chunk: chunk!, state: stateNumber.uncertain });
+  const singly = {
+    severity: 'warning',
+    summary: expect.stringMatching(/^2 messages of account default .*singly/),
+    mend: expect.stringContaining('millrace message find --state uncertain'),
+  };
+  const inBatches = {
+    severity: 'warning',
+    summary: expect.stringMatching(/^4 messages of account default .* 1 batch /),
+    mend: expect.stringContaining(`millrace batch resolve ${batch}`),
+  };
+  expect(await look(uncertainMessages)).toEqual([singly, inBatches]);
+  // A batch that is done carries its counts.
+  await run(`UPDATE batch SET done_at = now(), counts = '{"accepted": 4, "uncertain": 4}'`);
+  expect(await look(uncertainMessages)).toEqual([singly, inBatches]);
+
+  await recordOutcome(database, { batch: null, chunk: single, state: stateNumber.sent, offsets: [0, 2] });
+  expect(await look(uncertainMessages)).toEqual([inBatches]);
+  await run(`UPDATE batch SET counts = '{"accepted": 4, "uncertain": 0, "sent": 4}'`);
+  expect(await look(uncertainMessages)).toMatchObject([{ severity: 'ok' }]);
+});

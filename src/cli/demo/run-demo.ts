@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { type Batch, type Client, createClient } from '../../client/client.ts';
 import { wait } from '../../client/retry-wait.ts';
@@ -30,6 +31,8 @@ const warmUpMs = 3_000;
 const calmMs = 8_000;
 const pollMs = 250;
 /** Longer than any pause that a checkpoint on a slow disk or a busy machine makes. */
+/** Beyond it other programs have most of the machine. */
+const busyLoadPerCore = 3;
 const stallMaxMs = 120_000;
 /** Where nobody watches bars, a line now and then shows that it lives. */
 const noteEveryMs = 10_000;
@@ -239,6 +242,7 @@ async function follow({ admin, signal }: Stage, { batch, flood, options, progres
     if (nowMs - movedAtMs > stallMaxMs) {
       throw new Failure(
         `nothing has moved for ${stallMaxMs / 1_000} s: ${formatCount(counts.accepted)} accepted, ${formatCount(finished)} finished`,
+        { hint: stallHint() },
       );
     }
     if (nowMs - notedAtMs > noteEveryMs && !progress.live) {
@@ -252,4 +256,15 @@ async function follow({ admin, signal }: Stage, { batch, flood, options, progres
 /** Work that makes no sense any more once a process has died. */
 async function whileAlive<T>({ server, floodSink, othersSink }: Stage, work: Promise<T>): Promise<T> {
   return await Promise.race([work, server.ended, floodSink.ended, othersSink.ended]);
+}
+
+/** The 300 messages a second of the other customers are more than a core can take of which others use most. */
+function stallHint(): string {
+  const [load = 0] = loadavg();
+  const busy = `The machine has a load of ${load.toFixed(1)} on ${coresHere()} cores`;
+  const others =
+    load > coresHere() * busyLoadPerCore
+      ? `${busy}: run the demonstration when less else runs. `
+      : `${busy}. `;
+  return `${others}server.log in the directory above says what the server met.`;
 }

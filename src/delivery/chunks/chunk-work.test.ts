@@ -187,3 +187,17 @@ test('a request that changes nothing of a chunk that is done deletes nothing: it
   expect(flush).toMatchObject({ outcomes: [], finished: [], waiting: [], renewed: [], answered: ['r'] });
   expect(rests).toMatchObject([{ finished: true }]);
 });
+
+test('a request that changes nothing of a chunk that is pending puts nothing back: it may be done when this comes late', () => {
+  const chunk = chunkOf(2);
+  const work = workOn(chunk);
+  work.park();
+  work.decide(
+    { kind: 'resolve', offsets: null, outcome: { state: stateNumber.sent } },
+    { nowMs: 0, databaseNowMs: 0 },
+  );
+  work.answered.push('r');
+  const { flush } = flushOf(chunk.tenure, [work], 0);
+  expect(flush).toMatchObject({ outcomes: [], finished: [], renewed: [], answered: ['r'] });
+  expect(flush.waiting).toEqual([{ chunkId, remaining: null, dueInMs: 0 }]);
+});

@@ -66,7 +66,7 @@ export function flushOf(tenure: Tenure, works: readonly ChunkWork[], nowMs: numb
     if (rest.finished) {
       // A chunk that was done before is not pending, but it may be again when this arrives late and without outcomes.
       if (groups.length > 0 || answers.length === 0) finished.push(chunkId);
-    } else if (work.parked) renewed.push(renewalOf(rest, nowMs));
+    } else if (work.parked && groups.length > 0) renewed.push(renewalOf(rest, nowMs));
     else waiting.push(updateOf(rest, nowMs));
   }
   // In order of key, so that two transactions never wait for each other.
@@ -147,7 +147,10 @@ function updateOf({ work, remaining, dueAtMs }: FlushRest, nowMs: number): Pendi
   return { chunkId: work.chunk.id, remaining, dueInMs };
 }
 
-/** A chunk that was decided on may be pending no more, so that its whole row is told. */
+/**
+ * A chunk of which messages were reopened may be pending no more, so that its whole row is told. Only together with their
+ * outcomes: those are found when this arrives a second time, and then it puts nothing back that was done since.
+ */
 function renewalOf({ work, remaining, dueAtMs }: FlushRest, nowMs: number): PendingRenewal {
   const { id: chunkId, batch, count, lane } = work.chunk;
   return { chunkId, batch, count, ...lane.key, remaining, dueInMs: dueAtMs - nowMs };

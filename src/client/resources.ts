@@ -104,9 +104,6 @@ export interface Message {
   scheduledAt?: string;
   expiresAt?: string;
   orderingKey?: string;
-  /** These two only of a message that was asked for by id. */
-  priority?: 'interactive' | 'bulk';
-  routePaused?: boolean;
   state: MessageState;
   attempts: number;
   providerRef?: string;

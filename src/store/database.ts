@@ -134,7 +134,7 @@ export function openDatabase(settings: DatabaseSettings): Database {
       await withoutWarning(client, () => run(client, statement, values));
     } catch (error) {
       const fault = faultThrown(error);
-      const ambiguous = fault.ambiguous || fault.connectionLost;
+      const ambiguous = fault.ambiguous || (fault.connectionLost && !isRefusal(error));
       client.release(fault.connectionLost);
       throw new DatabaseError({ ...fault, ambiguous }, error);
     }
@@ -297,6 +297,11 @@ async function abandon<E extends DatabaseError | null>(client: pg.PoolClient, er
 
 function faultThrown(error: unknown): Fault {
   return error instanceof DatabaseError ? error.fault : faultOf(error);
+}
+
+/** The server says that it rolled back, whatever becomes of the connection. FATAL may come behind a commit. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.severity === 'ERROR';
 }
 
 function isDatabaseFault(error: unknown): boolean {

@@ -314,6 +314,7 @@ test('a read-only database is told as one, and as one that took nothing', async 
   const insert = 'INSERT INTO thing VALUES (80)';
   for (const work of [
     through.transactionOf([call(insert), call('SELECT 1')]),
+    through.transactionOf([call(insert)]),
     through.transaction((transaction) => transaction.query(sql(insert))),
     through.query(sql(insert)),
   ]) {

@@ -1,5 +1,4 @@
 import { frameLine } from '../../message/chunk-codec.ts';
-import { priorityName } from '../../message/fields.ts';
 import { timelineOf } from '../../message/fold-outcomes.ts';
 import { chunkIdOf, isId, parseId } from '../../message/id.ts';
 import { createdAtOf } from '../../message/message-view.ts';
@@ -33,9 +32,5 @@ export async function readMessage(context: ApiContext, { accountId, id }: { acco
     ...entry,
     at: entry.at.toISOString(),
   }));
-  const now = {
-    priority: priorityName(chunk.priority),
-    routePaused: control.routeById(chunk.routeId)?.paused ?? false,
-  };
-  return { message: { ...message!, ...now, timeline: [accepted, ...timeline] }, chunk };
+  return { message: { ...message!, timeline: [accepted, ...timeline] }, chunk };
 }

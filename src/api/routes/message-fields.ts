@@ -53,8 +53,6 @@ export const MessageAnswer = Type.Object(messageMembers);
 /** A message by itself. */
 export const MessageWithTimeline = Type.Object({
   ...messageMembers,
-  priority: Type.Enum(['interactive', 'bulk']),
-  routePaused: Type.Boolean({ description: 'what was not sent yet waits until the route is resumed' }),
   timeline: Type.Array(
     Type.Object({
       at: Time,

@@ -127,14 +127,12 @@ function describeSettled({ id, state }: Message): string {
 }
 
 function describeMessage(message: Message): string {
-  const waits = message.routePaused && ['queued', 'retrying'].includes(message.state);
   const fields = formatFields([
     ['id', message.id],
     ['state', message.state],
     ['to', message.to],
     ['from', message.from],
-    ['route', waits ? `${message.route} (paused: the message waits)` : message.route],
-    ['priority', message.priority],
+    ['route', message.route],
     ['batch', message.batchId],
     ['ref', message.ref],
     ['body', message.body],

@@ -85,6 +85,7 @@ it('every endpoint refuses a query field that it does not know', async () => {
     'post /v1/batches/{id}/replay': { states: ['failed'] },
     'post /v1/batches/{id}/resolve': { as: 'sent' },
     'post /v1/messages': message,
+    'post /v1/messages/{id}/resolve': { as: 'sent' },
     'post /v1/recipients/erase': { to: '+31612345678' },
   };
   const operations = Object.entries<object>(json.paths).flatMap(([path, item]) =>

@@ -35,7 +35,7 @@ export const Destinations = Type.Array(
     minItems: 1,
     maxItems: destinationsMax,
     description:
-      'Limits within those of the route. What has to wait for its destination holds nobody else up. What fits none is ' +
+      'Limits within those of the route. What has to wait for its destination holds nobody else up, but for later messages of the same account, route and priority when very much waits (docs/limits.md). What fits none is ' +
       'limited by the route alone.',
   },
 );

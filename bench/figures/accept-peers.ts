@@ -1,7 +1,6 @@
 import { makeData } from '../data.ts';
 import { type Figure, type FigureContext, type Measurement, ratios, sized } from '../figure.ts';
 import { withPeerStore } from '../peer-stores.ts';
-import { peers } from '../peers/catalogue.ts';
 import type { Peer } from '../peers/peer.ts';
 import { insertIntoPeer } from '../run-peer.ts';
 import { acceptOverHttp } from './accept.ts';
@@ -15,6 +14,8 @@ export const acceptPeers: Figure = {
   needs: ['redis-server'],
   peers: true,
   async run(context) {
+    // Not before: what they are made of may just be being installed.
+    const { peers } = await import('../peers/catalogue.ts');
     const count = sized(context, { full: 100_000, short: 5_000 });
     const jobs = await makeData({ dir: context.dataDir, count });
     const flood = await makeData({ dir: context.dataDir, count: context.messages });

@@ -2,7 +2,6 @@ import { type Data, makeData } from '../data.ts';
 import { type Figure, type FigureContext, type Measurement, ratios, sized } from '../figure.ts';
 import { startNginx } from '../nginx.ts';
 import { withPeerStore } from '../peer-stores.ts';
-import { peers } from '../peers/catalogue.ts';
 import type { Peer, WorkSettings } from '../peers/peer.ts';
 import { drainPeer, insertIntoPeer } from '../run-peer.ts';
 import { deliverSingly } from './deliver-single.ts';
@@ -17,6 +16,8 @@ export const deliverPeers: Figure = {
   needs: ['nginx', 'redis-server'],
   peers: true,
   async run(context) {
+    // Not before: what they are made of may just be being installed.
+    const { peers } = await import('../peers/catalogue.ts');
     const jobs = await makeData({
       dir: context.dataDir,
       count: sized(context, { full: 50_000, short: 2_000 }),

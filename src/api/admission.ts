@@ -4,6 +4,7 @@ import { TokenBuckets } from '../lib/token-buckets.ts';
 import { allows, type Scope } from '../message/api-key.ts';
 import { ProblemError } from '../message/error-codes.ts';
 import type { ControlCache } from '../store/control/control-cache.ts';
+import { actingFor } from './acting-for.ts';
 import { authenticate } from './authenticate.ts';
 import type { Caller } from './context.ts';
 
@@ -54,7 +55,7 @@ export function createAdmission(settings: AdmissionSettings) {
     return caller;
   }
 
-  /** @throws ProblemError `unauthorized`, `rate_limited`, or `forbidden` when the key lacks the scope */
+  /** @throws ProblemError `unauthorized`, `rate_limited`, `forbidden` when the key lacks the scope; as `actingFor` */
   return function admit(request: FastifyRequest, scope: Scope): Caller {
     const caller = identify(request);
     const ratePerSecond =
@@ -66,8 +67,10 @@ export function createAdmission(settings: AdmissionSettings) {
         retryAfterSeconds: wholeSeconds(waitMs),
       });
     }
-    if (allows(caller.scopes, scope)) return caller;
-    throw new ProblemError('forbidden', `this needs a key with the scope "${scope}"`);
+    if (!allows(caller.scopes, scope)) {
+      throw new ProblemError('forbidden', `this needs a key with the scope "${scope}"`);
+    }
+    return actingFor(control, { caller, scope, headers: request.headers });
   };
 }
 

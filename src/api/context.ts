@@ -56,6 +56,8 @@ export type Endpoint = (app: ApiInstance, context: ApiContext) => void;
 /** Who makes a request. Handlers see the things of `accountId` and of nobody else. */
 export interface Caller {
   accountId: number;
+  /** Set when an administrator's request names the account: it is not that of the key. */
+  actsFor?: number;
   keyId: ApiKey['id'];
   scopes: readonly Scope[];
 }

@@ -68,21 +68,28 @@ function describe(endpoint: {
       .filter(Boolean)
       .join('\n\n'),
     security: open ? [] : [{ key: [] }],
-    ...(isWrite && { headers: writeHeaders }),
+    ...(!open && {
+      headers: { type: 'object', properties: { ...accountHeaders, ...(isWrite && writeHeaders) } },
+    }),
     ...(bodies && { body: { content: bodiesContent(bodies) } }),
     response: { ...goodResponses(schema.response as Record<string, object>), ...problemResponses(codes) },
   };
 }
 
 const writeCodes: readonly ErrorCode[] = ['idempotency_in_progress', 'idempotency_key_reused'];
+const accountHeaders = {
+  'Millrace-Account': {
+    type: 'string',
+    description:
+      'The id of the account whose things are meant, for an administrator who looks after another than its own. ' +
+      'Needs the scope `admin`.',
+  },
+};
 const writeHeaders = {
-  type: 'object',
-  properties: {
-    'Idempotency-Key': {
-      type: 'string',
-      maxLength: 255,
-      description: 'The same key and request give the first answer again, for 24 hours.',
-    },
+  'Idempotency-Key': {
+    type: 'string',
+    maxLength: 255,
+    description: 'The same key and request give the first answer again, for 24 hours.',
   },
 };
 const bodyCodes: readonly ErrorCode[] = [

@@ -12,6 +12,14 @@ export function withServer(command: Command): Command {
     .option('--data <dir>', 'data directory of the local server, for its address and admin.key');
 }
 
+/** As `withServer`, for what belongs to an account: an administrator may name another than its own. */
+export function withAccount(command: Command): Command {
+  return withServer(command).option(
+    '--account <id>',
+    'whose they are; needs an administrator key (default: the account of the key)',
+  );
+}
+
 /** Examples at the end of `--help`. */
 export function withExamples(command: Command, ...examples: string[]): Command {
   const lines = examples.map((example) => `  $ millrace ${example}`).join('\n');
@@ -22,6 +30,10 @@ export interface ServerOptions {
   json?: boolean;
   url?: string;
   data?: string;
+}
+
+export interface AccountOptions extends ServerOptions {
+  account?: string;
 }
 
 /** A whole number from `min` on, for commander. */

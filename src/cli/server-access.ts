@@ -24,8 +24,9 @@ interface ServerFile {
  * A client for the server that is meant: `--url`, else the local server of `--data`, else MILLRACE_URL, else the
  * local server of MILLRACE_DATA or the default. Its key is `admin.key` of `--data`, else MILLRACE_KEY, else
  * `admin.key` of MILLRACE_DATA or the default; an `admin.key` goes to no other machine than the one it administers.
+ * With an account it asks for what is that account's.
  */
-export function connect(context: CommandContext, flags: ServerFlags): Client {
+export function connect(context: CommandContext, flags: ServerFlags, account?: string): Client {
   const { environment } = context;
   const usual = environment.MILLRACE_DATA || defaultDataDirectory();
   const url =
@@ -42,6 +43,7 @@ export function connect(context: CommandContext, flags: ServerFlags): Client {
   return createClient({
     url,
     key,
+    account,
     userAgent: 'millrace-cli',
     retryUnreachable: false,
     signal: context.signal,

@@ -30,6 +30,8 @@ export interface ClientOptions {
   url: string;
   /** The API key. */
   key?: string | undefined;
+  /** Id of the account whose messages and batches are meant: another than the key's own needs the scope `admin`. */
+  account?: string | undefined;
   /** Tries of one call; 429, 503 and broken connections are tried again. Default 5. */
   attemptsMax?: number;
   /** Whether a server that refuses connections is tried again too. Default true. */
@@ -75,6 +77,7 @@ export function createClient(options: ClientOptions) {
   const http = createHttp({
     url: options.url,
     key: options.key,
+    account: options.account,
     attemptsMax: options.attemptsMax ?? 5,
     retryUnreachable: options.retryUnreachable ?? true,
     retryAfterMaxMs: options.retryAfterMaxMs ?? 60_000,

@@ -10,6 +10,8 @@ const answerBytesMax = 96 * 1_048_576;
 export interface ExchangeSettings {
   url: string;
   key: string | undefined;
+  /** Sent as `Millrace-Account`. */
+  account: string | undefined;
   userAgent: string;
   /** Connections kept open at once. */
   connectionsMax: number;
@@ -106,13 +108,14 @@ export function createExchange(settings: ExchangeSettings): Exchange {
 }
 
 function headersOf(
-  { key, userAgent }: ExchangeSettings,
+  { key, account, userAgent }: ExchangeSettings,
   { headers, body }: ExchangeRequest,
 ): Record<string, string> {
   return {
     accept: 'application/json',
     'user-agent': userAgent,
     ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+    ...(account === undefined ? {} : { 'millrace-account': account }),
     ...(Buffer.isBuffer(body) ? { 'content-length': String(body.length) } : {}),
     ...headers,
   };

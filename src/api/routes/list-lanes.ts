@@ -64,7 +64,7 @@ export function listLanes(app: ApiInstance, context: ApiContext): void {
     async (request) => {
       const { query, caller } = request;
       const after = query.after === undefined ? undefined : readCursor(query.after);
-      const accountId = allows(caller.scopes, 'admin') ? null : caller.accountId;
+      const accountId = caller.actsFor ?? (allows(caller.scopes, 'admin') ? null : caller.accountId);
       const lanes = await app.sharedReads.run(request, () => showLanes(context, accountId));
       const wanted = lanes.filter(
         (lane) =>

@@ -7,20 +7,20 @@ import type { Client } from '../../client/client.ts';
 import type { CommandContext } from '../command-context.ts';
 import { Failure, usageFailure } from '../failure.ts';
 import { fileFault } from '../file-fault.ts';
-import { oneOf, type ServerOptions, withExamples, withServer } from '../flags.ts';
+import { type AccountOptions, oneOf, withAccount, withExamples } from '../flags.ts';
 import { formatCount, formatDuration } from '../format.ts';
 import { printResult } from '../output.ts';
 import { createProgress, type Progress } from '../progress.ts';
 import { connect } from '../server-access.ts';
 
-interface ExportFlags extends ServerOptions {
+interface ExportFlags extends AccountOptions {
   format: 'ndjson' | 'csv';
   output?: string;
   after?: string;
 }
 
 export function batchExportCommand(context: CommandContext): Command {
-  const command = withServer(new Command('export'))
+  const command = withAccount(new Command('export'))
     .description(
       'every message of a batch with its state; a cut stream is resumed, the whole checked by its trailer',
     )
@@ -43,7 +43,7 @@ async function exportToFile(context: CommandContext, id: string, flags: ExportFl
       'The export itself is NDJSON already.',
     );
   }
-  const client = connect(context, flags);
+  const client = connect(context, flags, flags.account);
   // Under another name until it is whole: what has the name that was asked for can be relied upon.
   const partial = flags.output === undefined ? undefined : `${flags.output}.partial`;
   const out = partial === undefined ? context.terminal.out : await openToWrite(partial);

@@ -4,7 +4,7 @@ import { ApiError, type Batch, ConnectionError } from '../../client/client.ts';
 import { ChangeLines } from '../change-lines.ts';
 import type { CommandContext } from '../command-context.ts';
 import { Failure } from '../failure.ts';
-import { type ServerOptions, withExamples, withServer } from '../flags.ts';
+import { type AccountOptions, withAccount, withExamples } from '../flags.ts';
 import { formatCount } from '../format.ts';
 import { printResult } from '../output.ts';
 import { createProgress, type ProgressBar } from '../progress.ts';
@@ -15,18 +15,18 @@ const pollMs = 500;
 const awayMaxMs = 300_000;
 
 export function batchWatchCommand(context: CommandContext): Command {
-  const command = withServer(new Command('watch'))
+  const command = withAccount(new Command('watch'))
     .description(
       'show the progress of a batch until it is done, line by line where there is no terminal; exit status 1 when it was canceled',
     )
     .argument('<id>')
-    .action((id: string, flags: ServerOptions) => watch(context, id, flags));
+    .action((id: string, flags: AccountOptions) => watch(context, id, flags));
   return withExamples(command, 'batch watch ID', 'batch watch ID --json');
 }
 
-async function watch(context: CommandContext, id: string, flags: ServerOptions): Promise<void> {
+async function watch(context: CommandContext, id: string, flags: AccountOptions): Promise<void> {
   const { signal } = context;
-  const client = connect(context, flags);
+  const client = connect(context, flags, flags.account);
   const progress = createProgress(context.terminal, { quiet: flags.json ?? false });
   const lines = new ChangeLines();
   let bar: ProgressBar | undefined;

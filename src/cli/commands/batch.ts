@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import type { Batch } from '../../client/client.ts';
 import type { CommandContext } from '../command-context.ts';
-import { collect, oneOf, type ServerOptions, wholeNumber, withExamples, withServer } from '../flags.ts';
+import { type AccountOptions, collect, oneOf, wholeNumber, withAccount, withExamples } from '../flags.ts';
 import { formatAmount, formatCount, formatFields, formatTable } from '../format.ts';
 import { printResult } from '../output.ts';
 import { connect } from '../server-access.ts';
@@ -24,19 +24,19 @@ export function batchCommand(context: CommandContext): Command {
   return withExamples(command, 'batch list', 'batch watch ID', 'batch export ID -o outcomes.ndjson');
 }
 
-interface ListFlags extends ServerOptions {
+interface ListFlags extends AccountOptions {
   limit: number;
   after?: string;
 }
 
 function listCommand(context: CommandContext): Command {
-  const command = withServer(new Command('list'))
+  const command = withAccount(new Command('list'))
     .description('the newest batches')
     .option('--limit <n>', 'batches to show', wholeNumber(1, 200), 20)
     .option('--after <id>', 'go on behind this one: the "next" of the page before')
     .action(async (flags: ListFlags) => {
       const { limit, after } = flags;
-      const page = await connect(context, flags).batches.page({
+      const page = await connect(context, flags, flags.account).batches.page({
         limit,
         ...(after === undefined ? {} : { after }),
       });
@@ -49,22 +49,22 @@ function listCommand(context: CommandContext): Command {
 }
 
 function showCommand(context: CommandContext): Command {
-  const command = withServer(new Command('show'))
+  const command = withAccount(new Command('show'))
     .description('one batch: its state and how many messages are in which state')
     .argument('<id>')
-    .action(async (id: string, flags: ServerOptions) => {
-      const batch = await connect(context, flags).batches.get(id);
+    .action(async (id: string, flags: AccountOptions) => {
+      const batch = await connect(context, flags, flags.account).batches.get(id);
       printResult(context, batch, { json: flags.json, render: describeBatch });
     });
   return withExamples(command, 'batch show 0190c6f0-7b3a-7c11-9b0d-2f5a6c7d8000');
 }
 
 function rejectionsCommand(context: CommandContext): Command {
-  const command = withServer(new Command('rejections'))
+  const command = withAccount(new Command('rejections'))
     .description('every line that was not taken, and why, as NDJSON')
     .argument('<id>')
-    .action(async (id: string, flags: ServerOptions) => {
-      for await (const rejection of connect(context, flags).batches.rejections(id)) {
+    .action(async (id: string, flags: AccountOptions) => {
+      for await (const rejection of connect(context, flags, flags.account).batches.rejections(id)) {
         const text = `${JSON.stringify(rejection)}\n`;
         if (!context.terminal.out.write(text)) await drained(context.terminal.out);
       }
@@ -77,30 +77,30 @@ function drained(stream: NodeJS.WritableStream): Promise<void> {
 }
 
 function actionCommand(context: CommandContext, action: string, description: string): Command {
-  const command = withServer(new Command(action))
+  const command = withAccount(new Command(action))
     .description(description)
     .argument('<id>')
-    .action(async (id: string, flags: ServerOptions) => {
-      const batch = await connect(context, flags).batches.act(id, action);
+    .action(async (id: string, flags: AccountOptions) => {
+      const batch = await connect(context, flags, flags.account).batches.act(id, action);
       printResult(context, batch, { json: flags.json, render: describeBatch });
     });
   return withExamples(command, `batch ${action} ID`);
 }
 
-interface ReplayFlags extends ServerOptions {
+interface ReplayFlags extends AccountOptions {
   state: string[];
   errorCode?: string;
 }
 
 function replayCommand(context: CommandContext): Command {
-  const command = withServer(new Command('replay'))
+  const command = withAccount(new Command('replay'))
     .description('try messages again that ended badly')
     .argument('<id>')
     .requiredOption('--state <states>', 'failed, expired, canceled, uncertain; several with commas', collect)
     .option('--error-code <code>', 'only those that failed with this code')
     .action(async (id: string, { state: states, errorCode, ...flags }: ReplayFlags) => {
       const filter = { states, ...(errorCode === undefined ? {} : { errorCode }) };
-      const batch = await connect(context, flags).batches.act(id, 'replay', filter);
+      const batch = await connect(context, flags, flags.account).batches.act(id, 'replay', filter);
       printResult(context, batch, { json: flags.json, render: describeReplay });
     });
   return withExamples(command, 'batch replay ID --state failed --error-code timeout');
@@ -113,12 +113,12 @@ function describeReplay(batch: Batch): string {
 }
 
 function resolveCommand(context: CommandContext): Command {
-  const command = withServer(new Command('resolve'))
+  const command = withAccount(new Command('resolve'))
     .description('settle the uncertain messages of a batch')
     .argument('<id>')
     .requiredOption('--as <state>', 'sent or failed', oneOf('sent', 'failed'))
-    .action(async (id: string, flags: ServerOptions & { as: 'sent' | 'failed' }) => {
-      const batch = await connect(context, flags).batches.act(id, 'resolve', { as: flags.as });
+    .action(async (id: string, flags: AccountOptions & { as: 'sent' | 'failed' }) => {
+      const batch = await connect(context, flags, flags.account).batches.act(id, 'resolve', { as: flags.as });
       const render = (resolved: Batch) =>
         `${describeSettled(resolved, flags.as)}\n${describeBatch(resolved)}`;
       printResult(context, batch, { json: flags.json, render });

@@ -2,17 +2,19 @@ import { Command } from 'commander';
 import type { Lane } from '../../client/client.ts';
 import { allOf } from '../all-of.ts';
 import type { CommandContext } from '../command-context.ts';
-import { type ServerOptions, withExamples, withServer } from '../flags.ts';
+import { type AccountOptions, withAccount, withExamples } from '../flags.ts';
 import { formatCount, formatDuration, formatTable } from '../format.ts';
 import { printResult } from '../output.ts';
 import { connect } from '../server-access.ts';
 
 export function lanesCommand(context: CommandContext): Command {
-  const command = withServer(new Command('lanes'))
+  const command = withAccount(new Command('lanes'))
     .description('what waits and how it flows, by route, account and priority')
     .option('--route <name>', 'the lanes of this route alone')
-    .action(async ({ route, ...flags }: ServerOptions & { route?: string }) => {
-      const lanes = await allOf(connect(context, flags).lanes(route === undefined ? {} : { route }));
+    .action(async ({ route, ...flags }: AccountOptions & { route?: string }) => {
+      const lanes = await allOf(
+        connect(context, flags, flags.account).lanes(route === undefined ? {} : { route }),
+      );
       printResult(context, { data: lanes }, { json: flags.json, render: ({ data }) => describe(data) });
     });
   return withExamples(command, 'lanes', 'lanes --route sms --json');

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import type { Message } from '../../client/client.ts';
 import type { CommandContext } from '../command-context.ts';
 import { usageFailure } from '../failure.ts';
-import { oneOf, type ServerOptions, wholeNumber, withExamples, withServer } from '../flags.ts';
+import { type AccountOptions, oneOf, wholeNumber, withAccount, withExamples } from '../flags.ts';
 import { formatFields, formatTable } from '../format.ts';
 import { printResult } from '../output.ts';
 import { connect } from '../server-access.ts';
@@ -18,17 +18,17 @@ export function messageCommand(context: CommandContext): Command {
 }
 
 function showCommand(context: CommandContext): Command {
-  const command = withServer(new Command('show'))
+  const command = withAccount(new Command('show'))
     .description('one message with everything that happened to it')
     .argument('<id>')
-    .action(async (id: string, flags: ServerOptions) => {
-      const message = await connect(context, flags).messages.get(id);
+    .action(async (id: string, flags: AccountOptions) => {
+      const message = await connect(context, flags, flags.account).messages.get(id);
       printResult(context, message, { json: flags.json, render: describeMessage });
     });
   return withExamples(command, 'message show 0190c6f0-7b3a-7c11-9b0d-2f5a6c7d8001');
 }
 
-interface FindFlags extends ServerOptions {
+interface FindFlags extends AccountOptions {
   to?: string;
   ref?: string;
   state?: string;
@@ -42,7 +42,7 @@ interface FindFlags extends ServerOptions {
 const listedStates = ['uncertain', 'failed', 'expired', 'canceled', 'suppressed'];
 
 function findCommand(context: CommandContext): Command {
-  const command = withServer(new Command('find'))
+  const command = withAccount(new Command('find'))
     .description('messages to a recipient, with your reference, or sent singly and in a state')
     .option('--to <recipient>', 'recipient, exactly')
     .option('--ref <ref>', 'your reference, exactly')
@@ -64,7 +64,7 @@ async function find(context: CommandContext, flags: FindFlags): Promise<void> {
   const given = [flags.to, flags.ref, flags.state].filter((value) => value !== undefined);
   if (given.length !== 1) throw usageFailure('give one of --to, --ref and --state');
   const { json, url: _url, data: _data, ...query } = flags;
-  const page = await connect(context, flags).messages.find(query);
+  const page = await connect(context, flags, flags.account).messages.find(query);
   printResult(context, page, {
     json,
     render({ data, next }) {
@@ -94,23 +94,25 @@ function nothingFound({ to, state }: FindFlags): string {
 }
 
 function actionCommand(context: CommandContext, action: string, description: string): Command {
-  const command = withServer(new Command(action))
+  const command = withAccount(new Command(action))
     .description(description)
     .argument('<id>')
-    .action(async (id: string, flags: ServerOptions) => {
-      const message = await connect(context, flags).messages.act(id, action);
+    .action(async (id: string, flags: AccountOptions) => {
+      const message = await connect(context, flags, flags.account).messages.act(id, action);
       printResult(context, message, { json: flags.json, render: describeMessage });
     });
   return withExamples(command, `message ${action} ID`);
 }
 
 function resolveCommand(context: CommandContext): Command {
-  const command = withServer(new Command('resolve'))
+  const command = withAccount(new Command('resolve'))
     .description('settle an uncertain message, as you have found out')
     .argument('<id>')
     .requiredOption('--as <state>', 'sent or failed', oneOf('sent', 'failed'))
-    .action(async (id: string, flags: ServerOptions & { as: 'sent' | 'failed' }) => {
-      const message = await connect(context, flags).messages.act(id, 'resolve', { as: flags.as });
+    .action(async (id: string, flags: AccountOptions & { as: 'sent' | 'failed' }) => {
+      const message = await connect(context, flags, flags.account).messages.act(id, 'resolve', {
+        as: flags.as,
+      });
       printResult(context, message, {
         json: flags.json,
         render: (resolved) => `${describeSettled(resolved)}\n${describeMessage(resolved)}`,

@@ -1,4 +1,5 @@
 import { systemClock } from '../lib/clock.ts';
+import { endStranded } from './end-stranded.ts';
 import { type EmbeddedOptions, type EmbeddedServer, startEmbedded } from './start-embedded.ts';
 
 export interface KeptServer {
@@ -18,7 +19,7 @@ const restartPauseMs = { min: 500, max: 10_000 };
 
 /**
  * Starts the PostgreSQL that comes along, and starts it again at the same address whenever it ends by itself:
- * killed for want of memory, or given up because its disk was full.
+ * killed for want of memory, or given up because its disk was full. One that is stuck is ended first.
  * @throws EmbeddedError when the first start fails
  */
 export async function keepEmbedded({ onFault, ...options }: KeepEmbeddedOptions): Promise<KeptServer> {
@@ -30,7 +31,13 @@ export async function keepEmbedded({ onFault, ...options }: KeepEmbeddedOptions)
 
   async function keep(): Promise<void> {
     for (;;) {
+      const over = new AbortController();
+      const watch = AbortSignal.any([signal, over.signal]);
+      const told = (reason: string) => onFault(new Error(reason));
+      const watching = endStranded({ pid: server.pid, onStranded: told, signal: watch });
       await server.ended;
+      over.abort();
+      await watching;
       if (signal.aborted) return;
       onFault(new Error(`PostgreSQL (process ${server.pid}) ended by itself; it is started again`));
       const next = await startAgain();

@@ -1,8 +1,8 @@
-import { spawnSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, rmdirSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished, test } from 'vitest';
+import { runTool } from './run-tool.ts';
 
 export interface SmallDisk {
   directory: string;
@@ -71,15 +71,9 @@ function writeUntilFull(file: number, block: Buffer): void {
 
 function mount(directory: string): void {
   // Lazily unmounted below: a server that is killed may hold it for a moment.
-  run(['mount', '-t', 'tmpfs', '-o', `size=${diskSize},mode=0711`, 'tmpfs', directory]);
+  runTool(['mount', '-t', 'tmpfs', '-o', `size=${diskSize},mode=0711`, 'tmpfs', directory]);
 }
 
 function unmount(directory: string): void {
-  run(['umount', '-l', directory]);
-}
-
-function run([program, ...args]: [string, ...string[]]): void {
-  const { status, stderr, error } = spawnSync(program, args, { encoding: 'utf8', timeout: 10_000 });
-  if (error) throw error;
-  if (status !== 0) throw new Error(`${program} failed: ${stderr}`);
+  runTool(['umount', '-l', directory]);
 }

@@ -85,9 +85,8 @@ export function openDatabase(settings: DatabaseSettings): Database {
     }
     if (pool === asked) {
       limited = false;
+      // The one before has no connection and keeps none. Ended, it would forget those that wait for one.
       pool = openPool(settings, { limited });
-      // It has no connection: not one was taken.
-      await asked.end();
     }
     return await connect();
   }

@@ -158,7 +158,8 @@ async function startParts(
     ...{ clock: systemClock, signal, waitMs: config.databaseWaitMs },
     onWait: (what, fault) => log.warn({ fault }, `waiting for the database: ${what}`),
   });
-  const applied = await patiently(() => migrate({ connectionString: databaseUrl }));
+  const { namedStatements } = config;
+  const applied = await patiently(() => migrate({ connectionString: databaseUrl, namedStatements }));
   if (applied.length > 0) log.info({ migrations: applied }, 'schema brought up to date');
 
   const metrics = createMetrics();

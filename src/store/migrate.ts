@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
-import { type Database, openDatabase, type Queryable } from './database.ts';
+import { type Database, type DatabaseSettings, openDatabase, type Queryable } from './database.ts';
 import { ensurePartitions } from './partitions.ts';
 
 export interface Migration {
@@ -8,6 +8,10 @@ export interface Migration {
   name: string;
   sql: string;
   checksum: string;
+}
+
+export interface MigrateSettings extends Pick<DatabaseSettings, 'namedStatements'> {
+  connectionString: string;
 }
 
 /** The schema of the database and the code do not fit, and a person must act. */
@@ -26,9 +30,10 @@ const migrationTimeoutMs = 600_000;
  * Answers the versions that it applied.
  * @throws SchemaError when the server is too old, the schema newer than this code, or a migration altered.
  */
-export async function migrate(settings: { connectionString: string }): Promise<number[]> {
+export async function migrate({ connectionString: url, ...settings }: MigrateSettings): Promise<number[]> {
   const database = openDatabase({
-    url: settings.connectionString,
+    ...settings,
+    url,
     poolSize: 1,
     name: 'migrate',
     statementTimeoutMs: migrationTimeoutMs,

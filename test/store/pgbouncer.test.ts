@@ -1,0 +1,24 @@
+import { expect, onTestFinished } from 'vitest';
+import { openDatabase } from '../../src/store/database.ts';
+import { migrate, readMigrations, schemaVersions } from '../../src/store/migrate.ts';
+import { needs } from '../support/needs.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+import { startPgBouncer } from '../support/start-pgbouncer.ts';
+
+const needsPooler = needs('pgbouncer');
+
+needsPooler('a server starts through PgBouncer in transaction mode, and starts again', async () => {
+  const { url } = await createTestDatabase({ empty: true });
+  const pooler = await startPgBouncer(url);
+  onTestFinished(() => pooler.stop());
+  const settings = { connectionString: pooler.url, namedStatements: false };
+  const versions = (await readMigrations()).map(({ version }) => version);
+  expect(await migrate(settings)).toEqual(versions);
+  expect(await migrate(settings)).toEqual([]);
+
+  const database = openDatabase({ url: pooler.url, name: 'pooled', poolSize: 4, namedStatements: false });
+  onTestFinished(() => database.close());
+  // More at once than one connection of the server bears: several of them see the same statement.
+  const answers = await Promise.all(Array.from({ length: 12 }, () => schemaVersions(database)));
+  expect(answers).toEqual(answers.map(() => ({ needed: versions.at(-1), present: versions.at(-1) })));
+});

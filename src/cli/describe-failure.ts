@@ -118,7 +118,16 @@ const connectionsHint =
   'All its connections are taken. Free some, or raise max_connections or the limit of the role; then run the command again.';
 const writableHint =
   'It is a standby, or default_transaction_read_only is on. Name the primary, or let it write; then run the command again.';
-const databaseHintsByCode: Record<string, string> = { '53300': connectionsHint, '25006': writableHint };
+const poolerHint =
+  'A pooler that forgets prepared statements stands before it: set MILLRACE_NAMED_STATEMENTS=false, or use PgBouncer 1.21 with max_prepared_statements.';
+const diskHint = 'Its server cannot read or write its disk: see its log and that of the machine.';
+const databaseHintsByCode: Record<string, string> = {
+  '53300': connectionsHint,
+  '25006': writableHint,
+  '26000': poolerHint,
+  '42P05': poolerHint,
+  '58030': diskHint,
+};
 
 function describeDatabase(fault: Fault): DescribedFailure | undefined {
   const hint = databaseHintsByCode[fault.code] ?? databaseHints[fault.kind];

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { type Fault, faultOf } from './fault.ts';
+import { type Fault, faultOf, planOutdated } from './fault.ts';
 
 /** One SQL statement: `name` makes it a prepared statement, once per connection. */
 export interface Statement {
@@ -167,26 +167,39 @@ export function openDatabase(settings: DatabaseSettings): Database {
     client.release();
   }
 
-  return {
-    async query<Row extends pg.QueryResultRow>(statement: Statement, values: readonly unknown[] = []) {
-      const client = await connect();
-      if (!limited) {
-        client.release();
-        return await transaction((one) => one.query<Row>(statement, values));
-      }
-      try {
-        const result = await withoutWarning(client, () => run<Row>(client, statement, values));
-        client.release();
-        return result;
-      } catch (error) {
-        const fault = faultThrown(error);
-        client.release(fault.connectionLost);
-        throw error instanceof DatabaseError ? error : new DatabaseError(fault, error);
-      }
-    },
+  async function query<Row extends pg.QueryResultRow>(statement: Statement, values: readonly unknown[]) {
+    const client = await connect();
+    if (!limited) {
+      client.release();
+      return await transaction((one) => one.query<Row>(statement, values));
+    }
+    try {
+      const result = await withoutWarning(client, () => run<Row>(client, statement, values));
+      client.release();
+      return result;
+    } catch (error) {
+      const fault = faultThrown(error);
+      client.release(fault.connectionLost);
+      throw error instanceof DatabaseError ? error : new DatabaseError(fault, error);
+    }
+  }
 
+  /** Each connection may have prepared its statements before a migration changed what they answer. */
+  async function withFreshPlans<Result>(work: () => Promise<Result>): Promise<Result> {
+    for (let connections = settings.poolSize; ; connections--) {
+      try {
+        return await work();
+      } catch (error) {
+        if (faultThrown(error).code !== planOutdated || connections === 0) throw error;
+      }
+    }
+  }
+
+  return {
+    query: <Row extends pg.QueryResultRow>(statement: Statement, values: readonly unknown[] = []) =>
+      withFreshPlans(() => query<Row>(statement, values)),
     transaction,
-    transactionOf,
+    transactionOf: (calls) => withFreshPlans(() => transactionOf(calls)),
 
     async close() {
       await pool.end();

@@ -1,4 +1,4 @@
-import type { Fault } from './fault.ts';
+import { type Fault, planOutdated } from './fault.ts';
 
 /** What a user or an operator is told of a fault: what is the matter, in words that betray nothing. */
 export function describeFault({ kind, code, ambiguous }: Fault): string {
@@ -9,6 +9,8 @@ export function describeFault({ kind, code, ambiguous }: Fault): string {
 export const readOnly = 'the database is read-only: it is a standby, or default_transaction_read_only is on';
 const noConnection =
   'the database has no connection left for this server: max_connections, or the limit of its role or database, is reached';
+const pooler =
+  'a pooler stands before the database that forgets prepared statements: turn the option namedStatements off, or use PgBouncer 1.21 with max_prepared_statements';
 const diskFull = 'the disk of the database is full';
 
 const byCode: Record<string, string> = {
@@ -16,7 +18,11 @@ const byCode: Record<string, string> = {
   '53300': noConnection,
   '53100': diskFull,
   '53200': 'the database is out of memory',
+  '58030': 'the database server cannot read or write its disk',
+  '26000': pooler,
+  '42P05': pooler,
   '57P03': 'the database is starting or stopping',
+  [planOutdated]: 'the schema was changed while this server ran',
   EMFILE: 'this server has no file descriptor left for a connection to the database',
   ENFILE: 'this machine has no file descriptor left for a connection to the database',
 };

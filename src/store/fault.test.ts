@@ -1,5 +1,6 @@
 import { getSystemErrorMap } from 'node:util';
 import { expect, test } from 'vitest';
+import { describeFault } from './describe-fault.ts';
 import { faultOf } from './fault.ts';
 
 function coded(code: string): Error {
@@ -64,7 +65,10 @@ test.each([
   ['57P01', 'unavailable', true],
   ['57P03', 'unavailable', true],
   ['53100', 'full', false],
-  ['58030', 'full', false],
+  ['58030', 'unavailable', false],
+  ['26000', 'refused', false],
+  ['42P05', 'refused', false],
+  ['0A000', 'invalid', false],
   ['28P01', 'refused', false],
   ['3D000', 'refused', false],
   ['42501', 'refused', false],
@@ -92,6 +96,14 @@ test.each([
   ['SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string', 'refused'],
 ])('the driver’s “%s” is %s', (message, kind) => {
   expect(faultOf(new Error(message))).toMatchObject({ kind, connectionLost: true });
+});
+
+test.each(['26000', '42P05'])('of SQLSTATE %s it is told which option to set behind a pooler', (code) => {
+  expect(describeFault(faultOf(coded(code)))).toMatch(/pooler.*namedStatements/);
+});
+
+test('a disk that cannot be read is not told as one that is full', () => {
+  expect(describeFault(faultOf(coded('58030')))).toMatch(/cannot read or write its disk/);
 });
 
 test('what is no error of the database is unknown', () => {

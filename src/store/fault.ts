@@ -8,13 +8,13 @@ import { socketFault } from './socket-fault.ts';
  * - `conflict`: a unique key, or a transaction that was rolled back for others: a serialization failure, a deadlock;
  * - `timeout`: a statement or lock limit passed;
  * - `full`: no space left, or another resource ran out;
- * - `refused`: wrong password, database, privilege or certificate: a person must mend it;
+ * - `refused`: wrong password, database, privilege, certificate or pooler: a person must mend it;
  * - `invalid`: the statement or its data is wrong: a defect of Millrace or a schema that does not fit;
  * - `unknown`: not an error of the database at all.
  */
 export interface Fault {
   kind: 'unavailable' | 'conflict' | 'timeout' | 'full' | 'refused' | 'invalid' | 'unknown';
-  /** SQLSTATE, or the socket's error code. */
+  /** SQLSTATE, the socket's error code, or one of our own where there is none. */
   code: string;
   message: string;
   /** The connection must not be used again. */
@@ -44,7 +44,9 @@ const kindByCode: Record<string, Fault['kind']> = {
   '53000': 'full',
   '53100': 'full',
   '53200': 'full',
-  '58030': 'full',
+  // A pooler between gives each transaction another connection, which does not know the names of before.
+  '26000': 'refused',
+  '42P05': 'refused',
 };
 
 const kindByClass: Record<string, Fault['kind']> = {
@@ -64,9 +66,10 @@ const fatalCodes = new Set(['57P01', '57P02', '57P03', '57P04', '57P05', '25P03'
 const ambiguousCodes = new Set(['40003', '08007']);
 
 export function faultOf(error: unknown): Fault {
-  const { code, message, constraint } = describe(error);
+  const { code, message, constraint, routine } = describe(error);
   const socket = socketFault(code);
   if (socket) return lost(socket, code, message);
+  if (code === '0A000' && routine === planRoutine) return lost('unavailable', planOutdated, message);
   // No class of SQLSTATEs begins with an E, as the system's codes do.
   if (/^(?!E)[0-9A-Z]{5}$/.test(code)) {
     const kind =
@@ -79,6 +82,11 @@ export function faultOf(error: unknown): Fault {
   if (known) return lost(known.kind, known.code, message);
   return { kind: 'unknown', code, message, connectionLost: false, ambiguous: false };
 }
+
+/** The code of a prepared statement that a migration has made useless. Nothing was done; another connection has none. */
+export const planOutdated = 'PLAN_OUTDATED';
+/** Where the server says so: the message depends on its language, and 0A000 is any feature that it does not have. */
+const planRoutine = 'RevalidateCachedQuery';
 
 /** The driver's own errors carry no code (pg 8: client, connection, pool and its SASL exchange). */
 const driverErrors: { says: RegExp; kind: Fault['kind']; code: string }[] = [
@@ -99,12 +107,13 @@ function lost(kind: Fault['kind'], code: string, message: string): Fault {
   return { kind, code, message, connectionLost: true, ambiguous: false };
 }
 
-function describe(error: unknown): { code: string; message: string; constraint?: string } {
+function describe(error: unknown): { code: string; message: string; constraint?: string; routine?: unknown } {
   if (!(error instanceof Error)) return { code: '', message: String(error) };
-  const { code, constraint } = error as { code?: unknown; constraint?: unknown };
+  const { code, constraint, routine } = error as { code?: unknown; constraint?: unknown; routine?: unknown };
   return {
     code: typeof code === 'string' ? code : '',
     message: error.message,
+    routine,
     ...(typeof constraint === 'string' && { constraint }),
   };
 }

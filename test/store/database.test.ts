@@ -324,6 +324,38 @@ test('a read-only database is told as one, and as one that took nothing', async 
   await through.close();
 });
 
+test('what a migration makes of a prepared statement is found out on another connection', async () => {
+  await database.query(sql('CREATE TABLE wide (a integer)'));
+  const rows = { name: 'wide_rows', text: 'SELECT * FROM wide' };
+  const insert = { name: 'wide_insert', text: 'INSERT INTO wide VALUES (1) RETURNING *' };
+  const calls = [rows, insert].map((statement) => ({ statement, values: [] }));
+  const works: (() => Promise<unknown>)[] = [
+    () => database.query(rows),
+    () => database.transactionOf(calls),
+    () => database.transactionOf(calls.slice(1)),
+  ];
+  for (const [at, work] of works.entries()) {
+    // Both of the pool's connections prepare it.
+    await database.transaction((one) =>
+      database.transaction(async (other) => {
+        for (const connection of [one, other]) {
+          await connection.query(rows);
+          await connection.query(insert);
+        }
+      }),
+    );
+    await database.query(sql(`ALTER TABLE wide ADD COLUMN b${at} integer`));
+    await work();
+  }
+  expect((await database.query(rows)).rows[0]).toEqual({ a: 1, b0: null, b1: null, b2: null });
+  await database.query(sql('ALTER TABLE wide ADD COLUMN last integer'));
+  // Whoever holds the transaction knows whether its work bears being done again.
+  const outdated = () => database.transaction((transaction) => transaction.query(rows));
+  expect(await faultOf(outdated())).toMatchObject({
+    ...{ kind: 'unavailable', code: 'PLAN_OUTDATED', connectionLost: true, ambiguous: false },
+  });
+});
+
 function call(text: string): Call {
   return { statement: sql(text), values: [] };
 }

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { openHostPool } from './connecting/host-pool.ts';
 import { type Fault, faultOf, planOutdated } from './fault.ts';
 
 /** One SQL statement: `name` makes it a prepared statement, once per connection. */
@@ -60,35 +61,28 @@ export class DatabaseError extends Error {
   }
 }
 
-const connectTimeoutMs = 5_000;
 const statementTimeoutDefaultMs = 10_000;
 const answerExtraDefaultMs = 5_000;
 
-export function openDatabase(settings: DatabaseSettings): Database {
-  const limits = limitsOf(settings);
-  const named = settings.namedStatements ?? true;
-  let pool = openPool(settings, { limited: true });
-  /** Whether the connections have the limit from their start; where a pooler stands between, only transactions do. */
-  let limited = true;
+export function openDatabase({
+  statementTimeoutMs = statementTimeoutDefaultMs,
+  answerExtraMs = answerExtraDefaultMs,
+  namedStatements = true,
+  ...settings
+}: DatabaseSettings): Database {
+  const statementMs = Math.ceil(statementTimeoutMs);
+  const connections = openHostPool({ ...settings, statementMs, answerMs: statementMs + answerExtraMs });
   // One round trip, and no session state: a setting of the session would be lost behind PgBouncer. A client that
   // is suspended, or whose machine is gone, must not keep its locks: nobody could take its shards.
-  const begin = `BEGIN; SET LOCAL statement_timeout = ${limits.statementMs};
-    SET LOCAL idle_in_transaction_session_timeout = ${limits.statementMs}`;
+  const begin = `BEGIN; SET LOCAL statement_timeout = ${statementMs};
+    SET LOCAL idle_in_transaction_session_timeout = ${statementMs}`;
 
   async function connect(): Promise<pg.PoolClient> {
-    const asked = pool;
     try {
-      return await asked.connect();
+      return await connections.take();
     } catch (error) {
-      const fault = faultOf(error);
-      if (!isPoolersRefusal(fault)) throw new DatabaseError(fault, error);
+      throw new DatabaseError(faultOf(error), error);
     }
-    if (pool === asked) {
-      limited = false;
-      // The one before has no connection and keeps none. Ended, it would forget those that wait for one.
-      pool = openPool(settings, { limited });
-    }
-    return await connect();
   }
 
   async function run<Row extends pg.QueryResultRow>(
@@ -96,7 +90,7 @@ export function openDatabase(settings: DatabaseSettings): Database {
     statement: Statement,
     values: readonly unknown[],
   ): Promise<{ rows: Row[]; rowCount: number }> {
-    const query = named
+    const query = namedStatements
       ? { name: statement.name, text: statement.text, values: values as unknown[] }
       : { text: statement.text, values: values as unknown[] };
     const result = await client.query<Row>(query);
@@ -111,7 +105,7 @@ export function openDatabase(settings: DatabaseSettings): Database {
       const result = await work({ query: (statement, values = []) => run(client, statement, values) });
       committing = true;
       await commit(client);
-      client.release();
+      connections.giveBack(client);
       return result;
     } catch (error) {
       if (error instanceof DatabaseError) throw await abandon(client, error);
@@ -126,6 +120,21 @@ export function openDatabase(settings: DatabaseSettings): Database {
     }
   }
 
+  /** Rolls back and gives the connection back, or drops it when that fails or the connection is lost. */
+  async function abandon<E extends DatabaseError | null>(client: pg.PoolClient, error: E): Promise<E> {
+    if (error?.fault.connectionLost) {
+      connections.giveBack(client, error.fault);
+      return error;
+    }
+    try {
+      await client.query('ROLLBACK');
+      connections.giveBack(client);
+    } catch (rollbackError) {
+      connections.giveBack(client, { ...faultOf(rollbackError), connectionLost: true });
+    }
+    return error;
+  }
+
   /** A statement by itself is a transaction, and its answer that of its commit. */
   async function transactionOfOne({ statement, values }: Call): Promise<void> {
     const client = await connect();
@@ -134,14 +143,14 @@ export function openDatabase(settings: DatabaseSettings): Database {
     } catch (error) {
       const fault = faultThrown(error);
       const ambiguous = fault.ambiguous || (fault.connectionLost && !isRefusal(error));
-      client.release(fault.connectionLost);
+      connections.giveBack(client, fault);
       throw new DatabaseError({ ...fault, ambiguous }, error);
     }
-    client.release();
+    connections.giveBack(client);
   }
 
   async function transactionOf(calls: readonly Call[]): Promise<void> {
-    if (calls.length === 1 && limited) return await transactionOfOne(calls[0]!);
+    if (calls.length === 1 && connections.limited) return await transactionOfOne(calls[0]!);
     const client = await connect();
     // Its answer is waited for: behind a BEGIN that was canceled each statement would be committed by itself.
     try {
@@ -164,22 +173,22 @@ export function openDatabase(settings: DatabaseSettings): Database {
       const ambiguous = fault.ambiguous || unheard;
       throw await abandon(client, new DatabaseError({ ...fault, ambiguous }, first.reason));
     }
-    client.release();
+    connections.giveBack(client);
   }
 
   async function query<Row extends pg.QueryResultRow>(statement: Statement, values: readonly unknown[]) {
     const client = await connect();
-    if (!limited) {
-      client.release();
+    if (!connections.limited) {
+      connections.giveBack(client);
       return await transaction((one) => one.query<Row>(statement, values));
     }
     try {
       const result = await withoutWarning(client, () => run<Row>(client, statement, values));
-      client.release();
+      connections.giveBack(client);
       return result;
     } catch (error) {
       const fault = faultThrown(error);
-      client.release(fault.connectionLost);
+      connections.giveBack(client, fault);
       throw error instanceof DatabaseError ? error : new DatabaseError(fault, error);
     }
   }
@@ -201,38 +210,8 @@ export function openDatabase(settings: DatabaseSettings): Database {
     transaction,
     transactionOf: (calls) => withFreshPlans(() => transactionOf(calls)),
 
-    async close() {
-      await pool.end();
-    },
+    close: () => connections.close(),
   };
-}
-
-function limitsOf({
-  statementTimeoutMs = statementTimeoutDefaultMs,
-  answerExtraMs = answerExtraDefaultMs,
-}: DatabaseSettings): { statementMs: number; answerMs: number } {
-  const statementMs = Math.ceil(statementTimeoutMs);
-  return { statementMs, answerMs: statementMs + answerExtraMs };
-}
-
-function openPool(settings: DatabaseSettings, { limited }: { limited: boolean }): pg.Pool {
-  const { statementMs, answerMs } = limitsOf(settings);
-  const pool = new pg.Pool({
-    connectionString: settings.url,
-    max: settings.poolSize,
-    application_name: `millrace ${settings.name}`,
-    connectionTimeoutMillis: connectTimeoutMs,
-    query_timeout: answerMs,
-    keepAlive: true,
-    // A statement does not wait for the answer to the one before, unless its caller does.
-    pipeline: true,
-    ...(limited && { statement_timeout: statementMs }),
-  });
-  pool.on('error', (error) => settings.onIdleError?.(faultOf(error)));
-  // A connection that breaks between two statements of a transaction has nobody to tell, and an event without
-  // a listener would end the process; the next statement on it fails.
-  pool.on('connect', (client) => client.on('error', () => {}));
-  return pool;
 }
 
 /** A system call for each statement would wake the server's process as often. */
@@ -244,11 +223,6 @@ function inOneWrite<Result>(client: pg.PoolClient, issue: () => Result): Result 
   } finally {
     stream.uncork();
   }
-}
-
-/** PgBouncer takes no setting of a session along, unless it was told to forget it: then it does not refuse it. */
-function isPoolersRefusal({ code, message }: Fault): boolean {
-  return code === '08P01' && message.includes('startup parameter');
 }
 
 /**
@@ -291,21 +265,6 @@ const rolledBack: Fault = {
   connectionLost: false,
   ambiguous: false,
 };
-
-/** Rolls back and gives the connection back, or drops it when that fails or the connection is lost. */
-async function abandon<E extends DatabaseError | null>(client: pg.PoolClient, error: E): Promise<E> {
-  if (error?.fault.connectionLost) {
-    client.release(true);
-    return error;
-  }
-  try {
-    await client.query('ROLLBACK');
-    client.release();
-  } catch {
-    client.release(true);
-  }
-  return error;
-}
 
 function faultThrown(error: unknown): Fault {
   return error instanceof DatabaseError ? error.fault : faultOf(error);

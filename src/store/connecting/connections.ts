@@ -1,0 +1,29 @@
+import type pg from 'pg';
+import type { Fault } from '../fault.ts';
+
+/** The connections of one `Database`: where they lead, and how many there are. */
+export interface Connections {
+  /** Whether they have the limit of statements from their start; where a pooler stands between, only transactions do. */
+  readonly limited: boolean;
+  /** One of them for oneself alone, until it is given back. Throws what the driver throws. */
+  take(): Promise<pg.PoolClient>;
+  /** With what it met, if that was a fault: one that is lost is closed. */
+  giveBack(client: pg.PoolClient, fault?: Fault): void;
+  close(): Promise<void>;
+}
+
+export interface ConnectionSettings {
+  url: string;
+  /** At most. */
+  poolSize: number;
+  /** Shown in pg_stat_activity as `millrace <name>`. */
+  name: string;
+  /** The server ends a statement after this long. */
+  statementMs: number;
+  /** The client waits for an answer this long, then drops the connection. */
+  answerMs: number;
+  onIdleError?: ((fault: Fault) => void) | undefined;
+}
+
+/** How long a connection is waited for, be it that all are taken or that the server is slow to answer. */
+export const connectTimeoutMs = 5_000;

@@ -21,6 +21,7 @@ import { checkPort } from './lib/check-port.ts';
 import { systemClock } from './lib/clock.ts';
 import { StopStack } from './lib/stop-stack.ts';
 import { createLog, type Logger } from './observe/log.ts';
+import { logHost } from './observe/log-host.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
 import { awaitDatabase } from './services/await-database.ts';
 import { finishClosings } from './services/finish-closings.ts';
@@ -248,6 +249,7 @@ function openPool(
     poolSize: at.poolSize,
     namedStatements: at.config.namedStatements,
     onIdleError: (fault) => at.log.warn({ fault }, 'a database connection broke'),
+    onHost: (event) => logHost(at.log, event),
   });
   at.stops.push(() => database.close());
   return database;

@@ -1,3 +1,4 @@
+import { parsePostgresUrl } from '../lib/postgres-url.ts';
 import type { Config } from './resolve-config.ts';
 
 /** The lease of a worker has a connection of its own. */
@@ -8,5 +9,11 @@ export function connectionsOf(config: Config): number {
   const { readConnections, intakeConnections, deliveryConnections, processes, roles } = config;
   const reading = roles.includes('api') ? readConnections : 0;
   const delivering = roles.includes('deliver') ? processes * (deliveryConnections + leaseConnections) : 0;
-  return intakeConnections + reading + delivering;
+  return intakeConnections + reading + delivering + lookingOf(config);
+}
+
+/** Each thread that has connections asks the hosts of the database by another, where there are several. */
+function lookingOf({ database, processes, roles }: Config): number {
+  if (database === undefined || parsePostgresUrl(database).hosts.length === 1) return 0;
+  return 1 + (roles.includes('deliver') ? processes : 0);
 }

@@ -1,5 +1,6 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { editPostgresUrl, parsePostgresUrl } from '../lib/postgres-url.ts';
 import { parseSecretKeys } from '../lib/secret-box.ts';
 import { defaultDataDirectory } from './default-data-directory.ts';
 import { choice, integer, type Option, text, truth, ValueError, type ValueOf } from './option.ts';
@@ -27,7 +28,7 @@ export const options = {
     default: defaultDataDirectory(),
   }),
   database: databaseUrl({
-    doc: 'PostgreSQL 15 or newer to use instead of the embedded one: postgres://user:password@host/name',
+    doc: 'PostgreSQL 15 or newer to use instead of the embedded one: postgres://user:password@host/name; of several hosts (host1,host2:5433) the one that takes writes is used',
     placeholder: '<url>',
     default: undefined,
     aliases: ['MILLRACE_DATABASE_URL'],
@@ -184,20 +185,21 @@ function databaseUrl(description: Described<string | undefined>): Option<string 
   return {
     ...description,
     parse(value) {
-      const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined;
-      if (url?.protocol !== 'postgres:' && url?.protocol !== 'postgresql:') {
-        throw new ValueError('must be a PostgreSQL URL: postgres://user:password@host:5432/name');
+      try {
+        parsePostgresUrl(String(value));
+      } catch (error) {
+        throw new ValueError((error as TypeError).message);
       }
-      return value as string;
+      return String(value);
     },
   };
 }
 
 function withoutPassword(value: string | undefined): string {
-  const url = new URL(value ?? '');
-  if (url.password !== '') url.password = '***';
-  if (url.searchParams.has('password')) url.searchParams.set('password', '***');
-  return url.href;
+  return editPostgresUrl(value ?? '', (url) => {
+    if (url.password !== '') url.password = '***';
+    if (url.searchParams.has('password')) url.searchParams.set('password', '***');
+  });
 }
 
 function roles(description: Described<readonly Role[]>): Option<readonly Role[]> {

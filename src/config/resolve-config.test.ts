@@ -94,6 +94,10 @@ describe('refusals name the option, the source and the reason', () => {
       { flags: { database: 'mysql://localhost/x' } },
       /^database \(flag --database\) must be a PostgreSQL URL/,
     ],
+    [
+      { flags: { database: 'postgres://db1,db2/x?target_session_attrs=standby' } },
+      /^database \(flag --database\) must have read-write, primary, any as target_session_attrs/,
+    ],
     [{ flags: { leaseMs: '10' } }, /^leaseMs/],
     [{ flags: { tlsCert: 'cert.pem' } }, /^tlsCert \(flag --tls-cert\) needs tlsKey/],
     [{ flags: { roles: 'api,sing' } }, /"sing" is no role/],
@@ -140,6 +144,9 @@ describe('what is shown', () => {
   it('is never a secret', () => {
     expect(shownValue('adminKey', 'a-very-secret-key')).toBe('(secret)');
     expect(shownValue('database', 'postgres://me:s3cret@db/x')).toBe('postgres://me:***@db/x');
+    expect(shownValue('database', 'postgres://me:s3cret@db1:5433,db2/x')).toBe(
+      'postgres://me:***@db1:5433,db2/x',
+    );
     expect(shownValue('database', 'postgres://db/x?password=s3cret')).not.toContain('s3cret');
   });
 

@@ -1,3 +1,5 @@
+import { editPostgresUrl } from '../lib/postgres-url.ts';
+
 /** A database as it may be written down in the clear. */
 export interface NamedDatabase {
   url: string;
@@ -5,11 +7,14 @@ export interface NamedDatabase {
   whole: boolean;
 }
 
-/** Leaves out the password, and the parameters, any of which may be one. */
+/** Leaves out the password, and the parameters, any of which may be one but that which chooses between hosts. */
 export function withoutSecrets(databaseUrl: string): NamedDatabase {
-  const url = new URL(databaseUrl);
-  const whole = url.password === '' && url.search === '';
-  url.password = '';
-  url.search = '';
-  return { url: url.href, whole };
+  let whole = true;
+  const url = editPostgresUrl(databaseUrl, (common) => {
+    const secrets = [...common.searchParams.keys()].filter((name) => name !== 'target_session_attrs');
+    whole = common.password === '' && secrets.length === 0;
+    common.password = '';
+    for (const name of secrets) common.searchParams.delete(name);
+  });
+  return { url, whole };
 }

@@ -1,5 +1,6 @@
 import pg from 'pg';
-import { openHostPool } from './connecting/host-pool.ts';
+import type { HostEvent } from './connecting/cluster.ts';
+import { openConnections } from './connecting/open-connections.ts';
 import { type Fault, faultOf, planOutdated } from './fault.ts';
 
 /** One SQL statement: `name` makes it a prepared statement, once per connection. */
@@ -22,6 +23,7 @@ export interface Queryable {
 }
 
 export interface DatabaseSettings {
+  /** Of one host, or of several of which one takes writes: see `lib/postgres-url.ts`. */
   url: string;
   /** Connections at most. */
   poolSize: number;
@@ -38,6 +40,8 @@ export interface DatabaseSettings {
   namedStatements?: boolean;
   /** Called when an idle connection breaks; the pool replaces it. */
   onIdleError?: (fault: Fault) => void;
+  /** Called when another host of several is found to take writes, or none. */
+  onHost?: (event: HostEvent) => void;
 }
 
 export interface Database extends Queryable {
@@ -71,7 +75,7 @@ export function openDatabase({
   ...settings
 }: DatabaseSettings): Database {
   const statementMs = Math.ceil(statementTimeoutMs);
-  const connections = openHostPool({ ...settings, statementMs, answerMs: statementMs + answerExtraMs });
+  const connections = openConnections({ ...settings, statementMs, answerMs: statementMs + answerExtraMs });
   // One round trip, and no session state: a setting of the session would be lost behind PgBouncer. A client that
   // is suspended, or whose machine is gone, must not keep its locks: nobody could take its shards.
   const begin = `BEGIN; SET LOCAL statement_timeout = ${statementMs};

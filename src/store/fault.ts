@@ -78,7 +78,7 @@ export function faultOf(error: unknown): Fault {
     const ambiguous = ambiguousCodes.has(code);
     return { kind, code, message, connectionLost, ambiguous, ...(constraint && { constraint }) };
   }
-  const known = driverErrors.find(({ says }) => says.test(message));
+  const known = driverErrors.find((one) => one.code === code || one.says.test(message));
   if (known) return lost(known.kind, known.code, message);
   return { kind: 'unknown', code, message, connectionLost: false, ambiguous: false };
 }

@@ -6,6 +6,7 @@ import { createSecretBox, parseSecretKeys } from '../../lib/secret-box.ts';
 import { bitmapOf } from '../../message/bitmap.ts';
 import { limits } from '../../message/limits.ts';
 import { createLog } from '../../observe/log.ts';
+import { logHost } from '../../observe/log-host.ts';
 import { createControlCache } from '../../store/control/control-cache.ts';
 import { type DatabaseSettings, openDatabase } from '../../store/database.ts';
 import { deliveryStatements } from '../../store/delivery/delivery-statements.ts';
@@ -40,6 +41,7 @@ function open(
     url: data.databaseUrl,
     namedStatements: data.namedStatements,
     onIdleError: (fault) => log.warn({ fault }, 'a database connection broke'),
+    onHost: (event) => logHost(log, event),
   });
 }
 

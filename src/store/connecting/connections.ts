@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { Fault } from '../fault.ts';
+import type { HostEvent } from './cluster.ts';
 
 /** The connections of one `Database`: where they lead, and how many there are. */
 export interface Connections {
@@ -23,6 +24,7 @@ export interface ConnectionSettings {
   /** The client waits for an answer this long, then drops the connection. */
   answerMs: number;
   onIdleError?: ((fault: Fault) => void) | undefined;
+  onHost?: ((event: HostEvent) => void) | undefined;
 }
 
 /** How long a connection is waited for, be it that all are taken or that the server is slow to answer. */

@@ -2,10 +2,35 @@ import pg from 'pg';
 import { type Fault, faultOf } from '../fault.ts';
 import { type ConnectionSettings, type Connections, connectTimeoutMs } from './connections.ts';
 
+export interface HostPoolSettings extends ConnectionSettings {
+  /** How long a connection is waited for; 5,000 ms. */
+  connectMs?: number;
+  /** Looks at each new connection before it is used; a rejection closes it and is what the taker hears. */
+  admit?: (client: pg.ClientBase) => Promise<void>;
+}
+
+export interface HostPool extends Connections {
+  /** Ends every connection at once, those in use and those that are being made as well: their work fails as lost. */
+  cut(): void;
+}
+
 /** The connections to one host. */
-export function openHostPool(settings: ConnectionSettings): Connections {
+export function openHostPool(settings: HostPoolSettings): HostPool {
+  const clients = new Set<pg.Client>();
   let limited = true;
-  let pool = openPool(settings, { limited });
+  let isCut = false;
+  let pool = open();
+
+  function open(): pg.Pool {
+    const made = new pg.Pool(poolConfig(settings, { limited, Client: trackedClient(clients) }));
+    made.on('error', (error) => {
+      if (!isCut) settings.onIdleError?.(faultOf(error));
+    });
+    // A connection that breaks between two statements of a transaction has nobody to tell, and an event without
+    // a listener would end the process; the next statement on it fails.
+    made.on('connect', (client) => client.on('error', () => {}));
+    return made;
+  }
 
   async function take(): Promise<pg.PoolClient> {
     const asked = pool;
@@ -17,7 +42,7 @@ export function openHostPool(settings: ConnectionSettings): Connections {
     if (pool === asked) {
       limited = false;
       // The one before has no connection and keeps none. Ended, it would forget those that wait for one.
-      pool = openPool(settings, { limited });
+      pool = open();
     }
     return await take();
   }
@@ -28,27 +53,44 @@ export function openHostPool(settings: ConnectionSettings): Connections {
     },
     take,
     giveBack: (client, fault) => client.release(fault?.connectionLost ?? false),
+    cut() {
+      isCut = true;
+      for (const client of clients) client.connection.stream.destroy();
+    },
     close: () => pool.end(),
   };
 }
 
-function openPool(settings: ConnectionSettings, { limited }: { limited: boolean }): pg.Pool {
-  const pool = new pg.Pool({
+function poolConfig(
+  settings: HostPoolSettings,
+  { limited, Client }: { limited: boolean; Client: typeof pg.Client },
+): pg.PoolConfig {
+  const { admit } = settings;
+  return {
+    Client,
     connectionString: settings.url,
     max: settings.poolSize,
     application_name: `millrace ${settings.name}`,
-    connectionTimeoutMillis: connectTimeoutMs,
+    connectionTimeoutMillis: settings.connectMs ?? connectTimeoutMs,
     query_timeout: settings.answerMs,
     keepAlive: true,
     // A statement does not wait for the answer to the one before, unless its caller does.
     pipeline: true,
     ...(limited && { statement_timeout: settings.statementMs }),
-  });
-  pool.on('error', (error) => settings.onIdleError?.(faultOf(error)));
-  // A connection that breaks between two statements of a transaction has nobody to tell, and an event without
-  // a listener would end the process; the next statement on it fails.
-  pool.on('connect', (client) => client.on('error', () => {}));
-  return pool;
+    // The pool waits for its promise, which the types do not tell.
+    ...(admit && { onConnect: admit as (client: pg.ClientBase) => void }),
+  };
+}
+
+/** The pool tells of its connections only when they are made; one that hangs until then must be known as well. */
+function trackedClient(clients: Set<pg.Client>): typeof pg.Client {
+  return class extends pg.Client {
+    constructor(config?: string | pg.ClientConfig) {
+      super(config);
+      clients.add(this);
+      this.once('end', () => clients.delete(this));
+    }
+  };
 }
 
 /** PgBouncer takes no setting of a session along, unless it was told to forget it: then it does not refuse it. */

@@ -1,0 +1,122 @@
+import type pg from 'pg';
+import type { PostgresHost } from '../../lib/postgres-url.ts';
+import { createSemaphore } from '../../lib/semaphore.ts';
+import { faultOf } from '../fault.ts';
+import { askConnection, askTimeoutMs } from './ask-host.ts';
+import { clusterOf } from './cluster.ts';
+import { type ConnectionSettings, type Connections, connectTimeoutMs } from './connections.ts';
+import { type HostPool, openHostPool } from './host-pool.ts';
+
+/** A host may turn out not to be the one while it is connected to: then the one that is, is looked for once more. */
+const triesMax = 2;
+
+/**
+ * Connections to whichever host of the URL takes writes. When it does not any more, all connections to it are
+ * ended, and new ones go to the host that does by then.
+ */
+export function openSeveralHosts(settings: ConnectionSettings): Connections {
+  const cluster = clusterOf(settings.url);
+  /** Whoever waits does so here: a pool that is left could not hand its waiting on. */
+  const permits = createSemaphore(settings.poolSize);
+  const taken = new WeakMap<pg.PoolClient, { from: HostPool; host: PostgresHost; free: () => void }>();
+  const ending = new Set<Promise<void>>();
+  let limited = true;
+  let current: { host: PostgresHost; pool: HostPool } | undefined;
+  const leaveCluster = cluster.join({ leave: retire, onHost: settings.onHost });
+
+  function poolOf(host: PostgresHost): HostPool {
+    if (current?.host !== host) {
+      if (current) retire(current.host);
+      current = { host, pool: open(host) };
+    }
+    return current.pool;
+  }
+
+  function open(host: PostgresHost): HostPool {
+    return openHostPool({
+      ...settings,
+      url: host.url,
+      connectMs: askTimeoutMs,
+      async admit(client) {
+        if (!cluster.admits(await askConnection(client, cluster.target))) throw new NotTheWriterError(host);
+      },
+      onIdleError(fault) {
+        settings.onIdleError?.(fault);
+        cluster.met(host, fault);
+      },
+    });
+  }
+
+  function retire(host: PostgresHost): void {
+    if (current?.host !== host) return;
+    const { pool } = current;
+    current = undefined;
+    pool.cut();
+    const ended = pool.close();
+    ending.add(ended);
+    void ended.finally(() => ending.delete(ended));
+  }
+
+  async function take(): Promise<pg.PoolClient> {
+    const free = await permit();
+    try {
+      for (let tries = 1; ; tries++) {
+        const host = await cluster.find();
+        const from = poolOf(host);
+        try {
+          const client = await from.take();
+          limited = from.limited;
+          taken.set(client, { from, host, free });
+          return client;
+        } catch (error) {
+          cluster.met(host, faultOf(error));
+          if (tries === triesMax) throw error;
+        }
+      }
+    } catch (error) {
+      free();
+      throw error;
+    }
+  }
+
+  async function permit(): Promise<() => void> {
+    const acquired = permits.acquire();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => resolve(undefined), connectTimeoutMs);
+    });
+    const free = await Promise.race([acquired, late]);
+    clearTimeout(timer);
+    if (free) return free;
+    void acquired.then((giveUp) => giveUp());
+    throw new Error('timeout exceeded when trying to connect');
+  }
+
+  return {
+    get limited() {
+      return limited;
+    },
+    take,
+    giveBack(client, fault) {
+      const { from, host, free } = taken.get(client)!;
+      from.giveBack(client, fault);
+      free();
+      if (fault) cluster.met(host, fault);
+    },
+    async close() {
+      leaveCluster();
+      if (current) ending.add(current.pool.close());
+      await Promise.all(ending);
+    },
+  };
+}
+
+/** In PostgreSQL's words for a write to a standby, which is what it would come to. */
+class NotTheWriterError extends Error {
+  override name = 'NotTheWriterError';
+  readonly code = '25006';
+
+  constructor({ name }: PostgresHost) {
+    super(`${name} does not take writes any more`);
+  }
+}

@@ -169,7 +169,9 @@ test('a body that breaks off harms nobody', async () => {
 test('liveness, readiness and metrics need no key and tell no secret', async () => {
   expect((await api.call('GET', '/livez', { key: null })).json).toEqual({ status: 'alive' });
   expect((await api.call('GET', '/healthz', { key: null })).json).toEqual({ status: 'alive' });
-  expect((await api.call('GET', '/readyz', { key: null })).json).toEqual({ status: 'ready' });
+  expect((await api.call('GET', '/readyz', { key: null })).json).toEqual({
+    ...{ status: 'ready', acknowledged: 'on-primary-only' },
+  });
   await api.call('GET', '/v1/keys/some-id');
   const metrics = await api.call('GET', '/metrics', { key: null });
   expect(metrics.headers.get('content-type')).toMatch(/^text\/plain; version=/);

@@ -4,6 +4,11 @@ import { DatabaseError } from '../../store/database.ts';
 import { describeFault, readOnly } from '../../store/describe-fault.ts';
 import { isReadOnly } from '../../store/is-read-only.ts';
 import { schemaVersions } from '../../store/migrate.ts';
+import {
+  type Acknowledgement,
+  acknowledgements,
+  readAcknowledgement,
+} from '../../store/read-acknowledgement.ts';
 import type { ApiInstance, ProbeContext } from '../context.ts';
 
 /** Probes come from several places at once: they share one question to the database. */
@@ -21,29 +26,45 @@ export function showReadiness(app: ApiInstance, context: ProbeContext): void {
       schema: {
         summary: 'Can this server accept messages?',
         tags: ['server'],
-        response: { 200: Type.Object({ status: Type.Literal('ready') }) },
+        response: {
+          200: Type.Object({
+            status: Type.Literal('ready'),
+            acknowledged: Type.Enum([...acknowledgements], {
+              description:
+                'what a message survives that is acknowledged now: `replicated`, the loss of the primary as well, as a ' +
+                'synchronous standby has it; `on-primary-only`, that of its processes, but with its machine it may be lost; ' +
+                '`unknown` for a distributed database. It is of this moment: whoever manages the cluster may change it',
+            }),
+          }),
+        },
       },
     },
     async () => {
       if (context.lifecycle.stopping) {
         throw new ProblemError('stopping', 'this server is stopping', { retryAfterSeconds });
       }
-      const obstacle = await check();
-      if (obstacle) throw new ProblemError('unavailable', obstacle, { retryAfterSeconds });
-      return { status: 'ready' as const };
+      const { obstacle, acknowledged } = await check();
+      if (obstacle !== null) throw new ProblemError('unavailable', obstacle, { retryAfterSeconds });
+      return { status: 'ready' as const, acknowledged };
     },
   );
 }
 
-/** Null when messages could be written. */
-async function checkDatabase(context: ProbeContext): Promise<string | null> {
+interface Readiness extends Pick<Acknowledgement, 'acknowledged'> {
+  /** Null when messages could be written. */
+  obstacle: string | null;
+}
+
+async function checkDatabase(context: ProbeContext): Promise<Readiness> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<string>((resolve) => {
-    timer = setTimeout(resolve, checkTimeoutMs, 'the database did not answer in time');
+  const late = new Promise<Readiness>((resolve) => {
+    timer = setTimeout(() => resolve(notReady('the database did not answer in time')), checkTimeoutMs);
   });
-  const asked = obstacleTo(context).catch((err: unknown) => {
+  const asked = readinessOf(context).catch((err: unknown) => {
     context.log.warn({ err }, 'readiness check failed');
-    return err instanceof DatabaseError ? describeFault(err.fault) : 'the database is not reachable';
+    return notReady(
+      err instanceof DatabaseError ? describeFault(err.fault) : 'the database is not reachable',
+    );
   });
   try {
     return await Promise.race([asked, late]);
@@ -51,6 +72,20 @@ async function checkDatabase(context: ProbeContext): Promise<string | null> {
     clearTimeout(timer);
   }
 }
+
+function notReady(obstacle: string): Readiness {
+  return { obstacle, acknowledged: 'unknown' };
+}
+
+async function readinessOf(context: ProbeContext): Promise<Readiness> {
+  const obstacle = await obstacleTo(context);
+  if (obstacle !== null) return notReady(obstacle);
+  const { acknowledged, waiting } = await readAcknowledgement(context.database);
+  return waiting ? notReady(noStandby) : { obstacle: null, acknowledged };
+}
+
+const noStandby =
+  'no standby is connected that the database waits for at a COMMIT (synchronous_standby_names)';
 
 async function obstacleTo({ database, full }: ProbeContext): Promise<string | null> {
   const { needed, present } = await schemaVersions(database);

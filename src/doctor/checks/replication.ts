@@ -1,25 +1,34 @@
-import { readStandbys, type Standby } from '../../store/inspection/read-replication.ts';
-import { readSettings } from '../../store/inspection/read-settings.ts';
+import {
+  type Replication,
+  readReplication,
+  readStandbys,
+  type Standby,
+} from '../../store/inspection/read-replication.ts';
 import type { Check, Finding } from '../check.ts';
 
 /** Whether "accepted" means that a message survives the loss of the database's machine. */
 export const replication: Check = {
   name: 'replication',
   async run({ database }) {
-    const settings = await readSettings(database, ['synchronous_standby_names', 'synchronous_commit']);
-    const names = settings.get('synchronous_standby_names') ?? '';
-    const commit = settings.get('synchronous_commit') ?? '';
-    return [judge({ names, commit, standbys: await readStandbys(database) })];
+    return [judge(await readReplication(database), await readStandbys(database))];
   },
 };
 
-function judge({ names, commit, standbys }: { names: string; commit: string; standbys: Standby[] }): Finding {
-  const connected = `${standbys.length} standby${standbys.length === 1 ? '' : 's'} connected`;
+function judge({ isStandby, names, commit, byPatroni, role }: Replication, standbys: Standby[]): Finding {
+  const advice = byPatroni ? adviceWithPatroni : adviceAlone;
+  if (isStandby) {
+    return {
+      severity: 'error',
+      summary: 'this server is a standby: nothing can be written here',
+      mend: 'Name the primary in --database, or every host, of which the one that takes writes is used: postgres://…@host1,host2/name',
+    };
+  }
   if (names === '') {
+    const connected = `${standbys.length} standby${standbys.length === 1 ? '' : 's'} connected`;
     return {
       severity: 'info',
       summary: `accepted means on this server's disk: no standby is waited for (${connected})`,
-      mend: `Where a failover must lose nothing: ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (…)'; SELECT pg_reload_conf();`,
+      mend: `Where a failover must lose nothing: ${advice.wait}`,
     };
   }
   if (commit === 'local' || commit === 'off') {
@@ -34,9 +43,27 @@ function judge({ names, commit, standbys }: { names: string; commit: string; sta
     const summary = `accepted means replicated: ${inSync.map(({ name }) => name).join(', ')} in sync`;
     return { severity: 'ok', summary };
   }
+  if (standbys.some(({ syncState }) => syncState === null)) {
+    return {
+      severity: 'info',
+      summary: `accepted means replicated; whether the standby that is waited for is there cannot be seen (${standbys.length} connected)`,
+      mend: `As a superuser: GRANT pg_monitor TO ${role};`,
+    };
+  }
   return {
     severity: 'error',
     summary: `synchronous_standby_names is ${JSON.stringify(names)} and no such standby is connected: every COMMIT waits`,
-    mend: `Start the standby; or go on without, knowing that a failover may lose messages: ALTER SYSTEM SET synchronous_standby_names = ''; SELECT pg_reload_conf();`,
+    mend: `Start the standby; or go on without, knowing that a failover may lose messages: ${advice.goOn}`,
   };
 }
+
+const adviceAlone = {
+  wait: `ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (…)'; SELECT pg_reload_conf();`,
+  goOn: `ALTER SYSTEM SET synchronous_standby_names = ''; SELECT pg_reload_conf();`,
+};
+
+/** It writes that setting itself, whatever ALTER SYSTEM says. Without `strict` it waits for nobody after each promotion. */
+const adviceWithPatroni = {
+  wait: 'patronictl edit-config -s synchronous_mode=true -s synchronous_mode_strict=true',
+  goOn: 'patronictl edit-config -s synchronous_mode_strict=false',
+};

@@ -13,8 +13,21 @@ export interface ReplicationSlot {
 
 export interface Standby {
   name: string;
-  state: string | null;
+  /** Null for whoever lacks pg_monitor, as its state is. */
   syncState: string | null;
+}
+
+export interface Replication {
+  /** This server follows another one itself. */
+  isStandby: boolean;
+  /** synchronous_standby_names */
+  names: string;
+  /** synchronous_commit */
+  commit: string;
+  /** Patroni is connected: it sets what ALTER SYSTEM would. */
+  byPatroni: boolean;
+  /** Who asks, quoted. */
+  role: string;
 }
 
 const slotsStatement = {
@@ -28,11 +41,22 @@ const slotsStatement = {
 
 const standbysStatement = {
   name: 'read_standbys',
-  text: `SELECT application_name AS name, state, sync_state AS "syncState" FROM pg_stat_replication ORDER BY 1`,
+  text: `SELECT coalesce(application_name, 'unnamed') AS name, sync_state AS "syncState" FROM pg_stat_replication ORDER BY 1`,
 };
 
 export async function readReplicationSlots(database: Queryable): Promise<ReplicationSlot[]> {
   return (await database.query<ReplicationSlot & Record<string, unknown>>(slotsStatement)).rows;
+}
+
+const replicationStatement = {
+  name: 'read_replication',
+  text: `SELECT pg_is_in_recovery() AS "isStandby", quote_ident(current_user) AS role,
+      current_setting('synchronous_standby_names') AS names, current_setting('synchronous_commit') AS commit,
+      EXISTS (SELECT FROM pg_stat_activity WHERE application_name LIKE 'Patroni%') AS "byPatroni"`,
+};
+
+export async function readReplication(database: Queryable): Promise<Replication> {
+  return (await database.query<Replication & Record<string, unknown>>(replicationStatement)).rows[0]!;
 }
 
 /** The standbys that are connected now. */

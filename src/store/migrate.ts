@@ -1,17 +1,18 @@
-import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
-import { type Database, type DatabaseSettings, openDatabase, type Queryable } from './database.ts';
+import { type Clock, systemClock } from '../lib/clock.ts';
+import {
+  type Database,
+  DatabaseError,
+  type DatabaseSettings,
+  openDatabase,
+  type Queryable,
+} from './database.ts';
 import { ensurePartitions } from './partitions.ts';
-
-export interface Migration {
-  version: number;
-  name: string;
-  sql: string;
-  checksum: string;
-}
+import { type Migration, readMigrations } from './read-migrations.ts';
+import { schemaMisfit } from './schema-fit.ts';
 
 export interface MigrateSettings extends Pick<DatabaseSettings, 'namedStatements'> {
   connectionString: string;
+  clock?: Clock;
 }
 
 /** The schema of the database and the code do not fit, and a person must act. */
@@ -23,16 +24,24 @@ const oldestServer = 150_000;
 /** Any constant will do: it only has to be the same in every process that migrates. */
 const migrationLock = 7_155_921;
 const migrationTimeoutMs = 600_000;
+/** Whoever uses a table waits behind a migration that waits for it: so it gives way, and asks again later. */
+const tableLockMs = 1_000;
+const lockPauseMs = 500;
+const lockTriesMax = 200;
+/** Lock not to be had in time; deadlock with who uses the tables. */
+const lockCodes: ReadonlySet<string> = new Set(['55P03', '40P01']);
 
 /**
- * Brings the schema up to date and makes today's partitions. Forward only, all or nothing, one process at
- * a time: another that starts meanwhile waits, then finds nothing to do.
+ * Brings the schema up to date and makes today's partitions, while servers of the release before go on. Forward only,
+ * all or nothing, one process at a time: another that starts meanwhile waits, then finds nothing to do. A newer schema
+ * is left as it is, if it says that this program works with it.
  * Answers the versions that it applied.
- * @throws SchemaError when the server is too old, the schema newer than this code, or a migration altered.
+ * @throws SchemaError when the server is too old, the schema too new for this program, or a migration altered.
  */
-export async function migrate({ connectionString: url, ...settings }: MigrateSettings): Promise<number[]> {
+export async function migrate(settings: MigrateSettings): Promise<number[]> {
+  const { connectionString: url, clock = systemClock, ...connecting } = settings;
   const database = openDatabase({
-    ...settings,
+    ...connecting,
     url,
     poolSize: 1,
     name: 'migrate',
@@ -41,39 +50,12 @@ export async function migrate({ connectionString: url, ...settings }: MigrateSet
   try {
     await checkServer(database);
     const known = await readMigrations();
-    const applied = await database.transaction((transaction) => apply(transaction, known));
+    const applied = await applyBetween(database, { known, clock });
     await ensurePartitions(database);
     return applied;
   } finally {
     await database.close();
   }
-}
-
-/** The version that this code needs and the one that the database has; equal when all is well. */
-export async function schemaVersions(database: Queryable): Promise<{ needed: number; present: number }> {
-  const needed = (await readMigrations()).at(-1)?.version ?? 0;
-  const exists = await database.query<{ found: boolean }>({
-    name: 'schema_table_exists',
-    text: `SELECT to_regclass('schema_migration') IS NOT NULL AS found`,
-  });
-  if (!exists.rows[0]?.found) return { needed, present: 0 };
-  const { rows } = await database.query<{ version: number }>({
-    name: 'schema_version',
-    text: 'SELECT coalesce(max(version), 0)::integer AS version FROM schema_migration',
-  });
-  return { needed, present: rows[0]?.version ?? 0 };
-}
-
-export async function readMigrations(): Promise<Migration[]> {
-  const directory = new URL('../../migrations/', import.meta.url);
-  const names = (await readdir(directory)).filter((name) => /^\d{4}_[a-z0-9_]+\.sql$/.test(name)).sort();
-  return Promise.all(
-    names.map(async (name) => {
-      const sql = await readFile(new URL(name, directory), 'utf8');
-      const checksum = createHash('sha256').update(sql).digest('hex');
-      return { version: Number(name.slice(0, 4)), name, sql, checksum };
-    }),
-  );
 }
 
 async function checkServer(database: Database): Promise<void> {
@@ -87,44 +69,108 @@ async function checkServer(database: Database): Promise<void> {
   }
 }
 
+/** In a moment when the tables are to be had. */
+async function applyBetween(
+  database: Database,
+  { known, clock }: { known: Migration[]; clock: Clock },
+): Promise<number[]> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await database.transaction((transaction) => apply(transaction, known));
+    } catch (error) {
+      const isBusy = error instanceof DatabaseError && lockCodes.has(error.fault.code);
+      if (!isBusy || tries === lockTriesMax) throw error;
+      await clock.sleep(lockPauseMs);
+    }
+  }
+}
+
 async function apply(transaction: Queryable, known: Migration[]): Promise<number[]> {
   await transaction.query({ name: '', text: `SELECT pg_advisory_xact_lock(${migrationLock})` });
+  await transaction.query({ name: '', text: `SET LOCAL lock_timeout = ${tableLockMs}` });
+  await keepBooks(transaction);
+  const missing = missingOf(await readApplied(transaction), known);
+  for (const { version, name, checksum, sql, compatibleFrom } of missing) {
+    await transaction.query({ name: '', text: sql });
+    await transaction.query(
+      {
+        name: '',
+        text: 'INSERT INTO schema_migration (version, name, checksum, compatible_from) VALUES ($1, $2, $3, $4)',
+      },
+      [version, name, checksum, compatibleFrom],
+    );
+  }
+  return missing.map(({ version }) => version);
+}
+
+/**
+ * `compatible_from` is the oldest program, by the last migration that it knows, that works with the schema as of this
+ * migration: a program reads there whether it may go on beside migrations that it does not know. The table is altered
+ * only where it must be: readiness is asked of it, and would wait until the migrations after it are done.
+ */
+async function keepBooks(transaction: Queryable): Promise<void> {
   await transaction.query({
     name: '',
     text: `CREATE TABLE IF NOT EXISTS schema_migration (
       version integer PRIMARY KEY,
       name text NOT NULL,
       checksum text NOT NULL,
-      applied_at timestamptz NOT NULL DEFAULT now()
+      applied_at timestamptz NOT NULL DEFAULT now(),
+      compatible_from integer
     )`,
   });
-  const { rows } = await transaction.query<{ version: number; name: string; checksum: string }>({
+  const { rows } = await transaction.query({
     name: '',
-    text: 'SELECT version, name, checksum FROM schema_migration ORDER BY version',
+    text: `SELECT FROM pg_attribute
+      WHERE attrelid = 'schema_migration'::regclass AND attname = 'compatible_from' AND NOT attisdropped`,
   });
-  const present = new Map(rows.map((row) => [row.version, row]));
-  for (const row of rows) {
-    const migration = known.find(({ version }) => version === row.version);
-    if (!migration) {
+  if (rows.length > 0) return;
+  await transaction.query({
+    name: '',
+    text: 'ALTER TABLE schema_migration ADD COLUMN compatible_from integer',
+  });
+}
+
+interface Applied {
+  version: number;
+  name: string;
+  checksum: string;
+  /** A program from before the column wrote none: its schema promises nothing to older ones. */
+  compatibleFrom: number;
+}
+
+async function readApplied(transaction: Queryable): Promise<Applied[]> {
+  const { rows } = await transaction.query<Applied & Record<string, unknown>>({
+    name: '',
+    text: `SELECT version, name, checksum, coalesce(compatible_from, version)::integer AS "compatibleFrom"
+      FROM schema_migration ORDER BY version`,
+  });
+  return rows;
+}
+
+function missingOf(applied: readonly Applied[], known: readonly Migration[]): Migration[] {
+  const needed = known.at(-1)?.version ?? 0;
+  const newest = applied.at(-1);
+  const unknown = applied.find((row) => !known.some(({ version }) => version === row.version));
+  if (newest && unknown) {
+    const compatibleFrom = Math.max(...applied.map((row) => row.compatibleFrom));
+    const misfit = schemaMisfit({ needed, present: newest.version, compatibleFrom });
+    if (misfit !== null || unknown.version < needed) {
       throw new SchemaError(
-        `the database has migration ${row.name}, which this version of Millrace does not know: ` +
-          'it was written by a newer one. Run that version, or restore a backup from before its upgrade.',
+        `the database has migration ${unknown.name}, which this version of Millrace does not know: ` +
+          `it was written by a newer one${misfit === null ? '' : ` (${misfit})`}. ` +
+          'Run that version, or restore a backup from before its upgrade.',
       );
     }
-    if (migration.checksum !== row.checksum) {
+  }
+  for (const row of applied) {
+    const migration = known.find(({ version }) => version === row.version);
+    if (migration && migration.checksum !== row.checksum) {
       throw new SchemaError(
         `migration ${row.name} was applied in another wording: this code and the database come from ` +
           'different builds. Run the build that made the database.',
       );
     }
   }
-  const missing = known.filter(({ version }) => !present.has(version));
-  for (const migration of missing) {
-    await transaction.query({ name: '', text: migration.sql });
-    await transaction.query(
-      { name: '', text: 'INSERT INTO schema_migration (version, name, checksum) VALUES ($1, $2, $3)' },
-      [migration.version, migration.name, migration.checksum],
-    );
-  }
-  return missing.map(({ version }) => version);
+  return known.filter(({ version }) => !applied.some((row) => row.version === version));
 }

@@ -1,6 +1,10 @@
+import pg from 'pg';
 import { expect, test } from 'vitest';
 import { openDatabase, type Queryable } from '../../src/store/database.ts';
-import { migrate, readMigrations, SchemaError, schemaVersions } from '../../src/store/migrate.ts';
+import { migrate, SchemaError } from '../../src/store/migrate.ts';
+import { readMigrations } from '../../src/store/read-migrations.ts';
+import { schemaMisfit, schemaVersions } from '../../src/store/schema-fit.ts';
+import { until } from '../delivery/mill.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 
 async function withDatabase(
@@ -23,6 +27,79 @@ test('two processes that migrate at once apply each migration once', async () =>
     expect(applied.flat().sort((a, b) => a - b)).toEqual(versions);
     const { needed, present } = await schemaVersions(database);
     expect(present).toBe(needed);
+  });
+});
+
+test('a newer schema is left to go on beside, if it says that it works with this program, and refused if not', async () => {
+  await withDatabase(async ({ url, database }) => {
+    await migrate({ connectionString: url });
+    const { needed } = await schemaVersions(database);
+    const add = (version: number, compatibleFrom: number) =>
+      database.query(
+        {
+          name: '',
+          text: `INSERT INTO schema_migration (version, name, checksum, compatible_from)
+            VALUES ($1::integer, $1::integer || '_later.sql', 'x', $2)`,
+        },
+        [version, compatibleFrom],
+      );
+    await add(9_000, needed);
+    expect(await migrate({ connectionString: url })).toEqual([]);
+    expect(schemaMisfit(await schemaVersions(database))).toBeNull();
+    await add(9_001, needed + 1);
+    await expect(migrate({ connectionString: url })).rejects.toThrow(/from version \d+ on; this one is of/);
+    expect(schemaMisfit(await schemaVersions(database))).toContain(
+      `version 9001, which works with programs from version ${needed + 1} on`,
+    );
+    // What shut a program out once keeps it out.
+    await add(9_002, needed);
+    expect(schemaMisfit(await schemaVersions(database))).toContain(`from version ${needed + 1} on`);
+  });
+});
+
+test('a database that an older program made gets the column that tells who works with it', async () => {
+  await withDatabase(async ({ url, database }) => {
+    await migrate({ connectionString: url });
+    const { needed } = await schemaVersions(database);
+    await database.query({ name: '', text: 'ALTER TABLE schema_migration DROP COLUMN compatible_from' });
+    expect(await schemaVersions(database)).toEqual({ needed, present: needed, compatibleFrom: needed });
+    expect(await migrate({ connectionString: url })).toEqual([]);
+    const { rows } = await database.query({
+      name: '',
+      text: 'SELECT compatible_from FROM schema_migration WHERE version = 1',
+    });
+    expect(rows).toEqual([{ compatible_from: null }]);
+  });
+});
+
+test('a migration that waits for a table lets others use it, and goes on when it is free', async () => {
+  await withDatabase(async ({ url, database }) => {
+    const [first, second] = await readMigrations();
+    for (const { sql } of [first!, second!]) await database.query({ name: '', text: sql });
+    await database.query({
+      name: '',
+      text: 'CREATE TABLE schema_migration (version integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())',
+    });
+    for (const { version, name, checksum } of [first!, second!]) {
+      const text = 'INSERT INTO schema_migration (version, name, checksum) VALUES ($1, $2, $3)';
+      await database.query({ name: '', text }, [version, name, checksum]);
+    }
+    const user = new pg.Client({ connectionString: url });
+    await user.connect();
+    try {
+      await user.query('BEGIN; LOCK TABLE outcome IN ROW EXCLUSIVE MODE');
+      const migrating = migrate({ connectionString: url });
+      await until(async () => {
+        const waiting = `SELECT FROM pg_locks WHERE relation = 'outcome'::regclass AND NOT granted`;
+        return (await user.query(waiting)).rows.length > 0;
+      });
+      // Behind the migration in the queue, while the table is still in use.
+      await database.query({ name: '', text: 'DELETE FROM outcome WHERE false' });
+      await user.query('COMMIT');
+      expect(await migrating).toContain(3);
+    } finally {
+      await user.end();
+    }
   });
 });
 

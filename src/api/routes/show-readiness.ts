@@ -3,12 +3,12 @@ import { ProblemError } from '../../message/error-codes.ts';
 import { DatabaseError } from '../../store/database.ts';
 import { describeFault, readOnly } from '../../store/describe-fault.ts';
 import { isReadOnly } from '../../store/is-read-only.ts';
-import { schemaVersions } from '../../store/migrate.ts';
 import {
   type Acknowledgement,
   acknowledgements,
   readAcknowledgement,
 } from '../../store/read-acknowledgement.ts';
+import { schemaMisfit, schemaVersions } from '../../store/schema-fit.ts';
 import type { ApiInstance, ProbeContext } from '../context.ts';
 
 /** Probes come from several places at once: they share one question to the database. */
@@ -88,8 +88,8 @@ const noStandby =
   'no standby is connected that the database waits for at a COMMIT (synchronous_standby_names)';
 
 async function obstacleTo({ database, full }: ProbeContext): Promise<string | null> {
-  const { needed, present } = await schemaVersions(database);
-  if (present !== needed) return `the schema has version ${present}, this server needs ${needed}`;
+  const misfit = schemaMisfit(await schemaVersions(database));
+  if (misfit) return misfit;
   if (await isReadOnly(database)) return readOnly;
   const fault = full?.();
   return fault ? describeFault(fault) : null;

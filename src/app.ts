@@ -380,7 +380,7 @@ async function listen(
   };
   const app = buildServer(context);
   stops.push(async () => {
-    lifecycle.beginStop();
+    await lifecycle.leave({ delayMs: config.shutdownDelayMs, clock: systemClock });
     await intake.uploads.stop();
     await stopServer(app, { context, deadlineMs: requestsEndMs });
   });
@@ -394,13 +394,11 @@ async function listenForProbes(
   config: Config,
   { stops, ...parts }: Pick<ApiContext, 'database' | 'full' | 'log' | 'metrics'> & { stops: StopStack },
 ): Promise<string> {
-  const context = {
-    ...parts,
-    ...{ lifecycle: createLifecycle(), clientLimits },
-    ...(await readTls(config)),
-  };
+  const context = { ...parts, lifecycle: createLifecycle(), clientLimits, ...(await readTls(config)) };
   const app = buildProbeServer(context);
-  stops.push(() => stopServer(app, { context, deadlineMs: requestsEndMs }));
+  // A supervisor that finds it silent while its last sends end would kill it.
+  stops.pushLast(() => stopServer(app, { context, deadlineMs: requestsEndMs }));
+  stops.push(async () => context.lifecycle.beginStop());
   return await listenAt(app, config);
 }
 

@@ -154,11 +154,9 @@ function refusal(at: {
   const { scope } = request.routeOptions.config;
   reply.header('request-id', request.id).header('x-content-type-options', 'nosniff');
   reply.header('cache-control', 'no-store');
-  if (context.lifecycle.stopping) {
-    reply.header('connection', 'close');
-    if (scope !== 'none') {
-      return new ProblemError('stopping', 'send this to another server, or again', { retryAfterSeconds: 1 });
-    }
+  if (context.lifecycle.leaving) reply.header('connection', 'close');
+  if (context.lifecycle.stopping && scope !== 'none') {
+    return new ProblemError('stopping', 'send this to another server, or again', { retryAfterSeconds: 1 });
   }
   const malformed = headProblem(request) ?? malformedUrl(request.raw.url ?? '');
   if (malformed) return malformed;

@@ -107,6 +107,14 @@ export const options = {
     min: 0,
     max: 3_600_000,
   }),
+  shutdownDelayMs: integer({
+    doc: 'how long a server that was told to stop still takes requests while /readyz says 503, so that load balancers see it in time',
+    unit: 'ms',
+    placeholder: '<ms>',
+    default: 0,
+    min: 0,
+    max: 300_000,
+  }),
   adminKey: adminKey({
     doc: 'the first administrator key; else one is made at first start and written to admin.key',
     default: undefined,

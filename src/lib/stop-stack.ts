@@ -6,6 +6,16 @@ export class StopStack {
   /** A part that came up after all was stopped is stopped as well: its start could not be called off. */
   push(stop: () => Promise<unknown>): void {
     this.stops.push(stop);
+    this.stopLate();
+  }
+
+  /** A part that is to be stopped after all that there are now. */
+  pushLast(stop: () => Promise<unknown>): void {
+    this.stops.unshift(stop);
+    this.stopLate();
+  }
+
+  private stopLate(): void {
     if (this.stopping !== undefined) void this.stopping.then(() => this.stopAll()).catch(() => {});
   }
 

@@ -57,7 +57,7 @@ async function ordinaryDatabase(): Promise<{ url: string; role: string }> {
 async function serve(url: string, onLine?: (line: string) => void): Promise<MillraceProcess> {
   const data = await temporaryDirectory();
   const args = ['serve', '--port', '0', '--database', url, '--data', data, '--lease-ms', String(leaseMs)];
-  return await startProcess([...args, '--log-level', 'warn'], env, onLine);
+  return await startProcess([...args, '--log-level', 'warn'], env, onLine && { onLine });
 }
 
 function call(server: MillraceProcess, method: string, path: string, body?: unknown): Promise<Response> {

@@ -19,6 +19,11 @@ export interface Site {
   /** The administrator's. */
   key: string;
   start(...args: string[]): Promise<MillraceProcess>;
+  /** A server of another build; `onLine` hears its log. */
+  startWith(
+    build: { program?: string; onLine?: (line: string) => void },
+    ...args: string[]
+  ): Promise<MillraceProcess>;
   query<Row extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<Row[]>;
   workers(): Promise<Workers>;
   /** So many messages in batches of a thousand, each on shards of its own. */
@@ -32,8 +37,11 @@ export interface Site {
 }
 
 /** One database, one simulated provider behind the route `flood` if that names no other, and as many servers as a test starts. */
-export async function createSite(route: Partial<Route> & { url?: string } = {}): Promise<Site> {
-  const { url: databaseUrl } = await createTestDatabase();
+export async function createSite(
+  route: Partial<Route> & { url?: string; batch?: { max: number } } = {},
+  options: { empty?: boolean } = {},
+): Promise<Site> {
+  const { url: databaseUrl } = await createTestDatabase(options);
   const sink = await startProcess(['sink', '--port', '0', '--arrivals', '20000']);
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 1, application_name: 'several test' });
   const secretKey = Buffer.alloc(32, 7).toString('base64');
@@ -42,7 +50,8 @@ export async function createSite(route: Partial<Route> & { url?: string } = {}):
     databaseUrl,
     sink,
     key,
-    async start(...args) {
+    start: (...args) => site.startWith({}, ...args),
+    async startWith(build, ...args) {
       const fixed = [
         'serve',
         '--port',
@@ -55,7 +64,7 @@ export async function createSite(route: Partial<Route> & { url?: string } = {}):
         'warn',
       ];
       const env = { MILLRACE_ADMIN_KEY: key, MILLRACE_SECRET_KEY: secretKey };
-      const server = await startProcess([...fixed, ...args], env);
+      const server = await startProcess([...fixed, ...args], env, build);
       if (!routed) {
         routed = true;
         const body = { connector: 'http', url: `${sink.url}/`, allowPrivate: true, ...route };

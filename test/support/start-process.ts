@@ -27,13 +27,16 @@ export interface MillraceProcess {
 
 const running = new Set<ChildProcess>();
 
-/** Starts `millrace <arguments> --json` and waits until it announces its address; `onLine` hears what it says until then. */
+/**
+ * Starts `millrace <arguments> --json` and waits until it announces its address; `onLine` hears what it says until then.
+ * `program` is the main file of another build.
+ */
 export async function startProcess(
   args: readonly string[],
   env: Record<string, string> = {},
-  onLine: (line: string) => void = () => {},
+  { onLine = () => {}, program = builtMain() }: { onLine?: (line: string) => void; program?: string } = {},
 ): Promise<MillraceProcess> {
-  const child = spawn(process.execPath, [builtMain(), ...args, '--json'], {
+  const child = spawn(process.execPath, [program, ...args, '--json'], {
     // The channel is the lifeline of one that is started with --stop-with-parent.
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     env: { PATH: process.env.PATH, ...env },

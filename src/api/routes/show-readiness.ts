@@ -40,7 +40,7 @@ export function showReadiness(app: ApiInstance, context: ProbeContext): void {
       },
     },
     async () => {
-      if (context.lifecycle.stopping) {
+      if (context.lifecycle.leaving) {
         throw new ProblemError('stopping', 'this server is stopping', { retryAfterSeconds });
       }
       const { obstacle, acknowledged } = await check();

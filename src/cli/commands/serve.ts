@@ -15,8 +15,11 @@ import { withExamples, withJson } from '../flags.ts';
 import { spawnDeliveries } from '../spawn-deliveries.ts';
 import { aborted, stopWithParent } from '../stop-signal.ts';
 
-/** Messages in flight get their answer, outcomes are flushed, leases given back; then the process ends anyhow. */
-const stopMaxMs = 30_000;
+/**
+ * Messages in flight get their answer, outcomes are flushed, leases given back; then the process ends anyhow. Kubernetes kills
+ * after 30 s, which leaves 5 s for `shutdownDelayMs`.
+ */
+const stopMaxMs = 25_000;
 
 export function serveCommand(context: CommandContext): Command {
   const command = withServeOptions(new Command('serve').description('run the server'));
@@ -93,7 +96,7 @@ async function serve(context: CommandContext, flags: ServeFlags): Promise<void> 
     }
   }
   await aborted(signal);
-  await stopWithin(stopMaxMs, server.stop());
+  await stopWithin(config.shutdownDelayMs + stopMaxMs, server.stop());
 }
 
 /** Its configuration comes in its environment, its word of new chunks by the IPC channel, which is its lifeline too. */

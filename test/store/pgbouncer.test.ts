@@ -1,6 +1,8 @@
 import { expect, onTestFinished } from 'vitest';
 import { openDatabase } from '../../src/store/database.ts';
-import { migrate, readMigrations, schemaVersions } from '../../src/store/migrate.ts';
+import { migrate } from '../../src/store/migrate.ts';
+import { readMigrations } from '../../src/store/read-migrations.ts';
+import { schemaVersions } from '../../src/store/schema-fit.ts';
 import { needs } from '../support/needs.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { startPgBouncer } from '../support/start-pgbouncer.ts';
@@ -20,5 +22,6 @@ needsPooler('a server starts through PgBouncer in transaction mode, and starts a
   onTestFinished(() => database.close());
   // More at once than one connection of the server bears: several of them see the same statement.
   const answers = await Promise.all(Array.from({ length: 12 }, () => schemaVersions(database)));
-  expect(answers).toEqual(answers.map(() => ({ needed: versions.at(-1), present: versions.at(-1) })));
+  const newest = { needed: versions.at(-1), present: versions.at(-1) };
+  expect(answers).toEqual(answers.map(() => expect.objectContaining(newest)));
 });

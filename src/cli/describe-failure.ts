@@ -124,6 +124,8 @@ const diskHint = 'Its server cannot read or write its disk: see its log and that
 const databaseHintsByCode: Record<string, string> = {
   '53300': connectionsHint,
   '25006': writableHint,
+  NO_WRITER:
+    'A failover may be under way. Name every host that may become the primary; then run the command again.',
   '26000': poolerHint,
   '42P05': poolerHint,
   '58030': diskHint,

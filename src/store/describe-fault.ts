@@ -1,4 +1,4 @@
-import { type Fault, planOutdated } from './fault.ts';
+import { type Fault, noWriter, planOutdated } from './fault.ts';
 
 /** What a user or an operator is told of a fault: what is the matter, in words that betray nothing. */
 export function describeFault({ kind, code, ambiguous }: Fault): string {
@@ -22,6 +22,7 @@ const byCode: Record<string, string> = {
   '26000': pooler,
   '42P05': pooler,
   '57P03': 'the database is starting or stopping',
+  [noWriter]: 'none of the hosts of the database takes writes: the next primary may be on its way',
   [planOutdated]: 'the schema was changed while this server ran',
   EMFILE: 'this server has no file descriptor left for a connection to the database',
   ENFILE: 'this machine has no file descriptor left for a connection to the database',

@@ -83,13 +83,16 @@ export function faultOf(error: unknown): Fault {
   return { kind: 'unknown', code, message, connectionLost: false, ambiguous: false };
 }
 
+/** The code of a database none of whose hosts takes writes, though some answer. */
+export const noWriter = 'NO_WRITER';
 /** The code of a prepared statement that a migration has made useless. Nothing was done; another connection has none. */
 export const planOutdated = 'PLAN_OUTDATED';
 /** Where the server says so: the message depends on its language, and 0A000 is any feature that it does not have. */
 const planRoutine = 'RevalidateCachedQuery';
 
-/** The driver's own errors carry no code (pg 8: client, connection, pool and its SASL exchange). */
+/** By what they say, as the driver's own errors carry no code (pg 8: client, connection, pool and its SASL exchange). */
 const driverErrors: { says: RegExp; kind: Fault['kind']; code: string }[] = [
+  { says: /^no host takes writes/, kind: 'unavailable', code: noWriter },
   { says: /timeout exceeded when trying to connect/, kind: 'unavailable', code: 'CONNECT_TIMEOUT' },
   { says: /due to connection timeout|^timeout expired$/, kind: 'unavailable', code: 'CONNECT_TIMEOUT' },
   { says: /Query read timeout/, kind: 'timeout', code: 'QUERY_TIMEOUT' },

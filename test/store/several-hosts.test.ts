@@ -2,6 +2,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { HostEvent } from '../../src/store/connecting/cluster.ts';
 import { type Database, DatabaseError, openDatabase } from '../../src/store/database.ts';
+import { describeFault } from '../../src/store/describe-fault.ts';
 import { startPoolerProxy } from '../support/pooler-proxy.ts';
 import { startPair, urlOf } from '../support/start-pair.ts';
 
@@ -29,10 +30,13 @@ test('a standby that is named first is passed over, and tells of itself when it 
   expect(await portOf(database)).toBe(primary.port);
   await primary.stop();
   const fault = await faultOf(portOf(database));
-  expect(fault).toMatchObject({ kind: 'unavailable', code: '25006' });
+  expect(fault).toMatchObject({ kind: 'unavailable', code: 'NO_WRITER' });
+  expect(describeFault(fault)).toMatch(/none of the hosts/);
   expect(fault.message).toContain(`127.0.0.1:${standby.port} is read-only`);
   const single = `${standby.url}?target_session_attrs=primary`;
-  expect(await faultOf(portOf(open(single).database))).toMatchObject({ kind: 'unavailable', code: '25006' });
+  expect(await faultOf(portOf(open(single).database))).toMatchObject({
+    ...{ kind: 'unavailable', code: 'NO_WRITER' },
+  });
   expect(await portOf(open(`${standby.url}?target_session_attrs=any`).database)).toBe(standby.port);
 });
 

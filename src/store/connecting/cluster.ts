@@ -1,6 +1,6 @@
 import { systemClock } from '../../lib/clock.ts';
 import { type PostgresHost, parsePostgresUrl, type TargetSession } from '../../lib/postgres-url.ts';
-import type { Fault } from '../fault.ts';
+import { type Fault, noWriter } from '../fault.ts';
 import { askHost, type HostState, isDown } from './ask-host.ts';
 
 /** What the hosts of a URL are found to do, told once for all who use them. */
@@ -209,7 +209,7 @@ export class NoWriterError extends Error {
     const full = faults.find(({ code }) => code === '53300');
     const readOnly = states.some(({ kind }) => kind === 'read-only' || kind === 'fit');
     const refused = faults.find(({ kind }) => kind === 'refused');
-    this.code = full?.code ?? (readOnly ? '25006' : (refused ?? faults[0])?.code) ?? 'EHOSTUNREACH';
+    this.code = full?.code ?? (readOnly ? noWriter : (refused ?? faults[0])?.code) ?? 'EHOSTUNREACH';
   }
 }
 

@@ -55,6 +55,8 @@ export interface KeyedTry {
 const keyLengthMax = 255;
 /** Most tries have ended by then. */
 const tryUsualSeconds = 2;
+/** Nobody is told to wait for longer than this, though the lock may run for longer. */
+const askAgainSeconds = 5;
 
 /**
  * Does a write once for each `Idempotency-Key`: the same key and request give the first answer again for
@@ -165,7 +167,10 @@ function hashRequest(request: FastifyRequest, body: Buffer | undefined): Buffer 
   return hash.digest();
 }
 
-/** A try that lasts longer than most may have died with its process: then only the end of its lock sets the key free. */
+/**
+ * A try that lasts longer than most may have died with its process: then only the end of its lock sets the key free. Where
+ * it has only failed, because the database went away, the key is free soon after it came back.
+ */
 function inProgress({
   heldSeconds,
   leftSeconds,
@@ -173,7 +178,8 @@ function inProgress({
   heldSeconds: number;
   leftSeconds: number;
 }): ProblemError {
-  const retryAfterSeconds = heldSeconds < tryUsualSeconds ? 1 : Math.ceil(leftSeconds);
+  const retryAfterSeconds =
+    heldSeconds < tryUsualSeconds ? 1 : Math.min(Math.ceil(leftSeconds), askAgainSeconds);
   return new ProblemError('idempotency_in_progress', `Ask again in ${retryAfterSeconds} s.`, {
     retryAfterSeconds,
   });

@@ -3,8 +3,9 @@ import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../observe/log.ts';
 
 /** The lock has run out by itself by then, however often the database was asked meanwhile. */
-const triesMax = 8;
-const pauseMs = { min: 250, max: 8_000 };
+const triesMax = 32;
+/** A second on the average: whoever asks again after a failover finds the key free. */
+const pauseMs = { min: 250, max: 2_000 };
 /** Keys that are freed behind the back of their requests. The lock of a further one runs out by itself. */
 const keysMax = 1_000;
 

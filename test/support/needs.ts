@@ -4,6 +4,7 @@ import { test } from 'vitest';
 import packages from './debian-packages.json' with { type: 'json' };
 
 export type Program = keyof typeof packages;
+type Define = (name: string, body: () => Promise<void>, timeoutMs?: number) => void;
 
 const everywhere = '/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin:/opt/homebrew/bin';
 
@@ -15,10 +16,16 @@ const everywhere = '/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin
  * Where one is absent the test is skipped under a name that says which Debian package has it; with
  * MILLRACE_TEST_ALL=1 it fails instead.
  */
-export function needs(...programs: readonly Program[]): (name: string, body: () => Promise<void>) => void {
+export function needs(...programs: readonly Program[]): Define {
   const absent = programs.filter((program) => !findProgram(program));
-  if (absent.length === 0) return (name, body) => test(name, body);
-  const missing = absent.map((program) => `${program} (Debian package ${packages[program]})`).join(', ');
+  return unlessMissing(
+    absent.map((program) => `${program} (Debian package ${packages[program]})`).join(', '),
+  );
+}
+
+/** The same for anything else that a test needs: `missing` says in words what is not there, and is empty when all is. */
+export function unlessMissing(missing: string): Define {
+  if (missing === '') return (name, body, timeoutMs) => test(name, body, timeoutMs);
   if (process.env.MILLRACE_TEST_ALL !== '1') {
     return (name, body) => test.skip(`${name} [needs ${missing}]`, body);
   }

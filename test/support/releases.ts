@@ -1,0 +1,77 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { builtMain } from './start-process.ts';
+
+const run = promisify(execFile);
+const root = fileURLToPath(new URL('../../', import.meta.url));
+/** What a build needs of a commit; packages are those of this tree. */
+const sources = ['src', 'migrations', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
+
+/** A program in a directory of its own, with its migrations. */
+export interface Release {
+  /** Its main file. */
+  program: string;
+  /** The last migration that it knows. */
+  schema: number;
+  remove(): Promise<void>;
+}
+
+/** The newest commit whose migrations are not those of this tree; undefined where history does not go back so far. */
+export async function newestOtherSchema(): Promise<string | undefined> {
+  try {
+    const changed = await git('status', '--porcelain', '--', 'migrations');
+    if (changed !== '') return await git('rev-parse', 'HEAD');
+    const newest = await git('log', '-1', '--format=%H', '--', 'migrations');
+    return await git('rev-parse', '--verify', '--quiet', `${newest}^`);
+  } catch {
+    return undefined;
+  }
+}
+
+export async function buildCommit(commit: string): Promise<Release> {
+  const directory = await makeDirectory();
+  const archive = join(directory, 'sources.tar');
+  await git('archive', '--format=tar', `--output=${archive}`, commit, ...sources);
+  await run('tar', ['-xf', archive, '-C', directory]);
+  // It was checked when it was committed, against the packages of then.
+  const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+  await run(process.execPath, [compiler, '-p', 'tsconfig.build.json', '--noCheck'], { cwd: directory });
+  return await releaseIn(directory);
+}
+
+/** This build with one more migration. */
+export async function nextRelease(sql: string, previous?: Release): Promise<Release> {
+  const directory = await makeDirectory();
+  const from = dirname(dirname(previous?.program ?? builtMain()));
+  for (const part of ['dist', 'migrations', 'package.json']) {
+    await cp(join(from, part), join(directory, part), { recursive: true });
+  }
+  const { schema } = await releaseIn(directory);
+  const version = String(schema + 1).padStart(4, '0');
+  await writeFile(join(directory, 'migrations', `${version}_next.sql`), sql);
+  return await releaseIn(directory);
+}
+
+async function makeDirectory(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-release-'));
+  await symlink(join(root, 'node_modules'), join(directory, 'node_modules'));
+  return directory;
+}
+
+async function releaseIn(directory: string): Promise<Release> {
+  const names = await readdir(join(directory, 'migrations'));
+  return {
+    program: join(directory, 'dist', 'main.js'),
+    schema: Math.max(...names.map((name) => Number.parseInt(name, 10))),
+    remove: () => rm(directory, { recursive: true }),
+  };
+}
+
+async function git(...args: string[]): Promise<string> {
+  const { stdout } = await run('git', ['-C', root, ...args]);
+  return stdout.trim();
+}

@@ -19,8 +19,14 @@ test('a server whose own PostgreSQL was killed starts it again, and has what it 
   const killed = await postmasterOf(data);
   process.kill(killed!, 'SIGKILL');
   // the backends of a killed postmaster outlive it by moments, in which they still commit
-  await eventually('another PostgreSQL runs', async () => ![killed, undefined].includes(await postmasterOf(data)));
-  await eventually('the server accepts again', async () => (await createAccount(server.url, 'After')).status === 201);
+  await eventually(
+    'another PostgreSQL runs',
+    async () => ![killed, undefined].includes(await postmasterOf(data)),
+  );
+  await eventually(
+    'the server accepts again',
+    async () => (await createAccount(server.url, 'After')).status === 201,
+  );
   await eventually('the server lists what it accepted', async () => {
     const names = await accountNames(server.url);
     return names.includes('Before') && names.includes('After');

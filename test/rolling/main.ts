@@ -1,0 +1,72 @@
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { startEmbedded } from '../../src/embedded/start-embedded.ts';
+import { killProcesses } from '../support/start-process.ts';
+import { type RollingReport, runRolling } from './run-rolling.ts';
+
+const usage = `npm run rolling [-- --rounds N --json]
+
+Four servers behind HAProxy under a flood: each is restarted in turn, one is added and removed, N times (5). Exit status
+0 only when no request failed, nothing was lost or doubled, and no shard had two owners.
+`;
+
+await main();
+
+async function main(): Promise<void> {
+  const options = readOptions();
+  if (!options) {
+    process.stderr.write(usage);
+    process.exitCode = 2;
+    return;
+  }
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-rolling-'));
+  // Root's PostgreSQL runs as another user, who has to pass.
+  await chmod(directory, 0o711);
+  try {
+    const database = await startEmbedded({ dataDir: join(directory, 'database') });
+    try {
+      const say = (line: string) => void process.stderr.write(`${line}\n`);
+      const report = await runRolling({ databaseUrl: database.url, directory, rounds: options.rounds, say });
+      process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : print(report));
+      process.exitCode = holds(report) ? 0 : 1;
+    } finally {
+      killProcesses();
+      await database.stop();
+    }
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+function readOptions(): { rounds: number; json: boolean } | undefined {
+  try {
+    const { values } = parseArgs({
+      options: { rounds: { type: 'string', default: '5' }, json: { type: 'boolean', default: false } },
+    });
+    const rounds = Number(values.rounds);
+    return Number.isInteger(rounds) && rounds > 0 ? { rounds, json: values.json } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function holds({ accepted, received, distinct, failures, ownedTwice, statuses }: RollingReport): boolean {
+  const isWhole = received === accepted && distinct === accepted;
+  return isWhole && failures.length === 0 && ownedTwice.length === 0 && statuses.every((each) => each === 0);
+}
+
+function print(report: RollingReport): string {
+  const { waitsMs, gapsMs, moves } = report;
+  const ms = (value: number) => `${Math.round(value)} ms`;
+  const lines = [
+    `accepted ${report.accepted}, failed ${report.failures.length}, delivered ${report.distinct}, doubled ${report.received - report.distinct}`,
+    `stops ${report.statuses.length}, moves of shards ${moves.made} of ${moves.needed} that were needed, owned twice ${report.ownedTwice.length}`,
+    `from acceptance to arrival: median ${ms(waitsMs.median)}, p99 ${ms(waitsMs.p99)}, longest ${ms(waitsMs.longest)}`,
+    `between two arrivals: p99 ${ms(gapsMs.p99)}, longest ${ms(gapsMs.longest)}`,
+    ...report.failures.slice(0, 10),
+    ...report.ownedTwice.slice(0, 10),
+  ];
+  return `${lines.join('\n')}\n`;
+}

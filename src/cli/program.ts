@@ -7,6 +7,7 @@ import { configCommand } from './commands/config.ts';
 import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { keyCommand } from './commands/key.ts';
+import { labCommand } from './commands/lab.ts';
 import { lanesCommand } from './commands/lanes.ts';
 import { messageCommand } from './commands/message.ts';
 import { migrateCommand } from './commands/migrate.ts';
@@ -68,6 +69,7 @@ export function createProgram(context: CommandContext): Command {
     doctorCommand,
     sinkCommand,
     benchCommand,
+    labCommand,
     unavailableCommands,
   ]) {
     for (const command of [make(context)].flat()) program.addCommand(command);

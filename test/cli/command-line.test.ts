@@ -112,7 +112,10 @@ describe('wrong usage ends with status 2 and says what is wrong', () => {
 });
 
 describe('what is named and not built', () => {
-  it.each([['template', 'list'], ['suppression', 'add'], ['lab']])('is refused: %s', async (...argv) => {
+  it.each([
+    ['template', 'list'],
+    ['suppression', 'add'],
+  ])('is refused: %s', async (...argv) => {
     const { status, err } = await runCli(argv);
     expect(err).toContain('not_available');
     expect(status).toBe(1);
@@ -405,6 +408,12 @@ describe('a file that cannot be written', () => {
     const { status, err } = await runCli(['batch', 'export', 'b', '-o', path], env);
     expect(err).toBe(`error: ${path}.partial cannot be written: there is no such file or folder\n`);
     expect(status).toBe(1);
+  });
+});
+
+describe('a scenario that is not there', () => {
+  it('is wrong usage', async () => {
+    expect((await runCli(['lab', 'nothing'])).status).toBe(2);
   });
 });
 

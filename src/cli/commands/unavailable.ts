@@ -8,7 +8,6 @@ export function unavailableCommands(_context: CommandContext): Command[] {
   return [
     unavailable('template', 'message templates', 'template list'),
     unavailable('suppression', 'recipients that get nothing', 'suppression list'),
-    unavailable('lab', 'the failover laboratory', 'lab'),
   ];
 }
 

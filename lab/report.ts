@@ -1,0 +1,79 @@
+import { cpus } from 'node:os';
+import type { ScenarioReport } from './judge.ts';
+import type { Tools } from './requirements.ts';
+
+export interface LabReport {
+  at: string;
+  machine: { cores: number; processor: string; node: string; postgres: number };
+  /** The device that was used, or why none was. */
+  watchdog: string;
+  seconds: number;
+  scenarios: ScenarioReport[];
+  /** Scenarios that did not come to their end. */
+  failures: { name: string; error: string }[];
+}
+
+export function describeLabMachine({ postgresVersion }: Tools): LabReport['machine'] {
+  const processors = cpus();
+  return {
+    cores: processors.length,
+    processor: processors[0]?.model.trim() ?? 'unknown',
+    node: process.version,
+    postgres: postgresVersion,
+  };
+}
+
+export function everyPromiseHeld({ scenarios, failures }: LabReport): boolean {
+  return failures.length === 0 && scenarios.every(({ broken }) => broken.length === 0);
+}
+
+/** For people, and as Markdown: a row for each scenario, then what was done and seen in each. */
+export function renderReport(report: LabReport): string {
+  const { machine, watchdog, scenarios, failures } = report;
+  const lines = [
+    `Measured ${report.at.slice(0, 10)} on ${machine.cores} cores (${machine.processor}), Node ${machine.node}, PostgreSQL ${machine.postgres}, in ${report.seconds.toFixed(0)} s.`,
+    `Watchdog: ${watchdog}.`,
+    '',
+    '| scenario | s without writes | s without reads | s without a primary | accepted | lost | forgotten | duplicates | uncertain, resolved | accepted by two |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
+    ...scenarios.map(row),
+    '',
+    ...scenarios.flatMap(describeScenario),
+    ...failures.map(({ name, error }) => `### ${name}: did not come to its end\n\n${error}\n`),
+    everyPromiseHeld(report) ? 'every promise held' : 'BROKEN: see above',
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function row(scenario: ScenarioReport): string {
+  const { name, withoutWrites, withoutReads, withoutPrimary, accepted, uncertain } = scenario;
+  const cells = [
+    name,
+    ...[withoutWrites, withoutReads, withoutPrimary].map((seconds) => seconds.toFixed(1)),
+    accepted.singles + accepted.flood,
+    scenario.lost,
+    scenario.forgotten,
+    scenario.duplicates,
+    `${uncertain.met}, ${uncertain.resolved}`,
+    scenario.acceptedByTwo,
+  ];
+  return `| ${cells.join(' | ')} |`;
+}
+
+function describeScenario(scenario: ScenarioReport): string[] {
+  const { name, title, mode, actions, errors, doctor, broken, accepted } = scenario;
+  const seen = Object.entries(errors).flatMap(([who, counts]) =>
+    Object.entries(counts).map(([what, count]) => `- ${who}: ${count} × ${what}`),
+  );
+  return [
+    `### ${name}: ${title}`,
+    '',
+    `${mode}; accepted ${accepted.singles} single messages and a flood of ${accepted.flood}; ${scenario.withoutReplicaReads.toFixed(1)} s without reads from replicas`,
+    '',
+    ...actions.map(({ at, what }) => `- +${at.toFixed(1)} s: ${what}`),
+    ...doctor.map((finding) => `- doctor had said ${finding}`),
+    ...(seen.length > 0 ? ['', 'Clients saw:', '', ...seen] : ['', 'Clients saw no error.']),
+    ...(broken.length > 0 ? ['', 'BROKEN:', '', ...broken.map((promise) => `- ${promise}`)] : []),
+    '',
+  ];
+}

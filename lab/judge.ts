@@ -20,6 +20,8 @@ export interface ScenarioReport {
   /** No node acknowledged a write that was sent to it directly. */
   withoutPrimary: number;
   accepted: { singles: number; flood: number };
+  /** Runs of `send` that the flood took. */
+  sendRuns: number;
   /** Accepted, and neither delivered nor stored in the end. */
   lost: number;
   /** Accepted and delivered, and the database does not know it any more. */
@@ -73,6 +75,7 @@ export async function judge(evidence: Evidence): Promise<ScenarioReport> {
     withoutReplicaReads: without(replicaReader.tally.successes),
     withoutPrimary: without(acknowledged.map(({ at }) => at)),
     accepted: { singles: writer.books.accepted.size, flood: flood.accepted ? flood.refs.length : 0 },
+    sendRuns: flood.runs,
     ...books,
     duplicates: load.sink.repeats.length - load.repeatsBefore,
     errors: {

@@ -3,11 +3,13 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { killProcesses } from '../test/support/start-process.ts';
 import { type Claim, claimSlot } from './claim.ts';
+import { watchLab } from './live-picture.ts';
 import { everyPromiseHeld, renderReport } from './report.ts';
 import { findTools, proveNamespaces, type Tools, Unsuitable } from './requirements.ts';
-import { keepLogs, type LabEvents, runLab, writeReport } from './run-lab.ts';
+import { keepLogs, runLab, writeReport } from './run-lab.ts';
 import { scenarios } from './scenarios/catalogue.ts';
 import type { Scenario } from './scenarios/scenario.ts';
+import { renderTimeline } from './timeline-svg.ts';
 
 const defaultFlood = 40_000;
 const floodMax = 1_000_000;
@@ -80,12 +82,14 @@ async function inClaim(given: {
   const { directory, keep, json } = options;
   try {
     const report = await runLab({
-      ...{ tools, claim, signal, events: sayings() },
+      ...{ tools, claim, signal, events: watchLab() },
       ...{ scenarios: options.scenarios, floodMessages: options.messages, watchdog: options.watchdog },
     });
     const text = renderReport(report);
     writeReport(directory, 'report.json', `${JSON.stringify(report)}\n`);
     writeReport(directory, 'report.md', text);
+    for (const scenario of report.scenarios)
+      writeReport(directory, `${scenario.name}.svg`, renderTimeline(scenario));
     process.stdout.write(json ? `${JSON.stringify(report)}\n` : text);
     return everyPromiseHeld(report) ? 0 : 1;
   } finally {
@@ -95,16 +99,6 @@ async function inClaim(given: {
     process.stderr.write(`Report, pictures and logs are in ${directory}\n`);
     if (keep) process.stderr.write(`The databases are in ${claim.directory}\n`);
   }
-}
-
-function sayings(): LabEvents {
-  const say = (line: string) => void process.stderr.write(`${line}\n`);
-  return {
-    onStep: say,
-    onScenario: ({ name, title }) => say(`${name}: ${title}`),
-    onAction: (what) => say(`  ${what}`),
-    onSample() {},
-  };
 }
 
 /** Aborted by the first Ctrl-C or SIGTERM. Further ones change nothing: all is being cleared away. */

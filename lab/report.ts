@@ -1,4 +1,4 @@
-import { cpus } from 'node:os';
+import { cpus, loadavg } from 'node:os';
 import type { ScenarioReport } from './judge.ts';
 import type { Tools } from './requirements.ts';
 
@@ -8,6 +8,8 @@ export interface LabReport {
   /** The device that was used, or why none was. */
   watchdog: string;
   seconds: number;
+  /** Load average of a minute, at the beginning and at the end: what else the machine had to do decides the seconds. */
+  load: [number, number];
   scenarios: ScenarioReport[];
   /** Scenarios that did not come to their end. */
   failures: { name: string; error: string }[];
@@ -23,6 +25,10 @@ export function describeLabMachine({ postgresVersion }: Tools): LabReport['machi
   };
 }
 
+export function loadOfMachine(): number {
+  return Math.round(loadavg()[0]! * 10) / 10;
+}
+
 export function everyPromiseHeld({ scenarios, failures }: LabReport): boolean {
   return failures.length === 0 && scenarios.every(({ broken }) => broken.length === 0);
 }
@@ -31,7 +37,7 @@ export function everyPromiseHeld({ scenarios, failures }: LabReport): boolean {
 export function renderReport(report: LabReport): string {
   const { machine, watchdog, scenarios, failures } = report;
   const lines = [
-    `Measured ${report.at.slice(0, 10)} on ${machine.cores} cores (${machine.processor}), Node ${machine.node}, PostgreSQL ${machine.postgres}, in ${report.seconds.toFixed(0)} s.`,
+    `Measured ${report.at.slice(0, 10)} on ${machine.cores} cores (${machine.processor}), Node ${machine.node}, PostgreSQL ${machine.postgres}, in ${report.seconds.toFixed(0)} s; load average ${report.load.join(' at the beginning, ')} at the end.`,
     `Watchdog: ${watchdog}.`,
     '',
     '| scenario | s without writes | s without reads | s without a primary | accepted | lost | forgotten | duplicates | uncertain, resolved | accepted by two |',
@@ -68,7 +74,7 @@ function describeScenario(scenario: ScenarioReport): string[] {
   return [
     `### ${name}: ${title}`,
     '',
-    `${mode}; accepted ${accepted.singles} single messages and a flood of ${accepted.flood}; ${scenario.withoutReplicaReads.toFixed(1)} s without reads from replicas`,
+    `${mode}; accepted ${accepted.singles} single messages and a flood of ${accepted.flood} (${scenario.sendRuns} ${scenario.sendRuns === 1 ? 'run' : 'runs'} of send); ${scenario.withoutReplicaReads.toFixed(1)} s without reads from replicas`,
     '',
     ...actions.map(({ at, what }) => `- +${at.toFixed(1)} s: ${what}`),
     ...doctor.map((finding) => `- doctor had said ${finding}`),

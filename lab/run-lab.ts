@@ -5,7 +5,7 @@ import { type Cluster, startCluster } from './cluster/cluster.ts';
 import { type Millrace, startMillrace } from './load/millrace.ts';
 import { machineNames } from './network.ts';
 import type { Sample } from './recorder.ts';
-import { describeLabMachine, type LabReport } from './report.ts';
+import { describeLabMachine, type LabReport, loadOfMachine } from './report.ts';
 import type { Tools } from './requirements.ts';
 import { runScenario } from './run-scenario.ts';
 import type { Scenario } from './scenarios/scenario.ts';
@@ -39,6 +39,7 @@ export async function runLab(options: LabOptions): Promise<LabReport> {
     machine: describeLabMachine(tools),
     watchdog: watchdog.said,
     seconds: 0,
+    load: [loadOfMachine(), 0],
     scenarios: [],
     failures: [],
   };
@@ -58,6 +59,7 @@ export async function runLab(options: LabOptions): Promise<LabReport> {
     await cluster?.stop();
   }
   report.seconds = (performance.now() - beganAt) / 1_000;
+  report.load[1] = loadOfMachine();
   return report;
 }
 

@@ -91,11 +91,9 @@ function createStage(options: {
     async acceptedBeside(node) {
       const since = performance.now();
       const others = nodeNames.filter((name) => name !== node);
-      await until(`another node than ${node} accepts writes`, () =>
-        others.some((name) => cluster.watches[name].lastAcknowledgedAt > since),
-      );
-      const now = cluster.primary();
-      recorder.act(`${now} accepts writes`);
+      const accepting = () => others.find((name) => cluster.watches[name].lastAcknowledgedAt > since);
+      await until(`another node than ${node} accepts writes`, () => accepting() !== undefined);
+      recorder.act(`${accepting()} accepts writes`);
     },
     flood: () => load.flood(),
     async remember() {

@@ -10,23 +10,29 @@ export interface FloodBooks {
   refs: string[];
   /** Whether `send` said that every line is accepted. */
   accepted: boolean;
-  /** What it said otherwise. */
+  /** How often `send` was run: it gives up when the database is away for long. */
+  runs: number;
+  /** What the last run said. */
   said: string;
 }
 
 const sendMs = 120_000;
+/** A customer runs it again, for as long as any of the outages here lasts. */
+const runsMax = 6;
 const saidCharsMax = 2_000;
 
-/** A file of messages, sent by `millrace send` as a customer would. */
+/** A file of messages, sent by `millrace send` as a customer would: run again when it gave up, it goes on where it was. */
 export class Flood {
   readonly done: Promise<FloodBooks>;
   #child: ChildProcess | undefined;
+  #abandoned = false;
 
   constructor(options: { url: string; prefix: string; directory: string; messages: number }) {
     this.done = this.#send(options);
   }
 
-  kill(): void {
+  abandon(): void {
+    this.#abandoned = true;
     this.#child?.kill('SIGKILL');
   }
 
@@ -39,15 +45,24 @@ export class Flood {
     const { url, prefix, directory, messages } = options;
     const file = join(directory, `${prefix}.ndjson`);
     const refs = await writeFlood(file, prefix, messages);
-    const child = spawn(
-      process.execPath,
-      [builtMain(), 'send', file, '--route', routeName, '--json', '--again'],
-      {
-        stdio: ['ignore', 'pipe', 'pipe'],
-        timeout: sendMs,
-        env: { PATH: process.env.PATH, HOME: directory, MILLRACE_URL: url, MILLRACE_KEY: adminKey },
-      },
-    );
+    for (let run = 1; ; run++) {
+      const { status, said } = await this.#runSend({ url, directory, file });
+      if (status === 0) return { refs, accepted: acceptedOf(said) === messages, runs: run, said };
+      if (run === runsMax || this.#abandoned) return { refs, accepted: false, runs: run, said };
+    }
+  }
+
+  async #runSend(options: {
+    url: string;
+    directory: string;
+    file: string;
+  }): Promise<{ status: number | null; said: string }> {
+    const { url, directory, file } = options;
+    const child = spawn(process.execPath, [builtMain(), 'send', file, '--route', routeName, '--json'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: sendMs,
+      env: { PATH: process.env.PATH, HOME: directory, MILLRACE_URL: url, MILLRACE_KEY: adminKey },
+    });
     this.#child = child;
     let [out, err] = ['', ''];
     child.stdout.on('data', (bytes: Buffer) => {
@@ -57,7 +72,7 @@ export class Flood {
       err = (err + bytes).slice(-saidCharsMax);
     });
     const status = await new Promise<number | null>((resolve) => child.once('close', resolve));
-    return { refs, accepted: status === 0 && acceptedOf(out) === messages, said: `${out}${err}`.trim() };
+    return { status, said: status === 0 ? out : `${out}${err}`.trim() };
   }
 }
 

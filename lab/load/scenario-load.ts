@@ -49,6 +49,6 @@ export class ScenarioLoad {
   }
 
   abandon(): void {
-    this.#flood?.kill();
+    this.#flood?.abandon();
   }
 }

@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { test } from 'vitest';
 import packages from './debian-packages.json' with { type: 'json' };
@@ -7,6 +7,7 @@ export type Program = keyof typeof packages;
 type Define = (name: string, body: () => Promise<void>, timeoutMs?: number) => void;
 
 const everywhere = '/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin:/opt/homebrew/bin';
+const postgresRoot = '/usr/lib/postgresql';
 
 /**
  * `test`, for a test that runs programs which not every machine has:
@@ -35,9 +36,28 @@ export function unlessMissing(missing: string): Define {
     });
 }
 
-/** Where a program is, also when an ordinary user's PATH leaves the directories of system programs out. */
+/** Like `needs`, for what only root may do, on Linux: namespaces and links of the network. */
+export function needsRoot(...programs: readonly Program[]): ReturnType<typeof needs> {
+  if (process.platform === 'linux' && process.getuid?.() === 0) return needs(...programs);
+  if (process.env.MILLRACE_TEST_ALL !== '1')
+    return (name) => test.skip(`${name} [needs root on Linux]`, () => {});
+  return (name) =>
+    test(name, () => {
+      throw new Error('needs root on Linux, and MILLRACE_TEST_ALL=1 lets no test be skipped');
+    });
+}
+
+/**
+ * Where a program is, also when an ordinary user's PATH leaves the directories of system programs out. Debian has a
+ * directory for the programs of each version of PostgreSQL.
+ */
 export function findProgram(program: Program): string | undefined {
-  const directories = `${process.env.PATH ?? ''}${delimiter}${everywhere}`.split(delimiter).filter(Boolean);
+  const postgres = existsSync(postgresRoot) ? readdirSync(postgresRoot) : [];
+  const directories = [
+    ...(process.env.PATH ?? '').split(delimiter).filter(Boolean),
+    ...everywhere.split(delimiter),
+    ...postgres.map((version) => join(postgresRoot, version, 'bin')),
+  ];
   return directories.map((directory) => join(directory, program)).find(isExecutable);
 }
 

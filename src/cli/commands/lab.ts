@@ -12,8 +12,8 @@ Scenarios:
   primary-network-cut        the network of the primary is cut
   primary-and-replica-cut    the networks of the primary and of its standby are cut at once
   primary-power-lost         the primary loses its power, and comes back as a replica
-  postmaster-killed          the primary's postmaster is killed (-9)
-  patroni-killed             the primary's Patroni is killed (-9), and PostgreSQL lives on
+  postmaster-killed          the primary’s postmaster is killed (-9)
+  patroni-killed             the primary’s Patroni is killed (-9), and PostgreSQL lives on
   processor-saturated        the primary has a twentieth of a core left
   etcd-majority-lost         two of three etcd members are killed (-9)
   asynchronous-power-lost    without a synchronous standby, the primary loses its power: what is lost then

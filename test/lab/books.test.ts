@@ -1,0 +1,81 @@
+import { expect, test } from 'vitest';
+import type { Acknowledged } from '../../lab/cluster/node-watch.ts';
+import { acceptedByTwo } from '../../lab/judge.ts';
+import { drawPicture } from '../../lab/live-picture.ts';
+import { secondsWithout } from '../../lab/load/tally.ts';
+import type { Sample } from '../../lab/recorder.ts';
+import { scenarios } from '../../lab/scenarios/catalogue.ts';
+import { renderTimeline } from '../../lab/timeline-svg.ts';
+import { runCli } from '../support/run-cli.ts';
+
+function write(node: Acknowledged['node'], timeline: number, [sentAt, at]: [number, number]): Acknowledged {
+  return { node, timeline, sentAt, at };
+}
+
+test('a node that accepts after a newer primary, or on the same timeline, is a second one', () => {
+  const before = write('n1', 1, [0, 1]);
+  const promoted = write('n2', 2, [10, 11]);
+  expect(acceptedByTwo([before, promoted, write('n2', 2, [20, 21])])).toBe(0);
+  expect(acceptedByTwo([before, promoted, write('n1', 1, [12, 13])])).toBe(1);
+  expect(acceptedByTwo([before, promoted, write('n3', 2, [12, 13])])).toBe(1);
+});
+
+test('a write that was sent before the newer primary had accepted anything is none', () => {
+  expect(acceptedByTwo([write('n2', 2, [10, 11]), write('n1', 1, [9, 12])])).toBe(0);
+});
+
+test('a primary that comes back on a newer timeline is none', () => {
+  const back = [write('n1', 1, [0, 1]), write('n2', 2, [10, 11]), write('n1', 3, [20, 21])];
+  expect(acceptedByTwo(back)).toBe(0);
+});
+
+test('only pauses longer than a second count, at both ends too', () => {
+  expect(secondsWithout([500, 1_000, 4_000, 4_500], 0, 5_000)).toBe(3);
+  expect(secondsWithout([], 0, 5_000)).toBe(5);
+  expect(secondsWithout([2_000], 0, 2_500)).toBe(2);
+});
+
+test('the command line lists the scenarios that there are', async () => {
+  const { out } = await runCli(['lab', '--help']);
+  const listed = [...out.split('Scenarios:')[1]!.matchAll(/^ {2}([a-z-]+) {2,}(.*)$/gm)];
+  expect(listed.map(([, name, title]) => ({ name, title }))).toEqual(
+    scenarios.map(({ name, title }) => ({ name, title })),
+  );
+});
+
+const sample: Sample = {
+  at: 0.5,
+  nodes: {
+    n1: { role: 'primary', timeline: 7, lagBytes: undefined, accepts: true },
+    n2: { role: 'replica', timeline: 7, lagBytes: 2_048, accepts: false },
+    n3: { role: 'down', timeline: undefined, lagBytes: undefined, accepts: false },
+  },
+  ...{ writes: 10, reads: 5, replicaReads: 2, errors: 3, delivered: 1_000 },
+};
+
+test('the live picture shows roles, timelines, lag, and what goes on a second', () => {
+  const rows = drawPicture(
+    { scenario: scenarios[0]!, samples: [sample], actions: ['something fails'] },
+    { style: (_style, text) => text },
+  ).join('\n');
+  expect(rows).toMatch(/n1 +primary +timeline 7 +accepts writes/);
+  expect(rows).toMatch(/n2 +replica +timeline 7 +lag 2 KiB/);
+  expect(rows).toMatch(/n3 +down +timeline \?/);
+  expect(rows).toMatch(/writes +20\/s/);
+  expect(rows).toMatch(/errors +6\/s/);
+  expect(rows).toContain('something fails');
+});
+
+test('the time line draws every act, and no text of it is markup', () => {
+  const picture = renderTimeline({
+    ...{ name: 'n', title: 'a < b & c', mode: 'synchronous', seconds: 1 },
+    ...{ withoutWrites: 0, withoutReads: 0, withoutReplicaReads: 0, withoutPrimary: 0 },
+    ...{ accepted: { singles: 1, flood: 1 }, sendRuns: 1, lost: 0, forgotten: 0, duplicates: 0 },
+    ...{ uncertain: { met: 0, resolved: 0 }, errors: { writes: {}, reads: {}, replicaReads: {} } },
+    ...{ acceptedByTwo: 0, doctor: [], samples: [sample], broken: [] },
+    actions: [{ at: 0.2, what: 'n1 -> n2' }],
+  });
+  expect(picture).toContain('a &lt; b &amp; c');
+  expect(picture).toContain('+0.2 s  n1 -&gt; n2');
+  expect(picture.match(/fill="#1f6f8b"/g)!.length).toBeGreaterThan(1);
+});

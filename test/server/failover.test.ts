@@ -23,7 +23,7 @@ test('a server that is told of both hosts accepts and delivers through the loss 
   const server = await startProcess(
     ['serve', '--port', '0', '--database', url, '--data', data, '--lease-ms', '2000'],
     env,
-    (line) => lines.push(line),
+    { onLine: (line) => void lines.push(line) },
   );
   expect(lines.join('\n')).toContain(`"host":"127.0.0.1:${primary.port}"`);
   const password = new URL(primary.url).password;

@@ -46,6 +46,8 @@ export async function migrate(settings: MigrateSettings): Promise<number[]> {
     poolSize: 1,
     name: 'migrate',
     statementTimeoutMs: migrationTimeoutMs,
+    // Each runs once, and an old PgBouncer has them still prepared when the next process comes.
+    namedStatements: false,
   });
   try {
     await checkServer(database);

@@ -5,6 +5,7 @@ import { migrate, SchemaError } from '../../src/store/migrate.ts';
 import { readMigrations } from '../../src/store/read-migrations.ts';
 import { schemaMisfit, schemaVersions } from '../../src/store/schema-fit.ts';
 import { until } from '../delivery/mill.ts';
+import { startCuttingProxy } from '../support/cutting-proxy.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 
 async function withDatabase(
@@ -118,6 +119,21 @@ test('a migration that was applied in another wording is refused', async () => {
     await migrate({ connectionString: url });
     await database.query({ name: '', text: `UPDATE schema_migration SET checksum = 'x' WHERE version = 1` });
     await expect(migrate({ connectionString: url })).rejects.toThrow(/another wording/);
+  });
+});
+
+test('migrating prepares nothing by name, which an old PgBouncer would give to a connection that has it already', async () => {
+  await withDatabase(async ({ url }) => {
+    const sent: Buffer[] = [];
+    const witness = () => ({ sent: (bytes: Buffer) => void sent.push(bytes), answered() {}, ended() {} });
+    const proxy = await startCuttingProxy(url, { witness });
+    await migrate({ connectionString: proxy.url });
+    await proxy.stop();
+    // A Parse message: its length in four bytes, then the statement's name.
+    const parsed = /P\0\0[\s\S]{2}([a-z_]*)\0/g;
+    const names = [...Buffer.concat(sent).toString('latin1').matchAll(parsed)].map(([, name]) => name);
+    expect(names.length).toBeGreaterThan(0);
+    expect(names.filter((name) => name !== '')).toEqual([]);
   });
 });
 

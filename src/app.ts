@@ -26,6 +26,7 @@ import { createMetrics, type Metrics } from './observe/metrics.ts';
 import { awaitDatabase } from './services/await-database.ts';
 import { finishClosings } from './services/finish-closings.ts';
 import { keepPartitions } from './services/keep-partitions.ts';
+import { keepReplicas } from './services/keep-replicas.ts';
 import { type OpenedSecrets, openSecrets } from './services/open-secrets.ts';
 import type { Service } from './services/service.ts';
 import { watchTransactions } from './services/watch-transactions.ts';
@@ -211,7 +212,9 @@ async function startParts(
   const adminKey = await patiently(() => ensureAdminKey(database, adminKeyAt));
   if (adminKey.kind === 'present') await tellAbsentKey(config, log);
   await patiently(() => control.refresh());
-  const url = await listen(config, { database, full, control, secrets, intake, log, metrics, stops });
+  const replicas = await patiently(() => openReads(config, { database, databaseUrl, log, metrics, stops }));
+  const api = { database, full, control, secrets, intake, log, metrics, stops };
+  const url = await listen(config, { ...api, ...replicas });
   return { url, ...(adminKey.kind === 'made' && { madeAdminKey: adminKey.key }) };
 }
 
@@ -348,6 +351,20 @@ async function startUpkeep(
   return { nowMs: () => databaseClock.nowMs(), current: () => range };
 }
 
+/** Replicas answer reads, where there are any. */
+async function openReads(
+  config: Config,
+  parts: { database: Database; databaseUrl: string; log: Logger; metrics: Metrics; stops: StopStack },
+): Promise<Pick<ApiContext, 'replicas'>> {
+  const { database: primary, databaseUrl: primaryUrl, stops, ...rest } = parts;
+  const { replicaUrls, replicaLagMaxMs: lagMaxMs, namedStatements, readConnections: poolSize } = config;
+  if (replicaUrls.length === 0) return {};
+  const places = { primary, primaryUrl, replicaUrls, poolSize, namedStatements, lagMaxMs };
+  const kept = await keepReplicas({ ...places, ...rest, clock: systemClock });
+  stops.push(() => kept.stop());
+  return { replicas: kept.set };
+}
+
 /** The clients on this machine look for `admin.key`, which a new data directory on an old database has not got. */
 async function tellAbsentKey(config: Config, log: Logger): Promise<void> {
   const path = join(config.data, 'admin.key');
@@ -365,7 +382,7 @@ async function tellAbsentKey(config: Config, log: Logger): Promise<void> {
 
 async function listen(
   config: Config,
-  parts: Pick<ApiContext, 'database' | 'full' | 'control' | 'secrets' | 'log' | 'metrics'> & {
+  parts: Pick<ApiContext, 'database' | 'full' | 'control' | 'secrets' | 'log' | 'metrics' | 'replicas'> & {
     intake: Intake;
     stops: StopStack;
   },

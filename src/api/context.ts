@@ -11,6 +11,7 @@ import type { Metrics } from '../observe/metrics.ts';
 import type { ControlCache } from '../store/control/control-cache.ts';
 import type { Database } from '../store/database.ts';
 import type { Fault } from '../store/fault.ts';
+import type { ReplicaSet } from '../store/replicas/replica-set.ts';
 import type { ClientLimits } from './client-limits.ts';
 import type { KeyFreer } from './key-freer.ts';
 import type { Lifecycle } from './lifecycle.ts';
@@ -18,6 +19,8 @@ import type { Lifecycle } from './lifecycle.ts';
 /** Everything that endpoints work with. Each endpoint is a function of the app and this. */
 export interface ApiContext {
   database: Database;
+  /** Where reads may be made; absent without replicas. */
+  replicas?: Pick<ReplicaSet, 'choose' | 'token'>;
   control: ControlCache;
   /** Seals what is stored of routes and their answers. */
   secrets: SecretBox;

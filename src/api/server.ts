@@ -16,6 +16,7 @@ import type { ApiContext, ApiInstance, ProbeContext } from './context.ts';
 import { createMethodTable, type MethodTable } from './method-table.ts';
 import { documentEndpoints } from './openapi.ts';
 import { logProblem, problemContentType, problemOf, problemText, sendProblem } from './problem.ts';
+import { carryConsistency } from './read-target.ts';
 import { askForBody, headProblem, judgeHeadsHere } from './request-head.ts';
 import { endpoints, probeEndpoints, streamEndpoints } from './routes.ts';
 import { shareReads } from './shared-reads.ts';
@@ -31,6 +32,7 @@ const lingerMs = 5_000;
 /** The HTTP API, ready to listen. */
 export function buildServer(context: ApiContext): ApiInstance {
   const app = buildShell(context, createAdmission(context));
+  carryConsistency(app, context);
   documentEndpoints(app);
   void app.register((scope, _options, done) => {
     for (const endpoint of endpoints) endpoint(scope as unknown as ApiInstance, context);

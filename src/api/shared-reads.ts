@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify';
+import { tokenText } from '../lib/log-position.ts';
 import { singleFlight } from '../lib/single-flight.ts';
 import { allows } from '../message/api-key.ts';
 import type { ApiInstance } from './context.ts';
@@ -22,8 +23,8 @@ declare module 'fastify' {
 
 /**
  * Decorates the app with `sharedReads`. A client always reads its own writes: one answered here begins a new
- * generation of its account's reads, and a read with a consistency token, which may stand for a write
- * answered by another process, is made anew.
+ * generation of its account's reads. A read with a consistency token, which may stand for a write answered by another
+ * process, is shared by those with the same token, and made anew when that is `unknown`: it names no write.
  */
 export function shareReads(app: ApiInstance): void {
   const flights = singleFlight({ shareMs, keptMax });
@@ -36,11 +37,13 @@ export function shareReads(app: ApiInstance): void {
   });
   app.decorate('sharedReads', {
     run(request, work) {
-      if (request.headers['millrace-consistency'] !== undefined) return work();
-      const { accountId, actsFor, scopes } = request.caller;
+      const { caller, consistency = [] } = request;
+      if (consistency === 'unknown') return work();
+      const { accountId, actsFor, scopes } = caller;
       // The same path shows an administrator more than other keys of the same account.
       const sees = actsFor === undefined && allows(scopes, 'admin') ? 'all' : 'own';
-      return flights.run(`${accountId} ${sees} ${writes.get(accountId) ?? 0} ${request.url}`, work);
+      const generation = `${writes.get(accountId) ?? 0} ${tokenText(consistency)}`;
+      return flights.run(`${accountId} ${sees} ${generation} ${request.url}`, work);
     },
   });
 }

@@ -144,6 +144,7 @@ const plainErrors = new Set([
   'AdminKeyError',
   'SecretKeyError',
   'UnopenedRouteError',
+  'ReplicaError',
   'AbortError',
 ]);
 

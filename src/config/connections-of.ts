@@ -4,10 +4,14 @@ import type { Config } from './resolve-config.ts';
 /** The lease of a worker has a connection of its own. */
 const leaseConnections = 1;
 
+/** Asks the primary where its log ends, where there are replicas to compare. */
+const logWatchConnections = 1;
+
 /** Database connections that the pools of a server may open together, over all its processes. */
 export function connectionsOf(config: Config): number {
-  const { readConnections, intakeConnections, deliveryConnections, processes, roles } = config;
-  const reading = roles.includes('api') ? readConnections : 0;
+  const { readConnections, intakeConnections, deliveryConnections, processes, roles, replicaUrls } = config;
+  const watching = replicaUrls.length > 0 ? logWatchConnections : 0;
+  const reading = roles.includes('api') ? readConnections + watching : 0;
   const delivering = roles.includes('deliver') ? processes * (deliveryConnections + leaseConnections) : 0;
   return intakeConnections + reading + delivering + lookingOf(config);
 }

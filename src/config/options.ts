@@ -34,6 +34,20 @@ export const options = {
     aliases: ['MILLRACE_DATABASE_URL'],
     redact: withoutPassword,
   }),
+  replicaUrls: replicaUrls({
+    doc: 'standbys of the database that answer reads, with commas between; each URL leads to one server, not to a balancer',
+    placeholder: '<urls>',
+    default: [],
+    redact: (urls) => urls.map(withoutPassword).join(',') || '(none)',
+  }),
+  replicaLagMaxMs: integer({
+    doc: 'a replica that is further behind than this answers no reads',
+    unit: 'ms',
+    placeholder: '<ms>',
+    default: 10_000,
+    min: 500,
+    max: 600_000,
+  }),
   roles: roles({
     doc: 'what this server does: api, deliver',
     placeholder: '<list>',
@@ -84,7 +98,7 @@ export const options = {
     max: 100,
   }),
   readConnections: integer({
-    doc: 'database connections that answer reads',
+    doc: 'database connections that answer reads, and as many to each replica',
     unit: 'connections',
     placeholder: '<n>',
     default: 4,
@@ -201,6 +215,42 @@ function databaseUrl(description: Described<string | undefined>): Option<string 
       return String(value);
     },
   };
+}
+
+function replicaUrls(description: Described<readonly string[]>): Option<readonly string[]> {
+  return {
+    ...description,
+    parse(value) {
+      // A comma between hosts, or in a password, begins no URL.
+      const urls = typeof value === 'string' ? value.split(/\s*,\s*(?=postgres(?:ql)?:\/\/)/) : value;
+      if (!Array.isArray(urls) || urls.length === 0 || !urls.every(isOneServer)) {
+        throw new ValueError(
+          'must be URLs of one PostgreSQL server each: postgres://user:password@host:5432/name',
+        );
+      }
+      if (urls.length > replicasMax) throw new ValueError(`must be ${replicasMax} at most`);
+      const places = new Set(urls.map((url) => placeOf(url as string)));
+      if (places.size < urls.length) throw new ValueError('must name each server once');
+      return urls as string[];
+    },
+  };
+}
+
+/** Each is asked where it is twice a second. */
+const replicasMax = 32;
+
+function isOneServer(value: unknown): boolean {
+  if (typeof value !== 'string' || !URL.canParse(value)) return false;
+  const { protocol, host, searchParams } = new URL(value);
+  const isOne = !host.includes(',') && !(searchParams.get('host') ?? '').includes(',');
+  return isOne && (protocol === 'postgres:' || protocol === 'postgresql:');
+}
+
+/** Which server, and which database of it: the rest of a URL is how to get in. */
+export function placeOf(databaseUrl: string): string {
+  const { hostname, port, pathname, searchParams } = new URL(databaseUrl);
+  const host = hostname || (searchParams.get('host') ?? '');
+  return `${host}:${port || (searchParams.get('port') ?? '5432')}${pathname}`;
 }
 
 function withoutPassword(value: string | undefined): string {

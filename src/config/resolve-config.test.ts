@@ -74,6 +74,26 @@ describe('precedence', () => {
     expect(refusal({ env }).message).toContain('they differ');
   });
 
+  it('reads replicas from a list with commas between, or from an array, and shows them without passwords', () => {
+    const urls = ['postgres://u:a,b@one/x', 'postgres://u@two:5433/x?sslmode=require'];
+    expect(resolveConfig({ flags: { replicaUrls: urls.join(', ') }, env: {} }).replicaUrls).toEqual(urls);
+    expect(resolveConfig({ flags: {}, env: {}, file: file({ replicaUrls: urls }) }).replicaUrls).toEqual(
+      urls,
+    );
+    expect(shownValue('replicaUrls', urls)).toBe(`postgres://u:***@one/x,${urls[1]}`);
+    expect(shownValue('replicaUrls', [])).toBe('(none)');
+  });
+
+  it.each([
+    ['http://one/x', 'one PostgreSQL server each'],
+    ['postgres://one,two/x', 'one PostgreSQL server each'],
+    ['postgres://one/x,postgres://two@one:5432/x', 'each server once'],
+    ['postgres://u:p@here/x', 'names the database itself: here:5432/x'],
+  ])('refuses %s as replicas', (replicaUrls, words) => {
+    const flags = { database: 'postgres://other@here:5432/x', replicaUrls };
+    expect(refusal({ flags }).message).toContain(words);
+  });
+
   it('takes paths of a file relative to that file', () => {
     expect(resolveConfig({ flags: {}, env: {}, file: file({ data: 'data' }) }).data).toBe(
       join(directory, 'data'),

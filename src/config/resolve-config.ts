@@ -2,7 +2,15 @@ import { dirname, resolve } from 'node:path';
 import { ConfigError } from './config-error.ts';
 import type { Environment } from './environment.ts';
 import { ValueError } from './option.ts';
-import { flagOf, type OptionName, type OptionValues, optionNames, optionOf, variablesOf } from './options.ts';
+import {
+  flagOf,
+  type OptionName,
+  type OptionValues,
+  optionNames,
+  optionOf,
+  placeOf,
+  variablesOf,
+} from './options.ts';
 import { readConfigFile } from './read-config-file.ts';
 
 /** Where a value came from: the weakest first. */
@@ -118,10 +126,23 @@ function checkTogether(config: Config): void {
       `processes (${describeSource(config.sources.processes)}) counts those that deliver, and roles leaves deliver out`,
     );
   }
+  const { database, replicaUrls } = config;
+  const itself = database && replicaUrls.find((url) => isSamePlace(url, database));
+  if (itself !== undefined) {
+    throw new ConfigError(
+      'invalid_option',
+      `replicaUrls (${describeSource(config.sources.replicaUrls)}) names the database itself: ${placeOf(itself)}`,
+    );
+  }
   if ((config.tlsCert === undefined) === (config.tlsKey === undefined)) return;
   const [present, absent] = config.tlsCert === undefined ? ['tlsKey', 'tlsCert'] : ['tlsCert', 'tlsKey'];
   throw new ConfigError(
     'invalid_option',
     `${present} (${describeSource(config.sources[present as OptionName])}) needs ${absent} with it`,
   );
+}
+
+/** A URL with several hosts is none that the language knows, and no replica is it. */
+function isSamePlace(replicaUrl: string, databaseUrl: string): boolean {
+  return URL.canParse(databaseUrl) && placeOf(replicaUrl) === placeOf(databaseUrl);
 }

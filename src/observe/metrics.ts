@@ -21,6 +21,19 @@ export interface Metrics {
   /** Present values, summed over the workers of this server. */
   deliveryState(state: DeliveryState): void;
   databaseFault(kind: string): void;
+  /** Asks it at each look. There are as many as are configured. */
+  readReplicas(read: () => ReplicaFigures[]): void;
+  /** A read is made on a replica or on `primary`. */
+  readMade(target: string): void;
+  /** A read failed on a replica and was made again on the primary. */
+  readRepeated(target: string): void;
+}
+
+interface ReplicaFigures {
+  name: string;
+  used: boolean;
+  behindMs: number | undefined;
+  behindBytes: number | undefined;
 }
 
 type AnswerKind = 'sent' | 'rejected' | 'retry' | 'uncertain';
@@ -82,6 +95,7 @@ export function createMetrics(): Metrics {
   const loaded = gauge('millrace_loaded_chunks', 'Chunks whose payload is in memory');
   const inFlight = gauge('millrace_sends_in_flight', 'Requests to providers that are not answered yet');
   const shards = gauge('millrace_owned_shards', 'Shards that this server owns');
+  const replicas = replicaMetrics(registry);
   const routeLabels = new Set<string>();
 
   function counter<Label extends string>(name: string, help: string, labelNames: Label[]): Counter<Label> {
@@ -127,5 +141,56 @@ export function createMetrics(): Metrics {
       shards.set(state.ownedShards);
     },
     databaseFault: (kind) => faults.inc({ kind }),
+    ...replicas,
+  };
+}
+
+function replicaMetrics(registry: Registry): Pick<Metrics, 'readReplicas' | 'readMade' | 'readRepeated'> {
+  const registers = [registry];
+  let read: () => ReplicaFigures[] = () => [];
+  const gauge = (name: string, help: string, figureOf: (figures: ReplicaFigures) => number | undefined) =>
+    new Gauge({
+      name,
+      help,
+      labelNames: ['replica'],
+      registers,
+      collect() {
+        this.reset();
+        for (const figures of read()) {
+          const value = figureOf(figures);
+          if (value !== undefined) this.set({ replica: figures.name }, value);
+        }
+      },
+    });
+  gauge('millrace_replica_used', '1 while a replica answers reads, 0 while it is left out', ({ used }) =>
+    used ? 1 : 0,
+  );
+  gauge('millrace_replica_lag_seconds', 'For how long a replica has lacked something', ({ behindMs }) =>
+    behindMs === undefined ? undefined : behindMs / 1_000,
+  );
+  gauge(
+    'millrace_replica_lag_bytes',
+    'What a replica has not replayed of the log',
+    ({ behindBytes }) => behindBytes,
+  );
+  const labelNames = ['target'] as const;
+  const made = new Counter({
+    name: 'millrace_reads_total',
+    help: 'Reads by the replica that they were made on, or `primary`; counted where there are replicas',
+    labelNames,
+    registers,
+  });
+  const repeated = new Counter({
+    name: 'millrace_reads_repeated_total',
+    help: 'Reads that failed on a replica and were made again on the primary',
+    labelNames,
+    registers,
+  });
+  return {
+    readReplicas(figures) {
+      read = figures;
+    },
+    readMade: (target) => made.inc({ target }),
+    readRepeated: (target) => repeated.inc({ target }),
   };
 }

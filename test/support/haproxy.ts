@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findProgram } from './needs.ts';
+import { findProgram } from './find-program.ts';
 
 export interface Haproxy {
   url: string;

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { findProgram, needs } from './needs.ts';
+import { findProgram } from './find-program.ts';
+import { needs } from './needs.ts';
 
 needs('ps')('a test whose program is there runs', async () => {
   expect(findProgram('ps')).toMatch(/^\/.*\/ps$/);

@@ -1,13 +1,8 @@
-import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { test } from 'vitest';
 import packages from './debian-packages.json' with { type: 'json' };
+import { findProgram, type Program } from './find-program.ts';
 
-export type Program = keyof typeof packages;
 type Define = (name: string, body: () => Promise<void>, timeoutMs?: number) => void;
-
-const everywhere = '/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin:/opt/homebrew/bin';
-const postgresRoot = '/usr/lib/postgresql';
 
 /**
  * `test`, for a test that runs programs which not every machine has:
@@ -45,27 +40,4 @@ export function needsRoot(...programs: readonly Program[]): ReturnType<typeof ne
     test(name, () => {
       throw new Error('needs root on Linux, and MILLRACE_TEST_ALL=1 lets no test be skipped');
     });
-}
-
-/**
- * Where a program is, also when an ordinary user's PATH leaves the directories of system programs out. Debian has a
- * directory for the programs of each version of PostgreSQL.
- */
-export function findProgram(program: Program): string | undefined {
-  const postgres = existsSync(postgresRoot) ? readdirSync(postgresRoot) : [];
-  const directories = [
-    ...(process.env.PATH ?? '').split(delimiter).filter(Boolean),
-    ...everywhere.split(delimiter),
-    ...postgres.map((version) => join(postgresRoot, version, 'bin')),
-  ];
-  return directories.map((directory) => join(directory, program)).find(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

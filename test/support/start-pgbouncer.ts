@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { chooseAccount } from '../../src/embedded/choose-account.ts';
-import { findProgram } from './needs.ts';
+import { findProgram } from './find-program.ts';
 
 export interface PgBouncer {
   /** The database's URL by way of it. */

@@ -3,9 +3,10 @@ import { timelineOf } from '../../message/fold-outcomes.ts';
 import { chunkIdOf, isId, parseId } from '../../message/id.ts';
 import { createdAtOf } from '../../message/message-view.ts';
 import { frameToShow } from '../../message/stored-message.ts';
+import type { ControlCache } from '../../store/control/control-cache.ts';
+import type { Queryable } from '../../store/database.ts';
 import { readChunks } from '../../store/reading/read-chunks.ts';
 import { readOutcomes } from '../../store/reading/read-outcomes.ts';
-import type { ApiContext } from '../context.ts';
 import { noSuchMessage } from '../routes/message-fields.ts';
 import { showMessages } from './show-messages.ts';
 
@@ -14,9 +15,11 @@ import { showMessages } from './show-messages.ts';
  * place in the chunk.
  * @throws ProblemError `not_found`
  */
-export async function readMessage(context: ApiContext, { accountId, id }: { accountId: number; id: string }) {
+export async function readMessage(
+  { database, control }: { database: Queryable; control: ControlCache },
+  { accountId, id }: { accountId: number; id: string },
+) {
   if (!isId(id)) throw noSuchMessage();
-  const { database, control } = context;
   const ids = [chunkIdOf(id)];
   const { offset } = parseId(id);
   const [chunks, outcomes] = await Promise.all([

@@ -5,9 +5,9 @@ import { priorityName } from '../../message/fields.ts';
 import { isId } from '../../message/id.ts';
 import { states } from '../../message/state.ts';
 import type { ControlCache } from '../../store/control/control-cache.ts';
+import type { Queryable } from '../../store/database.ts';
 import type { BatchRow } from '../../store/reading/batch-row.ts';
 import { findBatch } from '../../store/reading/find-batch.ts';
-import type { ApiContext } from '../context.ts';
 
 const Time = Type.String({ format: 'date-time' });
 const Count = Type.Integer({ minimum: 0 });
@@ -86,10 +86,10 @@ function stateOf(batch: BatchRow): 'canceled' | 'done' | 'paused' | 'open' | 'de
  * @throws ProblemError `not_found`, also for another account's batch and for what cannot be an id.
  */
 export async function readBatch(
-  context: ApiContext,
+  { database }: { database: Queryable },
   key: { accountId: number; id: string },
 ): Promise<BatchRow> {
-  const batch = isId(key.id) ? await findBatch(context.database, key) : undefined;
+  const batch = isId(key.id) ? await findBatch(database, key) : undefined;
   if (!batch) throw new ProblemError('not_found', 'there is no such batch');
   return batch;
 }

@@ -4,6 +4,7 @@ import { ProblemError } from '../../message/error-codes.ts';
 import { isId } from '../../message/id.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { badCursor } from '../page.ts';
+import { readingContext } from '../read-target.ts';
 import { cutStalled } from '../reading/cut-stalled.ts';
 import { exportBytes, exportParts } from '../reading/export-stream.ts';
 import { primed } from '../reading/primed.ts';
@@ -56,7 +57,8 @@ export function exportBatch(app: ApiInstance, context: ApiContext): void {
       const { accountId } = request.caller;
       const { format = 'ndjson', after } = request.query;
       if (after !== undefined && !isId(after)) throw badCursor();
-      const { id: batch, defaults } = await readBatch(context, { accountId, id: request.params.id });
+      const reads = await readingContext(context, request);
+      const { id: batch, defaults } = await readBatch(reads, { accountId, id: request.params.id });
       if (running >= exportsMax) {
         throw new ProblemError('unavailable', `${exportsMax} exports are running`, { retryAfterSeconds: 5 });
       }
@@ -66,7 +68,7 @@ export function exportBatch(app: ApiInstance, context: ApiContext): void {
       reply.raw.once('close', () => running--);
       const parts = await primed(
         exportParts({
-          database: context.database,
+          database: reads.database,
           accountId,
           batch,
           defaults,

@@ -2,9 +2,10 @@ import { type Static, Type } from 'typebox';
 import { systemClock } from '../../lib/clock.ts';
 import { parseTime } from '../../lib/parse-time.ts';
 import { isId } from '../../message/id.ts';
-import type { Database } from '../../store/database.ts';
+import type { Queryable } from '../../store/database.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { badCursor, Page, pageLimit, pageQuery } from '../page.ts';
+import { readingContext } from '../read-target.ts';
 import { type FoundSingles, listSingles, singleStates } from '../reading/list-singles.ts';
 import { type SearchResult, searchMessages } from '../reading/search-messages.ts';
 import { showMessages } from '../reading/show-messages.ts';
@@ -43,7 +44,7 @@ export function findMessages(app: ApiInstance, context: ApiContext): void {
     async (request) =>
       app.sharedReads.run(request, async () => {
         const { accountId } = request.caller;
-        const { database, control } = context;
+        const { database, control } = await readingContext(context, request);
         const { found, next, outcomes } = await find(database, { accountId, query: request.query });
         const data = await showMessages(found, {
           database,
@@ -61,7 +62,7 @@ interface Found extends SearchResult {
 }
 
 function find(
-  database: Database,
+  database: Queryable,
   { accountId, query }: { accountId: number; query: Static<typeof Query> },
 ): Promise<Found> {
   const { to, ref, state, after, since, until } = query;

@@ -3,6 +3,7 @@ import { isId } from '../../message/id.ts';
 import { stateNumber } from '../../message/state.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { badCursor, Page, pageLimit, pageQuery } from '../page.ts';
+import { readingContext } from '../read-target.ts';
 import { pickByState, pickMessages } from '../reading/pick-messages.ts';
 import { readLines } from '../reading/read-lines.ts';
 import { showMessages } from '../reading/show-messages.ts';
@@ -30,8 +31,9 @@ export function listBatchMessages(app: ApiInstance, context: ApiContext): void {
       app.sharedReads.run(request, async () => {
         const { accountId } = request.caller;
         const { state, after } = request.query;
-        const { database, control } = context;
-        const { id: batch, counts } = await readBatch(context, { accountId, id: request.params.id });
+        const reads = await readingContext(context, request);
+        const { database, control } = reads;
+        const { id: batch, counts } = await readBatch(reads, { accountId, id: request.params.id });
         if (after !== undefined && !isId(after)) throw badCursor();
         if (state !== undefined && counts[state] === 0) return { data: [], next: null };
         const page = { batch, after, limit: pageLimit(request.query) };

@@ -3,6 +3,7 @@ import { isId } from '../../message/id.ts';
 import { listBatches as list } from '../../store/reading/list-batches.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { badCursor, Page, pageLimit, pageOf, pageQuery } from '../page.ts';
+import { readingContext } from '../read-target.ts';
 import { BatchAnswer, showBatch } from './batch-fields.ts';
 
 export function listBatches(app: ApiInstance, context: ApiContext): void {
@@ -23,7 +24,8 @@ export function listBatches(app: ApiInstance, context: ApiContext): void {
         const { after } = request.query;
         if (after !== undefined && !isId(after)) throw badCursor();
         const limit = pageLimit(request.query);
-        const batches = await list(context.database, {
+        const { database, control } = await readingContext(context, request);
+        const batches = await list(database, {
           accountId,
           limit: limit + 1,
           before: after,
@@ -31,7 +33,7 @@ export function listBatches(app: ApiInstance, context: ApiContext): void {
         return pageOf(batches, {
           limit,
           cursor: (batch) => batch.id,
-          show: (batch) => showBatch(batch, context.control),
+          show: (batch) => showBatch(batch, control),
         });
       }),
   );

@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { feedHorizon, feedStart, placeAt } from '../../store/reading/read-events.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { badCursor } from '../page.ts';
+import { readingContext } from '../read-target.ts';
 import { feedCursor, feedPage, parseFeedCursor } from '../reading/feed-page.ts';
 import { StateName } from './message-fields.ts';
 
@@ -51,11 +52,15 @@ export function listEvents(app: ApiInstance, context: ApiContext): void {
       app.sharedReads.run(request, async () => {
         const { accountId } = request.caller;
         const { after, limit = limitDefault } = request.query;
+        // The primary's moment: a replica's is an earlier one.
         if (after === 'now')
           return { data: [], next: feedCursor(placeAt(await feedHorizon(context.database))) };
         const place = after === undefined ? feedStart : parseFeedCursor(after);
         if (place === undefined) throw badCursor();
-        const { events, next } = await feedPage(context.database, { accountId, after: place, limit });
+        // The horizon and the rows below it are read in one place: the primary's horizon would pass over what a
+        // replica does not have yet.
+        const { database } = await readingContext(context, request);
+        const { events, next } = await feedPage(database, { accountId, after: place, limit });
         return { data: events, next: feedCursor(next) };
       }),
   );

@@ -3,6 +3,7 @@ import { decodeChunk } from '../../message/chunk-codec.ts';
 import type { Queryable } from '../../store/database.ts';
 import { readRejections } from '../../store/reading/read-rejections.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
+import { readingContext } from '../read-target.ts';
 import { cutStalled } from '../reading/cut-stalled.ts';
 import { primed } from '../reading/primed.ts';
 import { streamProblem } from '../reading/stream-problem.ts';
@@ -32,8 +33,9 @@ export function listRejections(app: ApiInstance, context: ApiContext): void {
     },
     async (request, reply) => {
       const { accountId } = request.caller;
-      const { id } = await readBatch(context, { accountId, id: request.params.id });
-      const parts = await primed(rejections(context.database, id));
+      const reads = await readingContext(context, request);
+      const { id } = await readBatch(reads, { accountId, id: request.params.id });
+      const parts = await primed(rejections(reads.database, id));
       const bytes = withProblem(parts, (error) => streamProblem(request, error));
       const cut = () => reply.raw.destroy();
       const taken = cutStalled(bytes, { partMs: context.clientLimits.answerPartMs, cut });

@@ -1,4 +1,9 @@
+import type { FastifyRequest } from 'fastify';
+import { isId } from '../../message/id.ts';
+import type { BatchRow } from '../../store/reading/batch-row.ts';
+import { findBatch } from '../../store/reading/find-batch.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
+import { readingContext } from '../read-target.ts';
 import { BatchAnswer, BatchId, readBatch, showBatch as show } from './batch-fields.ts';
 
 export function showBatch(app: ApiInstance, context: ApiContext): void {
@@ -15,8 +20,22 @@ export function showBatch(app: ApiInstance, context: ApiContext): void {
     },
     async (request) =>
       app.sharedReads.run(request, async () => {
-        const { accountId } = request.caller;
-        return show(await readBatch(context, { accountId, id: request.params.id }), context.control);
+        const key = { accountId: request.caller.accountId, id: request.params.id };
+        return show(await readToResume(context, { request, key }), context.control);
       }),
   );
+}
+
+/**
+ * An upload that broke goes on from `nextLine`, and its sender was given no token: of a batch that may have grown
+ * meanwhile only the primary tells. Nothing is added to one that is closed.
+ */
+async function readToResume(
+  context: ApiContext,
+  { request, key }: { request: FastifyRequest; key: { accountId: number; id: string } },
+): Promise<BatchRow> {
+  const { database } = await readingContext(context, request);
+  if (database === context.database || !isId(key.id)) return await readBatch(context, key);
+  const batch = await findBatch(database, key);
+  return batch?.closedAt ? batch : await readBatch(context, key);
 }

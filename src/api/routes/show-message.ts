@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import type { ApiContext, ApiInstance } from '../context.ts';
+import { readingContext } from '../read-target.ts';
 import { readMessage } from '../reading/read-message.ts';
 import { MessageWithTimeline } from './message-fields.ts';
 
@@ -18,7 +19,7 @@ export function showMessage(app: ApiInstance, context: ApiContext): void {
     async (request) =>
       app.sharedReads.run(request, async () => {
         const key = { accountId: request.caller.accountId, id: request.params.id };
-        return (await readMessage(context, key)).message;
+        return (await readMessage(await readingContext(context, request), key)).message;
       }),
   );
 }

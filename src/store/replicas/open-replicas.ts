@@ -1,0 +1,96 @@
+import type { Clock } from '../../lib/clock.ts';
+import { type Database, type DatabaseSettings, openDatabase } from '../database.ts';
+import { createLagHistory } from './lag-history.ts';
+import { readReplicaPosition, readsOneLog } from './read-positions.ts';
+import { type Obstacle, Replica } from './replica.ts';
+import { createReplicaSet, type ReplicaSet } from './replica-set.ts';
+import { createWalEnd } from './wal-end.ts';
+
+export interface ReplicasSettings {
+  primary: Database;
+  /** The primary's, and those of its standbys: each leads to one server. */
+  primaryUrl: string;
+  replicaUrls: readonly string[];
+  /** Connections for reads at most, to each replica. */
+  poolSize: number;
+  namedStatements: boolean;
+  /** Further behind than this, a replica is left out. */
+  lagMaxMs: number;
+  clock: Clock;
+  /** A replica is left out from now on, or used again. */
+  onChange: (replica: { name: string; obstacle: Obstacle | undefined }) => void;
+  onRead?: (target: string) => void;
+  onRepeat?: (target: string) => void;
+}
+
+/** A replica that can never be one, as it is configured. */
+export class ReplicaError extends Error {
+  override readonly name = 'ReplicaError';
+}
+
+export interface OpenedReplicas extends ReplicaSet {
+  close(): Promise<void>;
+}
+
+/** A silent server is known as one after this and `answerExtraMs`, not after what a search may take. */
+const watchTimeoutMs = 1_000;
+const answerExtraMs = 500;
+
+/**
+ * Opens the replicas and looks at each of them once. One that does not answer yet, or is the primary now, is left out
+ * until it is a replica.
+ * @throws ReplicaError for one of another cluster, and where the database has no single log; DatabaseError when the
+ * primary does not answer
+ */
+export async function openReplicas(settings: ReplicasSettings): Promise<OpenedReplicas> {
+  const { primary, clock } = settings;
+  const opened: Database[] = [];
+  const close = async () => void (await Promise.all(opened.map((database) => database.close())));
+  const open = (url: string, more: Partial<DatabaseSettings> & { name: string; poolSize: number }) => {
+    const database = openDatabase({ url, namedStatements: settings.namedStatements, ...more });
+    opened.push(database);
+    return database;
+  };
+  const watching = { poolSize: 1, statementTimeoutMs: watchTimeoutMs, answerExtraMs };
+  try {
+    if (!(await readsOneLog(primary))) {
+      throw new ReplicaError(
+        'replicaUrls: a distributed database (Citus) has no single log to compare replicas with',
+      );
+    }
+    const { cluster } = await readReplicaPosition(primary);
+    const history = createLagHistory();
+    const replicas = settings.replicaUrls.map((url) => {
+      const name = replicaName(url);
+      const onIdleError: Replica['lose'] = (fault) => replica.lose(fault);
+      const replica: Replica = new Replica({
+        name,
+        database: open(url, { name: 'replica', poolSize: settings.poolSize, onIdleError }),
+        watch: open(url, { name: 'replica watch', ...watching, onIdleError }),
+        ...{ cluster, history, clock },
+        lagMaxMs: settings.lagMaxMs,
+        onChange: (obstacle) => settings.onChange({ name, obstacle }),
+      });
+      return replica;
+    });
+    const watch = open(settings.primaryUrl, { name: 'log watch', ...watching });
+    const walEnd = createWalEnd({ primary: watch, clock });
+    const { onRead, onRepeat } = settings;
+    const heard = { ...(onRead && { onRead }), ...(onRepeat && { onRepeat }) };
+    const set = createReplicaSet({ primary, watch, replicas, history, walEnd, clock, ...heard });
+    await set.measurePrimary();
+    await Promise.all(replicas.map((replica) => replica.measure()));
+    const foreign = replicas.find(({ obstacle }) => obstacle?.kind === 'other-cluster');
+    if (foreign) throw new ReplicaError(`replicaUrls: ${foreign.name} ${foreign.obstacle!.says}`);
+    return { ...set, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** A replica without its name and password. */
+export function replicaName(url: string): string {
+  const { host, searchParams } = new URL(url);
+  return host || (searchParams.get('host') ?? 'localhost');
+}

@@ -1,0 +1,78 @@
+import { parsePosition } from '../../lib/log-position.ts';
+import type { Queryable } from '../database.ts';
+
+/** Where a log ends, or how far a copy of it has come. */
+export interface WalPosition {
+  timeline: number;
+  position: bigint;
+}
+
+/** What tells a server of the database apart from others. */
+export interface ServerIdentity {
+  /** The same for a primary and its standbys, and for no other cluster. */
+  cluster: string;
+  standby: boolean;
+}
+
+export interface ReplicaPosition extends ServerIdentity {
+  /** Replayed, so that reads see it; null on a server that replays nothing. */
+  replayed: WalPosition | null;
+}
+
+/**
+ * What is committed was flushed before its COMMIT was answered, unless the server was told not to wait: then only the
+ * end of what is inserted is certainly behind it. The end of what is flushed is the better one to wait for: it is
+ * always the end of a record, and standbys get nothing else. `pg_control_checkpoint` has the timeline of the last
+ * checkpoint alone.
+ */
+const walEnd = {
+  name: 'wal_end',
+  text: `
+    SELECT CASE current_setting('synchronous_commit')
+             WHEN 'off' THEN pg_current_wal_insert_lsn() ELSE pg_current_wal_flush_lsn()
+           END::text AS position,
+           ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint::float8 AS timeline`,
+};
+
+/** Behind every transaction whose COMMIT was answered before this is asked. Fails on a standby. */
+export async function readWalEnd(primary: Queryable): Promise<WalPosition> {
+  const { rows } = await primary.query<{ position: string; timeline: number }>(walEnd);
+  const { position, timeline } = rows[0]!;
+  return { position: parsePosition(position), timeline };
+}
+
+/**
+ * The receiver's timeline is the one that is replayed: a standby follows a new timeline only from a place that lies in
+ * its history. It is hidden from roles without pg_read_all_stats; the timeline of the last checkpoint that was replayed
+ * lags behind it, and is never ahead.
+ */
+const replicaPosition = {
+  name: 'replica_position',
+  text: `
+    SELECT pg_is_in_recovery() AS standby,
+           (SELECT system_identifier::text FROM pg_control_system()) AS cluster,
+           pg_last_wal_replay_lsn()::text AS position,
+           coalesce((SELECT received_tli FROM pg_stat_wal_receiver),
+                    (SELECT timeline_id FROM pg_control_checkpoint()))::float8 AS timeline`,
+};
+
+export async function readReplicaPosition(server: Queryable): Promise<ReplicaPosition> {
+  const { rows } = await server.query<{
+    standby: boolean;
+    cluster: string;
+    position: string | null;
+    timeline: number;
+  }>(replicaPosition);
+  const { standby, cluster, position, timeline } = rows[0]!;
+  const replayed = position === null ? null : { position: parsePosition(position), timeline };
+  return { standby, cluster, replayed };
+}
+
+/** Whether the database is spread over several servers, each with a log of its own. */
+export async function readsOneLog(primary: Queryable): Promise<boolean> {
+  const { rows } = await primary.query<{ spread: boolean }>({
+    name: 'is_citus',
+    text: `SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') AS spread`,
+  });
+  return !rows[0]!.spread;
+}

@@ -3,9 +3,12 @@ import { Agent as AgentTls, request as requestTls } from 'node:https';
 import type { Readable } from 'node:stream';
 import { parseRetryAfter } from '../lib/parse-retry-after.ts';
 import { ApiError, ConnectionError, readProblem, SourceError } from './client-error.ts';
+import { createConsistencyMemory } from './consistency-memory.ts';
 
 /** Bytes of one JSON answer; a page of 1,000 messages of 64 KiB stays below it. */
 const answerBytesMax = 96 * 1_048_576;
+
+const consistencyHeader = 'millrace-consistency';
 
 export interface ExchangeSettings {
   url: string;
@@ -52,6 +55,7 @@ export function createExchange(settings: ExchangeSettings): Exchange {
   };
   const agent = secure ? new AgentTls(pool) : new Agent(pool);
   const prefix = base.pathname.replace(/\/$/, '');
+  const memory = createConsistencyMemory();
 
   function start(call: ExchangeRequest): Promise<Answer> {
     const { promise, resolve, reject } = withResolvers<Answer>();
@@ -87,8 +91,28 @@ export function createExchange(settings: ExchangeSettings): Exchange {
     return promise;
   }
 
+  /** What was written is seen by the reads that follow, also where a replica answers them. */
+  async function carryingConsistency(call: ExchangeRequest): Promise<Answer> {
+    if (call.method === 'GET') {
+      const token = memory.token();
+      const headers = { ...call.headers, ...(token !== undefined && { [consistencyHeader]: token }) };
+      return await start({ ...call, headers });
+    }
+    const ended = memory.beginWrite();
+    try {
+      const { status, headers, body } = await start(call);
+      const token = headers[consistencyHeader];
+      // A refusal without one wrote nothing; what stands between may have lost the answer of a server.
+      if (token !== undefined || status >= 500) ended(String(token ?? 'unknown'));
+      return { status, headers, body };
+    } catch (error) {
+      if (!(error instanceof ConnectionError && error.kind === 'unreachable')) ended('unknown');
+      throw error;
+    }
+  }
+
   async function stream(call: ExchangeRequest): Promise<Answer> {
-    const answer = await start(call);
+    const answer = await carryingConsistency(call);
     if (answer.status < 400 && answer.status >= 200) return answer;
     const text = await readText(answer.body, call.signal);
     const retryAfter = answer.headers['retry-after'];

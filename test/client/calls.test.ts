@@ -48,6 +48,30 @@ describe('a call', () => {
     expect(seen).toEqual(['Bearer secret']);
   });
 
+  it('carries the place of what the client wrote before, and asks the primary after a write without an answer', async () => {
+    const carried: unknown[] = [];
+    const places = ['home:1:0/20', 'home:1:0/10'];
+    let isBroken = false;
+    const { client } = await start(async (request, response) => {
+      if (request.method === 'GET') {
+        carried.push(request.headers['millrace-consistency']);
+        return answerJson(response, 200, {});
+      }
+      if (isBroken) return cut(request);
+      await readBody(request);
+      answerJson(response, 202, { messages: [], errors: [] }, { 'millrace-consistency': places.shift()! });
+    });
+    const send = () => client.messages.send({ to: '+31612345678' }, { idempotencyKey: false });
+    await client.messages.get('x');
+    await send();
+    await send();
+    await client.messages.get('x');
+    isBroken = true;
+    await expect(send()).rejects.toBeInstanceOf(ConnectionError);
+    await client.messages.get('x');
+    expect(carried).toEqual([undefined, 'home:1:0/20', 'unknown']);
+  });
+
   it('is tried again after a broken connection, a 429 and a 503, under the same idempotency key', async () => {
     const keys: unknown[] = [];
     const step =

@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs';
 import swagger from '@fastify/swagger';
 import type { FastifyContextConfig, FastifySchema } from 'fastify';
+import { tokenLengthMax } from '../lib/log-position.ts';
 import { type ErrorCode, errorCodes } from '../message/error-codes.ts';
 import type { ApiInstance } from './context.ts';
 import { problemContentType } from './problem.ts';
 
 /** Codes that any endpoint with a key may answer. */
 const commonCodes: readonly ErrorCode[] = [
+  'invalid_request',
   'unauthorized',
   'forbidden',
   'unavailable',
@@ -68,12 +70,20 @@ function describe(endpoint: {
       .filter(Boolean)
       .join('\n\n'),
     security: open ? [] : [{ key: [] }],
-    ...(!open && {
-      headers: { type: 'object', properties: { ...accountHeaders, ...(isWrite && writeHeaders) } },
-    }),
+    ...(!open && { headers: { type: 'object', properties: headersOf(isWrite) } }),
     ...(bodies && { body: { content: bodiesContent(bodies) } }),
-    response: { ...goodResponses(schema.response as Record<string, object>), ...problemResponses(codes) },
+    response: {
+      ...goodResponses(
+        schema.response as Record<string, object>,
+        isWrite && !open ? writeAnswerHeaders : undefined,
+      ),
+      ...problemResponses(codes),
+    },
   };
+}
+
+function headersOf(isWrite: boolean): Record<string, object> {
+  return { ...accountHeaders, ...(isWrite ? writeHeaders : readHeaders) };
 }
 
 const writeCodes: readonly ErrorCode[] = ['idempotency_in_progress', 'idempotency_key_reused'];
@@ -92,6 +102,21 @@ const writeHeaders = {
     description: 'The same key and request give the first answer again, for 24 hours.',
   },
 };
+const tokenSchema = { type: 'string', maxLength: tokenLengthMax, examples: ['home:1:0/16B374D8'] };
+const readHeaders = {
+  'Millrace-Consistency': {
+    ...tokenSchema,
+    description:
+      'As the answer to a write had it: the answer has seen that write, whichever replica gives it.',
+  },
+};
+const writeAnswerHeaders = {
+  'Millrace-Consistency': {
+    ...tokenSchema,
+    description:
+      'For reads that are to see this write: cell, timeline and position in its log, or `unknown`.',
+  },
+};
 const bodyCodes: readonly ErrorCode[] = [
   'invalid_json',
   'payload_too_large',
@@ -101,11 +126,18 @@ const bodyCodes: readonly ErrorCode[] = [
 
 const meaningByStatus: Record<string, string> = { 200: 'Done', 201: 'Made', 202: 'Durable, and on its way' };
 
-function goodResponses(schemas: Record<string, object> = {}): Record<string, unknown> {
+function goodResponses(
+  schemas: Record<string, object> = {},
+  headers: object | undefined = undefined,
+): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(schemas).map(([status, schema]) => [
       status,
-      { ...schema, 'x-response-description': meaningByStatus[status] ?? 'Done' },
+      {
+        ...schema,
+        'x-response-description': meaningByStatus[status] ?? 'Done',
+        ...(headers && { headers }),
+      },
     ]),
   );
 }

@@ -47,6 +47,17 @@ test.each(['', 'home', 'home:1:0/1;home:1:0/2', 'x'.repeat(5_000)])(
   },
 );
 
+test('the description has the header of reads, and of the answers to writes', async () => {
+  const { paths } = (await api.call('GET', '/openapi.json', { key: null })).json;
+  const name = 'Millrace-Consistency';
+  const parameters = (operation: { parameters?: { name: string }[] }) => operation.parameters ?? [];
+  expect(parameters(paths['/v1/batches'].get)).toContainEqual(
+    expect.objectContaining({ name, in: 'header' }),
+  );
+  expect(paths['/v1/messages'].post.responses['202'].headers).toHaveProperty(name);
+  expect(parameters(paths['/livez'].get)).toEqual([]);
+});
+
 test('without replicas a write answers with a token that leads to the primary', async () => {
   const alone = await startApi();
   try {

@@ -68,7 +68,9 @@ async function startServer(at: { cluster: Cluster; data: string; args: readonly 
   const log: string[] = [];
   const fixed = ['--port', '0', '--roles', 'api', '--data', at.data, '--database', at.cluster.primary.url];
   const env = { MILLRACE_ADMIN_KEY: adminKey, MILLRACE_SECRET_KEY: Buffer.alloc(32, 7).toString('base64') };
-  const server = await startProcess(['serve', ...fixed, ...at.args], env, (line) => log.push(line));
+  const server = await startProcess(['serve', ...fixed, ...at.args], env, {
+    onLine: (line) => void log.push(line),
+  });
   const route = { connector: 'http', url: 'http://127.0.0.1:9/', allowPrivate: true };
   const made = await fetch(`${server.url}/v1/routes/nowhere`, {
     method: 'PUT',

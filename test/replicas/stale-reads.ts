@@ -19,6 +19,15 @@ interface Written {
   token: string;
 }
 
+interface CountSettings {
+  pairs: number;
+  withToken: boolean;
+  /** On a machine that is busy with other work fewer are enough, but not fewer than some. */
+  secondsMax?: number;
+  onPair?: (done: number) => void;
+}
+
+const pairsMin = 200;
 /** Writers at once. */
 const writers = 16;
 /** Of what was written, so much is kept for later reads: taken evenly, so that all ages are there. */
@@ -30,7 +39,7 @@ const keptMax = 20_000;
  */
 export async function countStaleReads(
   site: ReplicatedServer,
-  { pairs, withToken, onPair }: { pairs: number; withToken: boolean; onPair?: (done: number) => void },
+  { pairs, withToken, secondsMax = Number.POSITIVE_INFINITY, onPair }: CountSettings,
 ): Promise<StaleReads> {
   const before = await site.reads();
   const beganMs = performance.now();
@@ -47,7 +56,8 @@ export async function countStaleReads(
   }
 
   async function write(): Promise<void> {
-    while (begun < pairs) {
+    const endMs = beganMs + secondsMax * 1_000;
+    while (begun < pairs && (begun < pairsMin || performance.now() < endMs)) {
       begun++;
       const written = await site.send();
       if (!(await isThere(written))) counts.stale++;
@@ -58,7 +68,8 @@ export async function countStaleReads(
       }
       if (kept.length < keptMax) kept.push(written);
       else kept[Math.floor(Math.random() * keptMax)] = written;
-      onPair?.(++done);
+      done++;
+      onPair?.(done);
     }
   }
 
@@ -68,5 +79,5 @@ export async function countStaleReads(
     [...after].map(([target, count]) => [target, count - (before.get(target) ?? 0)]),
   );
   const seconds = (performance.now() - beganMs) / 1_000;
-  return { pairs, ...counts, failed, targets, seconds };
+  return { pairs: done, ...counts, failed, targets, seconds };
 }

@@ -23,6 +23,9 @@ export interface DoctorContext {
   dataDir: string;
   leaseMs: number;
   retentionDays: number;
+  /** The standbys that answer reads. */
+  replicaUrls: readonly string[];
+  namedStatements: boolean;
   /** Database connections that the pools of one server may open together. */
   connectionsNeeded: number;
   /** A transaction that is open, or prepared, for longer is told of. */

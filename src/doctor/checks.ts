@@ -11,6 +11,7 @@ import { orderingBacklog } from './checks/ordering-backlog.ts';
 import { partitions } from './checks/partitions.ts';
 import { pendingSize } from './checks/pending-size.ts';
 import { preparedTransactions } from './checks/prepared-transactions.ts';
+import { replicas } from './checks/replicas.ts';
 import { replication } from './checks/replication.ts';
 import { replicationSlots } from './checks/replication-slots.ts';
 import { routes } from './checks/routes.ts';
@@ -25,6 +26,7 @@ export const checks: readonly Check[] = [
   schema,
   durability,
   replication,
+  replicas,
   oldTransactions,
   preparedTransactions,
   replicationSlots,

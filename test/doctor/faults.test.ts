@@ -38,6 +38,8 @@ beforeEach(async () => {
     leaseMs: 1_000,
     retentionDays: 56,
     connectionsNeeded: 13,
+    replicaUrls: [],
+    namedStatements: true,
     oldTransactionMs: 50,
     signal: new AbortController().signal,
   };

@@ -52,7 +52,14 @@ afterAll(async () => {
 });
 
 function examineNow(): Promise<Diagnosis> {
-  const limits = { leaseMs: 1_000, retentionDays: 56, connectionsNeeded: 18, oldTransactionMs: 0 };
+  const limits = {
+    leaseMs: 1_000,
+    retentionDays: 56,
+    connectionsNeeded: 18,
+    replicaUrls: [],
+    namedStatements: true,
+    oldTransactionMs: 0,
+  };
   return examine({ database, clock: systemClock, dataDir, ...limits, signal: new AbortController().signal });
 }
 
@@ -109,7 +116,14 @@ test('a standby that is waited for and is not there is an error: every COMMIT wa
     database: fresh,
     clock: systemClock,
     dataDir,
-    ...{ leaseMs: 1_000, retentionDays: 56, connectionsNeeded: 5, oldTransactionMs: 60_000 },
+    ...{
+      leaseMs: 1_000,
+      retentionDays: 56,
+      connectionsNeeded: 5,
+      replicaUrls: [],
+      namedStatements: true,
+      oldTransactionMs: 60_000,
+    },
     signal: new AbortController().signal,
   });
   await fresh.close();

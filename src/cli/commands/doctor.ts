@@ -55,11 +55,13 @@ async function diagnose(config: Config, signal: AbortSignal): Promise<Diagnosis>
     namedStatements: config.namedStatements,
   });
   try {
-    const { data: dataDir, leaseMs, retentionDays } = config;
+    const { data: dataDir, leaseMs, retentionDays, replicaUrls, namedStatements } = config;
     const settings = {
       dataDir,
       leaseMs,
       retentionDays,
+      replicaUrls,
+      namedStatements,
       oldTransactionMs,
       connectionsNeeded: connectionsOf(config),
     };

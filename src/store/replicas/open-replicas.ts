@@ -3,6 +3,7 @@ import { type Database, type DatabaseSettings, openDatabase } from '../database.
 import { createLagHistory } from './lag-history.ts';
 import { readReplicaPosition, readsOneLog } from './read-positions.ts';
 import { type Obstacle, Replica } from './replica.ts';
+import { replicaName } from './replica-name.ts';
 import { createReplicaSet, type ReplicaSet } from './replica-set.ts';
 import { createWalEnd } from './wal-end.ts';
 
@@ -87,10 +88,4 @@ export async function openReplicas(settings: ReplicasSettings): Promise<OpenedRe
     await close();
     throw error;
   }
-}
-
-/** A replica without its name and password. */
-export function replicaName(url: string): string {
-  const { host, searchParams } = new URL(url);
-  return host || (searchParams.get('host') ?? 'localhost');
 }

@@ -425,7 +425,7 @@ describe('reads of the same moment', () => {
     const path = `/v1/batches/${batch.id}`;
     expect((await get(path)).json.counts.sent).toBe(0);
     await record({ batch: batch.id, chunk: batch.chunks[0]!, state: stateNumber.sent });
-    const headers = { 'millrace-consistency': 'home;1;0/0' };
+    const headers = { 'millrace-consistency': 'home:1:0/0' };
     const answer = await api.call('GET', path, { key: owner.key, headers });
     expect(answer.json.counts.sent).toBe(1);
   });

@@ -160,8 +160,7 @@ async function startParts(
     ...{ clock: systemClock, signal, waitMs: config.databaseWaitMs },
     onWait: (what, fault) => log.warn({ fault }, `waiting for the database: ${what}`),
   });
-  const { namedStatements } = config;
-  const applied = await patiently(() => migrate({ connectionString: databaseUrl, namedStatements }));
+  const applied = await patiently(() => migrate({ connectionString: databaseUrl }));
   if (applied.length > 0) log.info({ migrations: applied }, 'schema brought up to date');
 
   const metrics = createMetrics();

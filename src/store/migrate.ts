@@ -1,16 +1,10 @@
 import { type Clock, systemClock } from '../lib/clock.ts';
-import {
-  type Database,
-  DatabaseError,
-  type DatabaseSettings,
-  openDatabase,
-  type Queryable,
-} from './database.ts';
+import { type Database, DatabaseError, openDatabase, type Queryable } from './database.ts';
 import { ensurePartitions } from './partitions.ts';
 import { type Migration, readMigrations } from './read-migrations.ts';
 import { schemaMisfit } from './schema-fit.ts';
 
-export interface MigrateSettings extends Pick<DatabaseSettings, 'namedStatements'> {
+export interface MigrateSettings {
   connectionString: string;
   clock?: Clock;
 }
@@ -39,9 +33,8 @@ const lockCodes: ReadonlySet<string> = new Set(['55P03', '40P01']);
  * @throws SchemaError when the server is too old, the schema too new for this program, or a migration altered.
  */
 export async function migrate(settings: MigrateSettings): Promise<number[]> {
-  const { connectionString: url, clock = systemClock, ...connecting } = settings;
+  const { connectionString: url, clock = systemClock } = settings;
   const database = openDatabase({
-    ...connecting,
     url,
     poolSize: 1,
     name: 'migrate',

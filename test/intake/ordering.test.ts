@@ -82,7 +82,7 @@ async function newBatch(fields: object = {}): Promise<string> {
 }
 
 async function nextLineOf(batch: string): Promise<number> {
-  const headers = { 'millrace-consistency': 'now' };
+  const headers = { 'millrace-consistency': 'unknown' };
   return (await api.call('GET', `/v1/batches/${batch}`, { headers })).json.nextLine as number;
 }
 

@@ -13,7 +13,7 @@ needsPooler('a server starts through PgBouncer in transaction mode, and starts a
   const { url } = await createTestDatabase({ empty: true });
   const pooler = await startPgBouncer(url);
   onTestFinished(() => pooler.stop());
-  const settings = { connectionString: pooler.url, namedStatements: false };
+  const settings = { connectionString: pooler.url };
   const versions = (await readMigrations()).map(({ version }) => version);
   expect(await migrate(settings)).toEqual(versions);
   expect(await migrate(settings)).toEqual([]);

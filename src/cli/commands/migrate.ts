@@ -40,7 +40,7 @@ async function migrateFound(config: Config): Promise<number[]> {
   const { migrate } = await import('../../store/migrate.ts');
   const database = await findDatabase(config);
   try {
-    return await migrate({ connectionString: database.url, namedStatements: config.namedStatements });
+    return await migrate({ connectionString: database.url });
   } finally {
     await database.stop?.();
   }

@@ -1,9 +1,16 @@
 import { defineConfig } from 'vitest/config';
 import LongestFirst from './test/support/longest-first.ts';
 
+/** Minutes each: `npm run test:long` runs them, and nothing else. */
+const long = 'test/**/*.long.test.ts';
+const wantsLong = process.env.MILLRACE_TEST_LONG === '1';
+
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'scripts/**/*.test.ts', 'bench/*.test.ts'],
+    include: wantsLong
+      ? [long]
+      : ['src/**/*.test.ts', 'test/**/*.test.ts', 'scripts/**/*.test.ts', 'bench/*.test.ts'],
+    exclude: ['**/node_modules/**', ...(wantsLong ? [] : [long])],
     globalSetup: ['test/support/shared-postgres.ts'],
     setupFiles: ['test/support/drop-databases.ts'],
     reporters: ['default', './test/support/tally-reporter.ts'],

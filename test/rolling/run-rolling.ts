@@ -97,6 +97,7 @@ async function compose(
   stops.push(() => Promise.all(servers.map((server) => server?.kill())));
   for (let place = 0; place < serversUsual; place++) await start(place);
   await setRoutes(servers[0]!, sinks);
+  await until(async () => await all(servers, (server) => knowsRoutes(server!, sinks)), settleMs);
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 1 });
   stops.push(() => pool.end());
   const ownership = watchOwnership(pool);
@@ -198,6 +199,18 @@ async function setRoutes(server: MillraceProcess, sinks: Ground['sinks']): Promi
     });
     if (!answer.ok) throw new Error(`could not set the route ${name}: ${await answer.text()}`);
   }
+}
+
+/** The others hear of a route within half a second, and refuse what names it until then: an empty batch shows it. */
+async function knowsRoutes(server: MillraceProcess, sinks: Ground['sinks']): Promise<boolean> {
+  const headers = { authorization: `Bearer ${adminKey}`, 'content-type': 'application/json' };
+  const begin = (route: string) =>
+    fetch(`${server.url}/v1/batches`, { method: 'POST', headers, body: JSON.stringify({ route }) });
+  return await all(Object.keys(sinks), async (name) => (await begin(name)).status === 201);
+}
+
+async function all<Item>(items: readonly Item[], holds: (item: Item) => Promise<boolean>): Promise<boolean> {
+  return (await Promise.all(items.map(holds))).every(Boolean);
 }
 
 /** All different, because all are held until the last is found. */

@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 import LongestFirst from './test/support/longest-first.ts';
 
 /** Minutes each: `npm run test:long` runs them, and nothing else. */
-const long = 'test/**/*.long.test.ts';
+const long = '{bench,test}/**/*.long.test.ts';
 const wantsLong = process.env.MILLRACE_TEST_LONG === '1';
 
 export default defineConfig({

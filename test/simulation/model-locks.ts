@@ -46,14 +46,17 @@ export class ModelLocks {
       if (row.owner === holder) row.owner = undefined;
       const waiting = row.waiting;
       row.waiting = [];
+      const granted = [];
       for (const request of waiting) {
         if (request.holder.ended) continue;
-        if (take(row, request.holder, request.mode)) request.granted();
+        if (take(row, request.holder, request.mode)) granted.push(request);
         else row.waiting.push(request);
       }
       if (row.owner === undefined && row.sharers.size === 0 && row.waiting.length === 0) {
         this.#rows.delete(row.key);
       }
+      // Only now that the row is as it will be: a statement that goes on may commit at once, and release the row again.
+      for (const request of granted) if (!request.holder.ended) request.granted();
     }
   }
 }

@@ -24,6 +24,8 @@ interface FakeWorker {
   demand: Record<string, number>;
   /** Of connections, what requests on their way still use. */
   draining: Shares;
+  /** The same of requests that it began under an id of before. */
+  inherited: Shares;
   report: PaceReport | undefined;
 }
 
@@ -31,17 +33,30 @@ interface FakeWorker {
 class FakeInstallation {
   readonly workers: FakeWorker[] = [];
   readonly grants = new Map<string, PaceGrant>();
+  readonly #dead: FakeWorker[] = [];
   #born = 0;
 
-  join(): void {
+  join(): FakeWorker {
     const grant = { version: 0, shares: {} };
     const id = `w${this.#born++}`;
-    this.workers.push({ id, leaving: false, grant, demand: {}, draining: {}, report: undefined });
+    const nothing = { demand: {}, draining: {}, inherited: {} };
+    const worker = { id, leaving: false, grant, ...nothing, report: undefined };
+    this.workers.push(worker);
+    return worker;
   }
 
-  /** It is silent for a lease, or stops: in any case it uses nothing when its row is removed. */
+  /** It is silent for a lease, or stops: nothing that it uses counts when its row is removed. */
   die(worker: FakeWorker): void {
     this.workers.splice(this.workers.indexOf(worker), 1);
+    this.#dead.push(worker);
+  }
+
+  /** One that was silent begins anew under another id, while requests of before are on their way. */
+  comeBack(): FakeWorker | undefined {
+    const before = this.#dead.pop();
+    if (before === undefined) return undefined;
+    const inUse = keys.filter((key) => limits[key]!.whole).map((key) => [key, inUseOf(before, key)]);
+    return Object.assign(this.join(), { demand: before.demand, inherited: Object.fromEntries(inUse) });
   }
 
   leave(worker: FakeWorker): void {
@@ -55,7 +70,7 @@ class FakeInstallation {
     const grant = this.grants.get(worker.id);
     if (worker.leaving || grant === undefined || grant.version <= worker.grant.version) return;
     for (const key of keys) {
-      const before = Math.max(shareIn(worker.grant.shares, key), worker.draining[key] ?? 0);
+      const before = inUseOf(worker, key);
       if (limits[key]!.whole && shareIn(grant.shares, key) < before) worker.draining[key] = before;
     }
     worker.grant = structuredClone(grant);
@@ -63,12 +78,13 @@ class FakeInstallation {
 
   drain(worker: FakeWorker): void {
     worker.draining = {};
+    worker.inherited = {};
   }
 
   report(worker: FakeWorker): void {
     const shares = { ...worker.grant.shares };
-    for (const [key, share] of Object.entries(worker.draining)) {
-      shares[key] = Math.max(share, shareIn(worker.grant.shares, key));
+    for (const key of Object.keys({ ...worker.draining, ...worker.inherited })) {
+      shares[key] = Math.max(inUseOf(worker, key), worker.inherited[key] ?? 0);
     }
     worker.report = structuredClone({
       demand: worker.demand,
@@ -88,12 +104,9 @@ class FakeInstallation {
     return structuredClone({ round: 0, workers, grants: this.grants, reporters: [] });
   }
 
-  /** What is in use of a key by everybody, whatever has been read and said of it. */
+  /** What is in use of a key by everybody, whatever has been read and said of it; but for what is inherited. */
   inUse(key: string): number {
-    return this.workers.reduce(
-      (sum, { grant, draining }) => sum + Math.max(shareIn(grant.shares, key), draining[key] ?? 0),
-      0,
-    );
+    return this.workers.reduce((sum, worker) => sum + inUseOf(worker, key), 0);
   }
 
   /** Everybody takes turns until nothing changes any more. */
@@ -110,11 +123,16 @@ class FakeInstallation {
   }
 }
 
+function inUseOf({ grant, draining }: FakeWorker, key: string): number {
+  return Math.max(shareIn(grant.shares, key), draining[key] ?? 0);
+}
+
 const steps = fc.array(
   fc.record({
     what: fc.constantFrom(
       'join',
       'die',
+      'comeBack',
       'leave',
       'follow',
       'drain',
@@ -139,6 +157,7 @@ test('in whatever order workers read, report, come and go, what is used never ad
       for (const { what, who, key, need } of script) {
         const worker = installation.workers[who % Math.max(1, installation.workers.length)];
         if (what === 'join') installation.join();
+        else if (what === 'comeBack') installation.comeBack();
         else if (what === 'lead') installation.lead();
         else if (worker === undefined) continue;
         else if (what === 'want') worker.demand[key] = need;
@@ -153,6 +172,24 @@ test('in whatever order workers read, report, come and go, what is used never ad
     }),
     { numRuns: 500 },
   );
+});
+
+test('what a worker that came back still uses of before gives it no right to as much beside the others', () => {
+  const installation = new FakeInstallation();
+  const [stays, returns] = [installation.join(), installation.join()];
+  for (const worker of [stays, returns]) worker.demand = { 'conn:1': 8 };
+  installation.settle();
+  // Its requests are on their way for long, and the other one gets all of it meanwhile.
+  installation.die(returns);
+  installation.settle();
+  expect(shareIn(stays.grant.shares, 'conn:1')).toBe(1);
+  const again = installation.comeBack()!;
+  installation.report(again);
+  installation.lead();
+  installation.follow(again);
+  expect(shareIn(again.grant.shares, 'conn:1')).toBe(0);
+  installation.settle();
+  expect([stays, again].map(({ grant }) => shareIn(grant.shares, 'conn:1'))).toEqual([0.5, 0.5]);
 });
 
 test('a worker alone has everything by one entry, whatever it wants', () => {

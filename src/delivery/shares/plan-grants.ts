@@ -188,7 +188,8 @@ function assign(key: string, { workers, staying, targets, limit, next }: Assignm
     let share = present;
     if (worker.settled && target < present) share = target;
     else if (worker.settled && target > present) {
-      share = Math.max(present, Math.min(target, wholeOf(out(worker) + Math.max(0, free), limit)));
+      // Below zero `free` is what one that came back under another id still uses: it has no right to that any more.
+      share = Math.max(present, Math.min(target, wholeOf(out(worker) + free, limit)));
       free -= Math.max(0, share - out(worker));
     }
     next.get(worker.id)![key] = share;

@@ -39,11 +39,17 @@ export function carryConsistency(app: ApiInstance, { replicas }: Pick<ApiContext
     request.consistency = parseToken(String(text));
     done(request.consistency === undefined ? badToken() : undefined);
   });
-  app.addHook('onSend', async (request, reply) => {
+  app.addHook('onSend', (request, reply, payload, done) => {
     const isWrite = request.method !== 'GET' && request.method !== 'HEAD';
-    if (!isWrite || request.caller === undefined || undone.has(reply.statusCode)) return;
-    const known = replicas !== undefined && reply.statusCode < 500;
-    reply.header(header, known ? tokenText(await replicas.token()) : 'unknown');
+    if (!isWrite || request.caller === undefined || undone.has(reply.statusCode)) return done();
+    if (replicas === undefined || reply.statusCode >= 500) {
+      reply.header(header, 'unknown');
+      return done();
+    }
+    replicas.token().then((token) => {
+      reply.header(header, tokenText(token));
+      done(null, payload);
+    }, done);
   });
 }
 

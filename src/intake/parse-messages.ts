@@ -68,7 +68,9 @@ export function parseMessages(
 }
 
 function cutElements(body: Buffer, single: boolean): RawSlot[] {
-  const cutter = new ArrayCutter({ firstLine: 1 });
+  // A request of one message is no reason for the buffers of an upload: they were 280 KiB each time.
+  const bodyBytesMax = body.length + openArray.length + closeArray.length;
+  const cutter = new ArrayCutter({ firstLine: 1, bodyBytesMax });
   const slots = single
     ? [...cutter.push(openArray), ...cutter.push(body), ...cutter.push(closeArray), ...cutter.end()]
     : [...cutter.push(body), ...cutter.end()];

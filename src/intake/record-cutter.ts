@@ -14,6 +14,8 @@ export interface CutterSettings {
   firstLine: number;
   /** Lines that are durable already, sorted, without overlap: their records are counted and not given out. */
   skip?: readonly LineExtent[];
+  /** The body has no more bytes than this: buffers need be no larger. */
+  bodyBytesMax?: number;
 }
 
 /** What may stand on a line that is blank. */
@@ -60,19 +62,27 @@ export abstract class RecordCutter {
   #count = 0;
   #gapless = true;
   #refused: Rejection[] = [];
-  readonly #starts = new Uint32Array(limits.chunkMessagesMax);
-  readonly #ends = new Uint32Array(limits.chunkMessagesMax);
-  readonly #lineOffsets = new Uint32Array(limits.chunkMessagesMax);
+  readonly #starts: Uint32Array;
+  readonly #ends: Uint32Array;
+  readonly #lineOffsets: Uint32Array;
   readonly #skip: LineExtent[];
   #slots: RawSlot[] = [];
+  /** Twice the piece: a record's start and the piece that ends it. */
+  readonly #roomBytes: number;
   readonly #mark = new ByteOrderMark();
 
-  constructor({ firstLine, skip = [] }: CutterSettings) {
+  constructor({ firstLine, skip = [], bodyBytesMax = Number.POSITIVE_INFINITY }: CutterSettings) {
     this.line = firstLine;
     this.#firstLine = firstLine;
     this.#runEnd = runEndOf(firstLine);
     this.#skip = skip.filter((extent) => extent.lines > 0 && endOf(extent) > firstLine);
-    this.buffer = Buffer.allocUnsafeSlow(2 * pieceBytesMax);
+    this.#roomBytes = 2 * Math.min(pieceBytesMax, bodyBytesMax);
+    this.buffer = Buffer.allocUnsafeSlow(this.#roomBytes);
+    // No record is shorter than a byte.
+    const recordsMax = Math.min(limits.chunkMessagesMax, bodyBytesMax);
+    this.#starts = new Uint32Array(recordsMax);
+    this.#ends = new Uint32Array(recordsMax);
+    this.#lineOffsets = new Uint32Array(recordsMax);
   }
 
   get nextLine(): number {
@@ -239,8 +249,8 @@ export abstract class RecordCutter {
     const full = this.buffer;
     const kept = this.#kept;
     const carried = this.length - this.open;
-    // The next slot is probably like this one. Twice the piece: a record's start and the piece that ends it.
-    this.buffer = Buffer.allocUnsafeSlow(Math.max(kept, carried) + 2 * pieceBytesMax);
+    // The next slot is probably like this one.
+    this.buffer = Buffer.allocUnsafeSlow(Math.max(kept, carried) + this.#roomBytes);
     full.copy(this.buffer, 0, this.open, this.length);
     this.length = carried;
     this.open = 0;

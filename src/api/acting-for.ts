@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { Account } from '../message/account.ts';
 import { allows, type Scope } from '../message/api-key.ts';
 import { ProblemError } from '../message/error-codes.ts';
 import type { ControlCache } from '../store/control/control-cache.ts';
@@ -13,18 +14,17 @@ const accountHeader = 'millrace-account';
  * be looked at and canceled; nothing new is sent for it.
  * @throws ProblemError `forbidden` without the scope `admin`, `invalid_request` where there is no such account
  */
-export function actingFor(
+export async function actingFor(
   control: ControlCache,
   { caller, scope, headers }: { caller: Caller; scope: Scope; headers: IncomingHttpHeaders },
-): Caller {
+): Promise<Caller> {
   const named = headers[accountHeader];
   if (named === undefined) return caller;
   if (!allows(caller.scopes, 'admin')) {
     if (named === String(caller.accountId)) return caller;
     throw new ProblemError('forbidden', 'acting for another account needs a key with the scope "admin"');
   }
-  const id = parseAccountId(String(named));
-  const account = id === null ? undefined : control.accountById(id);
+  const account = await namedAccount(control, String(named));
   if (!account) {
     throw new ProblemError('invalid_request', 'Millrace-Account names no account: see GET /v1/accounts');
   }
@@ -32,4 +32,12 @@ export function actingFor(
     throw new ProblemError('forbidden', 'the account is deleted: nothing more is sent for it');
   }
   return { ...caller, accountId: account.id, actsFor: account.id };
+}
+
+/** The account with this id, also a deleted one, and one that another server has made a moment ago. */
+export async function namedAccount(control: ControlCache, text: string): Promise<Account | undefined> {
+  const id = parseAccountId(text);
+  if (id === null) return undefined;
+  if (!control.accountById(id)) await control.lookAgain();
+  return control.accountById(id);
 }

@@ -5,7 +5,7 @@ import { allows, type Scope } from '../message/api-key.ts';
 import { ProblemError } from '../message/error-codes.ts';
 import type { ControlCache } from '../store/control/control-cache.ts';
 import { actingFor } from './acting-for.ts';
-import { authenticate } from './authenticate.ts';
+import { authenticate, unknownKey } from './authenticate.ts';
 import type { Caller } from './context.ts';
 
 export interface AdmissionSettings {
@@ -34,17 +34,29 @@ export function createAdmission(settings: AdmissionSettings) {
   const failures = new TokenBuckets({ clock, bucketsMax: addressesMax });
   const seen = new Set<string>();
 
-  function identify(request: FastifyRequest): Caller {
-    const address = networkOf(request.socket.remoteAddress);
-    const waitMs = failures.look(address, failurePace);
-    let caller: Caller;
+  /** Undefined for a key that is not known here, before what is known elsewhere was looked at. */
+  function callerOf(request: FastifyRequest): Caller | undefined {
     try {
-      caller = authenticate(control, request.headers.authorization);
+      return authenticate(control, request.headers.authorization);
     } catch (error) {
-      if (waitMs > 0) throw tooManyFailures(waitMs);
-      failures.take(address, failurePace);
-      throw error;
+      throw failed(request, error);
     }
+  }
+
+  function failed(request: FastifyRequest, error: unknown): unknown {
+    const waitMs = failures.take(networkOf(request.socket.remoteAddress), failurePace);
+    return waitMs > 0 ? tooManyFailures(waitMs) : error;
+  }
+
+  async function identify(request: FastifyRequest): Promise<Caller> {
+    const address = networkOf(request.socket.remoteAddress);
+    let caller = callerOf(request);
+    // Whoever guesses too often is told to wait whatever the key is: it need not be looked for.
+    if (!caller && failures.look(address, failurePace) === 0 && (await control.lookAgain())) {
+      caller = callerOf(request);
+    }
+    if (!caller) throw failed(request, unknownKey());
+    const waitMs = failures.look(address, failurePace);
     const place = `${address} ${caller.keyId}`;
     if (!seen.has(place)) {
       // Else the wait would tell which of the guessed keys is good.
@@ -56,8 +68,8 @@ export function createAdmission(settings: AdmissionSettings) {
   }
 
   /** @throws ProblemError `unauthorized`, `rate_limited`, `forbidden` when the key lacks the scope; as `actingFor` */
-  return function admit(request: FastifyRequest, scope: Scope): Caller {
-    const caller = identify(request);
+  return async function admit(request: FastifyRequest, scope: Scope): Promise<Caller> {
+    const caller = await identify(request);
     const ratePerSecond =
       control.accountById(caller.accountId)?.limits.requestsPerSecond ?? requestsPerSecond;
     const burst = Math.max(1, ratePerSecond * burstSeconds);
@@ -70,7 +82,7 @@ export function createAdmission(settings: AdmissionSettings) {
     if (!allows(caller.scopes, scope)) {
       throw new ProblemError('forbidden', `this needs a key with the scope "${scope}"`);
     }
-    return actingFor(control, { caller, scope, headers: request.headers });
+    return await actingFor(control, { caller, scope, headers: request.headers });
   };
 }
 

@@ -7,20 +7,23 @@ import { hashKey } from './keys.ts';
 const keyLengthMax = 512;
 
 /**
- * Who holds the key of an `Authorization: Bearer` header.
- * @throws ProblemError `unauthorized`, in the same words for an unknown, a revoked and an expired key
+ * Who holds the key of an `Authorization: Bearer` header; undefined, `unknownKey()`, for an unknown, a revoked and an
+ * expired key alike.
+ * @throws ProblemError `unauthorized` without a key
  */
-export function authenticate(control: ControlCache, authorization: string | undefined): Caller {
+export function authenticate(control: ControlCache, authorization: string | undefined): Caller | undefined {
   const key = bearerKey(authorization);
   if (key === null) {
     throw new ProblemError('unauthorized', 'send the API key as "Authorization: Bearer KEY"');
   }
   const known = control.keyByHash(hashKey(key).toString('hex'));
   const account = known && control.accountById(known.accountId);
-  if (!known || !account || account.deleted) {
-    throw new ProblemError('unauthorized', 'the API key is not known, has expired, or was revoked');
-  }
+  if (!known || !account || account.deleted) return undefined;
   return { accountId: known.accountId, keyId: known.id, scopes: known.scopes };
+}
+
+export function unknownKey(): ProblemError {
+  return new ProblemError('unauthorized', 'the API key is not known, has expired, or was revoked');
 }
 
 function bearerKey(header: string | undefined): string | null {

@@ -79,10 +79,10 @@ function buildShell(context: ProbeContext, admit: Admit | undefined): ApiInstanc
     methods.add(route.method, route.url);
     refuseUnknownQuery(route);
   });
-  app.addHook('onRequest', (request, reply, done) => {
-    const refused = refusal({ context, methods, admit, request, reply });
-    if (!refused) askForBody(request, reply.raw);
-    done(refused);
+  app.addHook('onRequest', async (request, reply) => {
+    const refused = await refusal({ context, methods, admit, request, reply });
+    if (refused) throw refused;
+    askForBody(request, reply.raw);
   });
   app.addHook('onResponse', (request, reply, done) => {
     answered(context, app, request, reply);
@@ -145,13 +145,13 @@ function createInstance(context: ProbeContext): ApiInstance {
 type Admit = ReturnType<typeof createAdmission>;
 
 /** Before anything is read of the body: is the server there, does the endpoint exist, who asks? */
-function refusal(at: {
+async function refusal(at: {
   context: ProbeContext;
   methods: MethodTable;
   admit: Admit | undefined;
   request: FastifyRequest;
   reply: FastifyReply;
-}): ProblemError | undefined {
+}): Promise<ProblemError | undefined> {
   const { context, methods, admit, request, reply } = at;
   const { scope } = request.routeOptions.config;
   reply.header('request-id', request.id).header('x-content-type-options', 'nosniff');
@@ -166,7 +166,7 @@ function refusal(at: {
   if (request.is404) return request.method === 'OPTIONS' ? undefined : unmatched(methods, request, reply);
   if (scope === 'none' || !admit) return undefined;
   try {
-    request.caller = admit(request, scope!);
+    request.caller = await admit(request, scope!);
     return undefined;
   } catch (error) {
     return problemOf(error);

@@ -62,8 +62,8 @@ export interface BatchUploadsSettings {
   /** The same of those that note how far an upload is. */
   checkpoints: Semaphore;
   hints: PendingHints;
-  /** The channel of a route: it fixes what `to` may be. */
-  channelOf: (routeId: number) => Channel | undefined;
+  /** The channel of a route: it fixes what `to` may be. Rejects while the route is not known. */
+  channelOf: (routeId: number) => Promise<Channel | undefined>;
   /** The database's time, and how far ahead of it a schedule may lie. */
   nowMs: () => number;
   scheduleAheadMs: number;
@@ -200,6 +200,7 @@ async function streamIn(
 ): Promise<Omit<UploadResult, 'nextLine'>> {
   const { clock } = settings;
   const { batch, accountId, format } = request;
+  const channel = await settings.channelOf(begun.routeId);
   const stop = new AbortController();
   const signal = AbortSignal.any([request.signal, stop.signal]);
   // Of an upload whose sender has gone, what was taken in becomes durable, and what waits for its turn does not.
@@ -224,7 +225,6 @@ async function streamIn(
     firstLine,
     skip: skipped({ firstLine, begun }),
   });
-  const channel = settings.channelOf(begun.routeId);
   const packing = createPacking({
     pack: (slot) =>
       settings.pack(slot, {

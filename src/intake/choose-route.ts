@@ -10,6 +10,9 @@ export interface RouteDirectory {
   routeByName(name: string): Route | undefined;
 }
 
+/** Of messages that no route was found for. */
+export const noRouteCodes: ReadonlySet<string> = new Set(['no_default_route', 'unknown_route']);
+
 /** The route that a single message names, or its account's default for the channel that its recipient tells. */
 export function routeChooser(directory: RouteDirectory, accountId: number): ChooseRoute {
   return (asked, to) => {

@@ -1,5 +1,7 @@
 import type { Clock } from '../lib/clock.ts';
 import { createSemaphore } from '../lib/semaphore.ts';
+import { ProblemError } from '../message/error-codes.ts';
+import type { Channel } from '../message/fields.ts';
 import { limits } from '../message/limits.ts';
 import type { Route } from '../message/route.ts';
 import type { Database } from '../store/database.ts';
@@ -28,6 +30,12 @@ export interface Intake {
   stop(): Promise<void>;
 }
 
+/** The routes that are known here, and a look at those that are not. */
+interface RouteFinder {
+  routeById(id: number): Route | undefined;
+  lookAgain(): Promise<boolean>;
+}
+
 export interface IntakeSettings {
   database: Database;
   clock: Clock;
@@ -38,7 +46,7 @@ export interface IntakeSettings {
   connections: number;
   /** How long messages are kept: nothing can be scheduled beyond. */
   retentionDays: number;
-  control: { routeById(id: number): Route | undefined };
+  control: RouteFinder;
   hints: PendingHints;
   metrics: IntakeMetrics;
   /** Told of faults that end no upload. */
@@ -81,7 +89,7 @@ export function createIntake(settings: IntakeSettings): Intake {
     nowMs,
     scheduleAheadMs,
     ...(settings.onError && { onError: settings.onError }),
-    channelOf: (routeId) => control.routeById(routeId)?.channel,
+    channelOf: (routeId) => channelOf(control, routeId),
     onStored(event) {
       metrics.messagesAccepted({ priority: event.priority, count: event.accepted });
       metrics.linesRejected(event.rejected);
@@ -112,6 +120,19 @@ export function createIntake(settings: IntakeSettings): Intake {
       await packPool.close();
     },
   };
+}
+
+/**
+ * Another server may have made the route, and the batch, a moment ago.
+ * @throws ProblemError `unavailable` while the route cannot be found: no line can be judged without its channel
+ */
+async function channelOf(control: RouteFinder, routeId: number): Promise<Channel | undefined> {
+  if (!control.routeById(routeId)) await control.lookAgain();
+  const route = control.routeById(routeId);
+  if (route) return route.channel;
+  throw new ProblemError('unavailable', 'This server does not know the route of the batch yet.', {
+    retryAfterSeconds: 1,
+  });
 }
 
 /** How full it is, from 0 to 1. */

@@ -295,7 +295,7 @@ async function uploadsWith(pack: BatchUploadsSettings['pack']): Promise<BatchUpl
     checkpoints: createSemaphore(1),
     pack,
     hints: { push() {}, reread() {} },
-    channelOf: () => undefined,
+    channelOf: async () => undefined,
     nowMs: Date.now,
     scheduleAheadMs: 86_400_000,
     onStored() {},

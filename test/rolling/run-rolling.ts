@@ -201,7 +201,7 @@ async function setRoutes(server: MillraceProcess, sinks: Ground['sinks']): Promi
   }
 }
 
-/** The others hear of a route within half a second, and refuse what names it until then: an empty batch shows it. */
+/** The others look for a route that they do not know; on a starved machine that may be overdue. An empty batch shows it. */
 async function knowsRoutes(server: MillraceProcess, sinks: Ground['sinks']): Promise<boolean> {
   const headers = { authorization: `Bearer ${adminKey}`, 'content-type': 'application/json' };
   const begin = (route: string) =>

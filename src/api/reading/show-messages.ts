@@ -4,7 +4,7 @@ import type { ControlCache } from '../../store/control/control-cache.ts';
 import type { Queryable } from '../../store/database.ts';
 import { findBatchDefaults } from '../../store/reading/find-batch-defaults.ts';
 import { readOutcomes } from '../../store/reading/read-outcomes.ts';
-import { routeName } from '../routes/batch-fields.ts';
+import { knowRoutes, routeName } from '../routes/batch-fields.ts';
 import type { FoundMessage } from './read-lines.ts';
 
 export interface ShowSettings {
@@ -27,6 +27,10 @@ export async function showMessages(
     settings.outcomes ?? readOutcomes(database, [...chunks.keys()].sort()),
     findBatchDefaults(database, { accountId, ids: [...batches] }),
   ]);
+  await knowRoutes(
+    control,
+    [...chunks.values()].map(({ routeId }) => routeId),
+  );
   const views = new Map<string, ChunkView>();
   for (const { id, batch, routeId, count } of chunks.values()) {
     views.set(id, {

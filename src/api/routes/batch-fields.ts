@@ -86,15 +86,21 @@ function stateOf(batch: BatchRow): 'canceled' | 'done' | 'paused' | 'open' | 'de
  * @throws ProblemError `not_found`, also for another account's batch and for what cannot be an id.
  */
 export async function readBatch(
-  { database }: { database: Queryable },
+  { database, control }: { database: Queryable; control: ControlCache },
   key: { accountId: number; id: string },
 ): Promise<BatchRow> {
   const batch = isId(key.id) ? await findBatch(database, key) : undefined;
   if (!batch) throw new ProblemError('not_found', 'there is no such batch');
+  await knowRoutes(control, [batch.routeId]);
   return batch;
 }
 
-/** Routes are never erased, only marked as deleted; one that this process has not heard of yet has no name. */
+/** Before what is stored is shown: another server may have made its route a moment ago. */
+export async function knowRoutes(control: ControlCache, routeIds: readonly number[]): Promise<void> {
+  if (routeIds.some((id) => !control.routeById(id))) await control.lookAgain();
+}
+
+/** Routes are never erased, only marked as deleted; one that cannot be looked for, see `knowRoutes`, has no name. */
 export function routeName(control: ControlCache, routeId: number): string {
   return control.routeById(routeId)?.name ?? '';
 }

@@ -91,9 +91,13 @@ export function refuseUnavailable(input: unknown, names: readonly string[] = una
 }
 
 /** @throws ProblemError `unknown_route`, also for one that the account may not use */
-export function usableRoute(context: ApiContext, name: string, accountId: number): Route {
-  const route = context.control.routeByName(name);
-  if (!route || !mayUseRoute(route, accountId)) {
+async function usableRoute({ control }: ApiContext, name: string, accountId: number): Promise<Route> {
+  const find = () => {
+    const route = control.routeByName(name);
+    return route && mayUseRoute(route, accountId) ? route : undefined;
+  };
+  const route = find() ?? ((await control.lookAgain()) ? find() : undefined);
+  if (!route) {
     throw new ProblemError(
       'unknown_route',
       `There is no route ${JSON.stringify(name)} that this account may use.`,
@@ -109,10 +113,10 @@ export function usableRoute(context: ApiContext, name: string, accountId: number
  * @throws ProblemError `unknown_route`; `validation_failed` for times that cannot be obeyed, or defaults that no line
  * could set for itself
  */
-export function newBatch(
+export async function newBatch(
   context: ApiContext,
   { id, accountId, input }: { id: string; accountId: number; input: BatchInput },
-): NewBatch {
+): Promise<NewBatch> {
   checkDefaults(input);
   const { route: routeName, priority = 'bulk', start = 'now', tags, metadata, ...rest } = input;
   const { scheduledAt, expiresAt, ...texts } = rest;
@@ -125,7 +129,7 @@ export function newBatch(
   return {
     id,
     accountId,
-    routeId: usableRoute(context, routeName, accountId).id,
+    routeId: (await usableRoute(context, routeName, accountId)).id,
     priority: priorityNumber[priority],
     startOn: start,
     defaults,

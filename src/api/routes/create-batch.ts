@@ -74,7 +74,7 @@ async function createEmpty(
       reserve: () => ({ ids: [context.intake.newBatchId()] }),
       async work({ reservation }) {
         const id = reservation.ids[0]!;
-        await insertBatch(context.database, newBatch(context, { id, accountId, input }));
+        await insertBatch(context.database, await newBatch(context, { id, accountId, input }));
         return await batchAnswer(context, { accountId, id });
       },
     },
@@ -104,7 +104,7 @@ async function uploadOneShot(
       reserve: () => ({ ids: [context.intake.newBatchId()] }),
       async work(tried) {
         const id = tried.reservation.ids[0]!;
-        await insertBatch(context.database, newBatch(context, { id, accountId, input }));
+        await insertBatch(context.database, await newBatch(context, { id, accountId, input }));
         const errors = await fill(id, tried);
         await context.intake.closeBatch({ batch: id, accountId });
         return await batchAnswer(context, { accountId, id }, errors);

@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { acceptMessages, reserveMessages } from '../../intake/accept-messages.ts';
-import { routeChooser } from '../../intake/choose-route.ts';
+import { noRouteCodes, routeChooser } from '../../intake/choose-route.ts';
 import { type ParsedMessages, parseMessages } from '../../intake/parse-messages.ts';
 import { ProblemError } from '../../message/error-codes.ts';
 import { readBody, requirePlainJson } from '../body.ts';
@@ -58,11 +58,7 @@ export function createMessages(app: ApiInstance, context: ApiContext): void {
       requirePlainJson(request);
       const body = await readBody(request.body as never, { bytesMax: bodyBytesMax });
       const { accountId } = request.caller;
-      const parsed = parseMessages(body, {
-        accountId,
-        chooseRoute: routeChooser(context.control, accountId),
-        times: { latestMs: context.intake.latestScheduleMs() },
-      });
+      const parsed = await parseKnown(context, { body, accountId });
       const { groupCommit } = context.intake;
       return await idempotently(
         context,
@@ -85,6 +81,22 @@ export function createMessages(app: ApiInstance, context: ApiContext): void {
       );
     },
   );
+}
+
+/** One look for the whole request, and parsed again only where that found something. */
+async function parseKnown(
+  { control, intake }: ApiContext,
+  { body, accountId }: { body: Buffer; accountId: number },
+): Promise<ParsedMessages> {
+  const parse = () =>
+    parseMessages(body, {
+      accountId,
+      chooseRoute: routeChooser(control, accountId),
+      times: { latestMs: intake.latestScheduleMs() },
+    });
+  const parsed = parse();
+  const isLost = parsed.errors.some(({ code }) => noRouteCodes.has(code));
+  return isLost && (await control.lookAgain()) ? parse() : parsed;
 }
 
 function noneTaken({ errors }: ParsedMessages): ProblemError {

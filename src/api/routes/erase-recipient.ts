@@ -4,11 +4,11 @@ import { allows } from '../../message/api-key.ts';
 import { ProblemError } from '../../message/error-codes.ts';
 import { fieldLimits } from '../../message/field-limits.ts';
 import { recipientProblem } from '../../message/recipient.ts';
+import { namedAccount } from '../acting-for.ts';
 import type { ApiContext, ApiInstance, Caller } from '../context.ts';
 import { eraseRecipient as erase } from '../erasing/erase-recipient.ts';
 import { idempotently } from '../idempotency.ts';
 import { invalid } from '../validation.ts';
-import { parseAccountId } from './account-fields.ts';
 
 const Body = Type.Object(
   {
@@ -51,7 +51,7 @@ export function eraseRecipient(app: ApiInstance, context: ApiContext): void {
     },
     async (request, reply) => {
       const { to, accountId: named } = request.body;
-      const accountId = accountOf(context, request.caller, named);
+      const accountId = await accountOf(context, request.caller, named);
       checkRecipient(to);
       return idempotently(
         context,
@@ -70,14 +70,18 @@ export function eraseRecipient(app: ApiInstance, context: ApiContext): void {
   );
 }
 
-function accountOf({ control }: ApiContext, caller: Caller, named: string | undefined): number {
-  if (named === undefined) return caller.accountId;
-  const id = parseAccountId(named);
-  if (id !== caller.accountId && !allows(caller.scopes, 'admin')) {
+async function accountOf(
+  { control }: ApiContext,
+  caller: Caller,
+  named: string | undefined,
+): Promise<number> {
+  if (named === undefined || named === String(caller.accountId)) return caller.accountId;
+  if (!allows(caller.scopes, 'admin')) {
     throw new ProblemError('forbidden', 'erasing for another account needs a key with the scope "admin"');
   }
   // A deleted account's messages are still kept.
-  if (id !== null && control.accountById(id)) return id;
+  const account = await namedAccount(control, named);
+  if (account) return account.id;
   const detail = 'there is no such account';
   throw invalid('body', [{ pointer: '/accountId', code: 'unknown_account', detail }]);
 }

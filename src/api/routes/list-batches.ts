@@ -4,7 +4,7 @@ import { listBatches as list } from '../../store/reading/list-batches.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { badCursor, Page, pageLimit, pageOf, pageQuery } from '../page.ts';
 import { readingContext } from '../read-target.ts';
-import { BatchAnswer, showBatch } from './batch-fields.ts';
+import { BatchAnswer, knowRoutes, showBatch } from './batch-fields.ts';
 
 export function listBatches(app: ApiInstance, context: ApiContext): void {
   app.get(
@@ -30,6 +30,10 @@ export function listBatches(app: ApiInstance, context: ApiContext): void {
           limit: limit + 1,
           before: after,
         });
+        await knowRoutes(
+          control,
+          batches.map(({ routeId }) => routeId),
+        );
         return pageOf(batches, {
           limit,
           cursor: (batch) => batch.id,

@@ -4,7 +4,7 @@ import type { BatchRow } from '../../store/reading/batch-row.ts';
 import { findBatch } from '../../store/reading/find-batch.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { readingContext } from '../read-target.ts';
-import { BatchAnswer, BatchId, readBatch, showBatch as show } from './batch-fields.ts';
+import { BatchAnswer, BatchId, knowRoutes, readBatch, showBatch as show } from './batch-fields.ts';
 
 export function showBatch(app: ApiInstance, context: ApiContext): void {
   app.get(
@@ -37,5 +37,7 @@ async function readToResume(
   const { database } = await readingContext(context, request);
   if (database === context.database || !isId(key.id)) return await readBatch(context, key);
   const batch = await findBatch(database, key);
-  return batch?.closedAt ? batch : await readBatch(context, key);
+  if (!batch?.closedAt) return await readBatch(context, key);
+  await knowRoutes(context.control, [batch.routeId]);
+  return batch;
 }

@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from '../../lib/clock.ts';
+import { pacedLook } from '../../lib/paced-look.ts';
 import type { SecretBox } from '../../lib/secret-box.ts';
 import type { Account } from '../../message/account.ts';
 import type { ApiKey } from '../../message/api-key.ts';
@@ -10,8 +11,9 @@ import { readAllRoutes } from './routes.ts';
 
 /**
  * Accounts, keys and routes in memory. A change made elsewhere is seen within `pollMs` and the time of one
- * read; one made by this process at once, by `refresh()`. While the database is away the last known state
- * stands: reads of it go on, and nothing can be written anyway.
+ * read; one made by this process at once, by `refresh()`. What is not found here may have been made elsewhere a moment
+ * ago, and its maker been told so: before it is refused, `lookAgain()`. While the database is away the last known
+ * state stands: reads of it go on, and nothing can be written anyway.
  */
 export interface ControlCache {
   /** Also deleted accounts, marked as such. */
@@ -27,6 +29,12 @@ export interface ControlCache {
   onChange(listener: () => void): () => void;
   /** Reads everything again; resolves when what was committed before the call is visible here. */
   refresh(): Promise<void>;
+  /**
+   * Before something is refused because it is not known here: what was committed before the call is visible when this
+   * resolves. True when anything has changed meanwhile, and what was not found is to be looked for again. However many
+   * ask, the database is asked about once in `lookPauseMs`. Never rejects: false while the database does not answer.
+   */
+  lookAgain(): Promise<boolean>;
   /** Compares versions, and reloads when they differ. */
   runOnce(): Promise<void>;
   /** The first load, then polling. Rejects when the first load fails. */
@@ -46,6 +54,16 @@ export interface ControlCacheSettings {
 
 /** Revocation must take effect within a second everywhere (docs: design, section 5). */
 const pollDefaultMs = 500;
+/**
+ * A flood of wrong keys, or of messages for routes that do not exist, reads one row 20 times a second at most, a tenth
+ * of what 300 single messages a second commit. A refusal comes that much later, which nobody notices.
+ */
+const lookPauseMs = 50;
+/**
+ * A look takes a millisecond, a reload some tens. Without an answer by then what is refused is refused as it was
+ * before anybody looked again; a database that is cut off would take the 5 s of a connection, and more.
+ */
+const lookWaitMs = 500;
 
 export function createControlCache(settings: ControlCacheSettings): ControlCache {
   const { database, secrets, pollMs = pollDefaultMs, clock = systemClock } = settings;
@@ -84,6 +102,9 @@ export function createControlCache(settings: ControlCacheSettings): ControlCache
     if ((await readVersion(database)) !== image.version) await refresh();
   }
 
+  // The poll tells of what fails.
+  const look = pacedLook({ look: runOnce, pauseMs: lookPauseMs, waitMs: lookWaitMs, clock });
+
   async function poll(): Promise<void> {
     while (!ending.signal.aborted) {
       try {
@@ -109,6 +130,11 @@ export function createControlCache(settings: ControlCacheSettings): ControlCache
       return () => listeners.delete(listener);
     },
     refresh,
+    async lookAgain() {
+      const last = image;
+      await look();
+      return image !== last;
+    },
     runOnce,
     async start() {
       await refresh();

@@ -1,0 +1,55 @@
+import type { Clock } from './clock.ts';
+
+export interface PacedLookSettings {
+  look: () => Promise<unknown>;
+  /** From the end of a look to the beginning of the next one. */
+  pauseMs: number;
+  /** A look that takes longer goes on, and nobody waits for it any more. */
+  waitMs: number;
+  clock: Pick<Clock, 'sleep' | 'after'>;
+}
+
+/**
+ * Looks for all who ask, one look at a time and with pauses between, however many ask. What is answered resolves when
+ * a look has ended that began after the question; it never rejects. When a look fails or takes too long, all who wait
+ * are let go, and while that one goes on nobody waits: at most the rest of one look, a pause, and `waitMs`.
+ */
+export function pacedLook({ look, pauseMs, waitMs, clock }: PacedLookSettings): () => Promise<void> {
+  /** The look that has not begun yet, shared by all who ask until it does. */
+  let coming: Promise<void> | undefined;
+  /** When those who ask for the next look may go on: at the end of this one, or when it is overdue. */
+  let current = Promise.resolve();
+  let pause = Promise.resolve();
+  let overdue = false;
+
+  function begin(): Promise<void> {
+    coming = undefined;
+    current = new Promise((resolve) => {
+      const callOff = clock.after(waitMs, () => {
+        overdue = true;
+        resolve();
+      });
+      const end = () => {
+        callOff();
+        overdue = false;
+        pause = clock.sleep(pauseMs);
+        resolve();
+      };
+      look().then(end, end);
+    });
+    return current;
+  }
+
+  async function next(): Promise<void> {
+    await current;
+    if (!overdue) await pause;
+    if (!overdue) return begin();
+    coming = undefined;
+  }
+
+  return () => {
+    if (overdue) return Promise.resolve();
+    coming ??= next();
+    return coming;
+  };
+}

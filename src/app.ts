@@ -3,6 +3,7 @@ import { access, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { clientLimits } from './api/client-limits.ts';
 import type { ApiContext, ApiInstance } from './api/context.ts';
+import { writesElsewhere } from './api/elsewhere/writes-elsewhere.ts';
 import { ensureAdminKey } from './api/ensure-admin-key.ts';
 import { createKeyFreer } from './api/key-freer.ts';
 import { createLifecycle } from './api/lifecycle.ts';
@@ -392,6 +393,7 @@ async function listen(
   const context: ApiContext = {
     ...{ ...rest, intake, connectors, lifecycle, keyFreer, clientLimits },
     requestsPerSecond: config.keyRequestsPerSecond,
+    ...writesElsewhere(config),
     ...(await readTls(config)),
   };
   const app = buildServer(context);

@@ -13,6 +13,7 @@ import type { Database } from '../store/database.ts';
 import type { Fault } from '../store/fault.ts';
 import type { ReplicaSet } from '../store/replicas/replica-set.ts';
 import type { ClientLimits } from './client-limits.ts';
+import type { WritesElsewhere } from './elsewhere/writes-elsewhere.ts';
 import type { KeyFreer } from './key-freer.ts';
 import type { Lifecycle } from './lifecycle.ts';
 
@@ -21,6 +22,8 @@ export interface ApiContext {
   database: Database;
   /** Where reads may be made; absent without replicas. */
   replicas?: Pick<ReplicaSet, 'choose' | 'token'>;
+  /** Set where writes are not made here. */
+  elsewhere?: WritesElsewhere;
   control: ControlCache;
   /** Seals what is stored of routes and their answers. */
   secrets: SecretBox;

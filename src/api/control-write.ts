@@ -40,7 +40,7 @@ export async function controlWrite(
 }
 
 /** The change is committed: that the cache could not be read again must not make it an error. */
-async function reloaded({ control, log }: ApiContext): Promise<void> {
+export async function reloaded({ control, log }: ApiContext): Promise<void> {
   try {
     await control.refresh();
   } catch (err) {

@@ -13,7 +13,7 @@ declare module 'fastify' {
 
 const header = 'millrace-consistency';
 /** Answers that say that nothing was done. */
-const undone = new Set([401, 403, 404, 405, 415, 417, 429, 431]);
+const undone = new Set([401, 403, 404, 405, 415, 417, 429, 431, 508]);
 
 /**
  * What an endpoint reads from, as it is chosen for one request. The statements of one answer are made on one target,
@@ -42,6 +42,9 @@ export function carryConsistency(app: ApiInstance, { replicas }: Pick<ApiContext
   app.addHook('onSend', (request, reply, payload, done) => {
     const isWrite = request.method !== 'GET' && request.method !== 'HEAD';
     if (!isWrite || request.caller === undefined || undone.has(reply.statusCode)) return done();
+    // Of a write that was made elsewhere its answer tells, if the server there knows.
+    const told = (reply.getHeader(header) ?? 'unknown') !== 'unknown';
+    if (told || reply.hasHeader('fly-replay')) return done();
     if (replicas === undefined || reply.statusCode >= 500) {
       reply.header(header, 'unknown');
       return done();

@@ -13,6 +13,7 @@ import { DatabaseError } from '../store/database.ts';
 import { createAdmission } from './admission.ts';
 import { readJsonBodies, withStreamBodies } from './body.ts';
 import type { ApiContext, ApiInstance, ProbeContext } from './context.ts';
+import { makeWritesElsewhere } from './elsewhere/writes-elsewhere.ts';
 import { createMethodTable, type MethodTable } from './method-table.ts';
 import { documentEndpoints } from './openapi.ts';
 import { logProblem, problemContentType, problemOf, problemText, sendProblem } from './problem.ts';
@@ -33,6 +34,7 @@ const lingerMs = 5_000;
 export function buildServer(context: ApiContext): ApiInstance {
   const app = buildShell(context, createAdmission(context));
   carryConsistency(app, context);
+  makeWritesElsewhere(app, context);
   documentEndpoints(app);
   void app.register((scope, _options, done) => {
     for (const endpoint of endpoints) endpoint(scope as unknown as ApiInstance, context);

@@ -30,4 +30,6 @@ const deliveriesOnly = {
   MILLRACE_ADMIN_KEY: undefined,
   MILLRACE_ROLES: 'deliver',
   MILLRACE_PROCESSES: '1',
+  MILLRACE_WRITE_FORWARD_URL: undefined,
+  MILLRACE_FLY_REPLAY_REGION: undefined,
 };

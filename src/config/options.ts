@@ -48,6 +48,22 @@ export const options = {
     min: 500,
     max: 600_000,
   }),
+  writeForwardUrl: origin({
+    doc: 'server near the primary that makes the writes of this one, which stands beside a replica: http(s)://host:port',
+    placeholder: '<url>',
+    default: undefined,
+  }),
+  flyReplayRegion: region({
+    doc: 'region of the primary on Fly.io: servers elsewhere let its proxy repeat writes there, by fly-replay',
+    placeholder: '<region>',
+    default: undefined,
+  }),
+  flyRegion: region({
+    doc: 'region of this server on Fly.io, which sets it; in that of the primary writes are made here',
+    placeholder: '<region>',
+    default: undefined,
+    aliases: ['FLY_REGION'],
+  }),
   roles: roles({
     doc: 'what this server does: api, deliver',
     placeholder: '<list>',
@@ -258,6 +274,30 @@ function withoutPassword(value: string | undefined): string {
     if (url.password !== '') url.password = '***';
     if (url.searchParams.has('password')) url.searchParams.set('password', '***');
   });
+}
+
+function origin(description: Described<string | undefined>): Option<string | undefined> {
+  return {
+    ...description,
+    parse(value) {
+      const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined;
+      const isHttp = url?.protocol === 'http:' || url?.protocol === 'https:';
+      if (url && isHttp && url.href === `${url.origin}/`) return url.origin;
+      throw new ValueError('must be http(s)://host:port, without a user, a path or a query');
+    },
+    // A user and a password are refused, and not shown either.
+    redact: (url) => url ?? '(none)',
+  };
+}
+
+function region(description: Described<string | undefined>): Option<string | undefined> {
+  return {
+    ...description,
+    parse(value) {
+      if (typeof value === 'string' && /^[a-z]{3}$/.test(value)) return value;
+      throw new ValueError('must be the three letters of a region of Fly.io, such as ams');
+    },
+  };
 }
 
 function roles(description: Described<readonly Role[]>): Option<readonly Role[]> {

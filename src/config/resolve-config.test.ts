@@ -143,6 +143,25 @@ describe('refusals name the option, the source and the reason', () => {
     expect(refusal({ flags: { roles: 'api', processes: '2' } }).message).toMatch(/processes \(flag.*roles/);
   });
 
+  const database = 'postgres://u@h/x';
+  it.each([
+    [{ writeForwardUrl: 'ftp://home' }, /^writeForwardUrl \(flag --write-forward-url\) must be http/],
+    [{ writeForwardUrl: 'http://home/v1' }, /^writeForwardUrl.*without a user, a path or a query/],
+    [{ writeForwardUrl: 'http://u:s3cret@home' }, /^writeForwardUrl(?!.*s3cret)/],
+    [{ writeForwardUrl: 'http://home', roles: 'deliver' }, /^writeForwardUrl.*roles leaves api out/],
+    [{ writeForwardUrl: 'http://home', database: undefined }, /^writeForwardUrl.*needs database/],
+    [{ flyReplayRegion: 'ams' }, /^flyReplayRegion \(flag --fly-replay-region\) needs flyRegion.*FLY_REGION/],
+    [{ flyReplayRegion: 'ams', flyRegion: 'syd', database: undefined }, /^flyReplayRegion.*needs database/],
+    [{ flyReplayRegion: 'ams;app=x', flyRegion: 'syd' }, /^flyReplayRegion.*three letters/],
+  ])('%j', (flags, message) => {
+    expect(refusal({ flags: { database, ...flags } }).message).toMatch(message);
+  });
+
+  it('takes the region that Fly.io names', () => {
+    const env = { FLY_REGION: 'syd', MILLRACE_FLY_REPLAY_REGION: 'ams', MILLRACE_DATABASE: database };
+    expect(resolveConfig({ flags: {}, env })).toMatchObject({ flyRegion: 'syd', flyReplayRegion: 'ams' });
+  });
+
   it('names an unknown key of the file and what was probably meant', () => {
     const error = refusal({ file: file({ retentionDay: 3 }) });
     expect(error.code).toBe('unknown_option');

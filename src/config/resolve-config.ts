@@ -134,11 +134,31 @@ function checkTogether(config: Config): void {
       `replicaUrls (${describeSource(config.sources.replicaUrls)}) names the database itself: ${placeOf(itself)}`,
     );
   }
+  checkWrites(config);
   if ((config.tlsCert === undefined) === (config.tlsKey === undefined)) return;
   const [present, absent] = config.tlsCert === undefined ? ['tlsKey', 'tlsCert'] : ['tlsCert', 'tlsKey'];
   throw new ConfigError(
     'invalid_option',
     `${present} (${describeSource(config.sources[present as OptionName])}) needs ${absent} with it`,
+  );
+}
+
+/** Writes that are made elsewhere: of a server that takes some, and into the database that it reads. */
+function checkWrites(config: Config): void {
+  for (const name of ['writeForwardUrl', 'flyReplayRegion'] as const) {
+    const refuse = (why: string) =>
+      new ConfigError('invalid_option', `${name} (${describeSource(config.sources[name])}) ${why}`);
+    if (config[name] === undefined) continue;
+    if (!config.roles.includes('api')) throw refuse('is of writes that come in, and roles leaves api out');
+    if (config.database === undefined) {
+      throw refuse('needs database with it, the one that is written to there: this server reads it');
+    }
+  }
+  if (config.flyReplayRegion === undefined || config.flyRegion !== undefined) return;
+  throw new ConfigError(
+    'invalid_option',
+    `flyReplayRegion (${describeSource(config.sources.flyReplayRegion)}) needs flyRegion with it ` +
+      '(FLY_REGION, which Fly.io sets): the servers of the primary make the writes themselves',
   );
 }
 

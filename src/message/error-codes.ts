@@ -15,6 +15,7 @@ export const errorCodes = {
   upload_superseded: { status: 409, title: 'A newer upload to this batch has taken over' },
   batch_closed: { status: 409, title: 'The batch is closed' },
   idempotency_in_progress: { status: 409, title: 'The first request with this key is still running' },
+  wrong_region: { status: 409, title: 'Writes are made in another region' },
   payload_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The content type is not supported' },
   expectation_failed: { status: 417, title: 'The Expect header cannot be met' },
@@ -30,6 +31,7 @@ export const errorCodes = {
   internal: { status: 500, title: 'Something went wrong here' },
   unavailable: { status: 503, title: 'The service cannot take this right now' },
   stopping: { status: 503, title: 'The server is stopping' },
+  forwarded_twice: { status: 508, title: 'The request was forwarded to a server that forwards it again' },
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;

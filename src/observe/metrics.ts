@@ -27,6 +27,8 @@ export interface Metrics {
   readMade(target: string): void;
   /** A read failed on a replica and was made again on the primary. */
   readRepeated(target: string): void;
+  /** A write is sent to where the primary is. */
+  writeMadeElsewhere(way: 'forward' | 'replay'): void;
 }
 
 interface ReplicaFigures {
@@ -89,6 +91,9 @@ export function createMetrics(): Metrics {
     ['route', 'answer'],
   );
   const outcomes = counter('millrace_outcomes_total', 'Outcomes recorded, by state', ['state']);
+  const elsewhere = counter('millrace_writes_elsewhere_total', 'Writes sent to where the primary is', [
+    'way',
+  ]);
   const faults = counter('millrace_database_faults_total', 'Errors of the database, by kind', ['kind']);
   const workers = gauge('millrace_delivery_workers', 'Processes of this server that deliver');
   const pending = gauge('millrace_pending_chunks', 'Unfinished chunks that this server owns');
@@ -140,6 +145,7 @@ export function createMetrics(): Metrics {
       inFlight.set(state.sendsInFlight);
       shards.set(state.ownedShards);
     },
+    writeMadeElsewhere: (way) => elsewhere.inc({ way }),
     databaseFault: (kind) => faults.inc({ kind }),
     ...replicas,
   };

@@ -1,0 +1,415 @@
+import { once } from 'node:events';
+import { type ClientRequest, type IncomingMessage, request } from 'node:http';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import type { ApiContext } from '../../src/api/context.ts';
+import { writesElsewhere } from '../../src/api/elsewhere/writes-elsewhere.ts';
+import { until } from '../delivery/mill.ts';
+import { type CuttingProxy, startCuttingProxy } from '../support/cutting-proxy.ts';
+import {
+  answerJson,
+  type Handler,
+  readBody,
+  type ScriptedServer,
+  startScriptedServer,
+} from '../support/scripted-server.ts';
+import { startApi, type TestApi } from './start-api.ts';
+
+/** Near the primary. */
+let home: TestApi;
+/** Far from it, by way of something that can be cut. */
+let way: CuttingProxy;
+let far: TestApi;
+const started: { stop(): Promise<void> }[] = [];
+
+beforeAll(async () => {
+  home = await startApi();
+  way = await startCuttingProxy(home.url);
+  far = await startFar({ writeForwardUrl: way.url });
+  const route = { connector: 'http', url: 'https://provider.example/', channel: 'sms' };
+  expect((await call(far, 'PUT', '/v1/routes/sms', { body: route })).status).toBe(201);
+});
+
+afterAll(async () => {
+  for (const server of started.reverse()) await server.stop();
+  await way.stop();
+  await home.stop();
+});
+
+async function startFar(
+  options: { writeForwardUrl?: string; flyReplayRegion?: string; flyRegion?: string },
+  overrides: Partial<ApiContext> = {},
+): Promise<TestApi> {
+  const { writeForwardUrl, flyReplayRegion, flyRegion } = options;
+  const elsewhere = writesElsewhere({ writeForwardUrl, flyReplayRegion, flyRegion });
+  const api = await startApi({ databaseUrl: home.databaseUrl, ...elsewhere, ...overrides });
+  started.push(api);
+  return api;
+}
+
+/** A server that is forwarded to and does what a test tells it to. */
+async function startFarOf(handle: Handler): Promise<{ target: ScriptedServer; api: TestApi }> {
+  const target = await startScriptedServer(handle);
+  started.push(target);
+  return { target, api: await startFar({ writeForwardUrl: target.url }) };
+}
+
+function call(api: TestApi, method: string, path: string, options: Parameters<TestApi['call']>[2] = {}) {
+  return api.call(method, path, { key: home.adminKey, ...options });
+}
+
+/** An upload whose body is written by and by. */
+function open(api: TestApi, path: string, headers: Record<string, string> = {}): ClientRequest {
+  const sent = request(api.url + path, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${home.adminKey}`,
+      'content-type': 'application/x-ndjson',
+      ...headers,
+    },
+  });
+  sent.on('error', () => {});
+  return sent;
+}
+
+async function answerTo(sent: ClientRequest): Promise<{ response: IncomingMessage; text: string }> {
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  return { response, text: (await readBody(response)).toString() };
+}
+
+/** Those of which something is durable, and that are not closed. */
+async function openBatches(): Promise<string[]> {
+  const { data } = (await call(far, 'GET', '/v1/batches')).json;
+  return data
+    .filter(
+      (batch: { closedAt: unknown; counts: { accepted: number } }) =>
+        !batch.closedAt && batch.counts.accepted >= 1_000,
+    )
+    .map(({ id }: { id: string }) => id);
+}
+
+const line = (n: number) => `{"to":"+316123${String(n).padStart(5, '0')}","body":"hi"}\n`;
+const lines = (from: number, to: number) =>
+  Array.from({ length: to - from }, (_, index) => line(from + index)).join('');
+const message = { to: '+31612345678', route: 'sms', body: 'hello' };
+
+test('a write is made by the server it is forwarded to, a read here', async () => {
+  const made = await call(far, 'POST', '/v1/messages', { body: message });
+  expect(made).toMatchObject({ status: 202, json: { messages: [{ state: 'queued' }] } });
+  expect(made.headers.get('millrace-consistency')).toBe('unknown');
+  const { id } = made.json.messages[0];
+  expect(await call(far, 'GET', `/v1/messages/${id}`)).toMatchObject({ status: 200, json: { id } });
+  const figures = (await call(far, 'GET', '/metrics')).text;
+  expect(figures).toMatch(/^millrace_writes_elsewhere_total\{way="forward"\} [1-9]/m);
+  const accepted = /^millrace_messages_accepted_total\{priority="interactive"\} 1$/m;
+  expect(figures).not.toMatch(accepted);
+  expect((await call(home, 'GET', '/metrics')).text).toMatch(accepted);
+});
+
+test('a key that was made through a far server works there when its answer arrives', async () => {
+  const account = await call(far, 'POST', '/v1/accounts', { body: { name: 'far' } });
+  const body = { accountId: account.json.id, scopes: ['read'] };
+  const { json } = await call(far, 'POST', '/v1/keys', { body });
+  expect(await far.call('GET', '/v1/batches', { key: json.key })).toMatchObject({ status: 200 });
+});
+
+test('what nobody is allowed goes nowhere', async () => {
+  const { target, api } = await startFarOf((_request, response) => answerJson(response, 200, {}));
+  expect(await api.call('POST', '/v1/messages', { key: null, body: message })).toMatchObject({ status: 401 });
+  expect(await api.call('POST', '/v1/messages', { key: 'guessed', body: message })).toMatchObject({
+    status: 401,
+  });
+  const reader = (await home.makeAccount('reader', ['read'])).key;
+  await until(async () => (await api.call('GET', '/v1/batches', { key: reader })).status === 200);
+  expect(await api.call('POST', '/v1/messages', { key: reader, body: message })).toMatchObject({
+    status: 403,
+  });
+  expect(await call(api, 'POST', '/v1/nothing')).toMatchObject({ status: 404 });
+  expect(target.requests).toEqual([]);
+});
+
+test('headers are kept both ways, but for those of one connection', async () => {
+  let came: IncomingMessage | undefined;
+  const { api } = await startFarOf((request, response) => {
+    came = request;
+    answerJson(
+      response,
+      429,
+      { said: 'later' },
+      {
+        'retry-after': '7',
+        'millrace-consistency': 'home:1:0/10',
+        'x-private': 'of this connection',
+        connection: 'x-private, keep-alive',
+      },
+    );
+  });
+  const sent = open(api, '/v1/batches?route=sms&close=true', {
+    'idempotency-key': 'k',
+    'upload-line': '5',
+    'millrace-account': '1',
+    via: '1.0 balancer',
+    te: 'trailers',
+    connection: 'close, x-mine',
+    'x-mine': 'of this connection',
+  });
+  sent.end(line(1));
+  const { response, text } = await answerTo(sent);
+  expect(response.statusCode).toBe(429);
+  expect(JSON.parse(text)).toEqual({ said: 'later' });
+  expect(response.headers).toMatchObject({ 'retry-after': '7', 'millrace-consistency': 'home:1:0/10' });
+  expect(response.headers).not.toHaveProperty('x-private');
+  expect(came!.url).toBe('/v1/batches?route=sms&close=true');
+  expect(came!.headers).toMatchObject({
+    authorization: `Bearer ${home.adminKey}`,
+    'content-type': 'application/x-ndjson',
+    'idempotency-key': 'k',
+    'upload-line': '5',
+    'millrace-account': '1',
+    via: '1.0 balancer, 1.1 millrace',
+  });
+  expect(came!.headers).not.toHaveProperty('te');
+  expect(came!.headers).not.toHaveProperty('x-mine');
+});
+
+test('the place of a write that its answer does not tell is asked for where there are replicas', async () => {
+  const api = await startFar(
+    { writeForwardUrl: home.url },
+    {
+      replicas: {
+        token: async () => [{ log: 'home', timeline: 2, position: 16n }],
+        choose: async () => home.context.database,
+      },
+    },
+  );
+  const made = await call(api, 'POST', '/v1/messages', { body: message });
+  expect(made.headers.get('millrace-consistency')).toBe('home:2:0/10');
+});
+
+test('an upload arrives as it is sent, before its end', async () => {
+  const sent = open(far, '/v1/batches?route=sms');
+  sent.write(lines(0, 3_000));
+  await until(async () => (await openBatches()).length === 1);
+  sent.end(lines(3_000, 3_500));
+  const { response, text } = await answerTo(sent);
+  expect(response.statusCode).toBe(201);
+  expect(JSON.parse(text).counts.accepted).toBe(3_500);
+});
+
+test('a far end that does not read holds the sender back', async () => {
+  let release = () => {};
+  const { api } = await startFarOf(async (request, response) => {
+    await new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    answerJson(response, 200, { bytes: (await readBody(request)).length });
+  });
+  const part = Buffer.alloc(1_048_576, 'x');
+  const parts = 64;
+  const sent = open(api, '/v1/batches?route=sms');
+  let written = 0;
+  const writing = (async () => {
+    for (; written < parts; written++) if (!sent.write(part)) await once(sent, 'drain');
+    sent.end();
+  })();
+  let last = -1;
+  // Held back when the same number is seen again long after.
+  await vi.waitFor(
+    () => {
+      const same = written === last && written > 0;
+      last = written;
+      expect(same).toBe(true);
+    },
+    { interval: 500, timeout: 60_000 },
+  );
+  expect(written).toBeLessThan(parts / 2);
+  release();
+  await writing;
+  expect(JSON.parse((await answerTo(sent)).text)).toEqual({ bytes: parts * part.length });
+});
+
+test('an upload that is refused before its end gets its answer', async () => {
+  const sent = open(far, '/v1/batches?route=none');
+  sent.write(lines(0, 3_000));
+  const { response, text } = await answerTo(sent);
+  expect(response.statusCode).toBe(422);
+  expect(JSON.parse(text)).toMatchObject({ code: 'unknown_route' });
+  sent.destroy();
+});
+
+test('a way that breaks in an upload is a 503, and sent again with its key the upload is there once', async () => {
+  const path = '/v1/batches?route=sms';
+  const headers = { 'idempotency-key': 'broken on its way' };
+  const sent = open(far, path, headers);
+  sent.write(lines(0, 3_000));
+  const begun: string[] = [];
+  await until(async () => {
+    begun.splice(0, Infinity, ...(await openBatches()));
+    return begun.length > 0;
+  });
+  const answering = answerTo(sent);
+  expect(way.cut()).toBeGreaterThan(0);
+  const { response, text } = await answering;
+  expect(response.statusCode).toBe(503);
+  expect(response.headers['retry-after']).toBe('1');
+  expect(JSON.parse(text)).toMatchObject({
+    code: 'unavailable',
+    detail: expect.stringContaining('Idempotency-Key'),
+  });
+  sent.destroy();
+
+  const again = async () => {
+    const repeated = open(far, path, headers);
+    repeated.end(lines(0, 3_500));
+    return await answerTo(repeated);
+  };
+  let done = await again();
+  await until(async () => {
+    if (done.response.statusCode === 409) done = await again();
+    return done.response.statusCode !== 409;
+  });
+  expect(done.response.statusCode).toBe(201);
+  const batch = JSON.parse(done.text);
+  expect(batch.counts).toMatchObject({ accepted: 3_500, rejected: 0 });
+  expect(begun).toEqual([batch.id]);
+  expect(await openBatches()).toEqual([]);
+});
+
+test('an answer that breaks off before its body is a 503, and later breaks off here too', async () => {
+  const { api } = await startFarOf((request, response) => {
+    const length = 1_000_000;
+    response.writeHead(201, { 'content-length': String(length) });
+    if (request.url === '/v1/accounts') response.flushHeaders();
+    else response.write(Buffer.alloc(length / 2, ' '));
+    setImmediate(() => response.destroy());
+  });
+  const early = await call(api, 'POST', '/v1/accounts', { body: { name: 'x' } });
+  expect(early).toMatchObject({ status: 503, json: { code: 'unavailable' } });
+  await expect(call(api, 'POST', '/v1/keys', { body: {} })).rejects.toThrow();
+});
+
+test('where nobody listens nothing was done', async () => {
+  const { target, api } = await startFarOf(() => {});
+  await target.stop();
+  started.splice(started.indexOf(target), 1);
+  const refused = await call(api, 'POST', '/v1/messages', { body: message });
+  expect(refused).toMatchObject({ status: 503, json: { code: 'unavailable' } });
+  expect(refused.json.detail).toContain('nothing was done');
+  expect(refused.headers.get('retry-after')).toBe('1');
+});
+
+test('a client that goes away ends what was forwarded for it', async () => {
+  const ended: string[] = [];
+  const { target, api } = await startFarOf((request, response) => {
+    request.on('error', () => {}).resume();
+    response.on('close', () => ended.push(`${request.url} ${request.complete}`));
+  });
+  const uploading = open(api, '/v1/batches?route=sms');
+  uploading.write(line(1));
+  const waiting = open(api, '/v1/messages');
+  waiting.end(line(1));
+  await until(() => target.requests.length === 2);
+  uploading.destroy();
+  await until(() => ended.includes('/v1/batches?route=sms false'));
+  waiting.destroy();
+  await until(() => ended.includes('/v1/messages true'));
+});
+
+test('a server that stops ends the uploads that it forwards, and no request that is whole', async () => {
+  let release = () => {};
+  const { target, api } = await startFarOf((request, response) => {
+    request.on('error', () => {}).resume();
+    release = () => answerJson(response, 202, { messages: [] });
+  });
+  const uploading = open(api, '/v1/batches?route=sms');
+  uploading.write(line(1));
+  const uploaded = answerTo(uploading);
+  await until(() => target.requests.length === 1);
+  const whole = call(api, 'POST', '/v1/messages', { body: message });
+  await until(() => target.requests.length === 2);
+  api.context.lifecycle.beginStop();
+  expect((await uploaded).response.statusCode).toBe(503);
+  expect(JSON.parse((await uploaded).text)).toMatchObject({ code: 'stopping' });
+  release();
+  expect(await whole).toMatchObject({ status: 202 });
+});
+
+test('a write that was forwarded already is refused', async () => {
+  const further = await startFar({ writeForwardUrl: far.url });
+  expect(await call(further, 'POST', '/v1/messages', { body: message })).toMatchObject({
+    status: 508,
+    json: { code: 'forwarded_twice' },
+  });
+  const itself = await call(far, 'POST', '/v1/messages', {
+    body: message,
+    headers: { via: '2 a, 1.1 millrace (x)' },
+  });
+  expect(itself).toMatchObject({ status: 508 });
+});
+
+const fly = { flyReplayRegion: 'ams', flyRegion: 'syd' };
+/** Of the body alone; headers are a few hundred bytes. */
+const body = (bytes: number) => JSON.stringify({ ...message, body: 'x'.repeat(bytes - 60) });
+
+test("a write that Fly's proxy can repeat is answered with the region, and done nowhere", async () => {
+  const api = await startFar({ ...fly, writeForwardUrl: way.url });
+  for (const bytes of [100, 990_000]) {
+    const asked = await call(api, 'POST', '/v1/messages', { body: body(bytes) });
+    expect(asked).toMatchObject({ status: 409, json: { code: 'wrong_region' } });
+    expect(asked.headers.get('fly-replay')).toBe('region=ams');
+    expect(asked.headers.has('millrace-consistency')).toBe(false);
+  }
+  expect((await call(api, 'GET', '/v1/batches')).headers.has('fly-replay')).toBe(false);
+  expect((await api.call('POST', '/v1/messages', { key: null })).headers.has('fly-replay')).toBe(false);
+  expect((await call(api, 'GET', '/metrics')).text).toMatch(
+    /millrace_writes_elsewhere_total\{way="replay"\} 2/,
+  );
+});
+
+test("what Fly's proxy cannot repeat is forwarded, or refused with what to do", async () => {
+  const forwarding = await startFar({ ...fly, writeForwardUrl: way.url });
+  const refusing = await startFar(fly);
+  const big = { body: lines(0, 30_000), headers: { 'content-type': 'application/x-ndjson' } };
+  const forwarded = await call(forwarding, 'POST', '/v1/batches?route=sms', big);
+  expect(forwarded).toMatchObject({ status: 201, json: { counts: { accepted: 30_000 } } });
+  const refused = await call(refusing, 'POST', '/v1/batches?route=sms', big);
+  expect(refused).toMatchObject({ status: 409, json: { code: 'wrong_region' } });
+  expect(refused.headers.has('fly-replay')).toBe(false);
+  for (const words of ['fly-prefer-region: ams', 'writeForwardUrl'])
+    expect(refused.json.detail).toContain(words);
+
+  // Nobody knows how long it will be.
+  for (const [api, status] of [
+    [forwarding, 201],
+    [refusing, 409],
+  ] as const) {
+    const chunked = open(api, '/v1/batches?route=sms');
+    chunked.write(line(1));
+    chunked.end();
+    expect((await answerTo(chunked)).response.statusCode).toBe(status);
+  }
+});
+
+test.each(['fly-replay-src', 'fly-replay-failed'])(
+  'a write with %s is not repeated again',
+  async (header) => {
+    const headers = { [header]: 'instance=1;region=syd;t=1' };
+    const forwarding = await startFar({ ...fly, writeForwardUrl: way.url });
+    const alone = await startFar(fly);
+    for (const api of [forwarding, alone]) {
+      const made = await call(api, 'POST', '/v1/messages', { body: message, headers });
+      expect(made).toMatchObject({ status: 202 });
+      expect(made.headers.has('fly-replay')).toBe(false);
+    }
+  },
+);
+
+test('in the region of the primary writes are made here', async () => {
+  const api = await startFar({
+    flyReplayRegion: 'ams',
+    flyRegion: 'ams',
+    writeForwardUrl: 'http://127.0.0.1:9',
+  });
+  const headers = { 'fly-replay-src': 'instance=1;region=syd;t=1' };
+  expect(await call(api, 'POST', '/v1/messages', { body: message, headers })).toMatchObject({ status: 202 });
+  expect(await call(api, 'POST', '/v1/messages', { body: message })).toMatchObject({ status: 202 });
+});

@@ -5,7 +5,7 @@ import { Pool } from 'undici';
 import { type Cluster, type ClusterServer, startCluster } from '../support/cluster.ts';
 import { type MillraceProcess, startProcess } from '../support/start-process.ts';
 
-const adminKey = 'replicated-server-administrator-key-0123456789';
+export const adminKey = 'replicated-server-administrator-key-0123456789';
 
 export interface Answer {
   status: number;

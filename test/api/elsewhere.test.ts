@@ -1,5 +1,9 @@
 import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { ApiContext } from '../../src/api/context.ts';
 import { writesElsewhere } from '../../src/api/elsewhere/writes-elsewhere.ts';
@@ -12,6 +16,7 @@ import {
   type ScriptedServer,
   startScriptedServer,
 } from '../support/scripted-server.ts';
+import { killProcesses, startProcess } from '../support/start-process.ts';
 import { startApi, type TestApi } from './start-api.ts';
 
 /** Near the primary. */
@@ -30,6 +35,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  killProcesses();
   for (const server of started.reverse()) await server.stop();
   await way.stop();
   await home.stop();
@@ -74,6 +80,11 @@ function open(api: TestApi, path: string, headers: Record<string, string> = {}):
 async function answerTo(sent: ClientRequest): Promise<{ response: IncomingMessage; text: string }> {
   const [response] = (await once(sent, 'response')) as [IncomingMessage];
   return { response, text: (await readBody(response)).toString() };
+}
+
+/** Made for tests, and trusted by nobody unasked. */
+function certificate(name: string): string {
+  return fileURLToPath(new URL(`tls/${name}`, import.meta.url));
 }
 
 /** Those of which something is durable, and that are not closed. */
@@ -295,6 +306,33 @@ test('where nobody listens nothing was done', async () => {
   expect(refused).toMatchObject({ status: 503, json: { code: 'unavailable' } });
   expect(refused.json.detail).toContain('nothing was done');
   expect(refused.headers.get('retry-after')).toBe('1');
+});
+
+test.each([
+  ['that it trusts', { NODE_EXTRA_CA_CERTS: certificate('localhost.crt') }, 201],
+  ['that it does not trust', {}, 503],
+] as const)('to a server with a certificate %s', async (_words, trust, status) => {
+  const [cert, key] = await Promise.all(
+    ['localhost.crt', 'localhost.key'].map((name) => readFile(certificate(name), 'utf8')),
+  );
+  const secure = await startApi({ tls: { cert: cert!, key: key! } });
+  started.push(secure);
+  const data = await mkdtemp(join(tmpdir(), 'millrace-elsewhere-'));
+  const url = `https://localhost:${new URL(secure.url).port}`;
+  const place = ['--port', '0', '--roles', 'api', '--data', data, '--database', secure.databaseUrl];
+  const server = await startProcess(['serve', ...place, '--write-forward-url', url], trust);
+  try {
+    const made = await fetch(`${server.url}/v1/accounts`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${secure.adminKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ name: 'by TLS' }),
+    });
+    expect(made.status).toBe(status);
+    expect(await made.text()).toContain(status === 201 ? 'by TLS' : 'nothing was done');
+  } finally {
+    await server.stop();
+    await rm(data, { recursive: true });
+  }
 });
 
 test('a client that goes away ends what was forwarded for it', async () => {

@@ -28,3 +28,14 @@ test('the primary among the replicas is told, and one that does not answer', asy
     { severity: 'error', summary: expect.stringContaining('127.0.0.1:1 does not answer') },
   ]);
 });
+
+test('another database of the same cluster is no replica', async () => {
+  const other = await createTestDatabase();
+  expect(await look(other.url)).toMatchObject([
+    {
+      severity: 'error',
+      summary: expect.stringContaining('leads to another database'),
+      mend: expect.any(String),
+    },
+  ]);
+});

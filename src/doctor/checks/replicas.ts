@@ -1,9 +1,6 @@
 import { openDatabase, type Queryable } from '../../store/database.ts';
-import {
-  type ReplicaPosition,
-  readReplicaPosition,
-  readWalEnd,
-} from '../../store/replicas/read-positions.ts';
+import { misplaced } from '../../store/replicas/obstacle.ts';
+import { readReplicaPosition, readWalEnd } from '../../store/replicas/read-positions.ts';
 import { replicaName } from '../../store/replicas/replica-name.ts';
 import type { Check, DoctorContext, Finding } from '../check.ts';
 
@@ -46,7 +43,7 @@ async function judge(at: {
   const { name, role, primary, replica } = at;
   const [of, found] = await Promise.all([readReplicaPosition(primary), readReplicaPosition(replica)]);
   const wrong = misplaced(found, of);
-  if (wrong !== undefined) return { severity: 'error', summary: `${name} ${wrong}`, mend: takeOut };
+  if (wrong !== undefined) return { severity: 'error', summary: `${name} ${wrong.says}`, mend: takeOut };
   const end = await readWalEnd(primary);
   const { timeline, position } = found.replayed!;
   if (timeline !== end.timeline) {
@@ -64,13 +61,6 @@ async function judge(at: {
     summary,
     mend: `Is recovery_min_apply_delay set there (SHOW recovery_min_apply_delay;), or does replay wait for a long read?`,
   };
-}
-
-function misplaced(found: ReplicaPosition, primary: ReplicaPosition): string | undefined {
-  if (found.cluster !== primary.cluster) return 'belongs to another database cluster than the primary';
-  return found.standby && found.replayed
-    ? undefined
-    : 'is no standby: it is the primary itself, or was promoted';
 }
 
 const takeOut = 'Take it out of replicaUrls, and name standbys of the database there.';

@@ -1,8 +1,9 @@
 import type { Clock } from '../../lib/clock.ts';
 import { type Database, type DatabaseSettings, openDatabase } from '../database.ts';
 import { createLagHistory } from './lag-history.ts';
+import type { Obstacle } from './obstacle.ts';
 import { readReplicaPosition, readsOneLog } from './read-positions.ts';
-import { type Obstacle, Replica } from './replica.ts';
+import { Replica } from './replica.ts';
 import { replicaName } from './replica-name.ts';
 import { createReplicaSet, type ReplicaSet } from './replica-set.ts';
 import { createWalEnd } from './wal-end.ts';
@@ -40,8 +41,8 @@ const answerExtraMs = 500;
 /**
  * Opens the replicas and looks at each of them once. One that does not answer yet, or is the primary now, is left out
  * until it is a replica.
- * @throws ReplicaError for one of another cluster, and where the database has no single log; DatabaseError when the
- * primary does not answer
+ * @throws ReplicaError for one of another cluster or database, and where the database has no single log; DatabaseError
+ * when the primary does not answer
  */
 export async function openReplicas(settings: ReplicasSettings): Promise<OpenedReplicas> {
   const { primary, clock } = settings;
@@ -59,7 +60,7 @@ export async function openReplicas(settings: ReplicasSettings): Promise<OpenedRe
         'replicaUrls: a distributed database (Citus) has no single log to compare replicas with',
       );
     }
-    const { cluster } = await readReplicaPosition(primary);
+    const identity = await readReplicaPosition(primary);
     const history = createLagHistory();
     const replicas = settings.replicaUrls.map((url) => {
       const name = replicaName(url);
@@ -68,7 +69,7 @@ export async function openReplicas(settings: ReplicasSettings): Promise<OpenedRe
         name,
         database: open(url, { name: 'replica', poolSize: settings.poolSize, onIdleError }),
         watch: open(url, { name: 'replica watch', ...watching, onIdleError }),
-        ...{ cluster, history, clock },
+        ...{ primary: identity, history, clock },
         lagMaxMs: settings.lagMaxMs,
         onChange: (obstacle) => settings.onChange({ name, obstacle }),
       });
@@ -81,11 +82,16 @@ export async function openReplicas(settings: ReplicasSettings): Promise<OpenedRe
     const set = createReplicaSet({ primary, watch, replicas, history, walEnd, clock, ...heard });
     await set.measurePrimary();
     await Promise.all(replicas.map((replica) => replica.measure()));
-    const foreign = replicas.find(({ obstacle }) => obstacle?.kind === 'other-cluster');
+    const foreign = replicas.find(({ obstacle }) => isForeign(obstacle));
     if (foreign) throw new ReplicaError(`replicaUrls: ${foreign.name} ${foreign.obstacle!.says}`);
     return { ...set, close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** No failover and no waiting makes a replica of it. */
+function isForeign(obstacle: Obstacle | undefined): boolean {
+  return obstacle?.kind === 'other-cluster' || obstacle?.kind === 'other-database';
 }

@@ -7,14 +7,16 @@ export interface WalPosition {
   position: bigint;
 }
 
-/** What tells a server of the database apart from others. */
-export interface ServerIdentity {
+/** What tells a database apart from others, wherever it is. */
+export interface DatabaseIdentity {
   /** The same for a primary and its standbys, and for no other cluster. */
   cluster: string;
-  standby: boolean;
+  /** The same for a primary and its standbys, and for no other database of the cluster. */
+  database: string;
 }
 
-export interface ReplicaPosition extends ServerIdentity {
+export interface ReplicaPosition extends DatabaseIdentity {
+  standby: boolean;
   /** Replayed, so that reads see it; null on a server that replays nothing. */
   replayed: WalPosition | null;
 }
@@ -51,6 +53,7 @@ const replicaPosition = {
   text: `
     SELECT pg_is_in_recovery() AS standby,
            (SELECT system_identifier::text FROM pg_control_system()) AS cluster,
+           (SELECT oid::text FROM pg_database WHERE datname = current_database()) AS database,
            pg_last_wal_replay_lsn()::text AS position,
            coalesce((SELECT received_tli FROM pg_stat_wal_receiver),
                     (SELECT timeline_id FROM pg_control_checkpoint()))::float8 AS timeline`,
@@ -60,12 +63,13 @@ export async function readReplicaPosition(server: Queryable): Promise<ReplicaPos
   const { rows } = await server.query<{
     standby: boolean;
     cluster: string;
+    database: string;
     position: string | null;
     timeline: number;
   }>(replicaPosition);
-  const { standby, cluster, position, timeline } = rows[0]!;
+  const { standby, cluster, database, position, timeline } = rows[0]!;
   const replayed = position === null ? null : { position: parsePosition(position), timeline };
-  return { standby, cluster, replayed };
+  return { standby, cluster, database, replayed };
 }
 
 /** Whether the database is spread over several servers, each with a log of its own. */

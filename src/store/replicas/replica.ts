@@ -2,13 +2,13 @@ import type { Clock } from '../../lib/clock.ts';
 import { DatabaseError, type Queryable, type Statement } from '../database.ts';
 import { type Fault, faultOf } from '../fault.ts';
 import type { LagHistory } from './lag-history.ts';
-import { type ReplicaPosition, readReplicaPosition, type WalPosition } from './read-positions.ts';
-
-/** Why a replica is left out, in words that go on behind its name; undefined while it is used. */
-export interface Obstacle {
-  kind: 'unasked' | 'away' | 'other-cluster' | 'primary' | 'timeline' | 'behind';
-  says: string;
-}
+import { misplaced, type Obstacle } from './obstacle.ts';
+import {
+  type DatabaseIdentity,
+  type ReplicaPosition,
+  readReplicaPosition,
+  type WalPosition,
+} from './read-positions.ts';
 
 export interface ReplicaSettings {
   /** For logs and figures: its address without name and password. */
@@ -17,8 +17,8 @@ export interface ReplicaSettings {
   database: Queryable;
   /** A connection of its own, so that the measuring does not wait for reads. */
   watch: Queryable;
-  /** What the primary is: a replica has to be the same cluster. */
-  cluster: string;
+  /** What the primary has: a replica has to have the same. */
+  primary: DatabaseIdentity;
   history: LagHistory;
   clock: Clock;
   lagMaxMs: number;
@@ -137,10 +137,11 @@ export class Replica {
     for (const giveUp of [...this.#reads]) giveUp(error);
   }
 
-  #judge({ cluster, standby, replayed }: ReplicaPosition): Obstacle | undefined {
-    const { history, clock, lagMaxMs } = this.#settings;
-    if (cluster !== this.#settings.cluster) return otherCluster;
-    if (!standby || !replayed) return isPrimary;
+  #judge(found: ReplicaPosition): Obstacle | undefined {
+    const { primary, history, clock, lagMaxMs } = this.#settings;
+    const wrong = misplaced(found, primary);
+    if (wrong) return wrong;
+    const replayed = found.replayed!;
     const behindMs = history.behindMs(replayed, clock.monotonicMs());
     this.#behindMs = behindMs;
     if (behindMs === undefined) {
@@ -158,15 +159,6 @@ export class Replica {
     if (before?.kind !== obstacle?.kind) this.#settings.onChange(obstacle);
   }
 }
-
-const otherCluster: Obstacle = {
-  kind: 'other-cluster',
-  says: 'belongs to another database cluster than the primary',
-};
-const isPrimary: Obstacle = {
-  kind: 'primary',
-  says: 'is no standby: it is the primary itself, or was promoted',
-};
 
 function isGone({ kind, connectionLost }: Fault): boolean {
   return connectionLost || kind === 'unavailable' || kind === 'refused';

@@ -35,6 +35,12 @@ test('of two places in one log the later one counts, and a newer timeline is lat
   expect(join('a:1:0/9', 'unknown')).toBe('unknown');
 });
 
+test('with `unknown` among several the whole is unknown: a header that joins the tokens of several writes has it so', () => {
+  expect(parseToken('unknown,home:1:0/1')).toBe('unknown');
+  expect(parseToken('home:1:0/1, unknown')).toBe('unknown');
+  expect(parseToken('unknown, unknown')).toBe('unknown');
+});
+
 test.each([
   '',
   'home',
@@ -46,7 +52,7 @@ test.each([
   'Home:1:0/1',
   'home:1:0/1,',
   'home:1:0/1;west:1:0/1',
-  'unknown,home:1:0/1',
+  'unknown,home:1',
   `${'x'.repeat(33)}:1:0/1`,
   Array.from({ length: 17 }, (_, index) => `c${index}:1:0/1`).join(','),
   `home:1:0/1${' '.repeat(tokenLengthMax)}`,

@@ -20,19 +20,19 @@ export const tokenLengthMax = 1_024;
 const placePattern = /^([a-z0-9-]{1,32}):([1-9]\d{0,9}):([0-9A-Fa-f]{1,8})\/([0-9A-Fa-f]{1,8})$/;
 const timelineMax = 0xffff_ffff;
 
-/** Reads `home:1:0/16B374D8`, several of them with commas between, or `unknown`; undefined for anything else. */
+/** Reads `home:1:0/16B374D8` or `unknown`, or several tokens with commas between; undefined for anything else. */
 export function parseToken(text: string): ConsistencyToken | undefined {
   if (text.length > tokenLengthMax) return undefined;
-  if (text === 'unknown') return 'unknown';
-  const parts = text.split(',');
+  const parts = text.split(',').map((part) => part.trim());
   if (parts.length > logsMax) return undefined;
+  const told = parts.filter((part) => part !== 'unknown');
   const places: LogPosition[] = [];
-  for (const part of parts) {
-    const [, log, timeline, high, low] = placePattern.exec(part.trim()) ?? [];
+  for (const part of told) {
+    const [, log, timeline, high, low] = placePattern.exec(part) ?? [];
     if (log === undefined || Number(timeline) > timelineMax) return undefined;
     places.push({ log, timeline: Number(timeline), position: (hex(high!) << 32n) | hex(low!) });
   }
-  return joinPlaces(places);
+  return told.length < parts.length ? 'unknown' : joinPlaces(places);
 }
 
 export function tokenText(token: ConsistencyToken): string {

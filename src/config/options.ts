@@ -244,6 +244,9 @@ function replicaUrls(description: Described<readonly string[]>): Option<readonly
           'must be URLs of one PostgreSQL server each: postgres://user:password@host:5432/name',
         );
       }
+      if (urls.some((url) => new URL(url as string).searchParams.has('target_session_attrs'))) {
+        throw new ValueError('must be without target_session_attrs: each leads to a standby, whatever it is');
+      }
       if (urls.length > replicasMax) throw new ValueError(`must be ${replicasMax} at most`);
       const places = new Set(urls.map((url) => placeOf(url as string)));
       if (places.size < urls.length) throw new ValueError('must name each server once');
@@ -257,8 +260,9 @@ const replicasMax = 32;
 
 function isOneServer(value: unknown): boolean {
   if (typeof value !== 'string' || !URL.canParse(value)) return false;
-  const { protocol, host, searchParams } = new URL(value);
-  const isOne = !host.includes(',') && !(searchParams.get('host') ?? '').includes(',');
+  const { protocol, host, pathname, searchParams } = new URL(value);
+  // Behind a name's comma stands what was meant as another server, and is no URL of one.
+  const isOne = [host, pathname, searchParams.get('host') ?? ''].every((part) => !part.includes(','));
   return isOne && (protocol === 'postgres:' || protocol === 'postgresql:');
 }
 
@@ -266,7 +270,7 @@ function isOneServer(value: unknown): boolean {
 export function placeOf(databaseUrl: string): string {
   const { hostname, port, pathname, searchParams } = new URL(databaseUrl);
   const host = hostname || (searchParams.get('host') ?? '');
-  return `${host}:${port || (searchParams.get('port') ?? '5432')}${pathname}`;
+  return `${host.toLowerCase()}:${port || (searchParams.get('port') ?? '5432')}${pathname}`;
 }
 
 function withoutPassword(value: string | undefined): string {

@@ -87,6 +87,11 @@ describe('precedence', () => {
   it.each([
     ['http://one/x', 'one PostgreSQL server each'],
     ['postgres://one,two/x', 'one PostgreSQL server each'],
+    ['postgres://one/x,two', 'one PostgreSQL server each'],
+    ['postgres://one/x,,postgres://two/x', 'one PostgreSQL server each'],
+    ['postgres://one/x,postgres://ONE/x', 'each server once'],
+    ['postgres://one/x?target_session_attrs=standby', 'without target_session_attrs'],
+    ['postgres://one/x?target_session_attrs=read-write', 'without target_session_attrs'],
     ['postgres://one/x,postgres://two@one:5432/x', 'each server once'],
     ['postgres://u:p@here/x', 'names the database itself: here:5432/x'],
   ])('refuses %s as replicas', (replicaUrls, words) => {

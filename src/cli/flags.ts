@@ -17,7 +17,14 @@ export function withAccount(command: Command): Command {
   return withServer(command).option(
     '--account <id>',
     'whose they are; needs an administrator key (default: the account of the key)',
+    accountId,
   );
+}
+
+/** The id of an account, for commander: it goes into a header, which bears no text of every kind. */
+export function accountId(text: string): string {
+  if (/^[1-9]\d{0,9}$/.test(text)) return text;
+  throw new InvalidArgumentError('It must be the id of an account, as "account list" shows it.');
 }
 
 /** Examples at the end of `--help`. */

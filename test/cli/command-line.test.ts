@@ -84,6 +84,7 @@ describe('wrong usage ends with status 2 and says what is wrong', () => {
     [['batch'], /Usage: millrace batch/],
     [['batch', 'show'], /missing required argument 'id'/],
     [['batch', 'list', '--limit', 'many'], /must be a whole number/],
+    [['batch', 'list', '--account', 'a\nb'], /the id of an account/],
     [['batch', 'export', 'x', '--format', 'xml'], /ndjson, csv/],
     [['batch', 'export', 'x', '--json'], /--output/],
     [['batch', 'resolve', 'x', '--as', 'lost'], /sent, failed/],

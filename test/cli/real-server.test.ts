@@ -217,3 +217,10 @@ it('send --strict ends with status 1 when a line was rejected, also when the fil
     out: expect.stringContaining(': 1 message accepted in '),
   });
 });
+
+it('message find looks among the messages of the account that it names', async () => {
+  const env = { MILLRACE_URL: api.url, MILLRACE_KEY: api.adminKey };
+  const { id } = await api.makeAccount('Found', ['send']);
+  const argv = ['message', 'find', '--ref', 'order-1', '--account', id, '--json'];
+  expect(await runCli(argv, env)).toMatchObject({ status: 0, err: '' });
+});

@@ -63,8 +63,8 @@ function findCommand(context: CommandContext): Command {
 async function find(context: CommandContext, flags: FindFlags): Promise<void> {
   const given = [flags.to, flags.ref, flags.state].filter((value) => value !== undefined);
   if (given.length !== 1) throw usageFailure('give one of --to, --ref and --state');
-  const { json, url: _url, data: _data, ...query } = flags;
-  const page = await connect(context, flags, flags.account).messages.find(query);
+  const { json, url: _url, data: _data, account, ...query } = flags;
+  const page = await connect(context, flags, account).messages.find(query);
   printResult(context, page, {
     json,
     render({ data, next }) {

@@ -26,7 +26,7 @@ export async function endStranded({ pid, onStranded, signal }: WatchedServer): P
       await systemClock.sleep(lookEveryMs, signal);
       const processes = await processesOf(pid);
       if (!processes) return;
-      looks = processes.some((title) => servesOrRecovers.test(title)) ? 0 : looks + 1;
+      looks = processes.some(servesOrRecovers) ? 0 : looks + 1;
     }
   } catch (error) {
     if (signal.aborted) return;
@@ -42,8 +42,13 @@ export async function endStranded({ pid, onStranded, signal }: WatchedServer): P
   }
 }
 
-/** Titles of processes, of which a server has one as long as it does either (PostgreSQL documentation, `update_process_title`). */
-const servesOrRecovers = /^postgres: (startup|walwriter)/;
+/**
+ * Whether a process of this title is one that a server has as long as it does either (PostgreSQL documentation,
+ * `update_process_title`); `cluster_name`, where it is set, stands before.
+ */
+export function servesOrRecovers(title: string): boolean {
+  return /^postgres: (?:.*: )?(?:startup|walwriter)\b/.test(title);
+}
 
 /** The command lines of a server's processes; undefined where they cannot be known. */
 async function processesOf(pid: number): Promise<string[] | undefined> {

@@ -27,6 +27,20 @@ export const folders: Record<string, Folder> = {
     imports: ['intake', 'connectors', 'store', 'observe', 'message', 'lib'],
     packages: ['fastify', '@fastify/', 'typebox'],
   },
+  composition: {
+    imports: [
+      'api',
+      'config',
+      'connectors',
+      'delivery',
+      'embedded',
+      'intake',
+      'services',
+      'store',
+      'observe',
+      'lib',
+    ],
+  },
   cli: {
     imports: ['app.ts', 'client', 'config', 'doctor', 'sink', 'store', 'embedded', 'lib'],
     packages: ['commander', 'cli-progress'],

@@ -106,7 +106,8 @@ describe('wrong usage ends with status 2 and says what is wrong', () => {
     [['batch', 'show', 'x', '--url', 'here'], /not the URL of a server/],
     [['send', '--to', 'x', '--strict'], /for files/],
   ] as [string[], RegExp][])('%j', async (argv, message) => {
-    const { status, out, err } = await runCli(argv, { MILLRACE_KEY: 'k' });
+    // Whether or not a server runs on this machine.
+    const { status, out, err } = await runCli(argv, { MILLRACE_KEY: 'k', MILLRACE_DATA: directory });
     expect(err).toMatch(message);
     expect({ status, out }).toEqual({ status: 2, out: '' });
   });

@@ -239,19 +239,18 @@ async function set(context: CommandContext, name: string, flags: SetFlags): Prom
     ...(flags.file === undefined ? {} : await readRouteFile(flags.file)),
     ...options,
   };
-  const routes = connect(context, flags).routes;
   if (flags.change && flags.destination === undefined && Object.keys(named).length === 0) {
     throw usageFailure('there is nothing to change: name what shall be different');
   }
+  // A new route is judged before a server is looked for, one that is changed with what it has already.
+  if (!flags.change) refuseUnfinished(named, flags);
+  const routes = connect(context, flags).routes;
   const present = flags.change ? await routes.get(name) : undefined;
   if (flags.destination) {
     named.destinations = changeDestinations(named.destinations ?? present?.destinations, flags.destination);
   }
   const route = changed(present ?? {}, named);
-  if (!('connector' in route)) throw usageFailure('a route needs --connector, or --file with one');
-  // --url is the server, as in every command. Taken for the provider's, it would send the provider our key.
-  if (flags.url !== undefined && route.connector === 'http' && !('url' in route))
-    throw usageFailure('--url names the Millrace server; the URL of the provider goes into --endpoint');
+  refuseUnfinished(route, flags);
   const result = await routes.set(name, route);
   if (!result.channel && namesEach(result.destinations)) {
     printNote(
@@ -263,6 +262,14 @@ async function set(context: CommandContext, name: string, flags: SetFlags): Prom
     json: flags.json,
     render: () => `route ${name} is ${flags.change ? 'changed' : 'set'}`,
   });
+}
+
+/** @throws Failure of usage when a route lacks what every route has */
+function refuseUnfinished(route: Record<string, unknown>, { url }: SetFlags): void {
+  if (!('connector' in route)) throw usageFailure('a route needs --connector, or --file with one');
+  // --url is the server, as in every command. Taken for the provider's, it would send the provider our key.
+  if (url !== undefined && route.connector === 'http' && !('url' in route))
+    throw usageFailure('--url names the Millrace server; the URL of the provider goes into --endpoint');
 }
 
 /** On a route of no channel, which takes numbers as well. */

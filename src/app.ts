@@ -123,7 +123,7 @@ async function startParts(
     signal,
   }: { log: Logger; stops: StopStack; processes: ServerProcesses; signal: AbortSignal },
 ): Promise<Omit<RunningServer, 'stop'>> {
-  await makeDirectory(resolve(config.data));
+  await makeDataDirectory(resolve(config.data));
   const hasApi = config.roles.includes('api');
   // A server that only delivers may stand beside one that has the usual port: it listens where it is told to.
   const hasProbes = hasApi || config.sources.port.kind !== 'default';
@@ -189,6 +189,16 @@ async function startParts(
   const api = { database, full, control, secrets, intake, log, metrics, stops };
   const url = await listen(config, { ...api, ...replicas });
   return { url, ...(adminKey.kind === 'made' && { madeAdminKey: adminKey.key }) };
+}
+
+async function makeDataDirectory(path: string): Promise<void> {
+  try {
+    await makeDirectory(path);
+  } catch (error) {
+    const { message } = error as Error;
+    const cause = { cause: error };
+    throw new Error(`the data directory cannot be made (${message}): name another one with --data`, cause);
+  }
 }
 
 /** The clients on this machine look for `admin.key`, which a new data directory on an old database has not got. */

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Account } from '../message/account.ts';
-import { allows, type Scope } from '../message/api-key.ts';
+import { allows } from '../message/api-key.ts';
 import { ProblemError } from '../message/error-codes.ts';
 import type { ControlCache } from '../store/control/control-cache.ts';
 import type { Caller } from './context.ts';
@@ -16,7 +16,7 @@ const accountHeader = 'millrace-account';
  */
 export async function actingFor(
   control: ControlCache,
-  { caller, scope, headers }: { caller: Caller; scope: Scope; headers: IncomingHttpHeaders },
+  { caller, sends, headers }: { caller: Caller; sends: boolean; headers: IncomingHttpHeaders },
 ): Promise<Caller> {
   const named = headers[accountHeader];
   if (named === undefined) return caller;
@@ -28,7 +28,7 @@ export async function actingFor(
   if (!account) {
     throw new ProblemError('invalid_request', 'Millrace-Account names no account: see GET /v1/accounts');
   }
-  if (account.deleted && scope === 'send') {
+  if (account.deleted && sends) {
     throw new ProblemError('forbidden', 'the account is deleted: nothing more is sent for it');
   }
   return { ...caller, accountId: account.id, actsFor: account.id };

@@ -82,7 +82,8 @@ export function createAdmission(settings: AdmissionSettings) {
     if (!allows(caller.scopes, scope)) {
       throw new ProblemError('forbidden', `this needs a key with the scope "${scope}"`);
     }
-    return await actingFor(control, { caller, scope, headers: request.headers });
+    const sends = scope === 'send' || request.routeOptions.config.sends === true;
+    return await actingFor(control, { caller, sends, headers: request.headers });
   };
 }
 

@@ -77,6 +77,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** What the key must be allowed to do, or `none` for an endpoint that takes no key. Every endpoint says it. */
     scope?: Scope | 'none';
+    /** Messages may leave because of it, as they do of whatever has the scope `send`. */
+    sends?: true;
     /** The codes that this endpoint answers beside those that all do: for the documentation. */
     errors?: readonly ErrorCode[];
     /** What the documentation says of bodies that their schema does not tell all of: media type → what is in it. */

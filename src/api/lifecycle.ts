@@ -38,7 +38,9 @@ export function createLifecycle(): Lifecycle {
     beginStop() {
       leaving = true;
       controller.abort(
-        new ProblemError('stopping', 'The server is stopping; resume the upload from nextLine.'),
+        new ProblemError('stopping', 'The server is stopping; resume the upload from nextLine.', {
+          retryAfterSeconds: 1,
+        }),
       );
     },
   };

@@ -34,7 +34,8 @@ export function carryConsistency(app: ApiInstance, { replicas }: Pick<ApiContext
   app.decorateRequest('consistency');
   app.addHook('onRequest', (request, _reply, done) => {
     const text = request.headers[header];
-    if (text === undefined) return done();
+    // A probe reads nothing that a token could be about.
+    if (text === undefined || request.routeOptions.config.scope === 'none') return done();
     // Node joins what comes in several lines by commas.
     request.consistency = parseToken(String(text));
     done(request.consistency === undefined ? badToken() : undefined);

@@ -35,7 +35,9 @@ export async function listen(
   };
   const app = buildServer(context);
   stops.push(async () => {
-    await lifecycle.leave({ delayMs: config.shutdownDelayMs, clock: systemClock });
+    // Where it has not come to listen, nobody sends anything that there is to wait for.
+    const delayMs = app.server.listening ? config.shutdownDelayMs : 0;
+    await lifecycle.leave({ delayMs, clock: systemClock });
     await intake.uploads.stop();
     await stopServer(app, { context, deadlineMs: requestsEndMs });
   });

@@ -6,6 +6,7 @@ test.each([
   ['postgres: walwriter ', true],
   ['postgres: shop east: walwriter ', true],
   ['postgres: shop: startup', true],
+  ['postgres: checkpointer performing shutdown checkpoint', true],
   ['postgres: checkpointer ', false],
   ['postgres: shop: io worker 0', false],
 ])('of the process %j it is known whether its server serves or recovers', (title, does) => {

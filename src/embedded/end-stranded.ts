@@ -44,10 +44,10 @@ export async function endStranded({ pid, onStranded, signal }: WatchedServer): P
 
 /**
  * Whether a process of this title is one that a server has as long as it does either (PostgreSQL documentation,
- * `update_process_title`); `cluster_name`, where it is set, stands before.
+ * `update_process_title`), or while it shuts down; `cluster_name`, where it is set, stands before.
  */
 export function servesOrRecovers(title: string): boolean {
-  return /^postgres: (?:.*: )?(?:startup|walwriter)\b/.test(title);
+  return /^postgres: (?:.*: )?(?:startup|walwriter|checkpointer performing)\b/.test(title);
 }
 
 /** The command lines of a server's processes; undefined where they cannot be known. */

@@ -59,8 +59,12 @@ test('what a deleted account sent can be looked at and canceled, and nothing mor
   await api.call('DELETE', `/v1/accounts/${gone.id}`);
   const canceled = await api.call('POST', `/v1/batches/${open.json.id}/cancel`, as(gone.id));
   expect(canceled.json).toMatchObject({ id: open.json.id, state: 'canceled' });
-  const more = await api.call('POST', '/v1/batches', { body, ...as(gone.id) });
-  expect(more.json).toMatchObject({ status: 403, code: 'forbidden' });
+  const more = await Promise.all([
+    api.call('POST', '/v1/batches', { body, ...as(gone.id) }),
+    api.call('POST', `/v1/batches/${open.json.id}/replay`, { body: { states: ['failed'] }, ...as(gone.id) }),
+    api.call('POST', `/v1/messages/${open.json.id}/replay`, as(gone.id)),
+  ]);
+  for (const { json } of more) expect(json).toMatchObject({ status: 403, code: 'forbidden' });
 });
 
 test('another key of the administrator’s account sees its own lanes alone, also when both ask at once', async () => {

@@ -36,7 +36,7 @@ export function replayBatch(app: ApiInstance, context: ApiContext): void {
   app.post(
     '/v1/batches/:id/replay',
     {
-      config: { scope: 'manage', errors: ['not_found', 'conflict'] },
+      config: { scope: 'manage', sends: true, errors: ['not_found', 'conflict'] },
       schema: {
         summary: 'Try messages of a batch again that ended badly',
         description:

@@ -7,7 +7,7 @@ export function replayMessage(app: ApiInstance, context: ApiContext): void {
   app.post(
     '/v1/messages/:id/replay',
     {
-      config: { scope: 'manage', errors: ['not_found', 'conflict'] },
+      config: { scope: 'manage', sends: true, errors: ['not_found', 'conflict'] },
       schema: {
         summary: 'Try a message again that ended badly',
         description:

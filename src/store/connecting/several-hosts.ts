@@ -21,10 +21,13 @@ export function openSeveralHosts(settings: ConnectionSettings): Connections {
   const taken = new WeakMap<pg.PoolClient, { from: HostPool; host: PostgresHost; free: () => void }>();
   const ending = new Set<Promise<void>>();
   let limited = true;
+  let closed = false;
   let current: { host: PostgresHost; pool: HostPool } | undefined;
   const leaveCluster = cluster.join({ leave: retire, onHost: settings.onHost });
 
   function poolOf(host: PostgresHost): HostPool {
+    // Whoever looked for the host meanwhile would open a pool that nobody closes.
+    if (closed) throw new Error('the connections are closed');
     if (current?.host !== host) {
       if (current) retire(current.host);
       current = { host, pool: open(host) };
@@ -104,6 +107,7 @@ export function openSeveralHosts(settings: ConnectionSettings): Connections {
       if (fault) cluster.met(host, fault);
     },
     async close() {
+      closed = true;
       leaveCluster();
       if (current) ending.add(current.pool.close());
       await Promise.all(ending);

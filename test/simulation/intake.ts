@@ -5,6 +5,7 @@ import type { ChunkKeyRow } from '../../src/store/delivery/load-chunks.ts';
 import type { Checker, SentTimes } from './checker.ts';
 import { type DrawnKeys, drawKeys } from './drawn-keys.ts';
 import { acceptedCounter } from './model-database.ts';
+import type { ProviderTraits } from './model-provider.ts';
 import type { ModelServer } from './model-server.ts';
 import type { OrderChecker } from './order-checker.ts';
 import { OrderedCommits, orderedCommitMsMax } from './ordered-commits.ts';
@@ -14,6 +15,8 @@ import { accounts, floodAccount, routeIds, type Scenario } from './scenario.ts';
 import type { Workers } from './workers.ts';
 
 const floodChunks = 60;
+/** Of a provider's latency, what a request takes at the mean, and a quarter more. */
+const turnShare = 1.5;
 const chunkMessagesMax = 6;
 /** Times that senders name lie so far ahead, at most. */
 const scheduleMsMax = 4_000;
@@ -31,6 +34,8 @@ export class Intake {
   /** When the last commit is made, and the last message is due. */
   #lastDueMs = 0;
   #uncommitted = 0;
+  /** Messages of the others on the route that is flooded, by account. */
+  readonly #besideFlood = new Map<number, number>();
 
   constructor(settings: {
     scenario: Scenario;
@@ -51,6 +56,18 @@ export class Intake {
   /** Simulated time by which everything has come and is due. */
   get lastDueMs(): number {
     return this.#lastDueMs;
+  }
+
+  /**
+   * How long the others may take on the flooded route when each has no more than its weight's part of it, and the route
+   * no more than one connection.
+   */
+  get sharesMs(): number {
+    if (!this.#scenario.flood) return 0;
+    const { latencyMs } = this.#scenario.routes[routeIds.resend - 1]!.options.traits as ProviderTraits;
+    const weights = [...accounts, floodAccount].reduce((sum, weight) => sum + weight, 0);
+    const turns = [...this.#besideFlood].map(([weight, messages]) => (messages * weights) / weight);
+    return Math.max(0, ...turns) * turnShare * latencyMs;
   }
 
   get batches(): readonly string[] {
@@ -119,6 +136,8 @@ export class Intake {
     const chunk = { ...of, batch: endless ? null : of.batch, endless };
     const { shards, keyedShare } = this.#scenario;
     const count = random.whole(1, chunkMessagesMax);
+    if (of.routeId === routeIds.resend && of.accountId !== floodAccount)
+      this.#besideFlood.set(of.accountId, (this.#besideFlood.get(of.accountId) ?? 0) + count);
     const isKeyed = !endless && random.chance(keyedShare);
     const keys = isKeyed ? drawKeys(random, { accountId: of.accountId, shards, count }) : undefined;
     const shard = keys?.shard ?? random.whole(0, shards - 1);

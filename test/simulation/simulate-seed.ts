@@ -78,7 +78,8 @@ export async function simulateSeed(
   troubles.end();
   checker.calmAfter(lateMsMax);
   await scheduler.run({ endMs: scenario.workMs, isDone: found });
-  const endMs = Math.max(scenario.workMs, intake.lastDueMs) + quietMsMax + order.longest * turnMsMax;
+  const waitsMs = order.longest * turnMsMax + intake.sharesMs;
+  const endMs = Math.max(scenario.workMs, intake.lastDueMs) + quietMsMax + waitsMs;
   const isDone = () => intake.isOver && checker.open === 0 && operator.isOver && intake.batchesDone;
   await scheduler.run({ endMs, isDone: () => found() || isDone() });
   if (!found()) {

@@ -83,6 +83,13 @@ test.each(['40003', '08007'])('SQLSTATE %s leaves open whether the transaction w
   expect(faultOf(coded(code))).toMatchObject({ kind: 'unavailable', connectionLost: true, ambiguous: true });
 });
 
+test('a wait for the pool is told apart from one for the server', () => {
+  const pool = faultOf(new Error('timeout exceeded when trying to connect'));
+  const server = faultOf(new Error('Connection terminated due to connection timeout'));
+  expect(describeFault(pool)).toMatch(/no connection to the database became free/);
+  expect(describeFault(server)).toBe('the database is not reachable');
+});
+
 test.each([
   ['timeout exceeded when trying to connect', 'unavailable'],
   ['Connection terminated due to connection timeout', 'unavailable'],

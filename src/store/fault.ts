@@ -85,6 +85,8 @@ export function faultOf(error: unknown): Fault {
 
 /** The code of a database none of whose hosts takes writes, though some answer. */
 export const noWriter = 'NO_WRITER';
+/** The code of a wait for a connection of the pool: all of them were in use, or being made, for as long as it waits. */
+export const noneFree = 'NO_CONNECTION_FREE';
 /** The code of a prepared statement that a migration has made useless. Nothing was done; another connection has none. */
 export const planOutdated = 'PLAN_OUTDATED';
 /** Where the server says so: the message depends on its language, and 0A000 is any feature that it does not have. */
@@ -93,7 +95,8 @@ const planRoutine = 'RevalidateCachedQuery';
 /** By what they say, as the driver's own errors carry no code (pg 8: client, connection, pool and its SASL exchange). */
 const driverErrors: { says: RegExp; kind: Fault['kind']; code: string }[] = [
   { says: /^no host takes writes/, kind: 'unavailable', code: noWriter },
-  { says: /timeout exceeded when trying to connect/, kind: 'unavailable', code: 'CONNECT_TIMEOUT' },
+  // A connection of the pool was waited for, not one to the server.
+  { says: /timeout exceeded when trying to connect/, kind: 'unavailable', code: noneFree },
   { says: /due to connection timeout|^timeout expired$/, kind: 'unavailable', code: 'CONNECT_TIMEOUT' },
   { says: /Query read timeout/, kind: 'timeout', code: 'QUERY_TIMEOUT' },
   {

@@ -13,6 +13,7 @@ import { memory } from './figures/memory.ts';
 import { oldTransaction } from './figures/old-transaction.ts';
 import { ordinaryDay } from './figures/ordinary-day.ts';
 import { reads } from './figures/reads.ts';
+import { replicaLag } from './figures/replica-lag.ts';
 import { search } from './figures/search.ts';
 import { steering } from './figures/steering.ts';
 import { storage } from './figures/storage.ts';
@@ -25,6 +26,7 @@ export const figures: readonly Figure[] = [
   deliverPeers,
   deliverBatch,
   storage,
+  replicaLag,
   ordinaryDay,
   memory,
   reads,

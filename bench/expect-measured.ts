@@ -8,13 +8,21 @@ import type { Report } from './report.ts';
 /** Dozens of servers start and stop, and the peers may have to be installed. */
 export const measuringMs = 900_000;
 
-/** What `npm test` holds by other tests of the same thing; trying these figures as well takes minutes. */
-const tested = new Set(['old-transaction', 'fairness', 'lanes', 'backlog', 'steering', 'handover']);
+/** What takes minutes to try. `npm test` holds most of it by other tests of the same thing; `npm run test:long` tries all. */
+const slow = new Set([
+  'old-transaction',
+  'fairness',
+  'lanes',
+  'backlog',
+  'steering',
+  'handover',
+  'replica-lag',
+]);
 
 /** Names of the figures that are measured together. */
-export function namesOf(kind: 'own' | 'peers' | 'tested'): string[] {
+export function namesOf(kind: 'own' | 'peers' | 'slow'): string[] {
   const kindOf = ({ name, peers }: (typeof figures)[number]) =>
-    peers ? 'peers' : tested.has(name) ? 'tested' : 'own';
+    peers ? 'peers' : slow.has(name) ? 'slow' : 'own';
   return figures.filter((figure) => kindOf(figure) === kind).map(({ name }) => name);
 }
 

@@ -49,15 +49,20 @@ export async function watchLag(pair: ReplicatedPair, everyMs: number): Promise<L
     await loops;
     await Promise.all(Object.values(clients).map((client) => client.end()));
   };
-  for (const client of Object.values(clients)) {
-    // A connection that breaks fails its statement, and that the watch.
-    client.on('error', () => {});
-    await client.connect();
+  try {
+    for (const client of Object.values(clients)) {
+      // A connection that breaks fails its statement, and that the watch.
+      client.on('error', () => {});
+      await client.connect();
+    }
+    await clients.beat.query('CREATE TABLE IF NOT EXISTS heartbeat AS SELECT 0::float8 AS at_ms');
+    await beat(clients.beat);
+    // What was written before the watch is none of its lag.
+    await untilReplayed({ ...clients, pollMs: everyMs, fault: () => failed });
+  } catch (error) {
+    await stop();
+    throw error;
   }
-  await clients.beat.query('CREATE TABLE IF NOT EXISTS heartbeat AS SELECT 0::float8 AS at_ms');
-  await beat(clients.beat);
-  // What was written before the watch is none of its lag.
-  await untilReplayed({ ...clients, pollMs: everyMs, fault: () => failed });
   loops = Promise.all([
     repeat(() => beat(clients.beat)),
     repeat(async () => {

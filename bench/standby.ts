@@ -46,8 +46,12 @@ export async function startReplicatedPair(options: { dir: string; fsync: boolean
   const running: RunningServer[] = [];
   const stop = async () => {
     // The standby first: it would look for a primary that is gone.
-    for (const server of running.splice(0).reverse()) await server.stop();
-    rmSync(home, { recursive: true, force: true });
+    try {
+      for (const server of running.splice(0).reverse()) await server.stop();
+    } finally {
+      // Whatever failed: both end with this process, and gigabytes must not stay.
+      rmSync(home, { recursive: true, force: true });
+    }
   };
   try {
     await (await startEmbedded({ dataDir: dirs.primary })).stop();
@@ -62,7 +66,7 @@ export async function startReplicatedPair(options: { dir: string; fsync: boolean
     await untilStreaming(primary.url);
     return { primaryUrl: primary.url, standbyUrl: standby.url, stop };
   } catch (error) {
-    await stop();
+    await stop().catch(() => {});
     throw error;
   }
 }

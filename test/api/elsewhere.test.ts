@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text as textOf } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { ApiContext } from '../../src/api/context.ts';
@@ -160,7 +162,7 @@ test('headers are kept both ways, but for those of one connection', async () => 
     'millrace-account': '1',
     via: '1.0 balancer',
     te: 'trailers',
-    connection: 'close, x-mine',
+    connection: 'close, x-mine, authorization, millrace-account, idempotency-key',
     'x-mine': 'of this connection',
   });
   sent.end(line(1));
@@ -180,6 +182,24 @@ test('headers are kept both ways, but for those of one connection', async () => 
   });
   expect(came!.headers).not.toHaveProperty('te');
   expect(came!.headers).not.toHaveProperty('x-mine');
+});
+
+test('a request without a body says so to the far end, and names no other host there', async () => {
+  const came: IncomingMessage[] = [];
+  const { api } = await startFarOf((request, response) => {
+    came.push(request);
+    answerJson(response, 200, {});
+  });
+  const { hostname, port } = new URL(api.url);
+  const socket = connect({ host: hostname, port: Number(port) });
+  socket.write(
+    `POST http://other.example/v1/batches/1/close HTTP/1.1\r\nHost: other.example\r\nAuthorization: Bearer ${home.adminKey}\r\nConnection: close\r\n\r\n`,
+  );
+  expect(await textOf(socket)).toMatch(/^HTTP\/1.1 200 /);
+  expect(came[0]!.url).toBe('/v1/batches/1/close');
+  expect(came[0]!.headers).toMatchObject({ 'content-length': '0' });
+  expect(came[0]!.headers).not.toHaveProperty('transfer-encoding');
+  expect(came[0]!.headers.host).not.toBe('other.example');
 });
 
 test('the place of a write that its answer does not tell is asked for where there are replicas', async () => {
@@ -288,14 +308,30 @@ test('a way that breaks in an upload is a 503, and sent again with its key the u
 test('an answer that breaks off before its body is a 503, and later breaks off here too', async () => {
   const { api } = await startFarOf((request, response) => {
     const length = 1_000_000;
-    response.writeHead(201, { 'content-length': String(length) });
+    response.writeHead(201, { 'content-length': String(length), 'content-encoding': 'x-far', etag: '"1"' });
     if (request.url === '/v1/accounts') response.flushHeaders();
     else response.write(Buffer.alloc(length / 2, ' '));
     setImmediate(() => response.destroy());
   });
   const early = await call(api, 'POST', '/v1/accounts', { body: { name: 'x' } });
   expect(early).toMatchObject({ status: 503, json: { code: 'unavailable' } });
+  expect([early.headers.has('content-encoding'), early.headers.has('etag')]).toEqual([false, false]);
+  expect(early.headers.get('cache-control')).toBe('no-store');
   await expect(call(api, 'POST', '/v1/keys', { body: {} })).rejects.toThrow();
+});
+
+test('a write whose answer breaks off is not made here as well', async () => {
+  const { api } = await startFarOf((_request, response) => {
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': '1000' });
+    response.write('{');
+    setImmediate(() => response.destroy());
+  });
+  const { id } = (await call(home, 'POST', '/v1/batches', { body: { route: 'sms' } })).json;
+  await expect(call(api, 'POST', `/v1/batches/${id}/pause`)).rejects.toThrow();
+  // What would be made here is made before so many further requests are answered.
+  for (let request = 0; request < 20; request++) {
+    expect((await call(api, 'GET', `/v1/batches/${id}`)).json).toMatchObject({ state: 'open' });
+  }
 });
 
 test('where nobody listens nothing was done', async () => {

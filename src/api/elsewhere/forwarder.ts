@@ -9,7 +9,7 @@ import { PassThrough, type Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ProblemError } from '../../message/error-codes.ts';
 import type { Lifecycle } from '../lifecycle.ts';
-import { endToEndHeaders, forwardedHeaders } from './end-to-end-headers.ts';
+import { endToEndHeaders, forwardedHeaders, originForm } from './end-to-end-headers.ts';
 
 /** Some times the way around the world, with TLS. */
 const connectMaxMs = 5_000;
@@ -53,11 +53,13 @@ export function createForwarder(settings: {
 
   function open(raw: IncomingMessage): ClientRequest {
     const { method } = raw;
-    const where = { agent, method, path: raw.url, headers: forwardedHeaders(raw) };
+    const where = { agent, method, path: originForm(raw.url!), headers: forwardedHeaders(raw) };
     return isSecure ? httpsRequest(url, where) : httpRequest(url, where);
   }
 
   async function answerTo(raw: IncomingMessage, client: FastifyReply['raw']): Promise<IncomingMessage> {
+    // It went while its key was looked up, and has told so already.
+    if (client.destroyed || (raw.destroyed && !raw.complete)) throw senderGone();
     const outgoing = open(raw);
     const sent = watchConnection(outgoing, { isSecure, connectMs });
     outgoing.setTimeout(silenceMs, () => outgoing.destroy(new Error(`nothing moved for ${silenceMs} ms`)));
@@ -74,9 +76,12 @@ export function createForwarder(settings: {
           if (!raw.complete) reject(lifecycle.signal.reason);
         };
         incoming.add(end);
+        if (lifecycle.signal.aborted) end();
         outgoing.once('response', resolve);
         // Listened to until the end: an answer that came early is followed by a broken body.
         outgoing.on('error', (cause) => reject(client.destroyed ? senderGone() : away(cause, sent())));
+        // After an answer it changes nothing; without one there is none to come.
+        outgoing.once('close', () => reject(away(undefined, sent())));
         // Of a body that breaks off the pipe makes no end: the far end sees it break off too.
         raw.once('close', () => raw.complete || reject(senderGone()));
         outgoing.flushHeaders();
@@ -94,10 +99,17 @@ export function createForwarder(settings: {
     async forward({ raw }, reply) {
       const answer = await answerTo(raw, reply.raw);
       reply.code(answer.statusCode!);
-      for (const [name, values] of endToEndHeaders(answer)) {
-        reply.header(name, values.length === 1 ? values[0] : values);
-      }
-      return wholeBody(answer);
+      const before = reply.getHeaders();
+      const headers = endToEndHeaders(answer);
+      for (const [name, values] of headers) reply.header(name, values.length === 1 ? values[0] : values);
+      const body = wholeBody(answer);
+      // Before anything has left, a problem document takes the place of the answer, which they do not describe.
+      body.once('error', () => {
+        if (reply.raw.headersSent) return;
+        for (const [name] of headers) reply.removeHeader(name);
+        reply.headers(before);
+      });
+      return body;
     },
     close() {
       lifecycle.signal.removeEventListener('abort', onStop);

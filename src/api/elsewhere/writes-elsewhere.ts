@@ -42,23 +42,34 @@ export function makeWritesElsewhere(app: ApiInstance, context: ApiContext): void
   const { forwardUrl, replayRegion } = elsewhere;
   const forwarder = forwardUrl && createForwarder({ url: forwardUrl, lifecycle: context.lifecycle });
   app.addHook('onClose', async () => forwarder?.close());
-  app.addHook('onRequest', async (request, reply) => {
-    if (!isWrite(request)) return;
+
+  /** False when it is to be made here. */
+  async function makeElsewhere(request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
     if (wasForwarded(request.raw)) throw forwardedTwice();
     const mayReplay = replayRegion !== undefined && !wasReplayed(request.raw);
     if (mayReplay && isReplayable(request.raw)) {
       metrics.writeMadeElsewhere('replay');
-      return askToReplay(reply, replayRegion);
+      askToReplay(reply, replayRegion);
+      return true;
     }
     if (forwarder) {
       metrics.writeMadeElsewhere('forward');
       const answer = await forwarder.forward(request, reply);
       if (changesControl(request) && reply.statusCode < 300) await reloaded(context);
-      return reply.send(answer);
+      reply.send(answer);
+      return true;
     }
     if (mayReplay) throw tooLargeToReplay(replayRegion);
     // Fly's proxy brought it here again, so it can be made nowhere else: here it takes longer, and is as right.
-    return;
+    return false;
+  }
+
+  // No async hook: Fastify takes that for unanswered when the answer breaks off, and the write would be made here too.
+  app.addHook('onRequest', (request, reply, done) => {
+    if (!isWrite(request)) return done();
+    makeElsewhere(request, reply).then((made) => {
+      if (!made) done();
+    }, done);
   });
 }
 
@@ -73,10 +84,10 @@ function changesControl(request: FastifyRequest): boolean {
 }
 
 /** Its proxy takes the header and drops the rest: whoever reads that came another way. */
-function askToReplay(reply: FastifyReply, region: string): FastifyReply {
+function askToReplay(reply: FastifyReply, region: string): void {
   reply.header('fly-replay', `region=${region}`);
   const detail = `Writes are made in the region ${region}. Fly's proxy repeats them there: reach this server through it.`;
-  return sendProblem(reply, new ProblemError('wrong_region', detail));
+  sendProblem(reply, new ProblemError('wrong_region', detail));
 }
 
 function tooLargeToReplay(region: string): ProblemError {

@@ -34,6 +34,7 @@ export interface BatchCounts {
 export interface Batch {
   id: string;
   state: string;
+  doneAt: string | null;
   counts: BatchCounts;
 }
 

@@ -133,9 +133,11 @@ async function untilDone(millrace: Millrace, id: string): Promise<Batch> {
   const deadlineMs = performance.now() + waitMaxMs;
   for (;;) {
     const batch = await millrace.batch(id);
-    const { queued, sending, retrying } = batch.counts;
-    if (queued + sending + retrying === 0) return batch;
-    if (performance.now() > deadlineMs) throw new Error(`${queued} messages of the batch are still queued`);
+    // A moment after the counts say so; what was canceled can be replayed from then on.
+    if (batch.doneAt !== null) return batch;
+    if (performance.now() > deadlineMs) {
+      throw new Error(`${batch.counts.queued} messages of the batch are still queued`);
+    }
     await delay(100);
   }
 }

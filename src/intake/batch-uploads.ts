@@ -13,6 +13,7 @@ import { createPacking, type Packing } from './packing.ts';
 import type { RawSlot } from './raw-slot.ts';
 import type { Rejection, UploadProblem } from './rejection.ts';
 import { retryStore } from './retry-store.ts';
+import type { SlotBuffers } from './slot-buffers.ts';
 import { openCutter, type SlotCutter, type UploadFormat } from './slot-cutter.ts';
 import { createSlotWriter } from './slot-writer.ts';
 import { supersededProblem } from './superseded-problem.ts';
@@ -57,6 +58,8 @@ export interface BatchUploadsSettings {
   mint: IdMint;
   clock: Clock;
   pack: (slot: RawSlot, settings: PackSettings & { signal: AbortSignal }) => Promise<PackedSlot>;
+  /** Bodies are cut into these. */
+  buffers?: SlotBuffers;
   /** Transactions that begin uploads, store their slots and note their ends, of all uploads together. */
   stores: Semaphore;
   /** The same of those that note how far an upload is. */
@@ -224,6 +227,7 @@ async function streamIn(
   const cutter = openCutter(format, {
     firstLine,
     skip: skipped({ firstLine, begun }),
+    ...(settings.buffers && { buffers: settings.buffers }),
   });
   const packing = createPacking({
     pack: (slot) =>

@@ -12,6 +12,7 @@ import { GroupCommit } from './group-commit.ts';
 import type { PendingHints } from './hints.ts';
 import { openPackPool } from './pack-pool.ts';
 import type { RawSlot } from './raw-slot.ts';
+import { SlotBuffers } from './slot-buffers.ts';
 import { UploadBrake } from './upload-brake.ts';
 
 /** What takes submissions in. */
@@ -71,7 +72,8 @@ const dayMs = 86_400_000;
 export function createIntake(settings: IntakeSettings): Intake {
   const { database, clock, mint, nowMs, control, hints, metrics } = settings;
   const scheduleAheadMs = settings.retentionDays * dayMs;
-  const packPool = openPackPool();
+  const buffers = new SlotBuffers();
+  const packPool = openPackPool({ buffers });
   const packing = createSemaphore(packsMax);
   const brake = new UploadBrake({ clock, singlesWait: () => groupCommit.isWaitedFor });
   metrics.readUploadPace(() => brake.slotsPerSecond);
@@ -81,6 +83,7 @@ export function createIntake(settings: IntakeSettings): Intake {
     mint,
     stores: createSemaphore(Math.max(1, settings.connections - singleConnections)),
     checkpoints: createSemaphore(checkpointsMax),
+    buffers,
     async pack(slot, { signal, ...packSettings }) {
       await brake.turn(partOfSlot(slot), signal);
       return await packing.run(() => packPool.pack(slot, packSettings));

@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { openPackPool } from './pack-pool.ts';
 import { packSlot } from './pack-slot.ts';
+import { SlotBuffers } from './slot-buffers.ts';
 import { openCutter } from './slot-cutter.ts';
 
 const body = Buffer.from(`${'{"to":"+31612345678","ref":"r"}\n'.repeat(2_500)}bad\n`);
@@ -18,6 +19,37 @@ test('threads pack slots as the main thread does, and take their buffers along',
   } finally {
     await pool.close();
   }
+});
+
+test('buffers that were packed are cut into again, and nothing of the slot before is left in the next', async () => {
+  const buffers = new SlotBuffers();
+  const pool = openPackPool({ threads: 1, buffers });
+  const memory = new Set<ArrayBufferLike>();
+  const times = 20;
+  try {
+    for (let time = 0; time < times; time++) {
+      const number = time * 1_000;
+      const lines = Buffer.from(`{"to":"+31612345678","ref":"${'r'.repeat(time)}"}\n`.repeat(500 + number));
+      const plain = cut(lines).map((slot) => packSlot(slot, settings));
+      const slots = cut(lines, buffers);
+      for (const { bytes } of slots) memory.add(bytes.buffer);
+      expect(await Promise.all(slots.map((slot) => pool.pack(slot, settings)))).toEqual(plain);
+    }
+  } finally {
+    await pool.close();
+  }
+  const largest = Math.ceil((500 + (times - 1) * 1_000) / 1_000);
+  expect(memory.size).toBeLessThan(2 * largest);
+});
+
+test('the buffer of a slot that could not be packed is not used again: its thread may still write to it', async () => {
+  const buffers = new SlotBuffers();
+  const pool = openPackPool({ threads: 1, buffers });
+  const [slot] = cut(body, buffers);
+  await pool.close();
+  await expect(pool.pack(slot!, settings)).rejects.toThrow('closed');
+  const taken = Array.from({ length: 10 }, () => buffers.take(1).buffer);
+  expect(taken).not.toContain(slot!.bytes.buffer);
 });
 
 test('a process ends by itself once its pool is closed', async () => {
@@ -36,7 +68,7 @@ test('a process ends by itself once its pool is closed', async () => {
   expect(stdout).toBe('packed 1\n');
 });
 
-function cut() {
-  const cutter = openCutter('ndjson', { firstLine: 1 });
-  return [...cutter.push(body), ...cutter.end()];
+function cut(lines = body, buffers?: SlotBuffers) {
+  const cutter = openCutter('ndjson', { firstLine: 1, ...(buffers && { buffers }) });
+  return [...cutter.push(lines), ...cutter.end()];
 }

@@ -2,10 +2,11 @@ import { availableParallelism } from 'node:os';
 import { ThreadPool } from '../lib/thread-pool.ts';
 import type { PackedSlot, PackSettings } from './pack-slot.ts';
 import type { RawSlot } from './raw-slot.ts';
+import type { SlotBuffers } from './slot-buffers.ts';
 
 /** Judges and packs slots on threads, so that the main thread is free to receive and to deliver. */
 export interface PackPool {
-  /** Takes the slot's buffers along: they are empty afterwards. */
+  /** Uses up the slot's buffers: shared memory is written to until this resolves, and all else has gone along. */
   pack(slot: RawSlot, settings: PackSettings): Promise<PackedSlot>;
   close(): Promise<void>;
 }
@@ -30,7 +31,14 @@ const heapLimits = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 96 };
 const waitingMax = 64;
 
 /** `threads` defaults to the number of cores, two at least, so that one large slot does not hold up the others. */
-export function openPackPool({ threads = defaultThreads() }: { threads?: number } = {}): PackPool {
+export function openPackPool({
+  threads = defaultThreads(),
+  buffers,
+}: {
+  threads?: number;
+  /** Where the slots' buffers go afterwards. */
+  buffers?: SlotBuffers;
+} = {}): PackPool {
   const pool = new ThreadPool<PackTask, PackedSlot>({
     script: new URL(
       import.meta.url.endsWith('.ts') ? './pack-thread.ts' : './pack-thread.js',
@@ -41,7 +49,12 @@ export function openPackPool({ threads = defaultThreads() }: { threads?: number 
     resourceLimits: heapLimits,
   });
   return {
-    pack: (slot, settings) => pool.run({ kind: 'pack', slot, settings }, buffersOf(slot)),
+    async pack(slot, settings) {
+      const packed = await pool.run({ kind: 'pack', slot, settings }, buffersOf(slot));
+      // Not of one that failed: a thread that is about to die may still write to it.
+      if (slot.bytes.buffer instanceof SharedArrayBuffer) buffers?.give(slot.bytes.buffer);
+      return packed;
+    },
     close: () => pool.close(),
   };
 }
@@ -52,5 +65,5 @@ function defaultThreads(): number {
 
 function buffersOf({ bytes, starts, ends, lineOffsets }: RawSlot): ArrayBuffer[] {
   const parts = [bytes, starts, ends, ...(lineOffsets ? [lineOffsets] : [])];
-  return parts.map(({ buffer }) => buffer);
+  return parts.flatMap(({ buffer }) => (buffer instanceof ArrayBuffer ? [buffer] : []));
 }

@@ -7,8 +7,8 @@ export interface RawSlot {
   /** Lines `firstLine` to `firstLine + lines - 1` belong to this slot, blank and refused ones included. */
   firstLine: number;
   lines: number;
-  /** Records, each followed by a line feed, in an ArrayBuffer of the slot's own: it can be transferred. */
-  bytes: Uint8Array<ArrayBuffer>;
+  /** Records, each followed by a line feed, in a buffer of the slot's own until it is packed. */
+  bytes: Uint8Array;
   /** Where each record starts and ends in `bytes`. */
   starts: Uint32Array<ArrayBuffer>;
   ends: Uint32Array<ArrayBuffer>;

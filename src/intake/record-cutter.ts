@@ -2,6 +2,7 @@ import { limits } from '../message/limits.ts';
 import type { RawSlot } from './raw-slot.ts';
 import type { Rejection, UploadProblem } from './rejection.ts';
 import { runOfLine } from './shard-of-run.ts';
+import type { SlotBuffers } from './slot-buffers.ts';
 
 /** Lines `firstLine` to `firstLine + lines - 1`. */
 export interface LineExtent {
@@ -16,6 +17,8 @@ export interface CutterSettings {
   skip?: readonly LineExtent[];
   /** The body has no more bytes than this: buffers need be no larger. */
   bodyBytesMax?: number;
+  /** Where the buffers of the slots come from; without, each slot has one that nobody uses again. */
+  buffers?: SlotBuffers;
 }
 
 /** What may stand on a line that is blank. */
@@ -69,15 +72,17 @@ export abstract class RecordCutter {
   #slots: RawSlot[] = [];
   /** Twice the piece: a record's start and the piece that ends it. */
   readonly #roomBytes: number;
+  readonly #buffers: SlotBuffers | undefined;
   readonly #mark = new ByteOrderMark();
 
-  constructor({ firstLine, skip = [], bodyBytesMax = Number.POSITIVE_INFINITY }: CutterSettings) {
+  constructor({ firstLine, skip = [], bodyBytesMax = Number.POSITIVE_INFINITY, buffers }: CutterSettings) {
     this.line = firstLine;
     this.#firstLine = firstLine;
     this.#runEnd = runEndOf(firstLine);
     this.#skip = skip.filter((extent) => extent.lines > 0 && endOf(extent) > firstLine);
     this.#roomBytes = 2 * Math.min(pieceBytesMax, bodyBytesMax);
-    this.buffer = Buffer.allocUnsafeSlow(this.#roomBytes);
+    this.#buffers = buffers;
+    this.buffer = this.#take(this.#roomBytes);
     // No record is shorter than a byte.
     const recordsMax = Math.min(limits.chunkMessagesMax, bodyBytesMax);
     this.#starts = new Uint32Array(recordsMax);
@@ -109,6 +114,8 @@ export abstract class RecordCutter {
     this.#append(this.#mark.rest());
     if (this.problem === undefined) this.scanEnd();
     this.#cut();
+    this.#give();
+    this.buffer = Buffer.alloc(0);
     return this.#given();
   }
 
@@ -243,19 +250,19 @@ export abstract class RecordCutter {
   }
 
   /** The records that were kept, with the buffer that they are in; the open record moves to a new one. */
-  #takeKept(): Uint8Array<ArrayBuffer> {
+  #takeKept(): Uint8Array {
     // A slot of blank or refused lines leaves the buffer: one of 128 KiB for each of thousands is what they would cost.
     if (this.#kept === 0) return new Uint8Array(0);
     const full = this.buffer;
     const kept = this.#kept;
     const carried = this.length - this.open;
     // The next slot is probably like this one.
-    this.buffer = Buffer.allocUnsafeSlow(Math.max(kept, carried) + this.#roomBytes);
+    this.buffer = this.#take(Math.max(kept, carried) + this.#roomBytes);
     full.copy(this.buffer, 0, this.open, this.length);
     this.length = carried;
     this.open = 0;
     this.#kept = 0;
-    return new Uint8Array(full.buffer as ArrayBuffer, 0, kept);
+    return new Uint8Array(full.buffer, 0, kept);
   }
 
   #beginSlot(): void {
@@ -281,9 +288,20 @@ export abstract class RecordCutter {
   #reserve(more: number): void {
     // One byte in reserve: the line feed after the last record.
     if (this.length + more + 1 <= this.buffer.length) return;
-    const larger = Buffer.allocUnsafeSlow(Math.max(2 * this.buffer.length, this.length + more + 1));
+    const larger = this.#take(Math.max(2 * this.buffer.length, this.length + more + 1));
     this.buffer.copy(larger, 0, 0, this.length);
+    this.#give();
     this.buffer = larger;
+  }
+
+  #take(bytesMin: number): Buffer {
+    return this.#buffers?.take(bytesMin) ?? Buffer.allocUnsafeSlow(bytesMin);
+  }
+
+  /** The buffer is not needed any more. */
+  #give(): void {
+    const { buffer } = this.buffer;
+    if (buffer instanceof SharedArrayBuffer) this.#buffers?.give(buffer);
   }
 
   /** Moves the open record up to the ones that are kept, so that what was passed over takes no room. */

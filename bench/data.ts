@@ -224,7 +224,8 @@ interface PartFile {
 
 function openPart(file: string): PartFile {
   const part = `${file}.part`;
-  const stream = createWriteStream(part);
+  // On the disk before anything is measured: the kernel writes a gigabyte 30 s later otherwise, and every commit waits for 1.8 s.
+  const stream = createWriteStream(part, { flush: true });
   let pending = '';
   const write = async () => {
     const drained = stream.write(pending);

@@ -30,9 +30,9 @@ const batchMax = 500;
 const warmUpMs = 3_000;
 const calmMs = 8_000;
 const pollMs = 250;
-/** Longer than any pause that a checkpoint on a slow disk or a busy machine makes. */
 /** Beyond it other programs have most of the machine. */
 const busyLoadPerCore = 3;
+/** Longer than any pause that a checkpoint on a slow disk or a busy machine makes. */
 const stallMaxMs = 120_000;
 /** Where nobody watches bars, a line now and then shows that it lives. */
 const noteEveryMs = 10_000;

@@ -86,6 +86,8 @@ export class DeliveryWorker {
   /** The database's clock less the monotonic one. */
   #databaseAheadMs: number;
   #loops: Loop[] = [];
+  /** Reads what is new, and what newly claimed shards hold. */
+  #reading: Loop | undefined;
   #stopping = false;
   #stopped: Promise<void> | undefined;
   #unfollow: (() => void) | undefined;
@@ -195,13 +197,14 @@ export class DeliveryWorker {
     const { clock, onError } = this.#settings;
     this.#unfollow = this.#settings.control.onChange(() => this.#onControlChange());
     const loop = (everyMs: number, runOnce: () => unknown) => new Loop({ everyMs, clock, onError, runOnce });
+    this.#reading = loop(readEveryMs, () => this.#reader.runOnce());
     this.#loops = [
       loop(ownershipEveryMs, () => this.#ownership.runOnce()),
       // First, so that nothing of a paused batch is sent that was paused before this worker began.
       loop(holdEveryMs, () => this.#held.runOnce()),
       loop(decideEveryMs, () => this.#decisions.runOnce()),
       loop(sharesEveryMs, () => this.#shares.runOnce()),
-      loop(readEveryMs, () => this.#reader.runOnce()),
+      this.#reading,
       loop(readEveryMs, () => this.#ordered.runOnce()),
       loop(tidyEveryMs, () => this.#backlog.forgetLeft()),
       loop(tidyEveryMs, () => this.#tidyAside()),
@@ -281,6 +284,7 @@ export class DeliveryWorker {
 
   #onClaimed(tenures: readonly Tenure[]): void {
     this.#reader.noteClaimed(tenures);
+    this.#reading?.wake();
     // The first to own a shard is the one that divides; nothing is sent before that.
     if (tenures.some(({ shard }) => shard === leadingShard))
       this.#shares.runOnce().catch(this.#settings.onError);

@@ -11,31 +11,39 @@ export interface LoopSettings {
 /** Runs a piece of work at once and then again and again, never twice at the same time. */
 export class Loop {
   readonly #settings: LoopSettings;
-  readonly #stopping = new AbortController();
   readonly #running: Promise<void>;
+  /** Aborted, it ends the pause before the next run. */
+  #pause = new AbortController();
+  #stopping = false;
 
   constructor(settings: LoopSettings) {
     this.#settings = settings;
     this.#running = this.#run();
   }
 
+  /** The next run begins at once; while one is under way, as soon as that has ended. */
+  wake(): void {
+    this.#pause.abort();
+  }
+
   /** Resolves when the last run has ended. */
   async stop(): Promise<void> {
-    this.#stopping.abort();
+    this.#stopping = true;
+    this.wake();
     await this.#running;
   }
 
   async #run(): Promise<void> {
     const { everyMs, clock, runOnce, onError } = this.#settings;
-    const { signal } = this.#stopping;
-    while (!signal.aborted) {
+    while (!this.#stopping) {
+      this.#pause = new AbortController();
       try {
         await runOnce();
       } catch (error) {
         onError(error);
       }
-      // It rejects only when the loop is stopped.
-      await clock.sleep(everyMs, signal).catch(() => undefined);
+      // It rejects only when the loop is woken or stopped.
+      await clock.sleep(everyMs, this.#pause.signal).catch(() => undefined);
     }
   }
 }

@@ -1,4 +1,4 @@
-import { type Fault, noneFree, noWriter, planOutdated } from './fault.ts';
+import { type Fault, noneFree, noWriter, planOutdated, settingRefused } from './fault.ts';
 
 /** What a user or an operator is told of a fault: what is the matter, in words that betray nothing. */
 export function describeFault({ kind, code, ambiguous }: Fault): string {
@@ -25,6 +25,8 @@ const byCode: Record<string, string> = {
   [noWriter]: 'none of the hosts of the database takes writes: the next primary may be on its way',
   [noneFree]:
     'no connection to the database became free in time: what holds them waits there, for a lock, a disk or a synchronous standby, or it does not answer',
+  [settingRefused]:
+    "a pooler stands before the database that takes no settings along: take them out of the database's URL, or name them in the pooler's ignore_startup_parameters",
   [planOutdated]: 'the schema was changed while this server ran',
   EMFILE: 'this server has no file descriptor left for a connection to the database',
   ENFILE: 'this machine has no file descriptor left for a connection to the database',

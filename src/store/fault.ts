@@ -70,6 +70,7 @@ export function faultOf(error: unknown): Fault {
   const socket = socketFault(code);
   if (socket) return lost(socket, code, message);
   if (code === '0A000' && routine === planRoutine) return lost('unavailable', planOutdated, message);
+  if (code === '08P01' && poolersRefusal.test(message)) return lost('refused', settingRefused, message);
   // No class of SQLSTATEs begins with an E, as the system's codes do.
   if (/^(?!E)[0-9A-Z]{5}$/.test(code)) {
     const kind =
@@ -89,6 +90,10 @@ export const noWriter = 'NO_WRITER';
 export const noneFree = 'NO_CONNECTION_FREE';
 /** The code of a prepared statement that a migration has made useless. Nothing was done; another connection has none. */
 export const planOutdated = 'PLAN_OUTDATED';
+/** The code of a connection that a pooler refuses for a setting that it was to begin with. */
+export const settingRefused = 'SETTING_REFUSED';
+/** PgBouncer's words; it speaks no other language. */
+const poolersRefusal = /^unsupported startup parameter/;
 /** Where the server says so: the message depends on its language, and 0A000 is any feature that it does not have. */
 const planRoutine = 'RevalidateCachedQuery';
 

@@ -6,6 +6,7 @@ import {
   openDatabase,
   type Statement,
 } from '../../src/store/database.ts';
+import { describeFault } from '../../src/store/describe-fault.ts';
 import { startCuttingProxy } from '../support/cutting-proxy.ts';
 import { startPoolerProxy } from '../support/pooler-proxy.ts';
 import { createTestDatabase } from '../support/postgres.ts';
@@ -78,6 +79,19 @@ test('behind a pooler that takes no settings every statement still has its limit
   ]) {
     expect(await faultOf(slow())).toMatchObject({ kind: 'timeout', code: '57014' });
   }
+  await pooled.close();
+  await pooler.stop();
+});
+
+test('a setting in the URL that a pooler does not take along is refused, and asked for no more than twice', async () => {
+  const pooler = await startPoolerProxy(url);
+  const asking = new URL(pooler.url);
+  asking.searchParams.set('options', '-c geqo=off');
+  const pooled = openDatabase({ url: asking.href, poolSize: 2, name: 'pooled' });
+  const fault = await faultOf(pooled.query(sql('SELECT 1')));
+  expect(fault).toMatchObject({ kind: 'refused', code: 'SETTING_REFUSED' });
+  expect(describeFault(fault)).toContain('ignore_startup_parameters');
+  expect(pooler.refused).toBeLessThanOrEqual(2);
   await pooled.close();
   await pooler.stop();
 });

@@ -3,6 +3,8 @@ import net from 'node:net';
 export interface PoolerProxy {
   /** The database's URL by way of the proxy. */
   url: string;
+  /** Connections that were refused. */
+  readonly refused: number;
   /** From now on nothing of the server arrives, not even its end. */
   fallSilent(): void;
   stop(): Promise<void>;
@@ -13,12 +15,16 @@ export async function startPoolerProxy(databaseUrl: string): Promise<PoolerProxy
   const target = new URL(databaseUrl);
   const sockets = new Set<net.Socket>();
   let silent = false;
+  let refused = 0;
 
   const server = net.createServer((client) => {
     track(client);
     client.once('data', (startup) => {
       const setting = ['statement_timeout', 'options'].find((name) => startup.includes(`\0${name}\0`));
-      if (setting) return void client.end(refusal(`unsupported startup parameter: ${setting}`));
+      if (setting) {
+        refused++;
+        return void client.end(refusal(`unsupported startup parameter: ${setting}`));
+      }
       const upstream = net.connect(Number(target.port || 5432), target.hostname);
       track(upstream);
       upstream.write(startup);
@@ -43,6 +49,9 @@ export async function startPoolerProxy(databaseUrl: string): Promise<PoolerProxy
   url.port = String((server.address() as net.AddressInfo).port);
   return {
     url: url.href,
+    get refused() {
+      return refused;
+    },
     fallSilent() {
       silent = true;
     },

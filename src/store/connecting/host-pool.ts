@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { type Fault, faultOf } from '../fault.ts';
+import { faultOf, settingRefused } from '../fault.ts';
 import { type ConnectionSettings, type Connections, connectTimeoutMs } from './connections.ts';
 
 export interface HostPoolSettings extends ConnectionSettings {
@@ -37,9 +37,12 @@ export function openHostPool(settings: HostPoolSettings): HostPool {
     try {
       return await asked.connect();
     } catch (error) {
-      if (!isPoolersRefusal(faultOf(error))) throw error;
+      if (faultOf(error).code !== settingRefused) throw error;
+      // Asked for without the limit, what is refused stands in the URL.
+      if (pool === asked && !limited) throw error;
     }
     if (pool === asked) {
+      // PgBouncer takes no setting of a session along, unless it was told to forget it: then it does not refuse it.
       limited = false;
       // The one before has no connection and keeps none. Ended, it would forget those that wait for one.
       pool = open();
@@ -91,9 +94,4 @@ function trackedClient(clients: Set<pg.Client>): typeof pg.Client {
       this.once('end', () => clients.delete(this));
     }
   };
-}
-
-/** PgBouncer takes no setting of a session along, unless it was told to forget it: then it does not refuse it. */
-function isPoolersRefusal({ code, message }: Fault): boolean {
-  return code === '08P01' && message.includes('startup parameter');
 }

@@ -181,7 +181,12 @@ function timelines(node: (typeof nodeNames)[number], samples: Sample[], x: X, ro
     const { timeline } = nodes[node];
     if (timeline === undefined || timeline === known) return [];
     known = timeline;
-    return [text({ x: x(at) + 2, y: rowTop + 11, size: 10, color: colors.errors }, String(timeline))];
+    return [
+      text(
+        { x: x(at) + 2, y: rowTop + 11, size: 10, color: colors.errors, outlined: true },
+        String(timeline),
+      ),
+    ];
   });
 }
 
@@ -227,13 +232,16 @@ interface Placement {
   size?: number;
   anchor?: 'start' | 'middle' | 'end';
   color?: string;
+  /** With a white edge, so that it can be read on every ground. */
+  outlined?: boolean;
 }
 
-function text({ x, y, size, anchor, color }: Placement, content: string): string {
+function text({ x, y, size, anchor, color, outlined }: Placement, content: string): string {
   const more = [
     size === undefined ? '' : ` font-size="${size}"`,
     anchor === undefined ? '' : ` text-anchor="${anchor}"`,
     color === undefined ? '' : ` fill="${color}"`,
+    outlined ? ' stroke="white" stroke-width="3" paint-order="stroke"' : '',
   ];
   return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}"${more.join('')}>${escapeXml(content)}</text>`;
 }

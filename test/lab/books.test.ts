@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import type { Acknowledged } from '../../lab/cluster/node-watch.ts';
 import { acceptedByTwo } from '../../lab/judge.ts';
@@ -78,4 +79,13 @@ test('the time line draws every act, and no text of it is markup', () => {
   expect(picture).toContain('a &lt; b &amp; c');
   expect(picture).toContain('+0.2 s  n1 -&gt; n2');
   expect(picture.match(/fill="#1f6f8b"/g)!.length).toBeGreaterThan(1);
+});
+
+test('every scenario has its picture in docs/failover.md, and no picture is of another', async () => {
+  const page = await readFile(new URL('../../docs/failover.md', import.meta.url), 'utf8');
+  const shown = [...page.matchAll(/\]\((failover\/[^)]+\.svg)\)/g)].map(([, file]) => file!);
+  expect(shown.sort()).toEqual(scenarios.map(({ name }) => `failover/${name}.svg`).sort());
+  for (const file of shown) {
+    expect(await readFile(new URL(`../../docs/${file}`, import.meta.url), 'utf8')).toMatch(/^<svg /);
+  }
 });

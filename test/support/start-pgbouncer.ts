@@ -11,12 +11,17 @@ import { findProgram } from './find-program.ts';
 export interface PgBouncer {
   /** The database's URL by way of it. */
   url: string;
+  /** Ends it at once, with all connections, and starts it anew on the same port. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
 const pollMs = 20;
 
-/** PgBouncer in transaction mode: each transaction may get another connection of the server. Needs `pgbouncer`. */
+/**
+ * PgBouncer in transaction mode with few connections: each transaction may get another one of the server. Needs
+ * `pgbouncer`.
+ */
 export async function startPgBouncer(databaseUrl: string): Promise<PgBouncer> {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-pgbouncer-'));
   const port = await freePort();
@@ -26,21 +31,31 @@ export async function startPgBouncer(databaseUrl: string): Promise<PgBouncer> {
   const account = await chooseAccount({ clusterDir: directory, log: () => {} });
   if (account) for (const path of [directory, file]) await chown(path, account.uid, account.gid);
   const args = ['-q', ...(account ? ['-u', account.name] : []), file];
-  const pooler = spawn(findProgram('pgbouncer')!, args, { stdio: 'ignore' });
-  while (!(await accepts(port))) {
-    if (hasEnded(pooler)) throw new Error('pgbouncer ended by itself');
-    await sleep(pollMs);
-  }
+  let pooler: ChildProcess;
+  const start = async () => {
+    pooler = spawn(findProgram('pgbouncer')!, args, { stdio: 'ignore' });
+    while (!(await accepts(port))) {
+      if (hasEnded(pooler)) throw new Error('pgbouncer ended by itself');
+      await sleep(pollMs);
+    }
+  };
+  const end = async (signal: NodeJS.Signals) => {
+    if (hasEnded(pooler)) return;
+    pooler.kill(signal);
+    await once(pooler, 'exit');
+  };
+  await start();
   const url = new URL(databaseUrl);
   url.hostname = '127.0.0.1';
   url.port = String(port);
   return {
     url: url.href,
+    async restart() {
+      await end('SIGKILL');
+      await start();
+    },
     async stop() {
-      if (!hasEnded(pooler)) {
-        pooler.kill('SIGTERM');
-        await once(pooler, 'exit');
-      }
+      await end('SIGTERM');
       await rm(directory, { recursive: true, force: true });
     },
   };
@@ -56,6 +71,7 @@ listen_port = ${listenPort}
 unix_socket_dir =
 auth_type = any
 pool_mode = transaction
+default_pool_size = 6
 `;
 }
 

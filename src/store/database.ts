@@ -1,7 +1,14 @@
-import pg from 'pg';
+import type pg from 'pg';
 import type { HostEvent } from './connecting/cluster.ts';
 import { openConnections } from './connecting/open-connections.ts';
-import { type Fault, faultOf, planOutdated } from './fault.ts';
+import { faultThrown } from './database-error.ts';
+import { type Fault, planOutdated } from './fault.ts';
+import { clientsOf } from './transactions/clients.ts';
+import { runCalls } from './transactions/run-calls.ts';
+import { runQuery } from './transactions/run-query.ts';
+import { runTransaction } from './transactions/run-transaction.ts';
+
+export { DatabaseError } from './database-error.ts';
 
 /** One SQL statement: `name` makes it a prepared statement, once per connection. */
 export interface Statement {
@@ -55,16 +62,6 @@ export interface Database extends Queryable {
   close(): Promise<void>;
 }
 
-/** An error of the database, classified: see `fault.ts`. */
-export class DatabaseError extends Error {
-  readonly fault: Fault;
-  constructor(fault: Fault, cause: unknown) {
-    super(fault.message, { cause });
-    this.name = 'DatabaseError';
-    this.fault = fault;
-  }
-}
-
 const statementTimeoutDefaultMs = 10_000;
 const answerExtraDefaultMs = 5_000;
 
@@ -76,209 +73,24 @@ export function openDatabase({
 }: DatabaseSettings): Database {
   const statementMs = Math.ceil(statementTimeoutMs);
   const connections = openConnections({ ...settings, statementMs, answerMs: statementMs + answerExtraMs });
-  // One round trip, and no session state: a setting of the session would be lost behind PgBouncer. A client that
-  // is suspended, or whose machine is gone, must not keep its locks: nobody could take its shards.
-  const begin = `BEGIN; SET LOCAL statement_timeout = ${statementMs};
-    SET LOCAL idle_in_transaction_session_timeout = ${statementMs}`;
-
-  async function connect(): Promise<pg.PoolClient> {
-    try {
-      return await connections.take();
-    } catch (error) {
-      throw new DatabaseError(faultOf(error), error);
-    }
-  }
-
-  async function run<Row extends pg.QueryResultRow>(
-    client: pg.PoolClient,
-    statement: Statement,
-    values: readonly unknown[],
-  ): Promise<{ rows: Row[]; rowCount: number }> {
-    const query = namedStatements
-      ? { name: statement.name, text: statement.text, values: values as unknown[] }
-      : { text: statement.text, values: values as unknown[] };
-    const result = await client.query<Row>(query);
-    return { rows: result.rows, rowCount: result.rowCount ?? 0 };
-  }
-
-  async function transaction<Result>(work: (transaction: Queryable) => Promise<Result>): Promise<Result> {
-    const client = await connect();
-    let committing = false;
-    try {
-      await client.query(begin);
-      const result = await work({ query: (statement, values = []) => run(client, statement, values) });
-      committing = true;
-      await commit(client);
-      connections.giveBack(client);
-      return result;
-    } catch (error) {
-      if (error instanceof DatabaseError) throw await abandon(client, error);
-      const known = isDatabaseFault(error);
-      if (!known) {
-        await abandon(client, null);
-        throw error;
-      }
-      const fault = faultOf(error);
-      const ambiguous = fault.ambiguous || (committing && fault.connectionLost);
-      throw await abandon(client, new DatabaseError({ ...fault, ambiguous }, error));
-    }
-  }
-
-  /** Rolls back and gives the connection back, or drops it when that fails or the connection is lost. */
-  async function abandon<E extends DatabaseError | null>(client: pg.PoolClient, error: E): Promise<E> {
-    if (error?.fault.connectionLost) {
-      connections.giveBack(client, error.fault);
-      return error;
-    }
-    try {
-      await client.query('ROLLBACK');
-      connections.giveBack(client);
-    } catch (rollbackError) {
-      connections.giveBack(client, { ...faultOf(rollbackError), connectionLost: true });
-    }
-    return error;
-  }
-
-  /** A statement by itself is a transaction, and its answer that of its commit. */
-  async function transactionOfOne({ statement, values }: Call): Promise<void> {
-    const client = await connect();
-    try {
-      await withoutWarning(client, () => run(client, statement, values));
-    } catch (error) {
-      const fault = faultThrown(error);
-      const ambiguous = fault.ambiguous || (fault.connectionLost && !isRefusal(error));
-      connections.giveBack(client, fault);
-      throw new DatabaseError({ ...fault, ambiguous }, error);
-    }
-    connections.giveBack(client);
-  }
-
-  async function transactionOf(calls: readonly Call[]): Promise<void> {
-    if (calls.length === 1 && connections.limited) return await transactionOfOne(calls[0]!);
-    const client = await connect();
-    // Its answer is waited for: behind a BEGIN that was canceled each statement would be committed by itself.
-    try {
-      await client.query(begin);
-    } catch (error) {
-      throw await abandon(client, new DatabaseError(faultOf(error), error));
-    }
-    const answers = inOneWrite(client, () => [
-      ...calls.map(({ statement, values }) => run(client, statement, values)),
-      commit(client),
-    ]);
-    const settled = await Promise.allSettled(answers);
-    // What failed first is the reason, what follows is refused because of it.
-    const first = settled.find((answer) => answer.status === 'rejected');
-    if (first) {
-      const fault = faultThrown(first.reason);
-      const last = settled.at(-1)!;
-      // The COMMIT was on its way already: only its own answer tells that nothing came of it.
-      const unheard = last.status === 'rejected' && faultThrown(last.reason).connectionLost;
-      const ambiguous = fault.ambiguous || unheard;
-      throw await abandon(client, new DatabaseError({ ...fault, ambiguous }, first.reason));
-    }
-    connections.giveBack(client);
-  }
-
-  async function query<Row extends pg.QueryResultRow>(statement: Statement, values: readonly unknown[]) {
-    const client = await connect();
-    if (!connections.limited) {
-      connections.giveBack(client);
-      return await transaction((one) => one.query<Row>(statement, values));
-    }
-    try {
-      const result = await withoutWarning(client, () => run<Row>(client, statement, values));
-      connections.giveBack(client);
-      return result;
-    } catch (error) {
-      const fault = faultThrown(error);
-      connections.giveBack(client, fault);
-      throw error instanceof DatabaseError ? error : new DatabaseError(fault, error);
-    }
-  }
-
-  /** Each connection may have prepared its statements before a migration changed what they answer. */
-  async function withFreshPlans<Result>(work: () => Promise<Result>): Promise<Result> {
-    for (let connections = settings.poolSize; ; connections--) {
-      try {
-        return await work();
-      } catch (error) {
-        if (faultThrown(error).code !== planOutdated || connections === 0) throw error;
-      }
-    }
-  }
-
+  const clients = clientsOf(connections, { statementMs, namedStatements });
+  const { poolSize } = settings;
   return {
     query: <Row extends pg.QueryResultRow>(statement: Statement, values: readonly unknown[] = []) =>
-      withFreshPlans(() => query<Row>(statement, values)),
-    transaction,
-    transactionOf: (calls) => withFreshPlans(() => transactionOf(calls)),
-
+      withFreshPlans(poolSize, () => runQuery<Row>(clients, statement, values)),
+    transaction: (work) => runTransaction(clients, work),
+    transactionOf: (calls) => withFreshPlans(poolSize, () => runCalls(clients, calls)),
     close: () => connections.close(),
   };
 }
 
-/** A system call for each statement would wake the server's process as often. */
-function inOneWrite<Result>(client: pg.PoolClient, issue: () => Result): Result {
-  const { stream } = client.connection;
-  stream.cork();
-  try {
-    return issue();
-  } finally {
-    stream.uncork();
+/** Each connection may have prepared its statements before a migration changed what they answer. */
+async function withFreshPlans<Result>(poolSize: number, work: () => Promise<Result>): Promise<Result> {
+  for (let connections = poolSize; ; connections--) {
+    try {
+      return await work();
+    } catch (error) {
+      if (faultThrown(error).code !== planOutdated || connections === 0) throw error;
+    }
   }
-}
-
-/**
- * A COMMIT succeeds only when the server says COMMIT and nothing else. It says ROLLBACK, and calls that no error,
- * when a statement of the transaction had failed.
- */
-async function commit(client: pg.PoolClient): Promise<void> {
-  const { command } = await withoutWarning(client, () => client.query('COMMIT'));
-  if (command !== 'COMMIT') throw new DatabaseError(rolledBack, undefined);
-}
-
-/**
- * What commits, a COMMIT or a statement by itself, is answered with a warning when the wait for the synchronous standby
- * was cut short: then the transaction is in this server alone, and a failover may lose it.
- */
-async function withoutWarning<Result>(client: pg.PoolClient, work: () => Promise<Result>): Promise<Result> {
-  let warning: { code: string | undefined; message: string | undefined } | undefined;
-  const onNotice = ({ code, message }: { code: string | undefined; message: string | undefined }) => {
-    if (code !== noticeCode) warning = { code, message };
-  };
-  client.on('notice', onNotice);
-  try {
-    const result = await work();
-    if (!warning) return result;
-    const { code = '', message = '' } = warning;
-    const fault: Fault = { kind: 'unavailable', code, message, connectionLost: false, ambiguous: true };
-    throw new DatabaseError(fault, undefined);
-  } finally {
-    client.off('notice', onNotice);
-  }
-}
-
-/** Of messages that are no warning: `successful_completion`. */
-const noticeCode = '00000';
-
-const rolledBack: Fault = {
-  kind: 'invalid',
-  code: '25P02',
-  message: 'a statement of the transaction had failed, so that COMMIT rolled it back',
-  connectionLost: false,
-  ambiguous: false,
-};
-
-function faultThrown(error: unknown): Fault {
-  return error instanceof DatabaseError ? error.fault : faultOf(error);
-}
-
-/** The server says that it rolled back, whatever becomes of the connection. FATAL may come behind a commit. */
-function isRefusal(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && error.severity === 'ERROR';
-}
-
-function isDatabaseFault(error: unknown): boolean {
-  return error instanceof pg.DatabaseError || faultOf(error).kind !== 'unknown';
 }

@@ -1,10 +1,11 @@
 import type pg from 'pg';
 import type { PostgresHost } from '../../lib/postgres-url.ts';
-import { createSemaphore } from '../../lib/semaphore.ts';
+import { createSemaphore, type Semaphore } from '../../lib/semaphore.ts';
 import { faultOf } from '../fault.ts';
 import { askConnection, askTimeoutMs } from './ask-host.ts';
-import { clusterOf } from './cluster.ts';
+import { type Cluster, clusterOf } from './cluster.ts';
 import { type ConnectionSettings, type Connections, connectTimeoutMs } from './connections.ts';
+import { currentPool } from './current-pool.ts';
 import { type HostPool, openHostPool } from './host-pool.ts';
 
 /** A host may turn out not to be the one while it is connected to: then the one that is, is looked for once more. */
@@ -19,53 +20,16 @@ export function openSeveralHosts(settings: ConnectionSettings): Connections {
   /** Whoever waits does so here: a pool that is left could not hand its waiting on. */
   const permits = createSemaphore(settings.poolSize);
   const taken = new WeakMap<pg.PoolClient, { from: HostPool; host: PostgresHost; free: () => void }>();
-  const ending = new Set<Promise<void>>();
+  const pools = currentPool((host) => openPoolOf(host, cluster, settings));
   let limited = true;
-  let closed = false;
-  let current: { host: PostgresHost; pool: HostPool } | undefined;
-  const leaveCluster = cluster.join({ leave: retire, onHost: settings.onHost });
-
-  function poolOf(host: PostgresHost): HostPool {
-    // Whoever looked for the host meanwhile would open a pool that nobody closes.
-    if (closed) throw new Error('the connections are closed');
-    if (current?.host !== host) {
-      if (current) retire(current.host);
-      current = { host, pool: open(host) };
-    }
-    return current.pool;
-  }
-
-  function open(host: PostgresHost): HostPool {
-    return openHostPool({
-      ...settings,
-      url: host.url,
-      connectMs: askTimeoutMs,
-      async admit(client) {
-        if (!cluster.admits(await askConnection(client, cluster.target))) throw new NotTheWriterError(host);
-      },
-      onIdleError(fault) {
-        settings.onIdleError?.(fault);
-        cluster.met(host, fault);
-      },
-    });
-  }
-
-  function retire(host: PostgresHost): void {
-    if (current?.host !== host) return;
-    const { pool } = current;
-    current = undefined;
-    pool.cut();
-    const ended = pool.close();
-    ending.add(ended);
-    void ended.finally(() => ending.delete(ended));
-  }
+  const leaveCluster = cluster.join({ leave: (host) => pools.retire(host), onHost: settings.onHost });
 
   async function take(): Promise<pg.PoolClient> {
-    const free = await permit();
+    const free = await permitOf(permits);
     try {
       for (let tries = 1; ; tries++) {
         const host = await cluster.find();
-        const from = poolOf(host);
+        const from = pools.of(host);
         try {
           const client = await from.take();
           limited = from.limited;
@@ -82,19 +46,6 @@ export function openSeveralHosts(settings: ConnectionSettings): Connections {
     }
   }
 
-  async function permit(): Promise<() => void> {
-    const acquired = permits.acquire();
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<undefined>((resolve) => {
-      timer = setTimeout(() => resolve(undefined), connectTimeoutMs);
-    });
-    const free = await Promise.race([acquired, late]);
-    clearTimeout(timer);
-    if (free) return free;
-    void acquired.then((giveUp) => giveUp());
-    throw new Error('timeout exceeded when trying to connect');
-  }
-
   return {
     get limited() {
       return limited;
@@ -107,12 +58,39 @@ export function openSeveralHosts(settings: ConnectionSettings): Connections {
       if (fault) cluster.met(host, fault);
     },
     async close() {
-      closed = true;
       leaveCluster();
-      if (current) ending.add(current.pool.close());
-      await Promise.all(ending);
+      await pools.close();
     },
   };
+}
+
+function openPoolOf(host: PostgresHost, cluster: Cluster, settings: ConnectionSettings): HostPool {
+  return openHostPool({
+    ...settings,
+    url: host.url,
+    connectMs: askTimeoutMs,
+    async admit(client) {
+      if (!cluster.admits(await askConnection(client, cluster.target))) throw new NotTheWriterError(host);
+    },
+    onIdleError(fault) {
+      settings.onIdleError?.(fault);
+      cluster.met(host, fault);
+    },
+  });
+}
+
+/** Waits no longer than for a connection of a pool, and says so in the same words. */
+async function permitOf(permits: Semaphore): Promise<() => void> {
+  const acquired = permits.acquire();
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), connectTimeoutMs);
+  });
+  const free = await Promise.race([acquired, late]);
+  clearTimeout(timer);
+  if (free) return free;
+  void acquired.then((giveUp) => giveUp());
+  throw new Error('timeout exceeded when trying to connect');
 }
 
 /** In PostgreSQL's words for a write to a standby, which is what it would come to. */

@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { editPostgresUrl, parsePostgresUrl } from '../lib/postgres-url.ts';
+import { editPostgresUrl, parsePostgresUrl, serverOf, usualPort } from '../lib/postgres-url.ts';
 import { parseSecretKeys } from '../lib/secret-box.ts';
 import { defaultDataDirectory } from './default-data-directory.ts';
 import { choice, integer, type Option, text, truth, ValueError, type ValueOf } from './option.ts';
@@ -268,9 +268,8 @@ function isOneServer(value: unknown): boolean {
 
 /** Which server, and which database of it: the rest of a URL is how to get in. */
 export function placeOf(databaseUrl: string): string {
-  const { hostname, port, pathname, searchParams } = new URL(databaseUrl);
-  const host = hostname || (searchParams.get('host') ?? '');
-  return `${host.toLowerCase()}:${port || (searchParams.get('port') ?? '5432')}${pathname}`;
+  const { host, port = usualPort } = serverOf(databaseUrl);
+  return `${host.toLowerCase()}:${port}${new URL(databaseUrl).pathname}`;
 }
 
 function withoutPassword(value: string | undefined): string {

@@ -93,7 +93,9 @@ describe('precedence', () => {
     ['postgres://one/x?target_session_attrs=standby', 'without target_session_attrs'],
     ['postgres://one/x?target_session_attrs=read-write', 'without target_session_attrs'],
     ['postgres://one/x,postgres://two@one:5432/x', 'each server once'],
+    ['postgres://two/x?host=one,postgres://three/x?host=one', 'each server once'],
     ['postgres://u:p@here/x', 'names the database itself: here:5432/x'],
+    ['postgres://one/x?host=here', 'names the database itself: here:5432/x'],
   ])('refuses %s as replicas', (replicaUrls, words) => {
     const flags = { database: 'postgres://other@here:5432/x', replicaUrls };
     expect(refusal({ flags }).message).toContain(words);

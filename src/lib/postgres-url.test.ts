@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { editPostgresUrl, parsePostgresUrl } from './postgres-url.ts';
+import { editPostgresUrl, parsePostgresUrl, serverOf } from './postgres-url.ts';
 
 test('several hosts are taken as libpq takes them, each with what is common to all', () => {
   const text =
@@ -19,6 +19,17 @@ test('of several hosts the one that takes writes is meant, of a single one nothi
   const single = 'postgres://me@db1/mill?options=-c%20geqo%3Doff';
   expect(parsePostgresUrl(single)).toEqual({ hosts: [{ name: 'db1:5432', url: single }] });
   expect(parsePostgresUrl('postgres://db1/mill?target_session_attrs=any')).toMatchObject({ target: 'any' });
+});
+
+test.each([
+  ['postgres://me@db1/mill', 'db1', undefined],
+  ['postgres://me@db1:5433/mill', 'db1', '5433'],
+  ['postgres://me@[::1]:5433/mill', '[::1]', '5433'],
+  ['postgres://me@db1:5433/mill?host=db2&port=5434', 'db2', '5434'],
+  ['postgres://me@db1:5433/mill?host=&port=', 'db1', '5433'],
+  ['postgres:///mill', 'localhost', undefined],
+])('%s leads where its connections go', (url, host, port) => {
+  expect(serverOf(url)).toEqual({ host, port });
 });
 
 test.each([

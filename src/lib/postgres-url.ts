@@ -16,7 +16,8 @@ export interface PostgresUrl {
 }
 
 const targetSessions = ['read-write', 'primary', 'any'] as const;
-const usualPort = '5432';
+/** Where a URL names no port. */
+export const usualPort = '5432';
 const hostsMax = 16;
 const targetParameter = 'target_session_attrs';
 const wanted = 'must be a PostgreSQL URL: postgres://user:password@host:5432/name';
@@ -47,6 +48,15 @@ export function editPostgresUrl(text: string, edit: (url: URL) => void): string 
   const url = new URL(`${before}${hosts[0]}${after}`);
   edit(url);
   return url.href.replace(/^([^:]+:\/\/(?:[^/?#]*@)?)[^/?#]*/, (_, start: string) => start + hosts.join(','));
+}
+
+/** The server that a URL with one host leads to. The driver takes a parameter before what stands in the usual place. */
+export function serverOf(url: string | URL): { host: string; port: string | undefined } {
+  const { hostname, port, searchParams } = new URL(url);
+  return {
+    host: searchParams.get('host') || hostname || 'localhost',
+    port: searchParams.get('port') || port || undefined,
+  };
 }
 
 /** What stands before the hosts, and after them. */
@@ -93,6 +103,7 @@ function targetOf({ searchParams }: URL): TargetSession | undefined {
   );
 }
 
-function nameOf({ hostname, port, searchParams }: URL): string {
-  return `${searchParams.get('host') ?? hostname}:${searchParams.get('port') ?? (port || usualPort)}`;
+function nameOf(url: URL): string {
+  const { host, port } = serverOf(url);
+  return `${host}:${port ?? usualPort}`;
 }

@@ -1,11 +1,5 @@
+import type { HostEvent } from '../lib/host-event.ts';
 import type { Logger } from './log.ts';
-
-/** What is found out about the hosts of a database that has several. */
-interface HostEvent {
-  kind: 'found' | 'left' | 'outdated';
-  host: string;
-  timeline?: number;
-}
 
 export function logHost(log: Logger, { kind, ...fields }: HostEvent): void {
   if (kind === 'found') log.info(fields, 'this host of the database takes writes: connections go there');

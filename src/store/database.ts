@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { HostEvent } from './connecting/cluster.ts';
+import type { HostEvent } from '../lib/host-event.ts';
 import { openConnections } from './connecting/open-connections.ts';
 import { faultThrown } from './database-error.ts';
 import { type Fault, planOutdated } from './fault.ts';

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
-import type { HostEvent } from '../../src/store/connecting/cluster.ts';
+import type { HostEvent } from '../../src/lib/host-event.ts';
 import { type Database, DatabaseError, openDatabase } from '../../src/store/database.ts';
 import { describeFault } from '../../src/store/describe-fault.ts';
 import { startPoolerProxy } from '../support/pooler-proxy.ts';

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import type { TargetSession } from '../../lib/postgres-url.ts';
 import { type Fault, faultOf } from '../fault.ts';
+import { writtenTimeline } from '../written-timeline.ts';
 
 /** What a host is good for at the moment. */
 export type HostState =
@@ -17,7 +18,7 @@ export const askTimeoutMs = 2_000;
 
 /** One round trip. A server in recovery has no place of its own in the log to name. */
 const question = `SELECT pg_is_in_recovery() AS standby, current_setting('transaction_read_only') = 'on' AS "readOnly",
-  CASE WHEN pg_is_in_recovery() THEN NULL ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END AS timeline`;
+  CASE WHEN pg_is_in_recovery() THEN 0 ELSE ${writtenTimeline} END AS timeline`;
 
 /** Asks by a connection of its own. Never rejects. */
 export async function askHost(url: string, target: TargetSession): Promise<HostState> {
@@ -40,13 +41,13 @@ export async function askHost(url: string, target: TargetSession): Promise<HostS
 
 /** Asks by a connection that is there. */
 export async function askConnection(client: pg.ClientBase, target: TargetSession): Promise<HostState> {
-  const { rows } = await client.query<{ standby: boolean; readOnly: boolean; timeline: string | null }>({
+  const { rows } = await client.query<{ standby: boolean; readOnly: boolean; timeline: number }>({
     text: question,
     query_timeout: askTimeoutMs,
   } as pg.QueryConfig);
   const { standby, readOnly, timeline } = rows[0]!;
   const fit = { any: true, primary: !standby, 'read-write': !readOnly }[target];
-  return fit ? { kind: 'fit', timeline: Number.parseInt(timeline ?? '0', 16) } : { kind: 'read-only' };
+  return fit ? { kind: 'fit', timeline } : { kind: 'read-only' };
 }
 
 /** Whether the server says itself that it serves nobody, or is not the one to write to. */

@@ -1,15 +1,8 @@
 import { systemClock } from '../../lib/clock.ts';
+import type { HostEvent } from '../../lib/host-event.ts';
 import { type PostgresHost, parsePostgresUrl, type TargetSession } from '../../lib/postgres-url.ts';
 import { type Fault, noWriter } from '../fault.ts';
 import { askHost, type HostState, isDown } from './ask-host.ts';
-
-/** What the hosts of a URL are found to do, told once for all who use them. */
-export type HostEvent =
-  | { kind: 'found'; host: string; timeline: number }
-  /** The host that writes went to does not take them any more, and none is known that does. */
-  | { kind: 'left'; host: string }
-  /** It takes writes although another was promoted after it: nothing goes there. */
-  | { kind: 'outdated'; host: string; timeline: number };
 
 export interface ClusterMember {
   /** No connection to this host may be used any more. */

@@ -1,6 +1,6 @@
 import type pg from 'pg';
+import type { HostEvent } from '../../lib/host-event.ts';
 import type { Fault } from '../fault.ts';
-import type { HostEvent } from './cluster.ts';
 
 /** The connections of one `Database`: where they lead, and how many there are. */
 export interface Connections {

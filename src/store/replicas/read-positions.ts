@@ -1,5 +1,6 @@
 import { parsePosition } from '../../lib/log-position.ts';
 import type { Queryable } from '../database.ts';
+import { writtenTimeline } from '../written-timeline.ts';
 
 /** Where a log ends, or how far a copy of it has come. */
 export interface WalPosition {
@@ -33,7 +34,7 @@ const walEnd = {
     SELECT CASE current_setting('synchronous_commit')
              WHEN 'off' THEN pg_current_wal_insert_lsn() ELSE pg_current_wal_flush_lsn()
            END::text AS position,
-           ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint::float8 AS timeline`,
+           ${writtenTimeline} AS timeline`,
 };
 
 /** Behind every transaction whose COMMIT was answered before this is asked. Fails on a standby. */

@@ -81,7 +81,8 @@ async function run(
   },
 ): Promise<RunningServer> {
   const log = createLog({ level: config.logLevel });
-  const stops = new StopStack();
+  const couldNotStop = (error: unknown) => log.error({ err: error }, 'could not stop cleanly');
+  const stops = new StopStack(couldNotStop);
   try {
     const started = await unlessAborted(start({ log, stops }), signal);
     log.info({ address: started.url, roles: config.roles, processes: config.processes }, 'started');

@@ -1,7 +1,13 @@
 /** Parts that were started, to be stopped in the opposite order. */
 export class StopStack {
   private readonly stops: Array<() => Promise<unknown>> = [];
+  private readonly onLateFailure: (error: unknown) => void;
   private stopping: Promise<void> | undefined;
+
+  /** `onLateFailure` hears of a part that came up after all was stopped and could not be stopped itself. */
+  constructor(onLateFailure: (error: unknown) => void) {
+    this.onLateFailure = onLateFailure;
+  }
 
   /** A part that came up after all was stopped is stopped as well: its start could not be called off. */
   push(stop: () => Promise<unknown>): void {
@@ -16,7 +22,10 @@ export class StopStack {
   }
 
   private stopLate(): void {
-    if (this.stopping !== undefined) void this.stopping.then(() => this.stopAll()).catch(() => {});
+    if (this.stopping === undefined) return;
+    // What failed before was told to whoever stopped all: it is no reason to leave this part running.
+    const before = this.stopping.catch(() => {});
+    before.then(() => this.stopAll()).catch(this.onLateFailure);
   }
 
   /** Stops every part, also when one of them fails; throws the first failure. May be called twice. */

@@ -94,13 +94,14 @@ async function run(
       },
     };
   } catch (error) {
-    await stops.stop().catch((stopError: unknown) => log.error({ err: stopError }, 'could not stop cleanly'));
+    await stops.stop().catch(couldNotStop);
     throw error;
   }
 }
 
 /** Not every step of a start can be called off: one that hangs is left behind. */
 async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  // Heard by the race below, unless the start was called off before: then nobody waits for what it comes to.
   work.catch(() => {});
   let giveUp = () => {};
   const aborted = new Promise<never>((_, reject) => {

@@ -90,6 +90,7 @@ export function readBody(
     function fail(problem: ProblemError): void {
       release();
       payload.pause();
+      // The sender is told of the problem before; an event without a listener would end the process.
       payload.on('error', () => {});
       reject(problem);
     }

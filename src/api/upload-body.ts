@@ -119,6 +119,7 @@ async function* withoutIdling(
 ): AsyncGenerator<Buffer> {
   for (;;) {
     const next = iterator.next();
+    // Heard by the race below; what comes when the upload was given up for its silence tells nothing new.
     next.catch(() => {});
     let timer: NodeJS.Timeout | undefined;
     const idle = new Promise<never>((_, reject) => {

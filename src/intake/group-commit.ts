@@ -132,6 +132,7 @@ export class GroupCommit {
     this.gathering.set(shard, gathered);
     const committed = after === undefined ? this.commit(gathered) : after.then(() => this.commit(gathered));
     gathered.committed = committed;
+    // Those whose messages are in it hear how it ended.
     const tracked = committed
       .catch(() => {})
       .finally(() => {

@@ -29,6 +29,7 @@ export function createPacking({ pack, take, aheadMax }: PackingSettings): Packin
           throw failure.error;
         }
         const packed = pack(slot);
+        // It is awaited below, or not at all when one before it fails.
         packed.catch(() => {});
         last = last
           .then(async () => {

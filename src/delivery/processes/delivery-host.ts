@@ -81,7 +81,8 @@ class ThreadHost implements DeliveryHost {
           if (this.#worker === worker) this.#worker = undefined;
           if (!started)
             reject(this.#fault ?? new Error(`the delivery thread ended with ${code} at its start`));
-          else if (this.#stopped === undefined) this.#onDeath(code);
+          else if (this.#stopped === undefined)
+            this.#onDeath(this.#fault ?? new Error(`the delivery thread ended with ${code}`));
         });
       });
     });
@@ -119,11 +120,11 @@ class ThreadHost implements DeliveryHost {
   }
 
   /** The next thread takes its shards over; what was on its way may be sent again. */
-  #onDeath(code: number): void {
-    this.#settings.onFailure(this.#fault ?? new Error(`the delivery thread ended with ${code}`));
+  #onDeath(reason: unknown): void {
+    this.#settings.onFailure(reason);
     this.#restart = setTimeout(() => {
-      this.start().catch(() => {
-        if (this.#stopped === undefined) this.#onDeath(-1);
+      this.start().catch((error: unknown) => {
+        if (this.#stopped === undefined) this.#onDeath(error);
       });
     }, restartMs);
   }

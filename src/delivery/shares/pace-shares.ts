@@ -77,6 +77,7 @@ export class PaceShares {
    * while requests are answered.
    */
   async leave(): Promise<void> {
+    // Whoever called the turn hears of its failure.
     await this.#running?.catch(() => undefined);
     if (this.#workerId === '' || this.#atRest) return;
     const shares = { [allElse]: 0, ...this.#settings.inUse() };

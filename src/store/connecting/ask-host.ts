@@ -27,6 +27,7 @@ export async function askHost(url: string, target: TargetSession): Promise<HostS
     application_name: 'millrace hosts',
     connectionTimeoutMillis: askTimeoutMs,
   });
+  // The call that it breaks rejects as well; an event without a listener would end the process.
   client.on('error', () => {});
   try {
     await client.connect();
@@ -35,6 +36,7 @@ export async function askHost(url: string, target: TargetSession): Promise<HostS
     const fault = faultOf(error);
     return { kind: isDown(fault) ? 'down' : 'unknown', fault };
   } finally {
+    // The host has answered, or is known as one that does not.
     client.end().catch(() => {});
   }
 }

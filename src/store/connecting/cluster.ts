@@ -79,6 +79,7 @@ export class Cluster {
   met(host: PostgresHost, fault: Fault): void {
     if (host !== this.#current) return;
     if (isDown(fault)) this.#leave();
+    // That none was found is kept, and told to the next who asks for one.
     if (fault.connectionLost) void this.#look().catch(() => {});
   }
 
@@ -88,9 +89,11 @@ export class Cluster {
     const run = async () => {
       for (;;) {
         await systemClock.sleep(lookEveryMs, watch.signal);
+        // As above: whoever needs a host hears of it.
         await this.#look().catch(() => {});
       }
     };
+    // It rejects only when nobody watches any more.
     run().catch(() => {});
   }
 

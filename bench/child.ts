@@ -1,6 +1,5 @@
 import { type ChildProcess, type ForkOptions, fork, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const readyPollMs = 25;
@@ -98,17 +97,6 @@ export async function stopChild(options: {
   const killing = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
   await gone;
   clearTimeout(killing);
-}
-
-/** A port that was free a moment ago, for servers that cannot choose one themselves. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no TCP port could be had');
-  return address.port;
 }
 
 function track(child: ChildProcess): ChildProcess {

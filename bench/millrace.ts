@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Agent, type Dispatcher, request } from 'undici';
-import { freePort, type Server, startServer } from './child.ts';
+import { freePort } from '../test/support/free-port.ts';
+import { type Server, startServer } from './child.ts';
 import { type Sender, startSender } from './run-sender.ts';
 
 const program = fileURLToPath(new URL('../dist/main.js', import.meta.url));

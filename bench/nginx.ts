@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { request } from 'undici';
-import { freePort, type Server, startServer } from './child.ts';
+import { freePort } from '../test/support/free-port.ts';
+import { type Server, startServer } from './child.ts';
 import { requireProgram } from './requirements.ts';
 
 const readyTimeoutMs = 60_000;

@@ -1,9 +1,9 @@
 import { createWriteStream } from 'node:fs';
 import { chmod, mkdir, readFile } from 'node:fs/promises';
-import net from 'node:net';
 import { join } from 'node:path';
 import { type KeptServer, keepEmbedded } from '../../src/embedded/keep-embedded.ts';
 import { type CuttingProxy, startCuttingProxy } from '../support/cutting-proxy.ts';
+import { freePort } from '../support/free-port.ts';
 import { type MillraceProcess, startProcess } from '../support/start-process.ts';
 import { testSecretKey } from '../support/test-secrets.ts';
 import { HandoverWatch } from './handover-watch.ts';
@@ -198,12 +198,4 @@ async function setRoutes(apiUrl: string, proxies: Record<RouteName, CuttingProxy
     });
     if (!response.ok) throw new Error(`could not set the route ${name}: ${await response.text()}`);
   }
-}
-
-async function freePort(): Promise<number> {
-  const probe = net.createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as net.AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }

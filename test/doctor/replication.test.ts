@@ -5,7 +5,8 @@ import { replication } from '../../src/doctor/checks/replication.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { startApi } from '../api/start-api.ts';
-import { type PairedServer, startPair } from '../support/start-pair.ts';
+import type { PairedServer } from '../support/paired-server.ts';
+import { startPair } from '../support/start-pair.ts';
 
 test('doctor and /readyz tell what acknowledged means, and that nothing can be while the standby is away', async () => {
   const { primary, standby } = await startPair();

@@ -1,9 +1,9 @@
 import { mkdir } from 'node:fs/promises';
-import net from 'node:net';
 import { join } from 'node:path';
 import pg from 'pg';
 import { percentile } from '../../bench/statistics.ts';
 import { until } from '../delivery/mill.ts';
+import { freePorts } from '../support/free-port.ts';
 import { type Haproxy, startHaproxy } from '../support/haproxy.ts';
 import { keepPosting, type Posting } from '../support/keep-posting.ts';
 import { type MillraceProcess, startProcess } from '../support/start-process.ts';
@@ -211,18 +211,4 @@ async function knowsRoutes(server: MillraceProcess, sinks: Ground['sinks']): Pro
 
 async function all<Item>(items: readonly Item[], holds: (item: Item) => Promise<boolean>): Promise<boolean> {
   return (await Promise.all(items.map(holds))).every(Boolean);
-}
-
-/** All different, because all are held until the last is found. */
-async function freePorts(count: number): Promise<number[]> {
-  const probes = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const probe = net.createServer();
-      await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-      return probe;
-    }),
-  );
-  const ports = probes.map((probe) => (probe.address() as net.AddressInfo).port);
-  await Promise.all(probes.map((probe) => new Promise((resolve) => probe.close(resolve))));
-  return ports;
 }

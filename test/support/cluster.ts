@@ -1,11 +1,10 @@
-import { once } from 'node:events';
 import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chooseAccount } from '../../src/embedded/choose-account.ts';
 import { type Account, runProgram } from '../../src/embedded/run-program.ts';
 import { findProgram, type Program } from './find-program.ts';
+import { freePort } from './free-port.ts';
 
 /** A PostgreSQL server of a cluster of Debian's programs, which have `pg_basebackup`; those that come along do not. */
 export interface ClusterServer {
@@ -122,13 +121,4 @@ async function run(program: Program, args: string[], account: Account | undefine
   if (file === undefined) throw new Error(`${program} is not on this machine`);
   const { status, output } = await runProgram({ file, args, account, timeoutMs: programMaxMs });
   if (status !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${status}: ${output}`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { chooseAccount } from '../../src/embedded/choose-account.ts';
 import { findProgram } from './find-program.ts';
+import { freePort } from './free-port.ts';
 
 export interface PgBouncer {
   /** The database's URL by way of it. */
@@ -73,14 +74,6 @@ auth_type = any
 pool_mode = transaction
 default_pool_size = 6
 `;
-}
-
-async function freePort(): Promise<number> {
-  const probe = net.createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as net.AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }
 
 function accepts(port: number): Promise<boolean> {

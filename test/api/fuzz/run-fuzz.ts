@@ -1,7 +1,6 @@
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seededRandom } from '../../simulation/seeded-random.ts';
+import { freePort } from '../../support/free-port.ts';
 import { startProcess } from '../../support/start-process.ts';
 import { createExchange, type FuzzAnswer, sendBytes } from './exchange.ts';
 import { rememberIds } from './good-requests.ts';
@@ -240,13 +239,4 @@ function leaks(of: { before: ServerUse; after: ServerUse; requests: number }): s
     found.push(`${after.databaseConnections} database connections, of ${before.databaseConnections} before`);
   }
   return found;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -1,7 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { runCommand } from '../support/run-command.ts';
 import { killProcesses } from '../support/start-process.ts';
 import { printReport } from './print-report.ts';
 import { runChaos } from './run-chaos.ts';
@@ -13,47 +11,42 @@ suspensions and cut connections. Ends with the books; exit status 0 only when ev
 --keep leaves the directory with the database and the logs of the processes.
 `;
 
-await main();
+await runCommand({
+  name: 'chaos',
+  usage,
+  readOptions,
+  run,
+  keeps: ({ keep }, held) => keep || !held,
+});
 
-async function main(): Promise<void> {
-  const options = readOptions();
-  if (!options) {
-    process.stderr.write(usage);
-    process.exitCode = 2;
-    return;
-  }
-  const directory = await mkdtemp(join(tmpdir(), 'millrace-chaos-'));
-  let held = false;
-  try {
-    const report = await runChaos({
-      ...options,
-      directory,
-      onProgress: (line) => process.stderr.write(`${line}\n`),
-    });
-    process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : printReport(report));
-    held = report.broken.length === 0;
-  } finally {
-    killProcesses();
-    if (held && !options.keep) await rm(directory, { recursive: true, force: true });
-    else process.stderr.write(`The database and the logs are in ${directory}\n`);
-  }
-  process.exitCode = held ? 0 : 1;
+interface Options {
+  kills: number;
+  seed: number;
+  json: boolean;
+  keep: boolean;
 }
 
-function readOptions() {
+function readOptions(): Options | undefined {
+  const { values } = parseArgs({
+    options: {
+      kills: { type: 'string', default: '200' },
+      seed: { type: 'string', default: '1' },
+      json: { type: 'boolean', default: false },
+      keep: { type: 'boolean', default: false },
+    },
+  });
+  const [kills, seed] = [Number(values.kills), Number(values.seed)];
+  if (!Number.isInteger(kills) || kills < 1 || !Number.isInteger(seed)) return undefined;
+  return { kills, seed, json: values.json, keep: values.keep };
+}
+
+async function run({ kills, seed, json }: Options, directory: string): Promise<boolean> {
   try {
-    const { values } = parseArgs({
-      options: {
-        kills: { type: 'string', default: '200' },
-        seed: { type: 'string', default: '1' },
-        json: { type: 'boolean', default: false },
-        keep: { type: 'boolean', default: false },
-      },
-    });
-    const [kills, seed] = [Number(values.kills), Number(values.seed)];
-    if (!Number.isInteger(kills) || kills < 1 || !Number.isInteger(seed)) return undefined;
-    return { kills, seed, json: values.json, keep: values.keep };
-  } catch {
-    return undefined;
+    const onProgress = (line: string) => void process.stderr.write(`${line}\n`);
+    const report = await runChaos({ kills, seed, directory, onProgress });
+    process.stdout.write(json ? `${JSON.stringify(report)}\n` : printReport(report));
+    return report.broken.length === 0;
+  } finally {
+    killProcesses();
   }
 }

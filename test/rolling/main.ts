@@ -1,8 +1,7 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startEmbedded } from '../../src/embedded/start-embedded.ts';
+import { runCommand } from '../support/run-command.ts';
 import { killProcesses } from '../support/start-process.ts';
 import { type RollingReport, runRolling } from './run-rolling.ts';
 
@@ -12,43 +11,26 @@ Four servers behind HAProxy under a flood: each is restarted in turn, one is add
 0 only when no request failed, nothing was lost or doubled, and no shard had two owners.
 `;
 
-await main();
-
-async function main(): Promise<void> {
-  const options = readOptions();
-  if (!options) {
-    process.stderr.write(usage);
-    process.exitCode = 2;
-    return;
-  }
-  const directory = await mkdtemp(join(tmpdir(), 'millrace-rolling-'));
-  // Root's PostgreSQL runs as another user, who has to pass.
-  await chmod(directory, 0o711);
-  try {
-    const database = await startEmbedded({ dataDir: join(directory, 'database') });
-    try {
-      const say = (line: string) => void process.stderr.write(`${line}\n`);
-      const report = await runRolling({ databaseUrl: database.url, directory, rounds: options.rounds, say });
-      process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : print(report));
-      process.exitCode = holds(report) ? 0 : 1;
-    } finally {
-      killProcesses();
-      await database.stop();
-    }
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
-}
+await runCommand({ name: 'rolling', usage, readOptions, run });
 
 function readOptions(): { rounds: number; json: boolean } | undefined {
+  const { values } = parseArgs({
+    options: { rounds: { type: 'string', default: '5' }, json: { type: 'boolean', default: false } },
+  });
+  const rounds = Number(values.rounds);
+  return Number.isInteger(rounds) && rounds > 0 ? { rounds, json: values.json } : undefined;
+}
+
+async function run(options: { rounds: number; json: boolean }, directory: string): Promise<boolean> {
+  const database = await startEmbedded({ dataDir: join(directory, 'database') });
   try {
-    const { values } = parseArgs({
-      options: { rounds: { type: 'string', default: '5' }, json: { type: 'boolean', default: false } },
-    });
-    const rounds = Number(values.rounds);
-    return Number.isInteger(rounds) && rounds > 0 ? { rounds, json: values.json } : undefined;
-  } catch {
-    return undefined;
+    const say = (line: string) => void process.stderr.write(`${line}\n`);
+    const report = await runRolling({ databaseUrl: database.url, directory, rounds: options.rounds, say });
+    process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : print(report));
+    return holds(report);
+  } finally {
+    killProcesses();
+    await database.stop();
   }
 }
 

@@ -11,7 +11,7 @@ export default defineConfig({
       ? [long]
       : ['src/**/*.test.ts', 'test/**/*.test.ts', 'scripts/**/*.test.ts', 'bench/*.test.ts'],
     exclude: ['**/node_modules/**', ...(wantsLong ? [] : [long])],
-    globalSetup: ['test/support/shared-postgres.ts'],
+    globalSetup: ['test/support/clear-left-data.ts', 'test/support/shared-postgres.ts'],
     setupFiles: ['test/support/drop-databases.ts'],
     reporters: ['default', './test/support/tally-reporter.ts'],
     // Tests start processes and a database on machines of two cores.

@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { processData } from './process-data.ts';
 
 const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
@@ -30,18 +29,6 @@ export interface MillraceProcess {
 
 const running = new Set<ChildProcess>();
 
-let ownData: string | undefined;
-
-/** Where a server keeps its files that is told no place: never with those of a Millrace that this machine has. */
-function dataDirectory(): string {
-  if (ownData === undefined) {
-    const made = mkdtempSync(join(tmpdir(), 'millrace-process-'));
-    process.once('exit', () => rmSync(made, { recursive: true, force: true }));
-    ownData = made;
-  }
-  return ownData;
-}
-
 /**
  * Starts `millrace <arguments> --json` and waits until it announces its address; `onLine` hears what it says until then.
  * `program` is the main file of another build.
@@ -54,7 +41,7 @@ export async function startProcess(
   const child = spawn(process.execPath, [program, ...args, '--json'], {
     // The channel is the lifeline of one that is started with --stop-with-parent.
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
-    env: { PATH: process.env.PATH, MILLRACE_DATA: dataDirectory(), ...env },
+    env: { PATH: process.env.PATH, MILLRACE_DATA: processData(), ...env },
   });
   running.add(child);
   child.once('exit', () => running.delete(child));

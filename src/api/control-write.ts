@@ -25,8 +25,9 @@ export async function controlWrite(
     change: (transaction: Queryable, tried: ControlTry) => Promise<Answer>;
   },
 ): Promise<void> {
+  const { reserveIds } = settings;
   await idempotently(context, at, {
-    reserve: () => ({ ids: settings.reserveIds?.() ?? [] }),
+    ...(reserveIds && { reserve: () => ({ ids: reserveIds() }) }),
     body: Buffer.from(JSON.stringify(at.request.body ?? null)),
     secretAnswer: settings.secretAnswer ?? false,
     async work({ reservation, again }) {

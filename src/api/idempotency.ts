@@ -1,5 +1,7 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { retryStore } from '../intake/retry-store.ts';
+import { systemClock } from '../lib/clock.ts';
 import { isSealed, type SecretBox } from '../lib/secret-box.ts';
 import { errorCodes, ProblemError } from '../message/error-codes.ts';
 import { limits } from '../message/limits.ts';
@@ -26,8 +28,8 @@ export interface Answer {
 }
 
 export interface IdempotentWork {
-  /** What the work needs to be the same when it is done again: ids that do not exist yet. */
-  reserve: () => Reservation;
+  /** What the work needs to be the same when it is done again: ids that do not exist yet. Absent where it needs none. */
+  reserve?: () => Reservation;
   /** The body when it was read whole; a streamed body gives `bodyHash` with its answer instead. */
   body?: Buffer;
   /** Does the work. `again` is true when an earlier try may have done a part of it. */
@@ -66,7 +68,7 @@ const askAgainSeconds = 5;
 export async function idempotently(
   context: ApiContext,
   at: { request: FastifyRequest; reply: FastifyReply },
-  { reserve, body, work, hashBody, secretAnswer = false, keepsPart = false }: IdempotentWork,
+  { reserve = ownReservation, body, work, hashBody, secretAnswer = false, keepsPart = false }: IdempotentWork,
 ): Promise<FastifyReply> {
   const { request, reply } = at;
   const key = keyOf(request);
@@ -119,17 +121,34 @@ export async function idempotently(
   }
 }
 
-/** Where nobody knows whether the key was reserved, the next try need not wait for its lock to run out. */
+/** Work that needs no ids still has its try told from others. */
+function ownReservation(): Reservation {
+  return { ids: [randomUUID()] };
+}
+
+/**
+ * Outlasts a failover, as what follows does. Where nobody knows in the end whether the key was reserved, the next try need
+ * not wait for its lock to run out.
+ */
 async function reserveOrFree(
-  { database, keyFreer }: ApiContext,
+  { database, keyFreer, lifecycle: { signal } }: ApiContext,
   wanted: { key: IdempotencyKey; requestHash: Buffer; reservation: Reservation },
 ): Promise<ReserveResult> {
+  let mayBeReserved = false;
+  const reserve = async () => {
+    try {
+      return await reserveKey(database, wanted);
+    } catch (error) {
+      mayBeReserved ||= error instanceof DatabaseError && error.fault.ambiguous;
+      throw error;
+    }
+  };
   try {
-    return await reserveKey(database, wanted);
+    return await retryStore(reserve, { clock: systemClock, signal });
   } catch (error) {
     const { key, reservation } = wanted;
     const { ids } = reservation;
-    if (error instanceof DatabaseError && error.fault.ambiguous && ids.length > 0) {
+    if (mayBeReserved && ids.length > 0) {
       await keyFreer.free(() => releaseReservation(database, { key, ids }));
     }
     throw error;

@@ -19,7 +19,7 @@ export interface UploadTry extends KeyedTry {
 export async function keyedUpload(
   context: ApiContext,
   at: { request: FastifyRequest; reply: FastifyReply },
-  { reserve, work }: { reserve: () => Reservation; work: (tried: UploadTry) => Promise<Answer> },
+  { reserve, work }: { reserve?: () => Reservation; work: (tried: UploadTry) => Promise<Answer> },
 ): Promise<FastifyReply> {
   const { request } = at;
   const format = uploadFormat(request);
@@ -32,7 +32,7 @@ export async function keyedUpload(
   });
   return await idempotently(context, at, {
     keepsPart: true,
-    reserve,
+    ...(reserve && { reserve }),
     hashBody: () => hashUpload(request, { idleMs }),
     async work(keyed) {
       const { keyHash } = keyed;

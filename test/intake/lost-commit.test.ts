@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type LostAnswers, loseAnswers } from '../support/lost-answers.ts';
 import { numbered, startIntake, storedMessages, type TestIntake } from './start-intake.ts';
 
-/** The answer to a key's reservation may be lost twice; everything behind it is repeated by the server itself. */
+/** The answer to a batch's making or closing may be lost as well; everything between is repeated by the server itself. */
 const triesMax = 5;
 
 let way: LostAnswers;
@@ -74,13 +74,9 @@ test.each([1, 2])(
         body: { to: '+31612345678', route: 'r', ref: 'once' },
       });
     const answers = [await send(), await send(), await send()];
-    const accepted = answers.filter(({ status }) => status === 202);
-    for (const { status, headers } of answers) {
-      if (status !== 202) expect([status, headers.get('retry-after')]).toEqual([expect.any(Number), '1']);
-    }
-    expect(accepted.length).toBeGreaterThan(0);
+    expect(answers.map(({ status }) => status)).toEqual([202, 202, 202]);
     expect(way.lost()).toBe(1);
-    const ids = new Set(accepted.map(({ json }) => json.messages[0].id));
+    const ids = new Set(answers.map(({ json }) => json.messages[0].id));
     const { rows } = await api.database.query<{ id: string }>({
       name: 'test_ids',
       text: 'SELECT id::text FROM chunk',

@@ -27,7 +27,6 @@ export async function decideBatch(
   const { accountId } = at.request.caller;
   const { id } = at.request.params;
   await idempotently(context, at, {
-    reserve: () => ({ ids: [] }),
     body: Buffer.from(JSON.stringify(at.request.body ?? null)),
     async work() {
       if (!isId(id)) throw new ProblemError('not_found', 'there is no such batch');

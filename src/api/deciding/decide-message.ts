@@ -29,7 +29,6 @@ export async function decideMessage(
   const { accountId } = at.request.caller;
   const { id } = at.request.params;
   await idempotently(context, at, {
-    reserve: () => ({ ids: [] }),
     body: Buffer.from(at.request.body === undefined ? '' : JSON.stringify(at.request.body)),
     async work() {
       const found = await readMessage(context, { accountId, id });

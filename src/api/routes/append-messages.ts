@@ -60,7 +60,6 @@ export function appendMessages(app: ApiInstance, context: ApiContext): void {
         context,
         { request, reply },
         {
-          reserve: () => ({ ids: [batch] }),
           async work({ reservation, again, renew, upload }) {
             const { upload: begun, firstLine } = reservation;
             const result = await upload({

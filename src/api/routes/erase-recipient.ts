@@ -57,7 +57,6 @@ export function eraseRecipient(app: ApiInstance, context: ApiContext): void {
         context,
         { request, reply },
         {
-          reserve: () => ({ ids: [] }),
           body: Buffer.from(JSON.stringify(request.body)),
           async work({ renew }) {
             const { database } = context;

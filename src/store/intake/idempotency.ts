@@ -8,6 +8,7 @@ export interface IdempotencyKey {
 }
 
 export interface Reservation {
+  /** Made for one try alone, so that they tell it from others; without any it is not told from them. */
   ids: string[];
   upload?: number;
   firstLine?: number;
@@ -41,7 +42,8 @@ const kept = `created_at > now() - interval '24 hours'
 
 /**
  * Reserves a key. `requestHash` covers method, path and query, and the body unless it is still streaming in.
- * Tries with one key come one after another, also at midnight, when the partition changes.
+ * Tries with one key come one after another, also at midnight, when the partition changes. May be repeated after an
+ * ambiguous COMMIT: a reservation of the same ids that nobody has renewed or released is the try's own, and is made anew.
  */
 export async function reserveKey(
   database: Database,
@@ -56,7 +58,7 @@ export async function reserveKey(
       [key.accountId, key.key],
     );
     const present = await readKey(transaction, key);
-    if (!present) {
+    if (!present || isOwn(present, reservation)) {
       const lock = await insertKey(transaction, { key, requestHash, reservation });
       return { kind: 'new', reservation, lock };
     }
@@ -157,11 +159,18 @@ export async function renewKey(
 /** Of a key that was dropped meanwhile. */
 const noLock: KeyLock = '-infinity';
 
+/** Nobody can have begun the work: the lock is still that of the reservation itself. */
+function isOwn({ stored, isFirstLock, reservation: { ids } }: PresentKey, own: Reservation): boolean {
+  return !stored && isFirstLock && ids.length > 0 && ids.join() === own.ids.join();
+}
+
 interface PresentKey {
   requestHash: Buffer;
   bodyHash: Buffer | null;
   /** Not above zero when it is free. */
   lockedSeconds: number;
+  /** As the reservation made it. */
+  isFirstLock: boolean;
   stored?: StoredAnswer;
   reservation: Reservation;
 }
@@ -171,6 +180,7 @@ async function readKey(transaction: Queryable, key: IdempotencyKey): Promise<Pre
     request_hash: Buffer;
     body_hash: Buffer | null;
     locked_seconds: number;
+    is_first_lock: boolean;
     status: number | null;
     answer: Buffer | null;
     ids: string[];
@@ -180,13 +190,14 @@ async function readKey(transaction: Queryable, key: IdempotencyKey): Promise<Pre
     {
       name: 'read_idempotency_key',
       text: `SELECT request_hash, body_hash, extract(epoch FROM locked_until - now())::float8 AS locked_seconds,
+          locked_until = created_at + $4 * interval '1 second' AS is_first_lock,
           status, answer, ids::text[], upload, first_line
         FROM idempotency
         WHERE shard = $1 AND account_id = $2 AND key = $3
           AND ${kept}
         ORDER BY created_at DESC LIMIT 1`,
     },
-    [key.shard, key.accountId, key.key],
+    [key.shard, key.accountId, key.key, lockSeconds],
   );
   const row = rows[0];
   if (!row) return undefined;
@@ -194,6 +205,7 @@ async function readKey(transaction: Queryable, key: IdempotencyKey): Promise<Pre
     requestHash: row.request_hash,
     bodyHash: row.body_hash,
     lockedSeconds: row.locked_seconds,
+    isFirstLock: row.is_first_lock,
     ...(row.status !== null && row.answer !== null && { stored: { status: row.status, answer: row.answer } }),
     reservation: {
       ids: row.ids,

@@ -45,7 +45,7 @@ export interface ApiContext {
 /** What the endpoints that take no key work with: all that a server without an API has. */
 export type ProbeContext = Pick<
   ApiContext,
-  'database' | 'full' | 'lifecycle' | 'log' | 'metrics' | 'clientLimits' | 'tls'
+  'database' | 'elsewhere' | 'full' | 'lifecycle' | 'log' | 'metrics' | 'clientLimits' | 'tls'
 >;
 
 export type ApiInstance = FastifyInstance<

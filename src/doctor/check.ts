@@ -25,6 +25,8 @@ export interface DoctorContext {
   retentionDays: number;
   /** The standbys that answer reads. */
   replicaUrls: readonly string[];
+  /** The server that makes the writes of this one; absent where it makes them itself. */
+  writeForwardUrl?: string | undefined;
   namedStatements: boolean;
   /** Database connections that the pools of one server may open together. */
   connectionsNeeded: number;

@@ -19,6 +19,7 @@ import { schema } from './checks/schema.ts';
 import { serverVersion } from './checks/server-version.ts';
 import { uncertainMessages } from './checks/uncertain-messages.ts';
 import { unfinishedChunks } from './checks/unfinished-chunks.ts';
+import { writeForwarding } from './checks/write-forwarding.ts';
 
 /** In the order in which they are told. */
 export const checks: readonly Check[] = [
@@ -27,6 +28,7 @@ export const checks: readonly Check[] = [
   durability,
   replication,
   replicas,
+  writeForwarding,
   oldTransactions,
   preparedTransactions,
   replicationSlots,

@@ -35,6 +35,11 @@ export function showReadiness(app: ApiInstance, context: ProbeContext): void {
                 'synchronous standby has it; `on-primary-only`, that of its processes, but with its machine it may be lost; ' +
                 '`unknown` for a distributed database. It is of this moment: whoever manages the cluster may change it',
             }),
+            writes: Type.Optional(
+              Type.Literal('elsewhere', {
+                description: 'of a server that has its writes made by another one',
+              }),
+            ),
           }),
         },
       },
@@ -45,7 +50,8 @@ export function showReadiness(app: ApiInstance, context: ProbeContext): void {
       }
       const { obstacle, acknowledged } = await check();
       if (obstacle !== null) throw new ProblemError('unavailable', obstacle, { retryAfterSeconds });
-      return { status: 'ready' as const, acknowledged };
+      const writes = context.elsewhere && { writes: 'elsewhere' as const };
+      return { status: 'ready' as const, acknowledged, ...writes };
     },
   );
 }

@@ -61,6 +61,7 @@ async function diagnose(config: Config, signal: AbortSignal): Promise<Diagnosis>
       leaseMs,
       retentionDays,
       replicaUrls,
+      writeForwardUrl: isPrimarysRegion(config) ? undefined : config.writeForwardUrl,
       namedStatements,
       oldTransactionMs,
       connectionsNeeded: connectionsOf(config),
@@ -70,6 +71,11 @@ async function diagnose(config: Config, signal: AbortSignal): Promise<Diagnosis>
     await database.close();
     await server.stop?.();
   }
+}
+
+/** Where one configuration serves all regions, the servers of this one make the writes themselves. */
+function isPrimarysRegion({ flyReplayRegion, flyRegion }: Config): boolean {
+  return flyReplayRegion !== undefined && flyReplayRegion === flyRegion;
 }
 
 const colors = { error: 'red', warning: 'yellow', info: 'dim', ok: 'green' } as const;

@@ -154,10 +154,11 @@ export class GroupCommit {
       if (open.length === 0) return;
       const chunks = open.map(chunkRow);
       const beganAtMs = clock.monotonicMs();
-      await retryStore(() => storeMessages(database, { shard, chunks }), { clock });
+      const stored = await retryStore(() => storeMessages(database, { shard, chunks }), { clock });
       onCommitted(clock.monotonicMs() - openedAtMs);
       for (const { priority, count } of chunks) onStored({ priority: priorityName(priority), count });
-      const due = chunks.filter((_, index) => (open[index]!.dueAtMs ?? 0) <= nowMs());
+      // What was there may have been delivered since: only reading tells.
+      const due = chunks.filter(({ id }, index) => stored.has(id) && (open[index]!.dueAtMs ?? 0) <= nowMs());
       hints.push(due.map((chunk) => hintOf(chunk, { shard, beganAtMs })));
     } finally {
       release();

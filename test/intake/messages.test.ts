@@ -232,3 +232,22 @@ test('an array of large messages is stored in chunks that can be read again', as
   const bodies = stored.filter(({ to }) => to === '+31612349999').map(({ body }) => body);
   expect(new Set(bodies)).toEqual(new Set(texts));
 });
+
+test('a message that an earlier try has stored is not handed to the deliveries as a new one', async () => {
+  const send = () =>
+    api.call('POST', '/v1/messages', {
+      headers: { 'idempotency-key': 'stored before' },
+      body: { to: '+31612345678', route: 'r' },
+    });
+  const first = await send();
+  const hinted = api.hints.length;
+  // As after a server that was not told of its last COMMIT. By now the message may have been delivered.
+  await api.database.query({
+    name: 'test_forget',
+    text: `UPDATE idempotency SET status = NULL, answer = NULL, locked_until = now() - interval '1 s'
+      WHERE key = 'stored before'`,
+  });
+  const second = await send();
+  expect([second.status, second.json]).toEqual([202, first.json]);
+  expect(api.hints).toHaveLength(hinted);
+});

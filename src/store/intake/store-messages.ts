@@ -5,18 +5,19 @@ const uniqueViolation = '23505';
 
 /**
  * Stores chunks of messages that belong to no batch, all on one shard, in one transaction. A chunk that is
- * already there was stored before an answer got lost, and counts as done.
+ * already there was stored before an answer got lost, and counts as done. Answers the ids of those that were not.
  */
 export async function storeMessages(
   database: Database,
   { shard, chunks }: { shard: number; chunks: ChunkRow[] },
-): Promise<void> {
+): Promise<ReadonlySet<string>> {
   try {
     // One or two round trips instead of four.
     await database.transactionOf(newChunkCalls({ shard, batch: null, chunks }));
+    return new Set(chunks.map(({ id }) => id));
   } catch (error) {
     if (!(error instanceof DatabaseError) || error.fault.code !== uniqueViolation) throw error;
-    await storeAgain(database, { shard, chunks });
+    return await storeAgain(database, { shard, chunks });
   }
 }
 
@@ -24,10 +25,11 @@ export async function storeMessages(
 async function storeAgain(
   database: Database,
   { shard, chunks }: { shard: number; chunks: ChunkRow[] },
-): Promise<void> {
-  await database.transaction(async (transaction) => {
+): Promise<ReadonlySet<string>> {
+  return await database.transaction(async (transaction) => {
     const inserted = await insertChunks(transaction, { shard, batch: null, chunks });
     if (inserted.size === 0) await transaction.query(lockStatement, [shard]);
+    return inserted;
   });
 }
 

@@ -1,10 +1,12 @@
 import type { Cluster } from './cluster/cluster.ts';
 import type { Acknowledged } from './cluster/node-watch.ts';
+import { type DuplicateBooks, explainDuplicates } from './explain-duplicates.ts';
 import type { FloodBooks } from './load/flood.ts';
+import { recordedOutcomes } from './load/recorded-outcomes.ts';
 import type { ScenarioLoad } from './load/scenario-load.ts';
 import { storedMessages } from './load/stored-messages.ts';
 import { secondsWithout } from './load/tally.ts';
-import { nodeNames } from './network.ts';
+import { type NodeName, nodeNames } from './network.ts';
 import type { Action, Sample } from './recorder.ts';
 import type { Scenario } from './scenarios/scenario.ts';
 
@@ -28,6 +30,8 @@ export interface ScenarioReport {
   forgotten: number;
   /** Messages that the sink got again. */
   duplicates: number;
+  /** Each of them. */
+  explained: DuplicateBooks;
   /** Uncertain: requests that ended without a word; resolved: of these, stored once and accepted by the same key. */
   uncertain: { met: number; resolved: number };
   /** What clients saw other than success. */
@@ -77,7 +81,8 @@ export async function judge(evidence: Evidence): Promise<ScenarioReport> {
     accepted: { singles: writer.books.accepted.size, flood: flood.accepted ? flood.refs.length : 0 },
     sendRuns: flood.runs,
     ...books,
-    duplicates: load.sink.repeats.length - load.repeatsBefore,
+    duplicates: load.repeats().length,
+    explained: await explain(evidence, acknowledged),
     errors: {
       writes: Object.fromEntries(writer.tally.errors),
       reads: Object.fromEntries(reader.tally.errors),
@@ -104,12 +109,30 @@ export function acceptedByTwo(acknowledged: readonly Acknowledged[]): number {
   ).length;
 }
 
-async function reconcile({ cluster, load, flood, remembered }: Evidence) {
+async function explain(
+  { cluster, load, beganAt, endedAt }: Evidence,
+  acknowledged: Acknowledged[],
+): Promise<DuplicateBooks> {
+  const repeats = load.repeats().map(({ id, beforeAt, at }) => ({
+    id,
+    beforeAt: beforeAt - performance.timeOrigin,
+    at: at - performance.timeOrigin,
+  }));
+  const ids = new Set(repeats.map(({ id }) => id));
+  const recorded = await recordedOutcomes(cluster.watches[primaryOf(cluster)], ids);
+  return explainDuplicates({ repeats, recorded, acknowledged, beganAt, endedAt });
+}
+
+function primaryOf(cluster: Cluster): NodeName {
   const primary = cluster.primary();
   if (!primary) throw new Error('there is no primary to ask for the books');
+  return primary;
+}
+
+async function reconcile({ cluster, load, flood, remembered }: Evidence) {
   const { accepted, uncertain } = load.writer.books;
   const options = { sinceMs: load.beganUnixMs, prefix: load.prefix };
-  const stored = await storedMessages(cluster.watches[primary], options);
+  const stored = await storedMessages(cluster.watches[primaryOf(cluster)], options);
   const ids = new Map(accepted);
   for (const ref of flood.accepted ? flood.refs : []) ids.set(ref, remembered.get(ref) ?? '');
   let [lost, forgotten, twice, other] = [0, 0, 0, 0];
@@ -131,7 +154,8 @@ function brokenPromises(
   { twice, other }: { twice: number; other: number },
 ): string[] {
   const broken: string[] = [];
-  const { wrong, unanswered } = load.writer.books;
+  const { unanswered } = load.writer.books;
+  const wrong = [...load.writer.books.wrong, ...load.reader.wrong];
   const synchronous = report.mode === 'synchronous';
   if (report.accepted.singles === 0) broken.push('no single message was accepted');
   if (twice > 0) broken.push(`${twice} messages are stored twice`);

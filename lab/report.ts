@@ -1,4 +1,5 @@
 import { cpus, loadavg } from 'node:os';
+import { describeDuplicates } from './explain-duplicates.ts';
 import type { ScenarioReport } from './judge.ts';
 import type { Tools } from './requirements.ts';
 
@@ -52,14 +53,15 @@ export function renderReport(report: LabReport): string {
 }
 
 function row(scenario: ScenarioReport): string {
-  const { name, withoutWrites, withoutReads, withoutPrimary, accepted, uncertain } = scenario;
+  const { name, withoutWrites, withoutReads, withoutPrimary, accepted, uncertain, explained } = scenario;
+  const { length: unexplained } = explained.unexplained;
   const cells = [
     name,
     ...[withoutWrites, withoutReads, withoutPrimary].map((seconds) => seconds.toFixed(1)),
     accepted.singles + accepted.flood,
     scenario.lost,
     scenario.forgotten,
-    scenario.duplicates,
+    unexplained === 0 ? scenario.duplicates : `${scenario.duplicates} (${unexplained} unexplained)`,
     `${uncertain.met}, ${uncertain.resolved}`,
     scenario.acceptedByTwo,
   ];
@@ -67,7 +69,8 @@ function row(scenario: ScenarioReport): string {
 }
 
 function describeScenario(scenario: ScenarioReport): string[] {
-  const { name, title, mode, actions, errors, doctor, broken, accepted } = scenario;
+  const { name, title, mode, actions, errors, doctor, broken, accepted, explained } = scenario;
+  const duplicates = describeDuplicates(explained);
   const seen = Object.entries(errors).flatMap(([who, counts]) =>
     Object.entries(counts).map(([what, count]) => `- ${who}: ${count} × ${what}`),
   );
@@ -79,6 +82,7 @@ function describeScenario(scenario: ScenarioReport): string[] {
     ...actions.map(({ at, what }) => `- +${at.toFixed(1)} s: ${what}`),
     ...doctor.map((finding) => `- doctor had said ${finding}`),
     ...(seen.length > 0 ? ['', 'Clients saw:', '', ...seen] : ['', 'Clients saw no error.']),
+    ...(duplicates.length > 0 ? ['', 'Duplicates:', '', ...duplicates.map((words) => `- ${words}`)] : []),
     ...(broken.length > 0 ? ['', 'BROKEN:', '', ...broken.map((promise) => `- ${promise}`)] : []),
     '',
   ];

@@ -1,4 +1,4 @@
-import type { SinkWatch } from '../../test/chaos/sink-watch.ts';
+import type { Repeat, SinkWatch } from '../../test/chaos/sink-watch.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { probeDatabase } from '../cluster/node-watch.ts';
 import { Flood, type FloodBooks } from './flood.ts';
@@ -14,9 +14,9 @@ export class ScenarioLoad {
   readonly reader: SteadyReader;
   readonly replicaReader: ReplicaReader;
   readonly beganUnixMs = Date.now();
-  /** How many repeats the sink had seen before. */
-  readonly repeatsBefore: number;
   readonly #options: { cluster: Cluster; millrace: Millrace; directory: string; floodMessages: number };
+  /** How many repeats the sink had seen before. */
+  readonly #repeatsBefore: number;
   #flood: Flood | undefined;
 
   constructor(options: {
@@ -30,7 +30,7 @@ export class ScenarioLoad {
     this.#options = options;
     this.prefix = prefix;
     this.sink = millrace.sink;
-    this.repeatsBefore = millrace.sink.repeats.length;
+    this.#repeatsBefore = millrace.sink.repeats.length;
     this.writer = new SteadyWriter({ url: millrace.url, prefix });
     this.reader = new SteadyReader({ url: millrace.url, accepted: this.writer.books.accepted });
     this.replicaReader = new ReplicaReader(cluster.databaseUrl('replicas', probeDatabase));
@@ -41,6 +41,11 @@ export class ScenarioLoad {
     const { millrace, directory, floodMessages } = this.#options;
     this.#flood ??= new Flood({ url: millrace.url, prefix: this.prefix, directory, messages: floodMessages });
     return this.#flood.done;
+  }
+
+  /** What came to the sink again since the beginning. */
+  repeats(): Repeat[] {
+    return this.sink.repeats.slice(this.#repeatsBefore);
   }
 
   async end(): Promise<FloodBooks> {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { brokenBy, type Refusal } from './broken-by.ts';
 import { adminKey } from './millrace.ts';
 import { Tally } from './tally.ts';
 
@@ -47,6 +48,8 @@ export class SteadyReader extends Reader {
   readonly #ids: string[] = [];
   /** Accepted messages that Millrace did not know. */
   readonly unknown = new Set<string>();
+  /** Answers that break a promise, as those of the writer. */
+  readonly wrong: string[] = [];
   #turn = 0;
 
   constructor(options: { url: string; accepted: ReadonlyMap<string, string> }) {
@@ -62,10 +65,15 @@ export class SteadyReader extends Reader {
       headers: { authorization: `Bearer ${adminKey}` },
       signal: AbortSignal.timeout(requestMs),
     });
-    const { code, detail } = (await response.json()) as { code?: string; detail?: string };
+    const refusal = (await response.json()) as Refusal;
     if (response.status === 200) return this.tally.succeed();
-    if (response.status === 404) this.unknown.add(id);
-    this.tally.fail(`${response.status} ${code}: ${detail}`);
+    this.tally.fail(`${response.status} ${refusal.code}: ${refusal.detail}`);
+    if (response.status === 404) {
+      this.unknown.add(id);
+      return;
+    }
+    const broken = brokenBy(response, refusal);
+    if (broken !== undefined) this.wrong.push(`reading ${id}: ${broken}`);
   }
 
   /** The newest and older ones in turn. */

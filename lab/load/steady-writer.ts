@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { brokenBy, type Refusal } from './broken-by.ts';
 import { adminKey, routeName } from './millrace.ts';
 import { Tally } from './tally.ts';
 
@@ -21,7 +22,7 @@ const requestMs = 40_000;
 /** Customers that ask again sooner than Retry-After says, so that a scenario shows when it works again. */
 const retryMs = 500;
 /** After the end, for what was begun. */
-const lateMs = 60_000;
+const lateDefaultMs = 60_000;
 
 /** Single messages at a steady pace, each with a key of its own, each asked for again until it is accepted. */
 export class SteadyWriter {
@@ -34,20 +35,22 @@ export class SteadyWriter {
   };
   readonly #url: string;
   readonly #prefix: string;
+  readonly #lateMs: number;
   readonly #ending = new AbortController();
   readonly #pace: Promise<void>;
   readonly #open = new Set<Promise<void>>();
   #deadline = Number.POSITIVE_INFINITY;
 
-  constructor(options: { url: string; prefix: string }) {
-    this.#url = options.url;
-    this.#prefix = options.prefix;
+  constructor({ url, prefix, lateMs = lateDefaultMs }: { url: string; prefix: string; lateMs?: number }) {
+    this.#url = url;
+    this.#prefix = prefix;
+    this.#lateMs = lateMs;
     this.#pace = this.#begin();
   }
 
   /** Resolves when each message that was begun is accepted, or given up. */
   async end(): Promise<void> {
-    this.#deadline = performance.now() + lateMs;
+    this.#deadline = performance.now() + this.#lateMs;
     this.#ending.abort();
     await this.#pace;
     await Promise.all(this.#open);
@@ -105,20 +108,17 @@ export class SteadyWriter {
     return false;
   }
 
-  #refused(ref: string, response: Response, { code, detail }: Answer): void {
+  #refused(ref: string, response: Response, refusal: Refusal): void {
+    const { code, detail } = refusal;
     this.tally.fail(`${response.status} ${code}: ${detail}`);
     if (detail?.includes('while it committed')) this.books.uncertain.add(ref);
-    const expected = response.status === 503 || code === 'idempotency_in_progress';
-    if (!expected) this.books.wrong.push(`${ref}: ${response.status} ${code}: ${detail}`);
-    else if (!response.headers.has('retry-after'))
-      this.books.wrong.push(`${ref}: ${response.status} without Retry-After`);
+    const broken = brokenBy(response, refusal);
+    if (broken !== undefined) this.books.wrong.push(`${ref}: ${broken}`);
   }
 }
 
-interface Answer {
+interface Answer extends Refusal {
   messages?: { id: string }[];
-  code?: string;
-  detail?: string;
 }
 
 export function toOf(n: number): string {

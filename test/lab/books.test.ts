@@ -1,13 +1,18 @@
 import { readFile } from 'node:fs/promises';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import type { Acknowledged } from '../../lab/cluster/node-watch.ts';
+import { type DuplicateBooks, describeDuplicates, explainDuplicates } from '../../lab/explain-duplicates.ts';
 import { acceptedByTwo } from '../../lab/judge.ts';
 import { drawPicture } from '../../lab/live-picture.ts';
+import type { RecordedOutcome } from '../../lab/load/recorded-outcomes.ts';
+import { SteadyReader } from '../../lab/load/steady-reader.ts';
+import { SteadyWriter } from '../../lab/load/steady-writer.ts';
 import { secondsWithout } from '../../lab/load/tally.ts';
 import type { Sample } from '../../lab/recorder.ts';
 import { scenarios } from '../../lab/scenarios/catalogue.ts';
 import { renderTimeline } from '../../lab/timeline-svg.ts';
 import { runCli } from '../support/run-cli.ts';
+import { answerJson, startScriptedServer } from '../support/scripted-server.ts';
 
 function write(node: Acknowledged['node'], timeline: number, [sentAt, at]: [number, number]): Acknowledged {
   return { node, timeline, sentAt, at };
@@ -34,6 +39,77 @@ test('only pauses longer than a second count, at both ends too', () => {
   expect(secondsWithout([500, 1_000, 4_000, 4_500], 0, 5_000)).toBe(3);
   expect(secondsWithout([], 0, 5_000)).toBe(5);
   expect(secondsWithout([2_000], 0, 2_500)).toBe(2);
+});
+
+/** Writes go from n1 to n2 between 5 and 9 s. */
+function explain(recorded: RecordedOutcome[], { beforeAt, at } = { beforeAt: 4_900, at: 12_000 }) {
+  return explainDuplicates({
+    repeats: [{ id: 'm', beforeAt, at }],
+    recorded: new Map([['m', recorded]]),
+    acknowledged: Array.from({ length: 30 }, (_, n) => n * 500 + 1)
+      .filter((moment) => moment <= 5_001 || moment > 9_000)
+      .map((moment) => write(moment < 7_000 ? 'n1' : 'n2', moment < 7_000 ? 1 : 2, [moment - 1, moment])),
+    ...{ beganAt: 0, endedAt: 15_000 },
+  });
+}
+
+test('a message that came again is explained by the outage in which nothing was recorded of it', () => {
+  const books = explain([{ state: 'sent', at: 12_005 }]);
+  expect(books).toMatchObject({
+    unrecorded: [{ messages: 1, outage: { before: 'n1', after: 'n2' } }],
+    ...{ unanswered: 0, unexplained: [] },
+  });
+  expect(describeDuplicates(books)).toEqual([
+    expect.stringMatching(
+      /^1 handed over, with nothing recorded .* writes went from n1 to n2 \(\+5\.0 to \+9\.0 s\)/,
+    ),
+  ]);
+});
+
+test('a message that came again after a recorded attempt without an answer is explained by that', () => {
+  const books = explain([
+    { state: 'retrying', at: 5_000 },
+    { state: 'sent', at: 12_005 },
+  ]);
+  expect(books).toMatchObject({ unrecorded: [], unanswered: 1, unexplained: [] });
+});
+
+test('a message that came again although it was recorded, or without an outage, is told as unexplained', () => {
+  const recorded = explain([
+    { state: 'sent', at: 4_910 },
+    { state: 'sent', at: 12_005 },
+  ]);
+  expect(describeDuplicates(recorded)).toEqual([
+    'UNEXPLAINED: m came at +4.9 and +12.0 s, and was recorded as sent between',
+  ]);
+  expect(describeDuplicates(explain([], { beforeAt: 1_000, at: 4_000 }))).toEqual([
+    'UNEXPLAINED: m came at +1.0 and +4.0 s, and the database took writes all the time',
+  ]);
+});
+
+/** A server that answers 503, at first without saying when to ask again. */
+async function startRefusing(): Promise<{ url: string; asked(): number }> {
+  let count = 0;
+  const server = await startScriptedServer((_request, response) => {
+    const headers: Record<string, string> = count++ === 0 ? {} : { 'retry-after': '1' };
+    answerJson(response, 503, { code: 'unavailable', detail: 'the database is away' }, headers);
+  });
+  onTestFinished(() => server.stop());
+  return { url: server.url, asked: () => count };
+}
+
+test('a read or a write that is refused without Retry-After is a broken promise, and with it none', async () => {
+  const accepted = new Map([['ref', 'id']]);
+  const [ofReads, ofWrites] = [await startRefusing(), await startRefusing()];
+  const reader = new SteadyReader({ url: ofReads.url, accepted });
+  const writer = new SteadyWriter({ url: ofWrites.url, prefix: 'p', lateMs: 0 });
+  await expect.poll(() => Math.min(ofReads.asked(), ofWrites.asked())).toBeGreaterThan(2);
+  await Promise.all([reader.end(), writer.end()]);
+  expect(reader.wrong).toEqual(['reading id: 503 unavailable without Retry-After']);
+  expect(writer.books.wrong).toEqual([
+    expect.stringMatching(/^p-single-\d+: 503 unavailable without Retry-After$/),
+  ]);
+  expect(reader.tally.errorCount).toBe(ofReads.asked());
 });
 
 test('the command line lists the scenarios that there are', async () => {
@@ -67,11 +143,20 @@ test('the live picture shows roles, timelines, lag, and what goes on a second', 
   expect(rows).toContain('something fails');
 });
 
+const noDuplicates: DuplicateBooks = { unrecorded: [], unanswered: 0, unexplained: [] };
+
 test('the time line draws every act, and no text of it is markup', () => {
   const picture = renderTimeline({
     ...{ name: 'n', title: 'a < b & c', mode: 'synchronous', seconds: 1 },
     ...{ withoutWrites: 0, withoutReads: 0, withoutReplicaReads: 0, withoutPrimary: 0 },
-    ...{ accepted: { singles: 1, flood: 1 }, sendRuns: 1, lost: 0, forgotten: 0, duplicates: 0 },
+    ...{
+      accepted: { singles: 1, flood: 1 },
+      sendRuns: 1,
+      lost: 0,
+      forgotten: 0,
+      duplicates: 0,
+      explained: noDuplicates,
+    },
     ...{ uncertain: { met: 0, resolved: 0 }, errors: { writes: {}, reads: {}, replicaReads: {} } },
     ...{ acceptedByTwo: 0, doctor: [], samples: [sample], broken: [] },
     actions: [{ at: 0.2, what: 'n1 -> n2' }],

@@ -8,12 +8,14 @@ import { storedMessages } from './load/stored-messages.ts';
 import { secondsWithout } from './load/tally.ts';
 import { type NodeName, nodeNames } from './network.ts';
 import type { Action, Sample } from './recorder.ts';
-import type { Scenario } from './scenarios/scenario.ts';
+import type { Scenario, Way } from './scenarios/scenario.ts';
 
 export interface ScenarioReport {
   name: string;
   title: string;
   mode: Scenario['mode'];
+  /** How Millrace reached the database. */
+  way: Way;
   seconds: number;
   /** Of which nothing succeeded for longer than a second. Writes and reads go through Millrace. */
   withoutWrites: number;
@@ -73,6 +75,7 @@ export async function judge(evidence: Evidence): Promise<ScenarioReport> {
   const without = (successes: readonly number[]) => secondsWithout(successes, beganAt, endedAt);
   const report: ScenarioReport = {
     ...{ name: scenario.name, title: scenario.title, mode: scenario.mode },
+    way: scenario.way ?? 'haproxy',
     seconds: (endedAt - beganAt) / 1_000,
     withoutWrites: without(writer.tally.successes),
     withoutReads: without(reader.tally.successes),

@@ -69,7 +69,7 @@ function row(scenario: ScenarioReport): string {
 }
 
 function describeScenario(scenario: ScenarioReport): string[] {
-  const { name, title, mode, actions, errors, doctor, broken, accepted, explained } = scenario;
+  const { name, title, mode, way, actions, errors, doctor, broken, accepted, explained } = scenario;
   const duplicates = describeDuplicates(explained);
   const seen = Object.entries(errors).flatMap(([who, counts]) =>
     Object.entries(counts).map(([what, count]) => `- ${who}: ${count} × ${what}`),
@@ -77,7 +77,7 @@ function describeScenario(scenario: ScenarioReport): string[] {
   return [
     `### ${name}: ${title}`,
     '',
-    `${mode}; accepted ${accepted.singles} single messages and a flood of ${accepted.flood} (${scenario.sendRuns} ${scenario.sendRuns === 1 ? 'run' : 'runs'} of send); ${scenario.withoutReplicaReads.toFixed(1)} s without reads from replicas`,
+    `${mode}; Millrace ${way === 'haproxy' ? 'by way of HAProxy' : 'with all nodes in its URL'}; accepted ${accepted.singles} single messages and a flood of ${accepted.flood} (${scenario.sendRuns} ${scenario.sendRuns === 1 ? 'run' : 'runs'} of send); ${scenario.withoutReplicaReads.toFixed(1)} s without reads from replicas`,
     '',
     ...actions.map(({ at, what }) => `- +${at.toFixed(1)} s: ${what}`),
     ...doctor.map((finding) => `- doctor had said ${finding}`),

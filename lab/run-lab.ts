@@ -69,6 +69,7 @@ async function runOne(
   const { cluster, millrace, scenario, report, claim, floodMessages, signal, events } = options;
   events.onScenario(scenario);
   try {
+    await millrace.useWay(scenario.way ?? 'haproxy');
     const { onAction, onSample } = events;
     report.scenarios.push(
       await runScenario({

@@ -30,6 +30,7 @@ export const settleMs = 90_000;
 const pollMs = 200;
 /** Two looks in a row: what a node said may be a moment old. */
 const settledLooks = 3;
+const millraceDatabase = 'millrace';
 
 /** Three nodes, each with etcd, Patroni and PostgreSQL, and HAProxy before them. */
 export interface Cluster {
@@ -38,6 +39,8 @@ export interface Cluster {
   watches: Record<NodeName, NodeWatch>;
   /** By way of HAProxy: the primary, or the replicas in turn. */
   databaseUrl(port: 'primary' | 'replicas', database?: string): string;
+  /** Without HAProxy: all nodes, one of which takes writes. */
+  hostsUrl(): string;
   /** Whom the nodes themselves take for the primary: the one of the highest timeline. */
   primary(): NodeName | undefined;
   /** Starts etcd and Patroni on a machine that was booted again. */
@@ -111,6 +114,7 @@ function compose(given: {
   const watches = {} as Record<NodeName, NodeWatch>;
   for (const name of nodeNames) watches[name] = new NodeWatch(name, socketDirectory(machines[name]));
   const primary = () => primaryOf(watches);
+  const { name: user, password } = databaseUser;
   const startProgram = (name: NodeName, program: 'etcd' | 'patroni') =>
     machines[name].start(program, programs[name][program]);
   return {
@@ -119,10 +123,10 @@ function compose(given: {
     watches,
     primary,
     startProgram,
-    databaseUrl(port, database = 'millrace') {
-      const { name, password } = databaseUser;
-      return `postgres://${name}:${password}@${network.addressOf('proxy')}:${proxyPorts[port]}/${database}`;
-    },
+    databaseUrl: (port, database = millraceDatabase) =>
+      `postgres://${user}:${password}@${network.addressOf('proxy')}:${proxyPorts[port]}/${database}`,
+    hostsUrl: () =>
+      `postgres://${user}:${password}@${nodeNames.map(network.addressOf).join()}/${millraceDatabase}`,
     startNode(name) {
       startProgram(name, 'etcd');
       startProgram(name, 'patroni');
@@ -186,7 +190,7 @@ async function prepareDatabases(cluster: Cluster, signal: AbortSignal): Promise<
   const statements = [
     // So that its doctor sees who is in sync.
     `GRANT pg_monitor TO ${databaseUser.name}`,
-    `CREATE DATABASE millrace OWNER ${databaseUser.name}`,
+    `CREATE DATABASE ${millraceDatabase} OWNER ${databaseUser.name}`,
     `CREATE DATABASE ${probeDatabase}`,
   ];
   for (const statement of statements) {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { SinkWatch } from '../../test/chaos/sink-watch.ts';
 import { type MillraceProcess, startProcess } from '../../test/support/start-process.ts';
 import type { Cluster } from '../cluster/cluster.ts';
+import type { Way } from '../scenarios/scenario.ts';
 
 export const adminKey = 'lab-administrator-key-0123456789';
 export const routeName = 'lab';
@@ -14,42 +15,64 @@ const sinkLatencyMs = 5;
 const ratePerSecond = 2_000;
 const batchMax = 100;
 
-/** Millrace on the cluster, by way of HAProxy, and a simulated provider: processes of their own. */
+/** Millrace on the cluster and a simulated provider: processes of their own. */
 export interface Millrace {
-  url: string;
+  readonly url: string;
   sink: SinkWatch;
+  /** Has the server reach the database by this way, for which another one takes its place. */
+  useWay(way: Way): Promise<void>;
   alive(): boolean;
   stop(): Promise<void>;
 }
 
+/** At first by way of HAProxy. */
 export async function startMillrace(cluster: Cluster, directory: string): Promise<Millrace> {
   const log = createWriteStream(join(directory, 'millrace.log'), { flags: 'a' });
+  const urls: Record<Way, string> = {
+    haproxy: cluster.databaseUrl('primary'),
+    'several-hosts': cluster.hostsUrl(),
+  };
   const sink = await startProcess([
     ...['sink', '--port', '0', '--latency-ms', String(sinkLatencyMs), '--stop-with-parent'],
     ...['--arrivals', String(arrivalsKept), '--arrivals-batch-max', String(batchMax)],
   ]);
-  const stops = [() => stop(sink)];
-  try {
-    const server = await startProcess(
+  let server: MillraceProcess | undefined;
+  let usedWay: Way | undefined;
+  async function useWay(way: Way): Promise<void> {
+    if (way === usedWay) return;
+    if (server) await stop(server);
+    usedWay = undefined;
+    server = await startProcess(
       [
         ...['serve', '--port', '0', '--data', join(directory, 'server'), '--log-level', 'info'],
-        ...['--database', cluster.databaseUrl('primary'), '--stop-with-parent'],
+        ...['--database', urls[way], '--stop-with-parent'],
       ],
       { MILLRACE_ADMIN_KEY: adminKey, MILLRACE_SECRET_KEY: secretKey },
     );
-    stops.push(() => stop(server));
-    server.child.stdout!.pipe(log);
-    await setRoute(server.url, sink.url);
-    return {
-      url: server.url,
-      sink: new SinkWatch(sink.url),
-      alive: () => server.child.exitCode === null && server.child.signalCode === null,
-      stop: () => stopAll(stops),
-    };
+    server.child.stdout!.pipe(log, { end: false });
+    usedWay = way;
+  }
+  async function stopBoth(): Promise<void> {
+    if (server) await stop(server);
+    await stop(sink);
+    log.end();
+  }
+  try {
+    await useWay('haproxy');
+    await setRoute(server!.url, sink.url);
   } catch (error) {
-    await stopAll(stops);
+    await stopBoth();
     throw error;
   }
+  return {
+    get url() {
+      return server!.url;
+    },
+    sink: new SinkWatch(sink.url),
+    useWay,
+    alive: () => server!.child.exitCode === null && server!.child.signalCode === null,
+    stop: stopBoth,
+  };
 }
 
 /** A server that does not end in time is killed: its database may be gone for good. */
@@ -60,10 +83,6 @@ async function stop(running: MillraceProcess): Promise<void> {
   const killing = setTimeout(() => running.child.kill('SIGKILL'), stopMs);
   await running.stop();
   clearTimeout(killing);
-}
-
-async function stopAll(stops: (() => Promise<void>)[]): Promise<void> {
-  for (const each of stops.toReversed()) await each();
 }
 
 async function setRoute(serverUrl: string, sinkUrl: string): Promise<void> {

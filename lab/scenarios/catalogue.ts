@@ -9,6 +9,7 @@ import { processorSaturated } from './processor-saturated.ts';
 import { replicaNetworkCut } from './replica-network-cut.ts';
 import type { Scenario } from './scenario.ts';
 import { scheduledSwitchover } from './scheduled-switchover.ts';
+import { severalHostsNetworkCut, severalHostsSwitchover } from './several-hosts.ts';
 import { switchover } from './switchover.ts';
 
 /** In the order in which they run on one cluster; the one that loses messages comes last. */
@@ -23,5 +24,7 @@ export const scenarios: readonly Scenario[] = [
   patroniKilled,
   processorSaturated,
   etcdMajorityLost,
+  severalHostsSwitchover,
+  severalHostsNetworkCut,
   asynchronousPowerLost,
 ];

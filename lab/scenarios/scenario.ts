@@ -23,9 +23,14 @@ export interface Stage {
   remember(): Promise<void>;
 }
 
+/** How Millrace reaches the database: by HAProxy, or with all nodes in its URL, of which it finds the primary itself. */
+export type Way = 'haproxy' | 'several-hosts';
+
 export interface Scenario {
   name: string;
   title: string;
+  /** By HAProxy where it is absent. */
+  way?: Way;
   /** What COMMIT waits for: a standby, or the primary's own disk. */
   mode: 'synchronous' | 'asynchronous';
   /** Begins its flood itself. */

@@ -147,7 +147,7 @@ const noDuplicates: DuplicateBooks = { unrecorded: [], unanswered: 0, unexplaine
 
 test('the time line draws every act, and no text of it is markup', () => {
   const picture = renderTimeline({
-    ...{ name: 'n', title: 'a < b & c', mode: 'synchronous', seconds: 1 },
+    ...{ name: 'n', title: 'a < b & c', mode: 'synchronous', way: 'haproxy', seconds: 1 },
     ...{ withoutWrites: 0, withoutReads: 0, withoutReplicaReads: 0, withoutPrimary: 0 },
     ...{
       accepted: { singles: 1, flood: 1 },

@@ -47,15 +47,26 @@ describe('progress', () => {
     expect(err.read()).toBeNull();
   });
 
+  it('loses no note on a terminal: before a bar, just before the end, and behind it', () => {
+    const err = watched();
+    const progress = createProgress(createTerminal(new PassThrough(), err, {}));
+    progress.note('before');
+    expect(String(err.read())).toBe('before\n');
+    progress.bar('sending', { total: 10, unit: 'count' });
+    progress.note('last');
+    progress.stop();
+    progress.note('behind');
+    expect(String(err.read())).toMatch(/last\n.*sending .*\nbehind\n$/s);
+  });
+
+  it('leaves nothing on a terminal where it had nothing to draw', () => {
+    const err = watched();
+    createProgress(createTerminal(new PassThrough(), err, {})).stop();
+    expect(err.read()).toBeNull();
+  });
+
   it('draws a bar with rate and time left on a terminal', () => {
-    const err = Object.assign(new PassThrough(), {
-      isTTY: true,
-      columns: 200,
-      cursorTo() {},
-      clearLine() {},
-      moveCursor() {},
-      clearScreenDown() {},
-    });
+    const err = watched();
     const progress = createProgress(createTerminal(new PassThrough(), err, {}));
     const bar = progress.bar('sending', { total: 4_000_000, unit: 'count' });
     bar.update(1_000_000);
@@ -66,6 +77,17 @@ describe('progress', () => {
     );
   });
 });
+
+function watched() {
+  return Object.assign(new PassThrough(), {
+    isTTY: true,
+    columns: 200,
+    cursorTo() {},
+    clearLine() {},
+    moveCursor() {},
+    clearScreenDown() {},
+  });
+}
 
 describe('a terminal', () => {
   const terminal = (env: Record<string, string>) =>

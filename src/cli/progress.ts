@@ -58,8 +58,13 @@ export function createProgress(terminal: Terminal, { quiet = false }: { quiet?: 
         wait: (reason) => bar.update({ waiting: reason }),
       };
     },
-    note: (text) => bars.log(`${text}\n`),
-    stop: () => bars.stop(),
+    // What is logged above bars is written when they are drawn: without one, never.
+    note: (text) => void (bars.isActive ? bars.log(`${text}\n`) : terminal.err.write(`${text}\n`)),
+    stop() {
+      if (!bars.isActive) return;
+      bars.update();
+      bars.stop();
+    },
   };
 }
 

@@ -9,6 +9,7 @@ import {
   type ScriptedServer,
   startScriptedServer,
 } from '../support/scripted-server.ts';
+import { TerminalStream } from '../support/terminal-stream.ts';
 
 const counts = { accepted: 10, rejected: 0, queued: 0, sending: 0, retrying: 0 };
 const batch = (state: string, sent: number) => ({
@@ -81,6 +82,30 @@ it('tells how far it is by a line where there is no terminal, and the end', asyn
     err: 'batch b is delivering: 5 of 10 finished, and route sms is paused\n',
   });
   expect(json.err).toBe('');
+});
+
+it('tells on a terminal of an open batch, which has no bar yet, and beside the bar why nothing moves', async () => {
+  const answers = [
+    { ...batch('delivering', 5), closedAt: null },
+    { ...batch('paused', 5) },
+    { ...batch('delivering', 5), route: 'sms', routePaused: true },
+  ];
+  const server = await startScriptedServer((_, response) =>
+    answerJson(response, 200, answers.shift() ?? batch('done', 10)),
+  );
+  const err = new TerminalStream();
+  const out = new Lines();
+  const environment = { MILLRACE_URL: server.url, MILLRACE_KEY: 'k' };
+  const status = await runCommandLine(['batch', 'watch', 'b'], {
+    terminal: createTerminal(out, err, environment),
+    environment,
+    signal: AbortSignal.timeout(20_000),
+  });
+  await server.stop();
+  expect({ status, out: out.text }).toEqual({ status: 0, out: 'batch b is done: 10 accepted, 10 sent\n' });
+  expect(err.text).toMatch(/^batch b is delivering: 5 of 10 finished\n/);
+  expect(err.text).toMatch(/ 50% {2}5\/10 {2}the batch is paused.* 50% {2}5\/10 {2}route sms is paused/s);
+  expect(err.text).toMatch(/ 100% {2}10\/10/);
 });
 
 it('does not wait for a server that was not there when it began', async () => {

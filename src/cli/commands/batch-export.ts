@@ -8,7 +8,7 @@ import type { CommandContext } from '../command-context.ts';
 import { Failure, usageFailure } from '../failure.ts';
 import { fileFault } from '../file-fault.ts';
 import { type AccountOptions, oneOf, withAccount, withExamples } from '../flags.ts';
-import { formatCount, formatDuration } from '../format.ts';
+import { formatAmount, formatDuration } from '../format.ts';
 import { printResult } from '../output.ts';
 import { createProgress, type Progress } from '../progress.ts';
 import { connect } from '../server-access.ts';
@@ -56,10 +56,12 @@ async function exportToFile(context: CommandContext, id: string, flags: ExportFl
       out.end();
       await finished(out);
       await rename(partial, flags.output);
+      // The bar ends its line first.
+      progress.stop();
       const text =
         count === undefined
           ? `written to ${flags.output}`
-          : `${formatCount(count)} messages written to ${flags.output}`;
+          : `${formatAmount(count, 'message')} written to ${flags.output}`;
       printResult(
         context,
         { file: flags.output, count: count ?? null },

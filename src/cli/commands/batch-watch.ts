@@ -37,8 +37,10 @@ async function watch(context: CommandContext, id: string, flags: AccountOptions)
       // While the batch is open its total grows, and a bar towards a moving end would promise what it cannot know.
       if (batch.closedAt) bar ??= progress.bar('finished', { total: batch.counts.accepted, unit: 'count' });
       bar?.update(finished(batch));
+      const held = holdOf(batch);
+      if (held !== undefined) bar?.wait(held);
       const line = describeProgress(batch);
-      if (!progress.live && lines.isDue(line, performance.now())) progress.note(line);
+      if (!(bar && progress.live) && lines.isDue(line, performance.now())) progress.note(line);
       await sleep(pollMs, undefined, { signal });
       batch = await patiently(() => client.batches.get(id), {
         signal,
@@ -83,10 +85,17 @@ function finished({ counts }: Batch): number {
   return counts.accepted - counts.queued - counts.sending - counts.retrying;
 }
 
+/** Why nothing moves, where somebody wants it so. */
+function holdOf({ state, route, routePaused }: Batch): string | undefined {
+  if (state === 'paused') return 'the batch is paused';
+  return routePaused ? `route ${route} is paused` : undefined;
+}
+
 function describeProgress(batch: Batch): string {
-  const { id, state, routePaused, counts } = batch;
-  const held = routePaused && state !== 'paused' ? `, and route ${batch.route} is paused` : '';
-  return `batch ${id} is ${state}: ${formatCount(finished(batch))} of ${formatCount(counts.accepted)} finished${held}`;
+  const { id, state, counts } = batch;
+  const held = state === 'paused' ? undefined : holdOf(batch);
+  const told = `batch ${id} is ${state}: ${formatCount(finished(batch))} of ${formatCount(counts.accepted)} finished`;
+  return held === undefined ? told : `${told}, and ${held}`;
 }
 
 function describeEnd({ id, state, counts }: Batch): string {

@@ -100,6 +100,15 @@ it('the compose file fits together: variables of servers, services, volumes and 
   }
 });
 
+it('the compose file’s own words on how to start it name every variable that it needs', async () => {
+  const compose = await read('compose.yml');
+  const needed = new Set([...compose.matchAll(/\$\{([A-Z_]+):\?/g)].map(([, name]) => name!));
+  expect(needed.size).toBeGreaterThan(0);
+  for (const words of [compose.split('x-millrace')[0]!, await read('docs/deploy.md')]) {
+    expect([...needed].filter((name) => !words.includes(`${name}=$(openssl `))).toEqual([]);
+  }
+});
+
 it('both proxies ask /readyz of every server of the compose file, and Patroni’s asks for the primary', async () => {
   const { services } = await readCompose();
   const [plain, patroni] = [await read('deploy/haproxy.cfg'), await read('deploy/patroni/haproxy.cfg')];

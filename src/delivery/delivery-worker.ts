@@ -146,6 +146,7 @@ export class DeliveryWorker {
       clock,
       onHeld: (batches) => this.#onHeld(batches),
       onReleased: () => this.#reader.readAllSoon(),
+      onKnown: () => this.#runners.pump(),
     });
     this.#reader = new PendingReader({
       store,
@@ -200,7 +201,7 @@ export class DeliveryWorker {
     this.#reading = loop(readEveryMs, () => this.#reader.runOnce());
     this.#loops = [
       loop(ownershipEveryMs, () => this.#ownership.runOnce()),
-      // First, so that nothing of a paused batch is sent that was paused before this worker began.
+      // Early, as nothing is sent before it is known what is held.
       loop(holdEveryMs, () => this.#held.runOnce()),
       loop(decideEveryMs, () => this.#decisions.runOnce()),
       loop(sharesEveryMs, () => this.#shares.runOnce()),
@@ -379,6 +380,7 @@ export class DeliveryWorker {
   /** What the runners of all routes have in common. */
   #routeContext(): RouteContext {
     const { clock, connectors, onError, attempts, random = Math.random } = this.#settings;
+    const mayLeave = (nowMs: number) => !this.#stopping && nowMs < this.#ownership.deadlineMs;
     return {
       ...(attempts && { attempts }),
       clock,
@@ -389,8 +391,8 @@ export class DeliveryWorker {
       counts: this.#counts,
       signal: this.#aborting.signal,
       isStopping: () => this.#stopping,
-      mayBegin: (nowMs) => !this.#stopping && nowMs < this.#ownership.deadlineMs && !this.#outcomes.full,
-      mayLeave: (nowMs) => !this.#stopping && nowMs < this.#ownership.deadlineMs,
+      mayBegin: (nowMs) => mayLeave(nowMs) && this.#held.known && !this.#outcomes.full,
+      mayLeave,
       databaseNowMs: (ms) => ms + this.#databaseAheadMs,
       accountPace: (accountId, nowMs) => this.#shares.accountPace(accountId, nowMs),
       shareOf: (key) => this.#shares.shareOf(key),

@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { encodeChunk } from '../../src/message/chunk-codec.ts';
 import { foldOutcomes, timelineOf } from '../../src/message/fold-outcomes.ts';
-import { shardOf } from '../../src/message/id.ts';
+import { chunkIdOf, shardOf } from '../../src/message/id.ts';
 import { stateNumber, states } from '../../src/message/state.ts';
 import { cancelBatch, pauseBatch, resumeBatch } from '../../src/store/decisions/hold-batch.ts';
 import { reopenBatch } from '../../src/store/decisions/reopen-batch.ts';
@@ -70,6 +70,39 @@ test('a paused batch sends nothing, others go on, and resumed it is delivered on
   expect(mill.received).toHaveLength(80);
   expect(mill.errors).toEqual([]);
 });
+
+test.each(['fails', 'is slow'])(
+  'nothing is sent before a worker knows what is held, though its first look %s',
+  async (firstLook) => {
+    const [paused, canceled, other] = await Promise.all(
+      [20, 20, 20].map((accepted) => insertBatch(mill.database, { accepted })),
+    );
+    await pauseBatch(mill.database, { batch: paused!, accountId });
+    await cancelBatch(mill.database, { batch: canceled!, accountId });
+    for (const batch of [paused!, canceled!]) await insertChunk(mill.database, { batch, count: 20 });
+    const chunk = await insertChunk(mill.database, { batch: other!, count: 20 });
+    const store = deliveryStatements(mill.database);
+    let looks = 0;
+    let look = () => {};
+    const mayLook = new Promise<void>((resolve) => {
+      look = resolve;
+    });
+    const readHeldBatches = async () => {
+      if (looks++ === 0 && firstLook === 'fails') throw new Error('no answer');
+      await mayLook;
+      return store.readHeldBatches();
+    };
+    const worker = mill.worker({ store: { ...store, readHeldBatches } });
+    worker.start();
+    const ready = () => worker.stats().lanes.reduce((sum, lane) => sum + lane.ready, 0);
+    await until(() => ready() > 0 || mill.received.length > 0);
+    expect(mill.received).toEqual([]);
+    look();
+    await until(async () => (await isDone(canceled!)) && (await isDone(other!)));
+    expect(new Set(mill.received.map(({ id }) => chunkIdOf(id)))).toEqual(new Set([chunk]));
+    expect(mill.received).toHaveLength(20);
+  },
+);
 
 test('a batch that is paused amid its delivery stops, keeps what waits, and goes on where it was', async () => {
   const batch = await insertBatch(mill.database, { accepted: 400 });

@@ -11,6 +11,8 @@ export interface HeldBatchesSettings {
   onHeld: (batches: ReadonlyMap<string, HeldAs>) => void;
   /** Some batches go on: their chunks must be read. */
   onReleased: () => void;
+  /** They have been read for the first time. */
+  onKnown: () => void;
 }
 
 /**
@@ -20,11 +22,17 @@ export interface HeldBatchesSettings {
 export class HeldBatches {
   readonly #settings: HeldBatchesSettings;
   #held = new Map<string, HeldAs>();
+  #known = false;
   /** When messages of a batch were replayed: it was not canceled any more then, whatever was read before. */
   readonly #replayed = new Map<string, number>();
 
   constructor(settings: HeldBatchesSettings) {
     this.#settings = settings;
+  }
+
+  /** Before they have been read once, any batch may be held: nothing is sent. */
+  get known(): boolean {
+    return this.#known;
   }
 
   heldAs(batch: string): HeldAs | undefined {
@@ -52,5 +60,8 @@ export class HeldBatches {
     if (added.size > 0) this.#settings.onHeld(added);
     // A canceled batch leaves the list when it is done, or when some of it is replayed.
     if ([...before.keys()].some((id) => !this.#held.has(id))) this.#settings.onReleased();
+    if (this.#known) return;
+    this.#known = true;
+    this.#settings.onKnown();
   }
 }

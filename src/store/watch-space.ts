@@ -15,21 +15,29 @@ const rememberedMs = 15_000;
 /** A full disk lets a database answer questions as ever: only its writes tell. */
 export function watchSpace(database: Database, clock: Clock): SpaceWatch {
   let last: { fault: Fault; atMs: number } | undefined;
+  async function watched<Result>(work: Promise<Result>): Promise<Result> {
+    try {
+      return await work;
+    } catch (error) {
+      if (error instanceof DatabaseError && error.fault.kind === 'full') {
+        last = { fault: error.fault, atMs: clock.monotonicMs() };
+      }
+      throw error;
+    }
+  }
+  /** What was committed had space. */
+  async function committed<Result>(work: Promise<Result>): Promise<Result> {
+    const result = await watched(work);
+    last = undefined;
+    return result;
+  }
   return {
     database: {
       ...database,
-      async transaction(work) {
-        try {
-          const result = await database.transaction(work);
-          last = undefined;
-          return result;
-        } catch (error) {
-          if (error instanceof DatabaseError && error.fault.kind === 'full') {
-            last = { fault: error.fault, atMs: clock.monotonicMs() };
-          }
-          throw error;
-        }
-      },
+      // It may have been a question.
+      query: (statement, values) => watched(database.query(statement, values)),
+      transaction: (work) => committed(database.transaction(work)),
+      transactionOf: (calls) => committed(database.transactionOf(calls)),
     },
     full: () => (last && clock.monotonicMs() - last.atMs < rememberedMs ? last.fault : undefined),
   };

@@ -194,6 +194,9 @@ withFullDisk(
     expect(accepted).toHaveLength(1);
     fill();
     await eventually('it says that the disk is full', saysFull, recoveryMs);
+    // For that, or because its log had no room either and the database rests.
+    const isUnready = async () => (await call(server, 'GET', '/readyz')).status === 503;
+    await eventually('it says that it is not ready', isUnready, recoveryMs);
     free();
     await takesAgain(server);
     const allHaveArrived = async () => {

@@ -33,16 +33,27 @@ export type Answer =
   | { kind: 'retry'; error: SendError; retryAfterMs?: number }
   | { kind: 'uncertain'; error: SendError };
 
+/** What a send is held to while it waits, from `send` until its answer. */
+export interface SendTerms {
+  /** Aborted before the request's first byte leaves, the answer is `retry`, after it `uncertain`. */
+  signal: AbortSignal;
+  /**
+   * Asked at the last moment before the first byte leaves, when the connection is there and nothing is left to wait
+   * for: the process may have been suspended at any moment before. Told no, nothing is sent, and the answer is
+   * `retry` with the code `not_begun`. The same send may be asked more than once.
+   */
+  mayBegin: () => boolean;
+}
+
 /** A route's connection to its provider: made once per route version, used for many sends, closed in the end. */
 export interface Sender {
   /** Messages that one request may carry; 1 for a provider that takes them singly. */
   readonly batchMax: number;
   /**
    * Hands 1 to `batchMax` messages over in one request and answers for each, in order. Never rejects:
-   * a fault becomes an answer. Aborting `signal` before the request's first byte leaves yields `retry`,
-   * after it `uncertain`.
+   * a fault becomes an answer.
    */
-  send(messages: readonly OutgoingMessage[], signal: AbortSignal): Promise<Answer[]>;
+  send(messages: readonly OutgoingMessage[], terms: SendTerms): Promise<Answer[]>;
   /** Closes sockets once requests in flight have ended. May be called twice. */
   close(): Promise<void>;
 }

@@ -13,6 +13,7 @@ const sendErrors = {
   connect_timeout: 'The provider did not take the connection in time',
   tls_failure: 'No trusted TLS connection to the provider could be made',
   aborted: 'The attempt was stopped here',
+  not_begun: 'The worker no longer had the right to send when the connection was there',
   sender_busy: 'Too many requests were waiting for a connection to the provider',
   sender_closed: 'The route was being closed',
   request_invalid: 'The request could not be formed',

@@ -393,6 +393,7 @@ export class DeliveryWorker {
       isStopping: () => this.#stopping,
       mayBegin: (nowMs) => mayLeave(nowMs) && this.#held.known && !this.#outcomes.full,
       mayLeave,
+      leaseStands: (nowMs) => nowMs < this.#ownership.deadlineMs,
       databaseNowMs: (ms) => ms + this.#databaseAheadMs,
       accountPace: (accountId, nowMs) => this.#shares.accountPace(accountId, nowMs),
       shareOf: (key) => this.#shares.shareOf(key),

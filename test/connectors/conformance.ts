@@ -32,6 +32,7 @@ export interface ConnectorUnderTest {
 export function describeConnector(title: string, subject: ConnectorUnderTest): void {
   const { connector } = subject;
   const started: { stop(): Promise<void> }[] = [];
+  const may = () => true;
   const signal = () => new AbortController().signal;
 
   async function open(conduct: ProviderConduct, { timeoutMs = 5_000, concurrency = 4 } = {}) {
@@ -41,7 +42,8 @@ export function describeConnector(title: string, subject: ConnectorUnderTest): v
     return { provider, sender };
   }
 
-  const sendOne = async (sender: Sender, given = signal()) => (await sender.send(outgoing(1), given))[0]!;
+  const sendOne = async (sender: Sender, given = signal(), mayBegin = may) =>
+    (await sender.send(outgoing(1), { signal: given, mayBegin }))[0]!;
 
   afterEach(async () => {
     // Providers first, so that no sender waits for an answer that will not come.
@@ -60,7 +62,7 @@ export function describeConnector(title: string, subject: ConnectorUnderTest): v
     it('answers for every message of a full request, in order', async () => {
       const { provider, sender } = await open('take');
       const messages = outgoing(sender.batchMax);
-      const answers = await sender.send(messages, signal());
+      const answers = await sender.send(messages, { signal: signal(), mayBegin: may });
       expect(answers.map(({ kind }) => kind)).toEqual(messages.map(() => 'sent'));
       expect(provider.receivedIds()).toEqual(messages.map(({ id }) => id));
     });
@@ -111,6 +113,36 @@ export function describeConnector(title: string, subject: ConnectorUnderTest): v
       expect(await sending).toMatchObject({ kind: 'retry' });
       await sender.close();
       expect(provider.receivedIds()).toEqual([]);
+    });
+
+    it('asks whether it may begin when nothing is left to wait for, and sends nothing when it may not', async () => {
+      const { provider, sender } = await open('take');
+      const terms = { allowed: true };
+      const sending = sendOne(sender, signal(), () => terms.allowed);
+      // What was allowed when the connection was asked for is not when it is there.
+      terms.allowed = false;
+      const refused = { kind: 'retry', error: { code: 'not_begun' } };
+      expect(await sending).toMatchObject(refused);
+      expect(await sendOne(sender, signal(), () => false)).toMatchObject(refused);
+      expect(provider.receivedIds()).toEqual([]);
+      expect(await sendOne(sender)).toMatchObject({ kind: 'sent' });
+    });
+
+    it('asks the sends that wait for a connection as well, and one it may not begin holds up no other', async () => {
+      const { provider, sender } = await open('take', { concurrency: 1 });
+      const terms = { allowed: true };
+      const [first, ...waiting] = Array.from({ length: 4 }, () =>
+        sendOne(sender, signal(), () => terms.allowed),
+      );
+      const last = sendOne(sender);
+      await provider.received(1);
+      terms.allowed = false;
+      expect(await first).toMatchObject({ kind: 'sent' });
+      for (const one of waiting) {
+        expect(await one).toMatchObject({ kind: 'retry', error: { code: 'not_begun' } });
+      }
+      expect(await last).toMatchObject({ kind: 'sent' });
+      expect(provider.receivedIds()).toHaveLength(2);
     });
 
     it('answers uncertain when it is aborted after the send has begun', async () => {

@@ -36,7 +36,10 @@ it('goes to the provider itself when the environment names a proxy', async () =>
   }
   vi.stubEnv('NODE_USE_ENV_PROXY', '1');
   const sender = httpConnector.open({ options: { url: provider.url, allowPrivate: true }, concurrency: 1 });
-  const [answer] = await sender.send(outgoing(1), new AbortController().signal);
+  const [answer] = await sender.send(outgoing(1), {
+    signal: new AbortController().signal,
+    mayBegin: () => true,
+  });
   await sender.close();
   expect(answer).toMatchObject({ kind: 'sent' });
   expect([provider.requests.length, proxy.connections.accepted]).toEqual([1, 0]);

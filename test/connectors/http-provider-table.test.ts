@@ -10,7 +10,7 @@ import type { Script, ScriptedProvider } from './scripted-provider.ts';
 import { httpAnswer, startProvider } from './scripted-provider.ts';
 
 const stops: (() => Promise<void>)[] = [];
-const signal = new AbortController().signal;
+const terms = { signal: new AbortController().signal, mayBegin: () => true };
 
 afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop();
@@ -35,10 +35,7 @@ async function answersTo(
   messages = outgoing(1),
 ): Promise<Answer[]> {
   const provider = await provide(script);
-  const answers = await openSender({ url: provider.url, timeoutMs: 5_000, ...options }).send(
-    messages,
-    signal,
-  );
+  const answers = await openSender({ url: provider.url, timeoutMs: 5_000, ...options }).send(messages, terms);
   expect(provider.requests).toHaveLength(1);
   return answers;
 }
@@ -200,7 +197,7 @@ describe('what a provider answers to one message', () => {
 
 describe('a request that never leaves is tried again', () => {
   const sendTo = async (options: Record<string, unknown>) =>
-    (await openSender(options).send(outgoing(1), signal))[0];
+    (await openSender(options).send(outgoing(1), terms))[0];
 
   it('when the name does not resolve', async () => {
     const answer = await sendTo({ url: 'http://no-such-host.invalid/', timeoutMs: 8_000 });
@@ -246,7 +243,7 @@ describe('connections', () => {
   it('are kept for the next request', async () => {
     const provider = await provide(answerWith(200, '{}'));
     const sender = openSender({ url: provider.url });
-    for (let n = 0; n < 20; n++) expect(await sender.send(outgoing(1), signal)).toEqual([{ kind: 'sent' }]);
+    for (let n = 0; n < 20; n++) expect(await sender.send(outgoing(1), terms)).toEqual([{ kind: 'sent' }]);
     expect(provider.connections.accepted).toBe(1);
   });
 
@@ -262,7 +259,7 @@ describe('connections', () => {
     const bystander = await provide(answerWith(200, '{}'));
     const sender = openSender({ url: provider.url });
     for (let n = 0; n < 10; n++) {
-      const [answer] = await sender.send(outgoing(1), signal);
+      const [answer] = await sender.send(outgoing(1), terms);
       expect(answer!.kind).not.toBe('uncertain');
       leave(last!);
       // By the time another round trip is over, the news of the lost connection has come too.
@@ -279,7 +276,7 @@ describe('connections', () => {
       const fine = answerWith(200, '{}');
       const provider = await provide((socket, request, n) => (n === 1 ? script : fine)(socket, request, n));
       const sender = openSender({ url: provider.url, timeoutMs: 300 });
-      const answers = await Promise.all(outgoing(4).map((message) => sender.send([message], signal)));
+      const answers = await Promise.all(outgoing(4).map((message) => sender.send([message], terms)));
       expect(answers.flat().map((answer) => answer.kind)).toEqual([kind, 'sent', 'sent', 'sent']);
       expect(provider.requests).toHaveLength(4);
       expect(provider.connections.accepted).toBe(2);
@@ -290,17 +287,15 @@ describe('connections', () => {
     const fine = answerWith(200, '{}');
     const provider = await provide((socket, request, n) => (n === 1 ? undefined : fine(socket, request, n)));
     const sender = openSender({ url: provider.url, timeoutMs: 200 });
-    expect(await sender.send(outgoing(1), signal)).toMatchObject([{ kind: 'uncertain' }]);
-    expect(await sender.send(outgoing(1), signal)).toEqual([{ kind: 'sent' }]);
+    expect(await sender.send(outgoing(1), terms)).toMatchObject([{ kind: 'uncertain' }]);
+    expect(await sender.send(outgoing(1), terms)).toEqual([{ kind: 'sent' }]);
     expect(provider.requests).toHaveLength(2);
   });
 
   it('have a limit on the sends that wait for them', async () => {
     const provider = await provide(() => {});
     const sender = openSender({ url: provider.url, timeoutMs: 200 });
-    const answers = (
-      await Promise.all(outgoing(100).map((message) => sender.send([message], signal)))
-    ).flat();
+    const answers = (await Promise.all(outgoing(100).map((message) => sender.send([message], terms)))).flat();
     const busy = answers.filter((answer) => answer.kind === 'retry' && answer.error.code === 'sender_busy');
     expect(busy.length).toBeGreaterThan(100 - 20);
     expect(answers[0]!.kind).toBe('uncertain');
@@ -309,7 +304,7 @@ describe('connections', () => {
   it('that a provider announces to close are not used again', async () => {
     const provider = await provide((socket) => socket.end(httpAnswer(200, '{}', { connection: 'close' })));
     const sender = openSender({ url: provider.url });
-    for (let n = 0; n < 10; n++) expect(await sender.send(outgoing(1), signal)).toEqual([{ kind: 'sent' }]);
+    for (let n = 0; n < 10; n++) expect(await sender.send(outgoing(1), terms)).toEqual([{ kind: 'sent' }]);
     expect(provider.connections.accepted).toBe(10);
   });
 });
@@ -333,7 +328,7 @@ describe('what is posted', () => {
   it('is the message with its id, and its key in a header', async () => {
     const provider = await provide(answerWith(200, '{}'));
     const headers = { Authorization: 'Bearer secret', 'User-Agent': 'mine' };
-    await openSender({ url: `${provider.url}?a=b%20c`, headers }).send([message], signal);
+    await openSender({ url: `${provider.url}?a=b%20c`, headers }).send([message], terms);
     const [request] = provider.requests;
     expect(request).toMatchObject({ method: 'POST', path: '/send?a=b%20c' });
     expect(request!.headers).toMatchObject({
@@ -353,7 +348,7 @@ describe('what is posted', () => {
       first: '{{metadata.a}}',
       none: '{{html}}',
     };
-    await openSender({ url: provider.url, bodyTemplate }).send([message], signal);
+    await openSender({ url: provider.url, bodyTemplate }).send([message], terms);
     expect(JSON.parse(provider.requests[0]!.body)).toEqual({
       msisdn: '+31612345678',
       text: 'From Café: Zoë 👋',
@@ -364,7 +359,7 @@ describe('what is posted', () => {
   it('is a list in a batch, with the key where it is not the id', async () => {
     const provider = await provide(answerWith(200, '{}'));
     const [plain] = outgoing(1);
-    await openSender({ url: provider.url, batch: { max: 2 } }).send([plain!, message], signal);
+    await openSender({ url: provider.url, batch: { max: 2 } }).send([plain!, message], terms);
     expect(JSON.parse(provider.requests[0]!.body)).toEqual({
       messages: [
         { id: plain!.id, ...plain!.fields },

@@ -19,9 +19,9 @@ export interface Site {
   /** The administrator's. */
   key: string;
   start(...args: string[]): Promise<MillraceProcess>;
-  /** A server of another build; `onLine` hears its log. */
+  /** A server of another build, or in another environment; `onLine` hears its log. */
   startWith(
-    build: { program?: string; onLine?: (line: string) => void },
+    build: { program?: string; onLine?: (line: string) => void; env?: Record<string, string> },
     ...args: string[]
   ): Promise<MillraceProcess>;
   query<Row extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<Row[]>;
@@ -63,7 +63,7 @@ export async function createSite(
         '--log-level',
         'warn',
       ];
-      const env = { MILLRACE_ADMIN_KEY: key, MILLRACE_SECRET_KEY: secretKey };
+      const env = { MILLRACE_ADMIN_KEY: key, MILLRACE_SECRET_KEY: secretKey, ...build.env };
       const server = await startProcess([...fixed, ...args], env, build);
       if (!routed) {
         routed = true;

@@ -79,7 +79,7 @@ export class ModelProvider {
     const { process, route, traits, distort } = of;
     return {
       batchMax: traits.batchMax,
-      send: (messages, signal) => {
+      send: (messages, { signal }) => {
         this.#trace.note(process.name, `sends through ${route}`, messages.map(({ id }) => id).join(' '));
         const handovers = messages.map((message) => this.#checker.onSend(process.name, message));
         for (const { id } of messages) this.#order.onSend(process.name, id);

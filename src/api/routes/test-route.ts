@@ -102,7 +102,8 @@ async function send(
   const beganMs = performance.now();
   const sender = connector.open({ options: route.options, concurrency: 1 });
   try {
-    const [answer] = await sender.send([message], new AbortController().signal);
+    const terms = { signal: new AbortController().signal, mayBegin: () => true };
+    const [answer] = await sender.send([message], terms);
     return { id: message.id, ...shown(answer!), elapsedMs: Math.round(performance.now() - beganMs) };
   } finally {
     await sender.close();

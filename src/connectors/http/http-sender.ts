@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { Fifo } from '../../lib/fifo.ts';
-import type { Answer, OutgoingMessage, SendError, Sender } from '../connector.ts';
+import type { Answer, OutgoingMessage, SendError, Sender, SendTerms } from '../connector.ts';
 import type { SendErrorCode } from '../send-errors.ts';
 import { sendError } from '../send-errors.ts';
 import { connectProvider } from './connect-provider.ts';
@@ -36,7 +36,7 @@ const sweepMs = { min: 5, max: 250 } as const;
 
 interface Request {
   readonly messages: readonly OutgoingMessage[];
-  readonly signal: AbortSignal;
+  readonly terms: SendTerms;
   readonly resolve: (answers: Answer[]) => void;
   /** When it came, then when it got a connection: waiting does not shorten the provider's time. */
   sinceMs: number;
@@ -81,12 +81,12 @@ export class HttpSender implements Sender {
     this.#idle.push(...this.#slots);
   }
 
-  send(messages: readonly OutgoingMessage[], signal: AbortSignal): Promise<Answer[]> {
-    const refusal = this.#refusal(signal);
+  send(messages: readonly OutgoingMessage[], terms: SendTerms): Promise<Answer[]> {
+    const refusal = this.#refusal(terms.signal);
     if (refusal !== undefined) return Promise.resolve(this.#unsent(messages, refusal));
     return new Promise((resolve) => {
-      const request = { messages, signal, resolve, sinceMs: performance.now() };
-      this.#signals.add(signal);
+      const request = { messages, terms, resolve, sinceMs: performance.now() };
+      this.#signals.add(terms.signal);
       this.#sweeper ??= setTimeout(() => this.#sweep(), this.#sweepEveryMs());
       const slot = this.#idle.pop();
       if (slot === undefined) this.#waiting.push(request);
@@ -133,7 +133,7 @@ export class HttpSender implements Sender {
     }
     this.#runningCount += 1;
     request.sinceMs = performance.now();
-    slot.start(request, { headers, body });
+    slot.start(request, { headers, body, mayBegin: request.terms.mayBegin });
   }
 
   #onReply(request: Request, reply: Reply): void {
@@ -142,13 +142,23 @@ export class HttpSender implements Sender {
   }
 
   #onFree(slot: RequestSlot<Request>): void {
-    const next = this.#waiting.shift();
+    const next = this.#nextWaiting();
     if (next === undefined) this.#idle.push(slot);
     else this.#start(slot, next);
   }
 
+  /** Those before it that may not begin any more are told so. */
+  #nextWaiting(): Request | undefined {
+    let next = this.#waiting.shift();
+    while (next !== undefined && !next.terms.mayBegin()) {
+      this.#settle(next, this.#unsent(next.messages, sendError('not_begun')));
+      next = this.#waiting.shift();
+    }
+    return next;
+  }
+
   #settle(request: Request, answers: Answer[]): void {
-    this.#signals.remove(request.signal);
+    this.#signals.remove(request.terms.signal);
     request.resolve(answers);
     if (this.#drained !== undefined && !this.#busy) this.#drained();
   }
@@ -161,7 +171,7 @@ export class HttpSender implements Sender {
   }
 
   #cancelAborted(): void {
-    this.#cancelWhere((request) => request.signal.aborted, {
+    this.#cancelWhere((request) => request.terms.signal.aborted, {
       queued: 'aborted',
       connecting: 'aborted',
       begun: 'aborted',

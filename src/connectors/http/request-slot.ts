@@ -45,6 +45,7 @@ export class RequestSlot<Task> implements Dispatcher.DispatchHandler {
   readonly #client: Client;
   #state: 'idle' | 'waiting' | 'begun' | 'answering' | 'abandoned' = 'idle';
   #task: Task | undefined;
+  #mayBegin: (() => boolean) | undefined;
   #abort: ((fault: Error) => void) | undefined;
   #cancelError: SendError | undefined;
   #status = 0;
@@ -69,9 +70,11 @@ export class RequestSlot<Task> implements Dispatcher.DispatchHandler {
     return this.#task;
   }
 
-  start(task: Task, request: { headers: string[]; body: string }): void {
-    const { headers, body } = request;
+  /** `mayBegin` is asked when undici is about to write. */
+  start(task: Task, request: { headers: string[]; body: string; mayBegin: () => boolean }): void {
+    const { headers, body, mayBegin } = request;
     this.#task = task;
+    this.#mayBegin = mayBegin;
     this.#state = 'waiting';
     this.#cancelError = undefined;
     this.#status = 0;
@@ -105,6 +108,7 @@ export class RequestSlot<Task> implements Dispatcher.DispatchHandler {
 
   /** The moment before undici writes. Stopped here, a request has not left. */
   onConnect(abort: (fault?: Error) => void): void {
+    if (this.#state === 'waiting' && !this.#mayBegin!()) this.cancel(sendError('not_begun'));
     if (this.#state !== 'waiting') {
       // Abandoned; or undici means to send the same POST again, which only the delivery may decide.
       abort(new Error('not to be sent'));
@@ -176,6 +180,7 @@ export class RequestSlot<Task> implements Dispatcher.DispatchHandler {
   /** Drops what belongs to the request: buffers that live on in idle slots are copied by every young collection. */
   #free(): void {
     this.#state = 'idle';
+    this.#mayBegin = undefined;
     this.#abort = undefined;
     this.#headers = noHeaders;
     this.#body = noBody;

@@ -26,6 +26,8 @@ export interface RouteContext extends SliceMarks, SliceSettling {
   connectors: ReadonlyMap<string, Connector>;
   /** Sends may begin: the lease stands, outcomes have room, and the worker is not stopping. */
   mayBegin: (nowMs: number) => boolean;
+  /** What was handed to a sender may still leave: the lease stands. */
+  leaseStands: (nowMs: number) => boolean;
   /** Ends requests that are on their way when the worker must stop. */
   signal: AbortSignal;
   /** How fast the messages of an account may leave, over all routes; undefined for no limit. */
@@ -136,14 +138,16 @@ export class RouteRunner implements RetryGate {
     const sender = this.#sender;
     if (sender === undefined) return;
     const gate = this.#gate;
-    const nowMs = this.#context.clock.monotonicMs();
+    const { clock } = this.#context;
+    let nowMs = clock.monotonicMs();
     for (const lane of gate.accounts.freed(nowMs)) {
       this.#order.add(lane);
       this.#context.onTaken(lane);
       this.#destinations?.laneFreed(lane, nowMs);
     }
     this.#destinations?.wake(nowMs);
-    while (this.#context.mayBegin(nowMs)) {
+    // Each turn has its own time: the process may be suspended between two.
+    for (; this.#context.mayBegin(nowMs); nowMs = clock.monotonicMs()) {
       const room = gate.room(sender.batchMax, nowMs);
       if (room === 0) {
         this.#pumpAt(nowMs + gate.waitMs(sender.batchMax, nowMs));
@@ -309,26 +313,33 @@ export class RouteRunner implements RetryGate {
   }
 
   #leave(sender: Sender, slice: Slice, permit: Permit): void {
-    const { counts, signal } = this.#context;
+    const { counts, signal, clock, leaseStands } = this.#context;
     counts.requests++;
     counts.attempts += slice.messages.length;
-    sender.send(slice.messages, signal).then(
-      (answers) => this.#settle(slice, answers, permit),
+    // A lease that was renewed since says nothing of a shard that was lost before.
+    let refused = false;
+    const mayBegin = () => {
+      refused = !leaseStands(clock.monotonicMs()) || !slice.works.every(isOwned);
+      return !refused;
+    };
+    sender.send(slice.messages, { signal, mayBegin }).then(
+      (answers) => this.#settle(slice, { answers, refused, permit }),
       // A sender never rejects; one that does has told nothing.
       (error) => {
         this.#context.onError(error);
-        this.#settle(slice, [], permit);
+        this.#settle(slice, { answers: [], refused, permit });
       },
     );
   }
 
-  #settle(slice: Slice, answers: readonly Answer[], permit: Permit): void {
+  #settle(slice: Slice, answered: { answers: readonly Answer[]; refused: boolean; permit: Permit }): void {
+    const { answers, refused, permit } = answered;
     const nowMs = this.#context.clock.monotonicMs();
     const { beganAtMs } = permit;
     this.#watch.note(slice.works[0]!.chunk.lane, answers, nowMs);
     this.#gate.end(permit, { messages: slice.messages, answers, nowMs });
     this.#destinations?.end(slice, nowMs);
-    settleSlice({ route: this.#route!, slice, answers, beganAtMs, nowMs }, this.#context);
+    settleSlice({ route: this.#route!, slice, answers, refused, beganAtMs, nowMs }, this.#context);
     this.pump();
   }
 
@@ -382,4 +393,8 @@ export class RouteRunner implements RetryGate {
       this.pump();
     });
   }
+}
+
+function isOwned({ chunk }: ChunkWork): boolean {
+  return chunk.tenure.state !== 'ended';
 }

@@ -24,6 +24,8 @@ export interface AnsweredSlice {
   slice: Slice;
   /** In the order of its messages; one that is missing tells nothing. */
   answers: readonly Answer[];
+  /** This worker itself did not let it begin: it is no attempt. */
+  refused: boolean;
   beganAtMs: number;
   nowMs: number;
 }
@@ -44,20 +46,20 @@ export function settleSlice(answered: AnsweredSlice, context: SliceSettling): vo
 }
 
 function record(index: number, answered: AnsweredSlice, context: SliceSettling): boolean {
-  const { slice, answers, nowMs, route } = answered;
+  const { slice, answers, refused, nowMs, route } = answered;
   const { databaseNowMs, random, isStopping } = context;
   const { attempt } = slice.messages[index]!;
   const work = slice.works[index]!;
   const offset = slice.offsets[index]!;
   const answer = answers[index] ?? unanswered;
   const { retry: policy, onUncertain } = route;
-  const unsent = answer.kind === 'retry' && isStopping();
-  if (work.chunk.tenure.state === 'ended' || (unsent && onUncertain === 'resend')) {
+  const unsent = answer.kind === 'retry' && (refused || isStopping());
+  if (work.chunk.tenure.state === 'ended' || (unsent && isStopping() && onUncertain === 'resend')) {
     work.giveBack(offset);
     return false;
   }
   if (unsent) {
-    // It was marked as in flight, which the next owner would take for an uncertain send.
+    // It is no attempt; and where it was marked as in flight, the next owner would take it for an uncertain send.
     work.record(offset, notSent(attempt, nowMs));
     return true;
   }
@@ -69,8 +71,11 @@ function record(index: number, answered: AnsweredSlice, context: SliceSettling):
 }
 
 /** One entry for each kind of answer in it. */
-function note({ route, answers, beganAtMs, nowMs }: AnsweredSlice, { attempts }: SliceSettling): void {
-  if (attempts === undefined) return;
+function note(
+  { route, answers, refused, beganAtMs, nowMs }: AnsweredSlice,
+  { attempts }: SliceSettling,
+): void {
+  if (attempts === undefined || refused) return;
   const seconds = (nowMs - beganAtMs) / 1_000;
   for (let kind = 0; kind < answerKinds.length; kind++) {
     let messages = 0;

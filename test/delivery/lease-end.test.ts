@@ -1,0 +1,111 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Answer, Connector, OutgoingMessage, SendTerms } from '../../src/connectors/connector.ts';
+import { type Clock, systemClock } from '../../src/lib/clock.ts';
+import { stateNumber } from '../../src/message/state.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+import { createMill, insertChunk, type Mill, pendingCount, testRoute, until } from './mill.ts';
+
+const notBegun: Answer = { kind: 'retry', error: { code: 'not_begun', detail: 'too late' } };
+/** Longer than any lease here. */
+const suspensionMs = 60_000;
+let mill: Mill;
+let suspendedMs: number;
+/** What a process that is suspended finds when it goes on. */
+const clock: Clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + suspendedMs };
+
+beforeEach(async () => {
+  mill = createMill((await createTestDatabase()).url);
+  suspendedMs = 0;
+});
+
+afterEach(async () => {
+  await mill.close();
+});
+
+/** Sends when `connect` has made a connection, if it still may. */
+function connecting(connect: () => Promise<void>): ReadonlyMap<string, Connector> {
+  const send = async (messages: readonly OutgoingMessage[], { mayBegin }: SendTerms): Promise<Answer[]> => {
+    await connect();
+    if (!mayBegin()) return messages.map(() => notBegun);
+    mill.received.push(...messages);
+    return messages.map(() => ({ kind: 'sent' }));
+  };
+  const connector: Connector = {
+    name: 'test',
+    onUncertainDefault: 'resend',
+    optionSchemas: {},
+    check: () => [],
+    open: () => ({ batchMax: 1, send, close: async () => {} }),
+  };
+  return new Map([[connector.name, connector]]);
+}
+
+function done(): Promise<void> {
+  return until(async () => (await pendingCount(mill.database)) === 0);
+}
+
+test('a worker that is suspended between two sends begins no further one when its lease has run out', async () => {
+  await insertChunk(mill.database, { count: 10 });
+  let begun = 0;
+  mill.respond = async () => {
+    if (suspendedMs === 0) {
+      suspendedMs = suspensionMs;
+      // Whatever the worker begins in the same turn has begun when this goes on.
+      await Promise.resolve();
+      begun = mill.received.length;
+    }
+    return { kind: 'sent' };
+  };
+  mill.worker({ clock }).start();
+  await done();
+  expect(begun).toBe(1);
+  expect(mill.received).toHaveLength(10);
+});
+
+test.each(['resend', 'hold'] as const)(
+  'a send that was kept from beginning is no attempt, and begins when the lease stands again: %s',
+  async (onUncertain) => {
+    mill.routes.set(1, { ...testRoute, onUncertain, retry: { ...testRoute.retry, attemptsMax: 1 } });
+    await insertChunk(mill.database, { count: 5 });
+    let sends = 0;
+    const connectors = connecting(async () => {
+      sends++;
+      suspendedMs = suspensionMs;
+    });
+    mill.worker({ clock, connectors }).start();
+    await done();
+    expect(sends).toBeGreaterThan(5);
+    expect(mill.received.map(({ attempt }) => attempt)).toEqual([1, 1, 1, 1, 1]);
+    const { rows } = await mill.database.query(
+      {
+        name: 'test_ends',
+        text: 'SELECT sum(count)::int AS messages FROM outcome WHERE state = $1',
+      },
+      [stateNumber.sent],
+    );
+    expect(rows).toEqual([{ messages: 5 }]);
+  },
+);
+
+test('a lease that was renewed lets nothing begin of a shard that was lost before', async () => {
+  await insertChunk(mill.database, { count: 5 });
+  let sends = 0;
+  let connect = (): void => {};
+  const connected = new Promise<void>((resolve) => {
+    connect = resolve;
+  });
+  const connectors = connecting(() => {
+    sends++;
+    return connected;
+  });
+  const worker = mill.worker({ connectors });
+  worker.start();
+  await until(() => sends === 5);
+  await mill.database.query({ name: 'test_remove', text: 'DELETE FROM worker' });
+  // It has come back under another id, owns the shard anew, and means to send the same messages once more.
+  await until(() => sends === 10);
+  connect();
+  await done();
+  expect(new Set(mill.received.map(({ id }) => id)).size).toBe(5);
+  expect(mill.received).toHaveLength(5);
+});

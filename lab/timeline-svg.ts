@@ -79,7 +79,8 @@ export function renderTimeline(report: ScenarioReport): string {
   const legendTop = bottom + 44;
   const height = legendTop + (actions.length + 2) * lineHeight;
   const parts = [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12" fill="${colors.ink}">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12" fill="${colors.ink}" role="img">`,
+    `<title>${escapeXml(`${name}: ${title}`)}</title>`,
     `<rect width="${width}" height="${height}" fill="white"/>`,
     text({ x: 16, y: 26, size: 16 }, `${name}: ${title}`),
     text({ x: 16, y: 46 }, summary(report)),

@@ -3,10 +3,9 @@ import { get as httpGet } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { MessageDefaults } from '../../src/message/fields.ts';
 import { messageIdAt } from '../../src/message/id.ts';
-import { breakerDefaults, retryDefaults } from '../../src/message/route.ts';
 import { stateNumber } from '../../src/message/state.ts';
-import { putRoute } from '../../src/store/control/routes.ts';
-import { startApi, type TestApi } from '../api/start-api.ts';
+import type { TestApi } from '../api/start-api.ts';
+import { startApiWithRoute } from './start-reading.ts';
 import { recordOutcome, type StoredBatch, storeBatch } from './store-batch.ts';
 
 const count = 12_000;
@@ -15,21 +14,7 @@ let routeId: number;
 let batch: StoredBatch;
 
 beforeAll(async () => {
-  api = await startApi();
-  const { route } = await putRoute(api.context.database, {
-    secrets: api.context.secrets,
-    fields: {
-      name: 'sms',
-      connector: 'http',
-      options: { url: 'https://provider.example/send' },
-      concurrency: 1,
-      retry: retryDefaults,
-      breaker: breakerDefaults,
-      onUncertain: 'resend',
-    },
-  });
-  routeId = route.id;
-  await api.context.control.refresh();
+  ({ api, routeId } = await startApiWithRoute());
   const lines = Array.from({ length: count }, (_, index) =>
     JSON.stringify({
       to: `+316${String(index).padStart(8, '0')}`,

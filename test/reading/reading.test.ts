@@ -1,77 +1,24 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { messageIdAt } from '../../src/message/id.ts';
-import { breakerDefaults, retryDefaults } from '../../src/message/route.ts';
 import { stateNumber } from '../../src/message/state.ts';
-import { putRoute } from '../../src/store/control/routes.ts';
-import { startApi, type TestApi } from '../api/start-api.ts';
-import { recordOutcome, type StoredBatch, storeBatch } from './store-batch.ts';
+import type { TestApi } from '../api/start-api.ts';
+import { lines, phone, type Reading, startReading } from './start-reading.ts';
 
 let api: TestApi;
-let owner: { id: string; key: string };
+let owner: Reading['owner'];
+let store: Reading['store'];
+let record: Reading['record'];
+let get: Reading['get'];
+let all: Reading['all'];
 let stranger: { id: string; key: string };
-let routeId: number;
 
 beforeAll(async () => {
-  api = await startApi();
-  owner = await api.makeAccount('owner', ['send', 'read']);
+  ({ api, owner, store, record, get, all } = await startReading());
   stranger = await api.makeAccount('stranger', ['send', 'read']);
-  const { route } = await putRoute(api.context.database, {
-    secrets: api.context.secrets,
-    fields: {
-      name: 'sms',
-      connector: 'http',
-      options: { url: 'https://provider.example/send' },
-      concurrency: 1,
-      retry: retryDefaults,
-      breaker: breakerDefaults,
-      onUncertain: 'resend',
-    },
-  });
-  routeId = route.id;
-  await api.context.control.refresh();
 });
 
 afterAll(() => api.stop());
-
-function phone(number: number): string {
-  return `+3161${String(number).padStart(7, '0')}`;
-}
-
-function lineOf(number: number): string {
-  return JSON.stringify({ to: phone(number), body: `Your code is ${number}`, ref: `order-${number}` });
-}
-
-function lines(count: number, from = 0): string[] {
-  return Array.from({ length: count }, (_, index) => lineOf(from + index));
-}
-
-function store(
-  settings: Partial<Parameters<typeof storeBatch>[1]> & { lines: string[] },
-): Promise<StoredBatch> {
-  return storeBatch(api.context.database, { accountId: Number(owner.id), routeId, ...settings });
-}
-
-function record(outcome: Parameters<typeof recordOutcome>[1]): Promise<void> {
-  return recordOutcome(api.context.database, outcome);
-}
-
-function get(path: string, options: { key?: string } = {}) {
-  return api.call('GET', path, { key: owner.key, ...options });
-}
-
-/** Every item of a list, page by page. */
-async function all(path: string): Promise<{ items: { id: string; state: string }[]; pages: number }> {
-  const items = [];
-  let pages = 0;
-  for (let after = ''; ; pages++) {
-    const { status, json } = await get(`${path}${after && `&after=${after}`}`);
-    expect(status).toBe(200);
-    items.push(...json.data);
-    if (json.next === null) return { items, pages: pages + 1 };
-    after = json.next;
-  }
-}
 
 describe('a batch', () => {
   test('counts what was accepted and rejected, and what became of it; the states sum up to accepted', async () => {
@@ -302,132 +249,6 @@ describe('a message', () => {
     for (const each of [...strange.slice(0, 9), id]) {
       expect((await get(`/v1/batches/${each}`)).status, each).toBe(404);
     }
-  });
-});
-
-describe('finding messages', () => {
-  test('finds by recipient in chunks with a filter and in small ones, newest first', async () => {
-    const old = await store({ lines: lines(1_500, 5_000) });
-    const fresh = await store({ lines: lines(3, 5_700) });
-    const { json } = await get(`/v1/messages?to=${encodeURIComponent(phone(5_701))}`);
-    expect(json.data.map(({ batchId }: { batchId: string }) => batchId)).toEqual([fresh.id, old.id]);
-    expect(json.data[1].body).toBe('Your code is 5701');
-    expect(json.next).toBeNull();
-    const { json: byRef } = await get('/v1/messages?ref=order-5701');
-    expect(byRef.data).toEqual(json.data);
-  });
-
-  test('takes a plus that was not encoded', async () => {
-    await store({ lines: ['{"to":"+31600000042"}', '{"to":"ada+news@example.com"}'] });
-    expect((await get('/v1/messages?to=+31600000042')).json.data).toHaveLength(1);
-    expect((await get('/v1/messages?to=%2B31600000042')).json.data).toHaveLength(1);
-    expect((await get('/v1/messages?to=ada+news@example.com')).json.data).toHaveLength(1);
-  });
-
-  test('pages through many messages to one recipient, each once', async () => {
-    const again = Array.from({ length: 60 }, (_, index) => `{"to":"+31600000077","ref":"again-${index}"}`);
-    const batch = await store({ lines: again, chunkLines: 25 });
-    const { items } = await all('/v1/messages?to=%2B31600000077&limit=7');
-    const ids = batch.chunks.flatMap(({ id, count }) =>
-      Array.from({ length: count }, (_, offset) => messageIdAt(id, offset)),
-    );
-    expect(items.map(({ id }) => id)).toEqual(ids.sort().reverse());
-  });
-
-  test('finds what was written with needless escapes, and an address in another case of its domain', async () => {
-    await store({
-      lines: [
-        '{"to":"\\u002b31600000099","ref":"caf\\u00e9\\/1"}',
-        '{"to":"Bob@EXAMPLE.org","ref":"\\"quoted\\"\\n"}',
-      ],
-    });
-    expect((await get('/v1/messages?to=%2B31600000099')).json.data).toHaveLength(1);
-    expect((await get(`/v1/messages?ref=${encodeURIComponent('café/1')}`)).json.data).toHaveLength(1);
-    expect((await get('/v1/messages?to=Bob@example.ORG')).json.data).toHaveLength(1);
-    expect((await get('/v1/messages?to=bob@example.org')).json.data).toHaveLength(0);
-    expect((await get(`/v1/messages?ref=${encodeURIComponent('"quoted"\n')}`)).json.data).toHaveLength(1);
-  });
-
-  test('keeps to the time that is asked for', async () => {
-    const before = new Date(Date.now() - 60_000).toISOString();
-    const after = new Date(Date.now() + 60_000).toISOString().replace('Z', '+00:00');
-    await store({ lines: ['{"to":"+31600000123"}'] });
-    const count = async (more: string) =>
-      (await get(`/v1/messages?to=%2B31600000123&${more}`)).json.data.length;
-    expect(await count(`since=${before}`)).toBe(1);
-    expect(await count(`since=${after}`)).toBe(0);
-    expect(await count(`until=${before}`)).toBe(0);
-    expect(await count(`since=${before}&until=${after}`)).toBe(1);
-  });
-
-  test('refuses a question that it cannot answer', async () => {
-    const bad = [
-      '/v1/messages',
-      '/v1/messages?to=%2B31600000123&ref=a',
-      '/v1/messages?to=',
-      '/v1/messages?to=a&to=b',
-      '/v1/messages?to=a&limit=0',
-      '/v1/messages?to=a&after=x',
-      '/v1/messages?to=a&since=yesterday',
-      '/v1/messages?to=a&since=2026-02-30T00:00:00Z',
-      '/v1/messages?from=a',
-      '/v1/batches?after=x',
-      '/v1/batches?state=open',
-    ];
-    for (const path of bad) {
-      const { status, json } = await get(path);
-      expect(status, path).toBe(422);
-      expect(json.code, path).toBe('validation_failed');
-    }
-    expect((await get('/v1/messages?to=%00')).status).toBe(400);
-    expect((await get('/v1/messages?ref=%ff')).status).toBe(400);
-  });
-});
-
-describe('reads of the same moment', () => {
-  test('cost one query, however many ask', async () => {
-    const batch = await store({ lines: lines(10) });
-    let queries = 0;
-    const { database } = api.context;
-    const query = database.query.bind(database);
-    database.query = (statement, values) => {
-      if (statement.name === 'find_batch') queries++;
-      return query(statement, values);
-    };
-    try {
-      const path = `/v1/batches/${batch.id}`;
-      const answers = await Promise.all(
-        Array.from({ length: 500 }, () =>
-          api.app.inject({ method: 'GET', url: path, headers: { authorization: `Bearer ${owner.key}` } }),
-        ),
-      );
-      expect(new Set(answers.map(({ statusCode }) => statusCode))).toEqual(new Set([200]));
-      expect(new Set(answers.map(({ body }) => body)).size).toBe(1);
-      expect(queries).toBe(1);
-    } finally {
-      database.query = query;
-    }
-  });
-
-  test('never hide a write from the account that made it', async () => {
-    const admin = { key: api.adminKey };
-    const batch = await store({ lines: lines(1), accountId: 1 });
-    const path = `/v1/batches/${batch.id}`;
-    expect((await get(path, admin)).json.counts.sent).toBe(0);
-    await record({ batch: batch.id, chunk: batch.chunks[0]!, state: stateNumber.sent });
-    // What the write was does not matter: its answer begins a new generation of the account's reads.
-    await api.call('POST', '/v1/accounts', { body: { name: 'a write' } });
-    expect((await get(path, admin)).json.counts.sent).toBe(1);
-  });
-
-  test('are made anew for a client that brings a consistency token', async () => {
-    const batch = await store({ lines: lines(1) });
-    const path = `/v1/batches/${batch.id}`;
-    expect((await get(path)).json.counts.sent).toBe(0);
-    await record({ batch: batch.id, chunk: batch.chunks[0]!, state: stateNumber.sent });
-    const headers = { 'millrace-consistency': 'home:1:0/0' };
-    const answer = await api.call('GET', path, { key: owner.key, headers });
-    expect(answer.json.counts.sent).toBe(1);
   });
 });
 

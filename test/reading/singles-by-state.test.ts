@@ -1,32 +1,17 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { chunkIdOf } from '../../src/message/id.ts';
-import { breakerDefaults, retryDefaults } from '../../src/message/route.ts';
 import { type State, stateNumber } from '../../src/message/state.ts';
-import { putRoute } from '../../src/store/control/routes.ts';
 import { highestId } from '../../src/store/reading/id-range.ts';
 import { listSinglesWithOutcomeStatement } from '../../src/store/reading/list-singles-with-outcome.ts';
-import { startApi, type TestApi } from '../api/start-api.ts';
+import type { TestApi } from '../api/start-api.ts';
+import { startApiWithRoute } from './start-reading.ts';
 import { recordOutcome, storeBatch } from './store-batch.ts';
 
 let api: TestApi;
 let routeId: number;
 
 beforeAll(async () => {
-  api = await startApi();
-  const { route } = await putRoute(api.context.database, {
-    secrets: api.context.secrets,
-    fields: {
-      name: 'sms',
-      connector: 'http',
-      options: { url: 'https://provider.example/send' },
-      concurrency: 1,
-      retry: retryDefaults,
-      breaker: breakerDefaults,
-      onUncertain: 'hold',
-    },
-  });
-  routeId = route.id;
-  await api.context.control.refresh();
+  ({ api, routeId } = await startApiWithRoute());
 });
 
 afterAll(() => api.stop());

@@ -131,7 +131,7 @@ export function openUpload(
 }
 
 /** Waits until a condition holds, as something outside of the test's control makes it so. */
-export async function eventually(condition: () => Promise<boolean>, limitMs = 10_000): Promise<void> {
+export async function eventually(condition: () => Promise<boolean>, limitMs = 60_000): Promise<void> {
   const deadline = performance.now() + limitMs;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error('the condition did not come to hold in time');

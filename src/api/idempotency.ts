@@ -131,7 +131,7 @@ function ownReservation(): Reservation {
  * not wait for its lock to run out.
  */
 async function reserveOrFree(
-  { database, keyFreer, lifecycle: { signal } }: ApiContext,
+  { database, keyFreer }: ApiContext,
   wanted: { key: IdempotencyKey; requestHash: Buffer; reservation: Reservation },
 ): Promise<ReserveResult> {
   let mayBeReserved = false;
@@ -144,7 +144,7 @@ async function reserveOrFree(
     }
   };
   try {
-    return await retryStore(reserve, { clock: systemClock, signal });
+    return await retryStore(reserve, { clock: systemClock });
   } catch (error) {
     const { key, reservation } = wanted;
     const { ids } = reservation;

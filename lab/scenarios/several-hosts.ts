@@ -1,4 +1,3 @@
-import { primaryNetworkCut } from './primary-network-cut.ts';
 import type { Scenario } from './scenario.ts';
 import { switchover } from './switchover.ts';
 
@@ -7,13 +6,5 @@ export const severalHostsSwitchover: Scenario = {
   ...switchover,
   name: 'several-hosts-switchover',
   title: 'a switchover, without HAProxy: Millrace has all nodes in its URL',
-  way: 'several-hosts',
-};
-
-/** The former primary falls silent. */
-export const severalHostsNetworkCut: Scenario = {
-  ...primaryNetworkCut,
-  name: 'several-hosts-network-cut',
-  title: 'the network of the primary is cut, without HAProxy',
   way: 'several-hosts',
 };

@@ -3,7 +3,7 @@ import type { ShardEpoch } from '../store/delivery/claim-shards.ts';
 import type { FinishedBatch } from '../store/delivery/finish-batches.ts';
 import type { ChunkKeyRow, ChunkOutcomeRow, ChunkRow } from '../store/delivery/load-chunks.ts';
 import type { PaceDecision, PaceGrant, PaceReport, PaceState } from '../store/delivery/pace-grants.ts';
-import type { InboxRow } from '../store/delivery/read-inbox.ts';
+import type { InboxRead, InboxRow } from '../store/delivery/read-inbox.ts';
 import type { Owners } from '../store/delivery/read-owners.ts';
 import type { OrderedRow, PendingKey, PendingRow } from '../store/delivery/read-pending.ts';
 import type { OutcomeFlush } from '../store/delivery/record-outcomes.ts';
@@ -66,7 +66,7 @@ export interface ChunkStore {
 
 /** What is asked of the owner of a shard. */
 export interface DecisionStore {
-  readInbox(read: { shards: number[]; limit: number }): Promise<InboxRow[]>;
+  readInbox(read: InboxRead): Promise<InboxRow[]>;
   loadChunkKeys(keys: { ids: string[] }): Promise<ChunkKeyRow[]>;
 }
 

@@ -61,7 +61,11 @@ describe.each([
     return { batch, chunkId };
   }
 
-  const inbox = (shards: number[], limit = 10) => harness.store.readInbox({ shards, limit });
+  const inbox = async (shards: number[]) => {
+    const read = { shards, limit: 10 };
+    const ofMessages = await harness.store.readInbox({ ...read, of: 'messages' });
+    return [...ofMessages, ...(await harness.store.readInbox({ ...read, of: 'chunks' }))];
+  };
 
   test('a worker that is leaving is named until it is gone', async () => {
     const { store } = harness;
@@ -90,13 +94,54 @@ describe.each([
     expect(rows[0]).toMatchObject({ shard, chunkId, kind: 'cancel', filter: {} });
     expect([...rows[0]!.offsets!]).toEqual([...bitmapOf(9, [0])]);
     expect([...rows[1]!.offsets!]).toEqual([...bitmapOf(9, [8])]);
-    expect((await inbox([shard], 1)).map(({ id }) => id)).toEqual([ids[0]]);
     expect(await inbox([shard, other])).toHaveLength(3);
     const answer = flushOf({ answered: [ids[0]!] });
     expect(await store.recordOutcomes({ ...answer, epoch: 2 })).toBe(false);
     expect(await inbox([shard])).toHaveLength(2);
     expect(await store.recordOutcomes(answer)).toBe(true);
     expect((await inbox([shard])).map(({ id }) => id)).toEqual([ids[1]]);
+  });
+
+  test('requests are read page by page, all about a chunk of which a message is asked about in their order', async () => {
+    const { store, decisions } = harness;
+    const [whole, mixed] = [await failedBatch(), await failedBatch()];
+    const single = await harness.insertChunk({ shard });
+    const filter = { states: ['failed' as const] };
+    for (const { batch } of [whole, mixed]) {
+      await decisions.requestOfBatch({ batch, kind: 'replay', states: ['failed'], filter });
+    }
+    const cancel = { batch: null, kind: 'cancel', filter: {} } as const;
+    await decisions.requestOfMessage({ ...cancel, messageId: single, count: 1 });
+    await decisions.requestOfMessage({ ...cancel, messageId: mixed.chunkId, count: 2 });
+    const read = { shards: [shard], of: 'messages' as const, limit: 2 };
+    const first = await store.readInbox(read);
+    const second = await store.readInbox({ ...read, after: first[1] });
+    expect([...first, ...second]).toMatchObject([
+      { chunkId: mixed.chunkId, kind: 'replay' },
+      { chunkId: single, kind: 'cancel' },
+      { chunkId: mixed.chunkId, kind: 'cancel' },
+    ]);
+    expect(await store.readInbox({ ...read, after: second[0] })).toEqual([]);
+    expect(await store.readInbox({ ...read, of: 'chunks' })).toMatchObject([{ chunkId: whole.chunkId }]);
+  });
+
+  test('a message is asked to be canceled once while that is open, and again after a replay', async () => {
+    const { store, decisions } = harness;
+    const { batch, chunkId } = await failedBatch();
+    const neighbour = chunkId.replace(/.$/, '1');
+    const cancel = (messageId: string) =>
+      decisions.requestOfMessage({ messageId, batch: null, count: 2, kind: 'cancel', filter: {} });
+    const first = await cancel(chunkId);
+    expect(await cancel(chunkId)).toBe(first);
+    expect(await cancel(neighbour)).not.toBe(first);
+    expect(await inbox([shard])).toHaveLength(2);
+    await decisions.requestOfBatch({ batch, kind: 'replay', states: ['failed'], filter: {} });
+    const second = await cancel(chunkId);
+    expect(second).not.toBe(first);
+    const ids = (await inbox([shard])).map(({ id }) => id);
+    expect(ids.at(-1)).toBe(second);
+    await store.recordOutcomes(flushOf({ answered: ids }));
+    expect(await cancel(chunkId)).not.toBe(second);
   });
 
   test('a batch is asked for by those of its chunks in which some message once was so', async () => {

@@ -46,8 +46,10 @@ export function modelDecisions(client: ModelClient, newId: () => string = random
         reply(true);
       });
     });
-  const insert = (session: Session, request: StoredRequest) =>
+  const insert = (session: Session, asked: Omit<StoredRequest, 'at'>) => {
+    const request = { ...asked, at: `${Math.floor(client.server.nowMs * 1_000)}` };
     session.writes.push({ apply: () => database.inbox.set(request.id, request), request });
+  };
   return {
     pauseBatch: (id) =>
       hold('pause_batch', id, ({ doneCounts, held }) => (doneCounts || held ? false : 'paused')),
@@ -61,9 +63,12 @@ export function modelDecisions(client: ModelClient, newId: () => string = random
       client.transaction('request_of_message', async (connection) => {
         const reopens = kind === 'replay' && batch !== null;
         if (reopens && !(await reopen(client, connection, { id: batch, kind }))) return undefined;
-        const id = newId();
         const offsets = bitmapOf(count, [parseId(messageId).offset]);
         const chunkId = chunkIdOf(messageId);
+        const open =
+          kind === 'cancel' ? await openCancel(client, connection, { chunkId, offsets }) : undefined;
+        if (open !== undefined) return open;
+        const id = newId();
         const request = { id, shard: shardOf(messageId), chunkId, batch, kind, offsets, filter };
         await connection.call<void>((session, reply) => {
           insert(session, request);
@@ -89,6 +94,23 @@ export function modelDecisions(client: ModelClient, newId: () => string = random
         return true;
       }),
   };
+}
+
+/** The cancellation of a message that is open, unless a replay was asked for that might undo it. */
+function openCancel(
+  client: ModelClient,
+  connection: Connection,
+  of: { chunkId: string; offsets: Uint8Array },
+): Promise<string | undefined> {
+  const { database } = client.server;
+  return connection.call<string | undefined>((_, reply) => {
+    const asked = [...database.inbox.values()].filter(({ chunkId }) => chunkId === of.chunkId);
+    const open = asked.find(
+      ({ kind, offsets }) =>
+        kind === 'cancel' && offsets !== null && Buffer.compare(offsets, of.offsets) === 0,
+    );
+    reply(asked.some(({ kind }) => kind === 'replay') ? undefined : open?.id);
+  });
 }
 
 /** Of a replay, only a batch that is not canceled, or was and is done; of a resolution, whatever it is. */

@@ -1,7 +1,7 @@
 import type { DeliveryStore } from '../../src/delivery/delivery-store.ts';
 import { lowestIdAt } from '../../src/message/id.ts';
 import type { ChunkKeyRow, ChunkOutcomeRow, ChunkRow } from '../../src/store/delivery/load-chunks.ts';
-import type { InboxRow } from '../../src/store/delivery/read-inbox.ts';
+import type { InboxPlace, InboxRead, InboxRow } from '../../src/store/delivery/read-inbox.ts';
 import type { OrderedRow, PendingRow } from '../../src/store/delivery/read-pending.ts';
 import type { ModelClient, Reply } from './model-client.ts';
 import type { StoredOutcome, StoredPending } from './model-database.ts';
@@ -100,11 +100,18 @@ export function modelReads(client: ModelClient, faults: StoreFaults) {
         reply(found.map(({ id, defaults }) => ({ id, defaults })));
       }),
 
-    readInbox: ({ shards, limit }: { shards: number[]; limit: number }) =>
+    readInbox: ({ shards, of, after, limit }: InboxRead) =>
       client.query('read_inbox', (_, reply: Reply<InboxRow[]>) => {
-        reply([...database.inbox.values()].filter(({ shard }) => shards.includes(shard)).slice(0, limit));
+        const all = [...database.inbox.values()].filter(({ shard }) => shards.includes(shard)).sort(byPlace);
+        const ofMessages = new Set(all.filter(({ offsets }) => offsets).map(({ chunkId }) => chunkId));
+        const asked = all.filter(({ chunkId }) => ofMessages.has(chunkId) === (of === 'messages'));
+        reply(asked.filter((row) => after === undefined || byPlace(row, after) > 0).slice(0, limit));
       }),
   };
+}
+
+function byPlace(a: InboxPlace, b: InboxPlace): number {
+  return Number(a.at) - Number(b.at) || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
 }
 
 function outcomeRow(stored: StoredOutcome): ChunkOutcomeRow {

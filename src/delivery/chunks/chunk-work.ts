@@ -242,7 +242,7 @@ export class ChunkWork {
 
   #cancel(offsets: Bitmap | null, nowMs: number, error?: MessageOutcome['error']): Decided {
     const decided = { recorded: 0, ready: 0, open: false };
-    const waiting = new Set(this.#queue.waiting.offsets());
+    let waiting: Set<number> | undefined;
     const canceled = new Set<number>();
     eachOffset(offsets, this.chunk.count, (offset) => {
       if (isFinal(this.#history.stateAt(offset))) return;
@@ -252,6 +252,7 @@ export class ChunkWork {
         return;
       }
       canceled.add(offset);
+      waiting ??= new Set(this.#queue.waiting.offsets());
       const waits = waiting.has(offset) || this.keyed?.release(offset) || this.aside.delete(offset);
       if (!waits && !this.parked) decided.ready--;
     });

@@ -41,11 +41,12 @@ test('a chunk in memory is not loaded to be sent while those that are decided on
     ...{ onFenced: nobody, onRoom: () => {}, onError: nobody },
   });
   const rowOf = (chunkId: string): InboxRow => ({
-    ...{ id: chunkId, shard: 0, chunkId, kind: 'cancel', offsets: null, filter: {} },
+    ...{ at: '0', id: chunkId, shard: 0, chunkId, kind: 'cancel', offsets: null, filter: {} },
   });
   const decisions = new Decisions({
     store: {
-      readInbox: async () => [rowOf(due), rowOf(unknown)],
+      readInbox: async ({ of }) => (of === 'chunks' ? [rowOf(due), rowOf(unknown)] : []),
+      recordOutcomes: nobody,
       async loadChunkKeys({ ids }) {
         canSend = true;
         for (const lane of backlog.lanes) loader.want(lane);

@@ -13,7 +13,18 @@ const messageStatement = {
     VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 };
 
-/** Asks the owner of a message's shard for a decision on it. The answer is the request's id. */
+const openCancelStatement = {
+  name: 'open_cancel_of_message',
+  // A replay that was asked for since would undo it, and this one comes after that.
+  text: `SELECT id FROM inbox WHERE shard = $1 AND chunk_id = $2 AND kind = $3 AND offsets = $4
+    AND NOT EXISTS (SELECT FROM inbox WHERE shard = $1 AND chunk_id = $2 AND kind = $5) LIMIT 1`,
+};
+
+/**
+ * Asks the owner of a message's shard for a decision on it. The answer is the request's id. While a message is on its
+ * way to its provider, its cancellation stays open: another one is answered with the first, so that nobody fills
+ * the inbox with them.
+ */
 export async function requestOfMessage(
   database: Queryable,
   request: {
@@ -25,15 +36,19 @@ export async function requestOfMessage(
   },
 ): Promise<string> {
   const { messageId, batch, count, kind, filter } = request;
+  const [shard, chunkId] = [shardOf(messageId), chunkIdOf(messageId)];
+  const offsets = bitmapOf(count, [parseId(messageId).offset]);
+  const number = decisionNumber(kind);
+  if (kind === 'cancel') {
+    const replay = decisionNumber('replay');
+    const { rows } = await database.query<{ id: string }>(openCancelStatement, [
+      ...[shard, chunkId, number, offsets, replay],
+    ]);
+    if (rows[0]) return rows[0].id;
+  }
   const id = randomUUID();
   await database.query(messageStatement, [
-    shardOf(messageId),
-    id,
-    chunkIdOf(messageId),
-    batch,
-    decisionNumber(kind),
-    bitmapOf(count, [parseId(messageId).offset]),
-    JSON.stringify(filter),
+    ...[shard, id, chunkId, batch, number, offsets, JSON.stringify(filter)],
   ]);
   return id;
 }

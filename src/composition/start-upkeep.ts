@@ -3,6 +3,7 @@ import { systemClock } from '../lib/clock.ts';
 import type { StopStack } from '../lib/stop-stack.ts';
 import type { Logger } from '../observe/log.ts';
 import { finishClosings } from '../services/finish-closings.ts';
+import { keepFeed } from '../services/keep-feed.ts';
 import { keepPartitions } from '../services/keep-partitions.ts';
 import type { Service } from '../services/service.ts';
 import { watchTransactions } from '../services/watch-transactions.ts';
@@ -31,6 +32,16 @@ export async function startUpkeep(
       onError,
     }),
     finishClosings({ database, clock: systemClock, onError }),
+    keepFeed({
+      database,
+      clock: systemClock,
+      onError,
+      onEpoch: ({ number, begins, isShifted }) =>
+        log.info(
+          { epoch: number, begins: begins.toString(), isShifted },
+          'the database is on another timeline or another cluster: readers of the change feed may see some changes again',
+        ),
+    }),
     watchTransactions({
       database,
       clock: systemClock,

@@ -16,6 +16,7 @@ export const errorCodes = {
   batch_closed: { status: 409, title: 'The batch is closed' },
   idempotency_in_progress: { status: 409, title: 'The first request with this key is still running' },
   wrong_region: { status: 409, title: 'Writes are made in another region' },
+  cursor_outdated: { status: 410, title: 'The place in the change feed is no longer known' },
   payload_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The content type is not supported' },
   expectation_failed: { status: 417, title: 'The Expect header cannot be met' },

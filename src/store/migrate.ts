@@ -2,6 +2,7 @@ import { type Clock, systemClock } from '../lib/clock.ts';
 import { type Database, DatabaseError, openDatabase, type Queryable } from './database.ts';
 import { ensurePartitions } from './partitions.ts';
 import { type Migration, readMigrations } from './read-migrations.ts';
+import { settleFeed } from './reading/settle-feed.ts';
 import { schemaMisfit } from './schema-fit.ts';
 
 export interface MigrateSettings {
@@ -26,7 +27,8 @@ const lockTriesMax = 200;
 const lockCodes: ReadonlySet<string> = new Set(['55P03', '40P01']);
 
 /**
- * Brings the schema up to date and makes today's partitions, while servers of the release before go on. Forward only,
+ * Brings the schema up to date, makes today's partitions, and lets the change feed know of a restored database, while
+ * servers of the release before go on. Forward only,
  * all or nothing, one process at a time: another that starts meanwhile waits, then finds nothing to do. A newer schema
  * is left as it is, if it says that this program works with it.
  * Answers the versions that it applied.
@@ -45,8 +47,11 @@ export async function migrate(settings: MigrateSettings): Promise<number[]> {
   try {
     await checkServer(database);
     const known = await readMigrations();
-    const applied = await applyBetween(database, { known, clock });
+    const applied = await whenFree(clock, () =>
+      database.transaction((transaction) => apply(transaction, known)),
+    );
     await ensurePartitions(database);
+    await whenFree(clock, () => settleFeed(database, { while: 'starting' }));
     return applied;
   } finally {
     await database.close();
@@ -65,13 +70,10 @@ async function checkServer(database: Database): Promise<void> {
 }
 
 /** In a moment when the tables are to be had. */
-async function applyBetween(
-  database: Database,
-  { known, clock }: { known: Migration[]; clock: Clock },
-): Promise<number[]> {
+async function whenFree<Result>(clock: Clock, work: () => Promise<Result>): Promise<Result> {
   for (let tries = 1; ; tries++) {
     try {
-      return await database.transaction((transaction) => apply(transaction, known));
+      return await work();
     } catch (error) {
       const isBusy = error instanceof DatabaseError && lockCodes.has(error.fault.code);
       if (!isBusy || tries === lockTriesMax) throw error;

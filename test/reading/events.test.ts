@@ -57,8 +57,8 @@ async function placeOfNow(): Promise<bigint> {
     name: 'test_now',
     text: 'SELECT pg_current_xact_id()::text AS now',
   });
-  await until(async () => (await feedHorizon(database)) > BigInt(rows[0]!.now));
-  return await feedHorizon(database);
+  await until(async () => (await feedHorizon(database)).writtenBy > BigInt(rows[0]!.now));
+  return (await feedHorizon(database)).writtenBy;
 }
 
 async function readAll(cursor: string, limit: number): Promise<FeedEvent[]> {
@@ -157,13 +157,24 @@ test('a cursor survives being written down, and nothing else is taken for one', 
       fc.uuid(),
       fc.nat(),
       fc.integer({ min: -1, max: 999 }),
-      (a, shard, id, c, offset) => {
-        const place = { writtenBy: BigInt(a), shard, id, seq: BigInt(c), offset };
+      fc.constantFrom(null, '0123abcd'),
+      (a, shard, id, c, offset, epoch) => {
+        const place = { epoch, writtenBy: BigInt(a), shard, id, seq: BigInt(c), offset };
         expect(parseFeedCursor(feedCursor(place))).toEqual(place);
       },
     ),
   );
-  for (const text of ['', 'x', '-1', '1.2', '1.2.3.4.5', `${'9'.repeat(30)}`]) {
+  for (const text of [
+    '',
+    'x',
+    '-1',
+    '1.2',
+    '1.2.3.4.5',
+    '0123abcd',
+    ':1',
+    '0123abc:1',
+    `${'9'.repeat(30)}`,
+  ]) {
     expect(parseFeedCursor(text)).toBeUndefined();
   }
 });

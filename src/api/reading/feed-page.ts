@@ -27,12 +27,13 @@ export interface FeedEvent {
 const rowsMax = 50;
 const readsMax = 20;
 
-/** Up to `limit` changes behind a place, and the place to read on from. */
+/** Up to `limit` changes behind a place that was found in this database, and the place to read on from. */
 export async function feedPage(
   database: Queryable,
   read: { accountId: number; after: FeedPlace; limit: number },
 ): Promise<{ events: FeedEvent[]; next: FeedPlace }> {
   const { accountId, limit } = read;
+  const { epoch } = read.after;
   const events: FeedEvent[] = [];
   let after = read.after;
   for (let reads = 0; reads < readsMax; reads++) {
@@ -41,7 +42,7 @@ export async function feedPage(
       const begun = samePlace(row, after) ? after.offset : -1;
       for (const offset of offsetsIn(row)) {
         if (offset <= begun) continue;
-        if (events.length === limit) return { events, next: { ...placeOf(row), offset: offset - 1 } };
+        if (events.length === limit) return { events, next: { ...placeOf(row, epoch), offset: offset - 1 } };
         events.push(eventOf(row, offset));
       }
     }
@@ -51,24 +52,26 @@ export async function feedPage(
   return { events, next: after };
 }
 
-/** A place as users carry it. */
+/** A place as users carry it: the name of its epoch before a colon, unless it is the first. */
 export function feedCursor(place: FeedPlace): string {
-  const { writtenBy, shard, id, seq, offset } = place;
-  if (shard < 0) return `${writtenBy}`;
+  const { epoch, writtenBy, shard, id, seq, offset } = place;
+  const within = epoch === null ? '' : `${epoch}:`;
+  if (shard < 0) return `${within}${writtenBy}`;
   const passed = Number.isFinite(offset) ? offset + 1 : 'all';
-  return `${writtenBy}.${shard}.${id}.${seq}.${passed}`;
+  return `${within}${writtenBy}.${shard}.${id}.${seq}.${passed}`;
 }
 
 /** Undefined for what is no cursor. */
 export function parseFeedCursor(text: string): FeedPlace | undefined {
-  if (/^\d{1,19}$/.test(text)) return placeAt(BigInt(text));
   const parts =
-    /^(\d{1,19})\.(\d{1,4})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.(\d{1,18})\.(\d{1,4}|all)$/.exec(
+    /^(?:([0-9a-f]{8}):)?(\d{1,18})(?:\.(\d{1,4})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.(\d{1,18})\.(\d{1,4}|all))?$/.exec(
       text,
     );
   if (parts === null) return undefined;
-  const [, writtenBy, shard, id, seq, offset] = parts;
+  const [, epoch = null, writtenBy, shard, id, seq, offset] = parts;
+  if (shard === undefined) return placeAt(BigInt(writtenBy!), epoch);
   return {
+    epoch,
     writtenBy: BigInt(writtenBy!),
     shard: Number(shard),
     id: id!,
@@ -77,8 +80,8 @@ export function parseFeedCursor(text: string): FeedPlace | undefined {
   };
 }
 
-function placeOf({ writtenBy, shard, id, seq, offset }: FeedRow): FeedPlace {
-  return { writtenBy, shard, id, seq, offset };
+function placeOf({ writtenBy, shard, id, seq, offset }: FeedRow, epoch: string | null): FeedPlace {
+  return { epoch, writtenBy, shard, id, seq, offset };
 }
 
 function samePlace(row: FeedRow, place: FeedPlace): boolean {

@@ -8,6 +8,8 @@ import { batchEventStates } from '../decisions/batch-event.ts';
  * Everything of transactions below `writtenBy` is behind it.
  */
 export interface FeedPlace {
+  /** In which numbers are as they were when it was given; null for the first, and for cursors of earlier releases. */
+  epoch: string | null;
   writtenBy: bigint;
   shard: number;
   id: string;
@@ -15,17 +17,17 @@ export interface FeedPlace {
   offset: number;
 }
 
-export const feedStart: FeedPlace = placeAt(0n);
+export const feedStart: FeedPlace = placeAt(0n, null);
 
 /** Before everything that the transaction `writtenBy` and those after it wrote. */
-export function placeAt(writtenBy: bigint): FeedPlace {
-  return { writtenBy, shard: -1, id: '00000000-0000-0000-0000-000000000000', seq: -1n, offset: -1 };
+export function placeAt(writtenBy: bigint, epoch: string | null): FeedPlace {
+  return { epoch, writtenBy, shard: -1, id: '00000000-0000-0000-0000-000000000000', seq: -1n, offset: -1 };
 }
 
 export type FeedBatchState = (typeof batchEventStates)[keyof typeof batchEventStates];
 
 /** One outcome of some messages of a chunk, or a new state of a batch. */
-export type FeedRow = FeedPlace & { at: Date } & (
+export type FeedRow = Omit<FeedPlace, 'epoch'> & { at: Date } & (
     | {
         kind: 'messages';
         batch: string | null;
@@ -50,13 +52,15 @@ export interface FeedPage {
 /** Transactions looked at first; four times as many when there was nothing, so that a long silence is passed in few steps. */
 const windowMin = 2_000n;
 const windowGrowth = 4n;
-/** Statements of one page: with them, 2,000 times 4 to the 13th transactions are passed over. */
-const stepsMax = 14;
+/** Statements of one page: 2,000 times 4 to the 16th are passed over, more than two clusters' counts lie apart. */
+const stepsMax = 17;
 
 const horizonStatement = {
   name: 'feed_horizon',
   // What a transaction at or above this number writes may be committed behind what is visible now.
-  text: 'SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS horizon',
+  // Each epoch counts from a beginning of its own.
+  text: `SELECT name AS epoch, (shift + pg_snapshot_xmin(pg_current_snapshot())::text::bigint)::text AS "writtenBy"
+    FROM feed_epoch ORDER BY number DESC LIMIT 1`,
 };
 
 const rowsStatement = {
@@ -75,12 +79,17 @@ const rowsStatement = {
     ORDER BY "writtenBy", shard, id, seq LIMIT $7`,
 };
 
-/** The next changes of an account's messages and batches, in the order in which they were committed. */
+/**
+ * The next changes of an account's messages and batches, in the order in which they were committed, from a place that was
+ * found here (`find-feed-place.ts`).
+ */
 export async function readEvents(
   database: Queryable,
   read: { accountId: number; after: FeedPlace; rowsMax: number },
 ): Promise<FeedPage> {
-  const horizon = await feedHorizon(database);
+  const { writtenBy: horizon } = await feedHorizon(database);
+  // The epoch stays that in which the place was found: one that has begun meanwhile puts it back when it is given again.
+  const { epoch } = read.after;
   let place = read.after;
   let span = windowMin;
   for (let step = 0; step < stepsMax && place.writtenBy < horizon; step++) {
@@ -97,18 +106,22 @@ export async function readEvents(
     ]);
     if (rows.length > 0) {
       const full = rows.length === read.rowsMax;
-      return { rows: rows.map(feedRow), next: full ? placeOf(feedRow(rows.at(-1)!)) : placeAt(end) };
+      return {
+        rows: rows.map(feedRow),
+        next: full ? placeOf(feedRow(rows.at(-1)!), epoch) : placeAt(end, epoch),
+      };
     }
-    place = placeAt(end);
+    place = placeAt(end, epoch);
     span *= windowGrowth;
   }
   return { rows: [], next: place };
 }
 
-/** Every transaction below this number has ended. */
-export async function feedHorizon(database: Queryable): Promise<bigint> {
-  const { rows } = await database.query<{ horizon: string }>(horizonStatement);
-  return BigInt(rows[0]!.horizon);
+/** Every transaction before it has ended. */
+export async function feedHorizon(database: Queryable): Promise<FeedPlace> {
+  const { rows } = await database.query<{ epoch: string | null; writtenBy: string }>(horizonStatement);
+  const { epoch, writtenBy } = rows[0]!;
+  return placeAt(BigInt(writtenBy), epoch);
 }
 
 interface RawRow {
@@ -131,6 +144,6 @@ function feedRow(row: RawRow): FeedRow {
   return { ...(row as unknown as FeedRow & { kind: 'messages' }), ...place, kind: 'messages' };
 }
 
-function placeOf({ writtenBy, shard, id, seq }: FeedRow): FeedPlace {
-  return { writtenBy, shard, id, seq, offset: Number.POSITIVE_INFINITY };
+function placeOf({ writtenBy, shard, id, seq }: FeedRow, epoch: string | null): FeedPlace {
+  return { epoch, writtenBy, shard, id, seq, offset: Number.POSITIVE_INFINITY };
 }

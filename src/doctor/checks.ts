@@ -1,5 +1,6 @@
 import type { Check } from './check.ts';
 import { autovacuum } from './checks/autovacuum.ts';
+import { changeFeed } from './checks/change-feed.ts';
 import { clock } from './checks/clock.ts';
 import { connections } from './checks/connections.ts';
 import { disk } from './checks/disk.ts';
@@ -31,6 +32,7 @@ export const checks: readonly Check[] = [
   writeForwarding,
   oldTransactions,
   preparedTransactions,
+  changeFeed,
   replicationSlots,
   partitions,
   unfinishedChunks,

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Check, DoctorContext, Finding } from '../../src/doctor/check.ts';
+import { changeFeed } from '../../src/doctor/checks/change-feed.ts';
 import { clock } from '../../src/doctor/checks/clock.ts';
 import { connections } from '../../src/doctor/checks/connections.ts';
 import { disk } from '../../src/doctor/checks/disk.ts';
@@ -70,6 +71,27 @@ test('what is well is said to be', async () => {
   ]) {
     expect(await look(check)).toMatchObject({ severity: 'ok' });
   }
+});
+
+test('a transaction of another database that holds back the change feed is named by its pid, and its mend ends it', async () => {
+  const other = new pg.Client({ connectionString: (await createTestDatabase({ empty: true })).url });
+  other.on('error', () => {});
+  await other.connect();
+  await other.query('BEGIN');
+  await other.query('SELECT pg_current_xact_id()');
+  const { rows } = await other.query<{ pid: number; name: string }>(
+    'SELECT pg_backend_pid() AS pid, current_database() AS name',
+  );
+  const { pid, name } = rows[0]!;
+  // Others use the server too: an older transaction of theirs is told of until it ends.
+  const named = async () =>
+    (await changeFeed.run(context)).find(({ summary }) => summary.includes(`pid ${pid} `));
+  await until(async () => (await named()) !== undefined);
+  const finding = (await named())!;
+  expect(finding.severity).toBe('warning');
+  expect(finding.summary).toMatch(new RegExp(`database ${name} .*v1/events shows nothing`));
+  await client.query(/SELECT pg_terminate_backend\(\d+\);/.exec(finding.mend!)![0]);
+  await until(async () => (await named()) === undefined);
 });
 
 test('a transaction that is left idle is named by its pid, and its mend ends it', async () => {

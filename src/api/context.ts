@@ -21,7 +21,7 @@ import type { Lifecycle } from './lifecycle.ts';
 export interface ApiContext {
   database: Database;
   /** Where reads may be made; absent without replicas. */
-  replicas?: Pick<ReplicaSet, 'choose' | 'token'>;
+  replicas?: Pick<ReplicaSet, 'choose' | 'token' | 'laterTimeline'>;
   /** Set where writes are not made here. */
   elsewhere?: WritesElsewhere;
   control: ControlCache;

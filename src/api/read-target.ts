@@ -12,6 +12,8 @@ declare module 'fastify' {
 }
 
 const header = 'millrace-consistency';
+/** Of a read whose token is of an earlier timeline: that of the primary. */
+const timelineHeader = 'millrace-timeline';
 /** Answers that say that nothing was done. */
 const undone = new Set([401, 403, 404, 405, 415, 417, 429, 431, 508]);
 
@@ -42,6 +44,9 @@ export function carryConsistency(app: ApiInstance, { replicas }: Pick<ApiContext
   });
   app.addHook('onSend', (request, reply, payload, done) => {
     const isWrite = request.method !== 'GET' && request.method !== 'HEAD';
+    // Nobody but the reader could tell a write that was lost in a failover from one that never was.
+    const later = !isWrite && request.consistency && replicas?.laterTimeline(request.consistency);
+    if (later) reply.header(timelineHeader, String(later));
     if (!isWrite || request.caller === undefined || undone.has(reply.statusCode)) return done();
     // Of a write that was made elsewhere its answer tells, if the server there knows.
     const told = (reply.getHeader(header) ?? 'unknown') !== 'unknown';

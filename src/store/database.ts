@@ -41,6 +41,8 @@ export interface DatabaseSettings {
    * The wait for a synchronous standby at a COMMIT is not part of it: that ends with the client's patience.
    */
   statementTimeoutMs?: number;
+  /** The server ends a statement that has waited this long for a lock; as long as for any other reason. */
+  lockTimeoutMs?: number;
   /** How much longer the client waits for an answer before it drops the connection; 5,000 ms. */
   answerExtraMs?: number;
   /** Off for a PgBouncer before 1.21, which forgets prepared statements between transactions. */
@@ -69,11 +71,13 @@ export function openDatabase({
   statementTimeoutMs = statementTimeoutDefaultMs,
   answerExtraMs = answerExtraDefaultMs,
   namedStatements = true,
+  lockTimeoutMs: lockMs,
   ...settings
 }: DatabaseSettings): Database {
   const statementMs = Math.ceil(statementTimeoutMs);
-  const connections = openConnections({ ...settings, statementMs, answerMs: statementMs + answerExtraMs });
-  const clients = clientsOf(connections, { statementMs, namedStatements });
+  const answerMs = statementMs + answerExtraMs;
+  const connections = openConnections({ ...settings, statementMs, lockMs, answerMs });
+  const clients = clientsOf(connections, { statementMs, lockMs, namedStatements });
   const { poolSize } = settings;
   return {
     query: <Row extends pg.QueryResultRow>(statement: Statement, values: readonly unknown[] = []) =>

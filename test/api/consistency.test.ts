@@ -12,6 +12,7 @@ beforeAll(async () => {
       asked.push(token);
       return api.context.database;
     },
+    laterTimeline: (token) => (token !== 'unknown' && token[0]!.timeline < 2 ? 2 : undefined),
   };
   api = await startApi({ replicas });
 });
@@ -34,6 +35,28 @@ test('a read asks for what its token names', async () => {
   expect(await get('home:1:0/10')).toMatchObject({ status: 200 });
   expect(await get('unknown')).toMatchObject({ status: 200 });
   expect(asked).toEqual([[{ log: 'home', timeline: 1, position: 16n }], 'unknown']);
+});
+
+test('a read whose token is of an earlier timeline is told the one of now, as what it names may be lost; no other is', async () => {
+  const answered = async (path: string, token: string) => {
+    const { headers } = await api.call('GET', path, { headers: { 'millrace-consistency': token } });
+    return headers.get('millrace-timeline');
+  };
+  const lost = '/v1/messages/0197f000-0000-7000-8000-000000000000';
+  expect([await answered('/v1/batches', 'home:1:0/10'), await answered(lost, 'home:1:0/10')]).toEqual([
+    '2',
+    '2',
+  ]);
+  expect([await answered('/v1/batches', 'home:2:0/10'), await answered('/v1/batches', 'unknown')]).toEqual([
+    null,
+    null,
+  ]);
+  const made = await api.call('POST', '/v1/accounts', {
+    body: { name: 'later' },
+    headers: { 'millrace-consistency': 'home:1:0/10' },
+  });
+  expect(made).toMatchObject({ status: 201 });
+  expect(made.headers.has('millrace-timeline')).toBe(false);
 });
 
 test.each(['', 'home', 'home:1:0/1;home:1:0/2', 'x'.repeat(5_000)])(

@@ -209,6 +209,7 @@ test('the place of a write that its answer does not tell is asked for where ther
       replicas: {
         token: async () => [{ log: 'home', timeline: 2, position: 16n }],
         choose: async () => home.context.database,
+        laterTimeline: () => undefined,
       },
     },
   );

@@ -10,6 +10,8 @@ export const adminKey = 'replicated-server-administrator-key-0123456789';
 export interface Answer {
   status: number;
   token: string | undefined;
+  /** Of the primary, where the token of the read was of an earlier one. */
+  timeline?: string | undefined;
   // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape.
   json: any;
 }
@@ -37,6 +39,8 @@ export async function startReplicated(settings: {
   /** A standby each. */
   delaysMs: readonly number[];
   args?: readonly string[];
+  /** The database names the standbys too: one of them may become the primary. */
+  failover?: boolean;
 }): Promise<ReplicatedServer> {
   const closings: (() => Promise<unknown>)[] = [];
   const close = async () => {
@@ -48,12 +52,15 @@ export async function startReplicated(settings: {
     // Made and filled once before the standbys are copied, so that the delayed ones have the schema too.
     const data = await mkdtemp(join(tmpdir(), 'millrace-replicated-'));
     closings.push(() => rm(data, { recursive: true, force: true }));
-    await (await startServer({ cluster, data, args: [] })).server.stop();
+    const { url: database } = cluster.primary;
+    await (await startServer({ database, data, args: [] })).server.stop();
     const adding = settings.delaysMs.map((applyDelayMs) => cluster.addStandby({ applyDelayMs }));
     const standbys = await Promise.all(adding);
     const urls = standbys.map(({ url }) => url).join(',');
     const args = ['--replica-urls', urls, ...(settings.args ?? [])];
-    const { server, log } = await startServer({ cluster, data, args });
+    const others = settings.failover ? standbys.map(({ port }) => `,127.0.0.1:${port}`).join('') : '';
+    const hosts = database.replace(/(?=\/millrace$)/, others);
+    const { server, log } = await startServer({ database: hosts, data, args });
     closings.push(() => server.stop());
     const caller = createCaller(server.url);
     closings.push(() => caller.close());
@@ -64,9 +71,9 @@ export async function startReplicated(settings: {
   }
 }
 
-async function startServer(at: { cluster: Cluster; data: string; args: readonly string[] }) {
+async function startServer(at: { database: string; data: string; args: readonly string[] }) {
   const log: string[] = [];
-  const fixed = ['--port', '0', '--roles', 'api', '--data', at.data, '--database', at.cluster.primary.url];
+  const fixed = ['--port', '0', '--roles', 'api', '--data', at.data, '--database', at.database];
   const env = { MILLRACE_ADMIN_KEY: adminKey, MILLRACE_SECRET_KEY: Buffer.alloc(32, 7).toString('base64') };
   const server = await startProcess(['serve', ...fixed, ...at.args], env, {
     onLine: (line) => void log.push(line),
@@ -105,7 +112,8 @@ function createCaller(url: string) {
     const carried = answer.headers['millrace-consistency'];
     const text = await answer.body.text();
     const json = text.startsWith('{') ? JSON.parse(text) : text;
-    return { status: answer.statusCode, token: carried === undefined ? undefined : String(carried), json };
+    const timeline = answer.headers['millrace-timeline']?.toString();
+    return { status: answer.statusCode, token: carried?.toString(), timeline, json };
   }
 
   async function figures(name: string): Promise<Map<string, number>> {

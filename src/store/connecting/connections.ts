@@ -21,6 +21,8 @@ export interface ConnectionSettings {
   name: string;
   /** The server ends a statement after this long. */
   statementMs: number;
+  /** And one that waits for a lock already after this. */
+  lockMs?: number | undefined;
   /** The client waits for an answer this long, then drops the connection. */
   answerMs: number;
   onIdleError?: ((fault: Fault) => void) | undefined;

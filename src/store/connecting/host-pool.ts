@@ -79,7 +79,7 @@ function poolConfig(
     keepAlive: true,
     // A statement does not wait for the answer to the one before, unless its caller does.
     pipeline: true,
-    ...(limited && { statement_timeout: settings.statementMs }),
+    ...(limited && { statement_timeout: settings.statementMs, lock_timeout: settings.lockMs }),
     // The pool waits for its promise, which the types do not tell.
     ...(admit && { onConnect: admit as (client: pg.ClientBase) => void }),
   };

@@ -37,6 +37,11 @@ export interface OpenedReplicas extends ReplicaSet {
 /** A silent server is known as one after this and `answerExtraMs`, not after what a search may take. */
 const watchTimeoutMs = 1_000;
 const answerExtraMs = 500;
+/**
+ * A standby holds the locks of a transaction until it replays its end, which it may not get for as long as it is cut off or
+ * held back: what waits for one is read at the primary instead.
+ */
+const lockTimeoutMs = 500;
 
 /**
  * Opens the replicas and looks at each of them once. One that does not answer yet, or is the primary now, is left out
@@ -67,7 +72,7 @@ export async function openReplicas(settings: ReplicasSettings): Promise<OpenedRe
       const onIdleError: Replica['lose'] = (fault) => replica.lose(fault);
       const replica: Replica = new Replica({
         name,
-        database: open(url, { name: 'replica', poolSize: settings.poolSize, onIdleError }),
+        database: open(url, { name: 'replica', poolSize: settings.poolSize, lockTimeoutMs, onIdleError }),
         watch: open(url, { name: 'replica watch', ...watching, onIdleError }),
         ...{ primary: identity, history, clock },
         lagMaxMs: settings.lagMaxMs,

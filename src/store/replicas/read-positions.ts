@@ -46,8 +46,9 @@ export async function readWalEnd(primary: Queryable): Promise<WalPosition> {
 
 /**
  * The receiver's timeline is the one that is replayed: a standby follows a new timeline only from a place that lies in
- * its history. It is hidden from roles without pg_read_all_stats; the timeline of the last checkpoint that was replayed
- * lags behind it, and is never ahead.
+ * its history. It is hidden from roles without pg_read_all_stats, and gone with the receiver; those of the last restart point
+ * and of the last page that was written lag behind it, and are never ahead: a server that starts is asked nothing
+ * before it has come so far again.
  */
 const replicaPosition = {
   name: 'replica_position',
@@ -56,8 +57,9 @@ const replicaPosition = {
            (SELECT system_identifier::text FROM pg_control_system()) AS cluster,
            (SELECT oid::text FROM pg_database WHERE datname = current_database()) AS database,
            pg_last_wal_replay_lsn()::text AS position,
-           coalesce((SELECT received_tli FROM pg_stat_wal_receiver),
-                    (SELECT timeline_id FROM pg_control_checkpoint()))::float8 AS timeline`,
+           greatest((SELECT received_tli FROM pg_stat_wal_receiver),
+                    (SELECT timeline_id FROM pg_control_checkpoint()),
+                    (SELECT min_recovery_end_timeline FROM pg_control_recovery()))::float8 AS timeline`,
 };
 
 export async function readReplicaPosition(server: Queryable): Promise<ReplicaPosition> {

@@ -26,6 +26,8 @@ export interface ReplicaSet {
    * what the token names; else on the primary.
    */
   choose(token: ConsistencyToken | undefined): Promise<Queryable>;
+  /** The primary's timeline, where a token is of an earlier one: what it names may have been lost with the primary of then. */
+  laterTimeline(token: ConsistencyToken): number | undefined;
   figures(): ReplicaFigures[];
   /** Asks the primary how far it is. */
   measurePrimary(): Promise<void>;
@@ -96,6 +98,12 @@ export function createReplicaSet(settings: ReplicaSetSettings): ReplicaSet {
       settings.onRead?.(replica?.name ?? 'primary');
       if (!replica) return primary;
       return readFrom(replica, { primary, onRepeat: () => settings.onRepeat?.(replica.name) });
+    },
+    laterTimeline(token) {
+      const timeline = history.last()?.timeline;
+      if (timeline === undefined || token === 'unknown') return undefined;
+      const isEarlier = token.some((place) => place.log === homeCell && place.timeline < timeline);
+      return isEarlier ? timeline : undefined;
     },
     figures: () =>
       replicas.map((replica) => ({

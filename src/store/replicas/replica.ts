@@ -125,9 +125,18 @@ export class Replica {
     }
     if (losses !== this.#losses) return;
     // It may have replayed more meanwhile, never less.
+    found = { ...found, replayed: this.#onItsTimeline(found.replayed) };
     this.#place = found.replayed ?? undefined;
     this.#measuredAtMs = askedAtMs;
     this.#become(this.#judge(found));
+  }
+
+  /**
+   * One whose receiver has ended, as with the primary, tells of its last restart point's timeline, which may be minutes
+   * old. What was seen since it was lost last stands: a standby that goes on does not leave its timeline for an earlier one.
+   */
+  #onItsTimeline(replayed: WalPosition | null): WalPosition | null {
+    return replayed && { ...replayed, timeline: Math.max(replayed.timeline, this.#place?.timeline ?? 0) };
   }
 
   /** What is on its way to a machine that is gone would wait for its time limit. */

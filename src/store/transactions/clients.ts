@@ -24,12 +24,18 @@ export interface Clients {
 
 export function clientsOf(
   connections: Connections,
-  { statementMs, namedStatements }: { statementMs: number; namedStatements: boolean },
+  {
+    statementMs,
+    lockMs,
+    namedStatements,
+  }: { statementMs: number; lockMs: number | undefined; namedStatements: boolean },
 ): Clients {
   // One round trip, and no session state: a setting of the session would be lost behind PgBouncer. A client that
   // is suspended, or whose machine is gone, must not keep its locks: nobody could take its shards.
   const begin = `BEGIN; SET LOCAL statement_timeout = ${statementMs};
-    SET LOCAL idle_in_transaction_session_timeout = ${statementMs}`;
+    SET LOCAL idle_in_transaction_session_timeout = ${statementMs}${
+      lockMs === undefined ? '' : `; SET LOCAL lock_timeout = ${lockMs}`
+    }`;
 
   return {
     get limited() {

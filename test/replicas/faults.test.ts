@@ -139,6 +139,25 @@ withCluster('a read does not wait for the locks of a standby that does not get t
   expect(answer).toMatchObject({ status: 200, json: { id } });
 });
 
+withCluster('a replica that falls silent is left out while reads are answered, and comes back', async () => {
+  const { standbys, get, send, figures } = await theSite();
+  const silent = standbys[1]!;
+  const sent = await Promise.all(Array.from({ length: 4 }, send));
+  for (const { token } of sent) {
+    await until(async () => (await asked(standbys, holds(token))).every((held) => held === true));
+  }
+  const used = async () => (await figures('millrace_replica_used')).get(String(silent.port));
+  await silent.freeze();
+  onTestFinished(() => silent.thaw());
+  await until(async () => {
+    const answers = await Promise.all(sent.map(({ id }) => get(`/v1/messages/${id}`)));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    return (await used()) === 0;
+  });
+  await silent.thaw();
+  await until(async () => (await used()) === 1);
+});
+
 withCluster(
   'after a failover what was lost is not taken for replayed, its reader is told, and a replica of the new primary serves',
   async () => {

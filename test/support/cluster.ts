@@ -1,4 +1,5 @@
-import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { chmod, chown, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chooseAccount } from '../../src/embedded/choose-account.ts';
@@ -16,6 +17,9 @@ export interface ClusterServer {
   /** `immediate` is a crash: what was not flushed is replayed at the next start. */
   stop(mode?: 'fast' | 'immediate'): Promise<void>;
   start(): Promise<void>;
+  /** Says nothing from now on, like a machine whose network is gone: whoever connects, or waits, goes on waiting. */
+  freeze(): Promise<void>;
+  thaw(): Promise<void>;
 }
 
 export interface Cluster {
@@ -99,6 +103,10 @@ function serverAt(at: { directory: string; port: number; account: Account | unde
   const { directory, port, account } = at;
   const control = (...args: string[]) => run('pg_ctl', ['-D', directory, '-w', '-t', '60', ...args], account);
   let up = false;
+  let frozen: number[] = [];
+  const thaw = async () => {
+    for (const pid of frozen.splice(0)) process.kill(pid, 'SIGCONT');
+  };
   return {
     url: `postgres://${role}@127.0.0.1:${port}/${role}`,
     port,
@@ -111,9 +119,27 @@ function serverAt(at: { directory: string; port: number; account: Account | unde
     async stop(mode = 'fast') {
       if (!up) return;
       up = false;
+      await thaw();
       await control('-m', mode, 'stop');
     },
+    async freeze() {
+      const pid = Number.parseInt(await readFile(join(directory, 'postmaster.pid'), 'utf8'), 10);
+      // It first, so that it starts no other meanwhile.
+      process.kill(pid, 'SIGSTOP');
+      frozen = [pid, ...(await childrenOf(pid))];
+      for (const child of frozen) process.kill(child, 'SIGSTOP');
+    },
+    thaw,
   };
+}
+
+async function childrenOf(pid: number): Promise<number[]> {
+  const { output } = await runProgram({
+    file: 'ps',
+    args: ['-o', 'pid=', '--ppid', String(pid)],
+    timeoutMs: programMaxMs,
+  });
+  return output.trim().split(/\s+/).map(Number);
 }
 
 async function run(program: Program, args: string[], account: Account | undefined): Promise<void> {

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import type { CommandContext } from './cli/command-context.ts';
 import { Failure } from './cli/failure.ts';
+import { outputFailed } from './cli/output-failed.ts';
 import { runCommandLine } from './cli/program.ts';
 import { createTerminal } from './cli/terminal.ts';
 import { environment } from './config/environment.ts';
@@ -18,11 +19,7 @@ for (const [name, number] of [
   });
 }
 
-// `millrace … | head` ends when the reader has seen enough.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
-});
+process.stdout.on('error', (error) => process.exit(outputFailed(error, process.stderr)));
 
 const env = environment();
 const context: CommandContext = {

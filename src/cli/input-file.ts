@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { constants, gunzipSync } from 'node:zlib';
+import { fileFault } from '../lib/file-fault.ts';
 import { Failure, usageFailure } from './failure.ts';
-import { fileFault } from './file-fault.ts';
 
 /** A file of messages, as far as it can be known before it is sent. */
 export interface InputFile {

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { type Client, createClient } from '../client/client.ts';
 import { defaultDataDirectory } from '../config/default-data-directory.ts';
 import type { NamedDatabase } from '../config/without-secrets.ts';
+import { fileFault } from '../lib/file-fault.ts';
 import type { CommandContext } from './command-context.ts';
 import { Failure, usageFailure } from './failure.ts';
-import { fileFault } from './file-fault.ts';
 
 export interface ServerFlags {
   url?: string;

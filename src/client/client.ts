@@ -1,4 +1,5 @@
 import { pipeline } from 'node:stream/promises';
+import { checkCsv } from './check-csv.ts';
 import { asConnectionError } from './exchange.ts';
 import { type ExportOptions, type ExportResult, exportBatch } from './export-batch.ts';
 import { type Call, createHttp, type Http, type Page, type Reply } from './http.ts';
@@ -126,7 +127,7 @@ function batchCalls(http: Http) {
     rejections: (id: string, signal?: AbortSignal) => rejections(http, `${at(id)}/rejections`, signal),
     /** NDJSON, checked against its trailer; a cut stream is taken up again. */
     export: (options: ExportOptions): Promise<ExportResult> => exportBatch(http, options),
-    /** CSV, which has no trailer: a cut stream is an error. */
+    /** CSV, checked against the trailer that is its last line: a stream that was cut, or ends in an error, is one. */
     async exportCsv({
       id,
       after,
@@ -137,7 +138,7 @@ function batchCalls(http: Http) {
       after?: string;
       to: NodeJS.WritableStream;
       signal?: AbortSignal;
-    }) {
+    }): Promise<Pick<ExportResult, 'count'>> {
       const answer = await http.stream({
         method: 'GET',
         path: `${at(id)}/export`,
@@ -145,7 +146,12 @@ function batchCalls(http: Http) {
         signal,
       });
       try {
-        await pipeline(answer.body, to, { end: false });
+        let count = 0;
+        const onWhole = (messages: number) => {
+          count = messages;
+        };
+        await pipeline(answer.body, (bytes) => checkCsv(bytes, onWhole), to, { end: false });
+        return { count };
       } catch (error) {
         throw answer.body.complete ? error : asConnectionError(error, { connected: true, signal });
       }

@@ -1,12 +1,12 @@
 import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, type WriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
 import { Command } from 'commander';
 import type { Client } from '../../client/client.ts';
+import { fileFault, fileMend } from '../../lib/file-fault.ts';
 import type { CommandContext } from '../command-context.ts';
 import { Failure, usageFailure } from '../failure.ts';
-import { fileFault } from '../file-fault.ts';
 import { type AccountOptions, oneOf, withAccount, withExamples } from '../flags.ts';
 import { formatAmount, formatDuration } from '../format.ts';
 import { printResult } from '../output.ts';
@@ -58,32 +58,37 @@ async function exportToFile(context: CommandContext, id: string, flags: ExportFl
       await rename(partial, flags.output);
       // The bar ends its line first.
       progress.stop();
-      const text =
-        count === undefined
-          ? `written to ${flags.output}`
-          : `${formatAmount(count, 'message')} written to ${flags.output}`;
-      printResult(
-        context,
-        { file: flags.output, count: count ?? null },
-        { json: flags.json, render: () => text },
-      );
+      const text = `${formatAmount(count, 'message')} written to ${flags.output}`;
+      printResult(context, { file: flags.output, count }, { json: flags.json, render: () => text });
     }
   } catch (error) {
-    if (partial !== undefined) await rm(partial, { force: true });
-    throw error;
+    if (partial === undefined) throw error;
+    await rm(partial, { force: true }).catch(() => {});
+    // What the file met is the reason, whatever became of the stream because of it.
+    const { errored } = out as Partial<WriteStream>;
+    throw errored ? unwritable(partial, errored) : error;
   } finally {
     progress.stop();
   }
 }
 
 async function openToWrite(path: string): Promise<NodeJS.WritableStream> {
-  const file = createWriteStream(path);
+  // Flushed before it is closed: a disk may tell only then that it did not keep what was written.
+  const file = createWriteStream(path, { flush: true });
   try {
     await once(file, 'open');
   } catch (error) {
-    throw new Failure(`${path} cannot be written: ${fileFault(error)}`);
+    throw unwritable(path, error);
   }
+  // It may come while nobody writes; the next who does looks at `errored`.
+  file.on('error', () => {});
   return file;
+}
+
+function unwritable(path: string, error: unknown): Failure {
+  return new Failure(`${path} cannot be written: ${fileFault(error)}`, {
+    hint: `${fileMend(error)} Then run the command again, or name another place with --output.`,
+  });
 }
 
 interface Run {
@@ -94,16 +99,11 @@ interface Run {
   flags: ExportFlags;
 }
 
-/** Answers the number of messages; undefined for CSV, whose records are not counted. */
-async function run(
-  { signal }: CommandContext,
-  { client, id, out, progress, flags }: Run,
-): Promise<number | undefined> {
+/** Answers the number of messages. */
+async function run({ signal }: CommandContext, { client, id, out, progress, flags }: Run): Promise<number> {
   const after = flags.after === undefined ? {} : { after: flags.after };
-  if (flags.format === 'csv') {
-    await client.batches.exportCsv({ id, to: out, signal, ...after });
-    return undefined;
-  }
+  if (flags.format === 'csv')
+    return (await client.batches.exportCsv({ id, to: out, signal, ...after })).count;
   const total = flags.output === undefined ? 0 : (await client.batches.get(id)).counts.accepted;
   const bar = progress.bar('exported', { total, unit: 'count' });
   const { count } = await client.batches.export({
@@ -113,6 +113,8 @@ async function run(
     onResume: ({ error, waitMs }) =>
       progress.note(`${error.message}; trying again in ${formatDuration(waitMs)}`),
     async write(lines, written) {
+      const { errored } = out as Partial<WriteStream>;
+      if (errored) throw errored;
       if (!out.write(lines)) await once(out, 'drain', { signal });
       bar.update(written);
     },

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import type { Route } from '../../client/client.ts';
+import { fileFault } from '../../lib/file-fault.ts';
 import { allOf } from '../all-of.ts';
 import type { CommandContext } from '../command-context.ts';
 import { Failure, usageFailure } from '../failure.ts';
-import { fileFault } from '../file-fault.ts';
 import {
   collect,
   decimalNumber,

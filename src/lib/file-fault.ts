@@ -4,6 +4,20 @@ export function fileFault(error: unknown): string {
   return (code !== undefined && words[code]) || message;
 }
 
+/** What a person may do about it. */
+export function fileMend(error: unknown): string {
+  return (
+    mends[(error as NodeJS.ErrnoException).code ?? ''] ?? 'See to it that this user may read and write there.'
+  );
+}
+
+const mends: Record<string, string> = {
+  ENOSPC: 'Make room on it.',
+  EDQUOT: 'Make room on it, or raise the quota.',
+  EROFS: 'Mount it for writing.',
+  EIO: 'See the log of the machine: the disk may be broken.',
+};
+
 const words: Record<string, string> = {
   ENOENT: 'there is no such file or folder',
   ENOTDIR: 'a part of its path is no folder',
@@ -12,5 +26,7 @@ const words: Record<string, string> = {
   EPERM: 'this user may not open it',
   EROFS: 'the file system is read-only',
   ENOSPC: 'the disk is full',
+  EDQUOT: 'the quota of the disk is used up',
+  EIO: 'the disk gives errors',
   EMFILE: 'too many files are open',
 };

@@ -145,6 +145,7 @@ const plainErrors = new Set([
   'SecretKeyError',
   'UnopenedRouteError',
   'ReplicaError',
+  'OwnFileError',
   'AbortError',
 ]);
 

@@ -1,8 +1,28 @@
-import { rename, writeFile } from 'node:fs/promises';
+import { open, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { OwnFileError } from './own-file-error.ts';
 
-/** Whole or not at all, and never readable by others, not even for a moment. */
+/**
+ * Whole or not at all, on the disk when it is done, and never readable by others, not even for a moment.
+ * @throws OwnFileError
+ */
 export async function writePrivately(path: string, text: string): Promise<void> {
   const temporary = `${path}.${process.pid}.new`;
-  await writeFile(temporary, text, { mode: 0o600 });
-  await rename(temporary, path);
+  try {
+    await writeFile(temporary, text, { mode: 0o600, flush: true });
+    await rename(temporary, path);
+    await syncDirectory(dirname(path));
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw new OwnFileError(path, { doing: 'written', cause });
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { OwnFileError } from '../lib/own-file-error.ts';
 import {
   createSecretBox,
   parseSecretKeys,
@@ -45,7 +46,8 @@ const checkAbout = 'secret_key_check';
 /**
  * Finds the installation's secret key, or makes it where the database has none yet, and shows that it is the right
  * one before anything relies on it. Seals what is plain or sealed by an older key.
- * @throws SecretKeyError or UnopenedRouteError when the database holds secrets that these keys do not open.
+ * @throws SecretKeyError or UnopenedRouteError when the database holds secrets that these keys do not open; OwnFileError
+ * when the file cannot be read or written.
  */
 export async function openSecrets(database: Database, settings: SecretsSettings): Promise<OpenedSecrets> {
   const opened = await changeControl(database, async (transaction) => {
@@ -71,7 +73,7 @@ async function readKeyFile(path: string): Promise<string | undefined> {
     return await readFile(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
+    throw new OwnFileError(path, { doing: 'read', cause: error });
   }
 }
 

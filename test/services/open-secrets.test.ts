@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -161,3 +161,34 @@ test('serve with another key ends in a line that says where the key is', async (
   expect(err).toContain(path);
   expect(err).not.toContain('    at ');
 });
+
+test.runIf(process.platform === 'linux')(
+  'a key that the disk has no room for is not relied upon, and made when there is room',
+  async () => {
+    await symlink('/dev/full', `${path}.${process.pid}.new`);
+    const refused = openSecrets(database, { path });
+    await expect(refused).rejects.toMatchObject({
+      name: 'OwnFileError',
+      message: `${path} cannot be written: the disk is full (ENOSPC). Make room on it.`,
+    });
+    expect(await readdir(directory)).toEqual([]);
+    expect(await openSecrets(database, { path })).toMatchObject({ made: true });
+    expect(await openSecrets(database, { path })).toMatchObject({ made: false });
+  },
+);
+
+test.runIf(process.platform === 'linux')(
+  'a key file on a broken disk is told as that, not as a database that is away, and no other key is made',
+  async () => {
+    // The kernel answers EIO for the first page of a process, which is never there.
+    await symlink('/proc/self/mem', path);
+    await expect(openSecrets(database, { path })).rejects.toMatchObject({
+      name: 'OwnFileError',
+      message: expect.stringMatching(
+        /secret\.key cannot be read: the disk gives errors \(EIO\)\. See the log/,
+      ),
+    });
+    await rm(path);
+    expect(await openSecrets(database, { path })).toMatchObject({ made: true });
+  },
+);

@@ -12,6 +12,9 @@ export function fileMend(error: unknown): string {
 }
 
 const mends: Record<string, string> = {
+  ENOENT: 'Make the folder first.',
+  ENOTDIR: 'Name a folder that is one.',
+  EISDIR: 'Name a file in it.',
   ENOSPC: 'Make room on it.',
   EDQUOT: 'Make room on it, or raise the quota.',
   EROFS: 'Mount it for writing.',

@@ -408,7 +408,10 @@ describe('a file that cannot be written', () => {
     const env = await serverOf((_, response) => answerJson(response, 200, {}));
     const path = join(directory, 'no', 'such', 'x.ndjson');
     const { status, err } = await runCli(['batch', 'export', 'b', '-o', path], env);
-    expect(err).toBe(`error: ${path}.partial cannot be written: there is no such file or folder\n`);
+    expect(err).toContain(`error: ${path}.partial cannot be written: there is no such file or folder\n`);
+    expect(err).toContain(
+      'Make the folder first. Then run the command again, or name another place with --output.',
+    );
     expect(status).toBe(1);
   });
 });

@@ -1,23 +1,18 @@
-import pg from 'pg';
-import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { fairShare, Ownership } from '../../src/delivery/ownership/ownership.ts';
 import type { Tenure } from '../../src/delivery/ownership/tenure.ts';
 import type { Clock } from '../../src/lib/clock.ts';
-import { type Database, DatabaseError, openDatabase, type Queryable } from '../../src/store/database.ts';
-import { claimShards } from '../../src/store/delivery/claim-shards.ts';
+import { type Database, openDatabase } from '../../src/store/database.ts';
 import { deliveryStatements } from '../../src/store/delivery/delivery-statements.ts';
-import { faultOf } from '../../src/store/fault.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 
 const leaseMs = 5_000;
 
-let url: string;
 let database: Database;
 let nowMs: number;
 
 beforeEach(async () => {
-  url = (await createTestDatabase()).url;
-  database = openDatabase({ url, poolSize: 4, name: 'ownership test' });
+  database = openDatabase({ url: (await createTestDatabase()).url, poolSize: 4, name: 'ownership test' });
   nowMs = 1_000;
 });
 
@@ -127,49 +122,6 @@ test('a silent worker keeps its shards for a full lease, and then they are taken
   expect(silent.ownership.tenures.size).toBe(512);
   await silent.ownership.close();
   await taker.ownership.close();
-});
-
-test('locked shards of a dead worker hold up none of the others, and are taken when the lock goes', async () => {
-  const [dead, taker] = [owner(), owner()];
-  await turns(1, dead);
-  const locked = [0, 1, 511, 1_000, 1_023];
-  const unlocked = await holdFences(locked);
-  await turns(27, taker);
-  expect(taker.ownership.heldShards()).toHaveLength(1_024 - locked.length);
-  expect(locked.some((shard) => taker.ownership.tenures.has(shard))).toBe(false);
-  await turns(2, taker);
-  expect(taker.ownership.tenures.size).toBe(1_024 - locked.length);
-  await unlocked();
-  await turns(1, taker);
-  expect(taker.ownership.tenures.size).toBe(1_024);
-  expect(taker.ownership.tenures.get(0)!.epoch).toBe(2);
-  await taker.ownership.close();
-});
-
-/** As a worker does that was stopped while it recorded; the answer ends that. */
-async function holdFences(shards: number[]): Promise<() => Promise<void>> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  onTestFinished(() => client.end());
-  await client.query('BEGIN');
-  await client.query('SELECT 1 FROM shard_owner WHERE shard = ANY($1) FOR SHARE', [shards]);
-  return async () => {
-    await client.query('COMMIT');
-  };
-}
-
-test('where locks cannot be skipped, shards are claimed all the same', async () => {
-  const refusing: Queryable = {
-    async query(statement, values) {
-      if (!statement.text.includes('SKIP LOCKED')) return database.query(statement, values);
-      const message = 'could not run distributed query with FOR UPDATE/SHARE commands';
-      throw new DatabaseError(faultOf(Object.assign(new Error(message), { code: '0A000' })), undefined);
-    },
-  };
-  const workerId = '7d1f6f5e-1111-4222-8333-444455556666';
-  const free = [3, 4].map((shard) => ({ shard, epoch: 0 }));
-  expect(await claimShards(refusing, { workerId, free })).toHaveLength(2);
-  expect(await claimShards(refusing, { workerId, free })).toEqual([]);
 });
 
 test('after the database was away for longer than a lease, whoever is back first takes nothing from the others', async () => {

@@ -138,18 +138,19 @@ describe.each([
     expect(await harness.pendingCount()).toBe(1);
   });
 
-  test('a claim takes the shards that are not locked, and one on which is being recorded when that has ended', async () => {
-    const { store } = harness;
-    const freeAt = (epoch: number) => [12, shard, 13].map((each) => ({ shard: each, epoch }));
-    await store.claimShards({ workerId: one, free: freeAt(0) });
+  test('a claim waits for the transaction that is recording, and a recording for the claim', async () => {
+    await claim(one, 0);
     const release = await harness.holdFence(shard, 1);
-    const claimed = await store.claimShards({ workerId: other, free: freeAt(1) });
-    expect(new Set(claimed)).toEqual(new Set([12, 13].map((each) => ({ shard: each, epoch: 2 }))));
-    expect(await store.readFreeShards([one])).toContainEqual({ shard, epoch: 1 });
-    expect(await store.recordOutcomes(flushOf({ finished: [] }))).toBe(true);
+    let claimed = false;
+    const claiming = claim(other, 1).then((shards) => {
+      claimed = true;
+      return shards;
+    });
+    await harness.lockAwaited();
+    expect(claimed).toBe(false);
     await release();
-    expect(await claim(other, 1)).toEqual([{ shard, epoch: 2 }]);
-    expect(await store.recordOutcomes(flushOf({ finished: [] }))).toBe(false);
+    expect(await claiming).toEqual([{ shard, epoch: 2 }]);
+    expect(await harness.store.recordOutcomes(flushOf({ finished: [] }))).toBe(false);
   });
 
   test('what waits is due later, with what remains of it; what is decided on is pending again', async () => {

@@ -23,29 +23,19 @@ export class ModelLocks {
   /** Calls `granted` at once, or when those that hold the row have ended. Never for a transaction that ended. */
   lock(holder: LockHolder, request: { key: string; mode: Mode; granted: () => void }): void {
     const { key, mode, granted } = request;
-    const row = this.#row(key);
+    let row = this.#rows.get(key);
+    if (row === undefined) {
+      row = { key, sharers: new Set(), owner: undefined, waiting: [] };
+      this.#rows.set(key, row);
+    }
     if (take(row, holder, mode)) granted();
     else row.waiting.push({ holder, mode, granted });
-  }
-
-  /** The row is locked for a change now, or not at all: SKIP LOCKED. */
-  lockAtOnce(holder: LockHolder, key: string): boolean {
-    return take(this.#row(key), holder, 'exclusive');
   }
 
   /** Whether a transaction waits for a row of another. */
   get contended(): boolean {
     for (const { waiting } of this.#rows.values()) if (waiting.length > 0) return true;
     return false;
-  }
-
-  #row(key: string): RowLock {
-    let row = this.#rows.get(key);
-    if (row === undefined) {
-      row = { key, sharers: new Set(), owner: undefined, waiting: [] };
-      this.#rows.set(key, row);
-    }
-    return row;
   }
 
   /** The transaction has ended: those that wait for its rows go on, the first come first. */

@@ -89,16 +89,17 @@ export function modelOwnership(client: ModelClient) {
 
     claimShards: ({ workerId, free }: { workerId: string; free: { shard: number; epoch: number }[] }) =>
       client.query('claim_shards', (session, reply: Reply<ReturnType<typeof epochOf>[]>) => {
-        const claimed = free.filter(
-          ({ shard, epoch }) =>
-            owners[shard]!.epoch === epoch && database.locks.lockAtOnce(session, `shard ${shard}`),
-        );
-        for (const { shard, epoch } of claimed) {
-          write(session, () => {
-            owners[shard] = { worker: workerId, epoch: epoch + 1 };
-          });
-        }
-        reply(claimed.map(({ shard, epoch }) => ({ shard, epoch: epoch + 1 })));
+        const shards = free.map(({ shard }) => shard).sort((a, b) => a - b);
+        lockShards(database, session, shards, () => {
+          // After waiting for a row, its present version is looked at.
+          const claimed = free.filter(({ shard, epoch }) => owners[shard]!.epoch === epoch);
+          for (const { shard, epoch } of claimed) {
+            write(session, () => {
+              owners[shard] = { worker: workerId, epoch: epoch + 1 };
+            });
+          }
+          reply(claimed.map(({ shard, epoch }) => ({ shard, epoch: epoch + 1 })));
+        });
       }),
 
     releaseShards: ({ workerId, shards }: { workerId: string; shards: ShardEpoch[] }) =>

@@ -1,4 +1,4 @@
-import { DatabaseError, type Queryable, type Statement } from '../database.ts';
+import type { Queryable } from '../database.ts';
 
 export interface ShardEpoch {
   shard: number;
@@ -16,49 +16,26 @@ export async function readFreeShards(database: Queryable, removedWorkers: string
   return rows.map((row) => ({ shard: row.shard, epoch: Number(row.epoch) }));
 }
 
-// The epoch alone says that nothing changed: a free shard stays free until a claim raises it.
-// array_position instead of a join, which Citus does not route.
-const isAsSeen =
-  'shard = ANY($2::smallint[]) AND epoch = ($3::bigint[])[array_position($2::smallint[], shard)]';
-
-const claimAllStatement = {
-  name: 'claim_all_shards',
-  text: `UPDATE shard_owner SET worker = $1, epoch = epoch + 1 WHERE ${isAsSeen} RETURNING shard, epoch`,
-};
-
-const claimUnlockedStatement = {
-  name: 'claim_unlocked_shards',
-  // The lock is the one that the UPDATE takes. Both compare the epoch: what it was when the statement began is not enough.
-  text: `WITH unlocked AS MATERIALIZED (
-      SELECT shard FROM shard_owner WHERE ${isAsSeen} FOR NO KEY UPDATE SKIP LOCKED
-    )
-    UPDATE shard_owner SET worker = $1, epoch = epoch + 1
-    WHERE shard = ANY(ARRAY(SELECT shard FROM unlocked)) AND ${isAsSeen}
+const claimStatement = {
+  name: 'claim_shards',
+  // The epoch alone says that nothing changed: a free shard stays free until a claim raises it.
+  // array_position instead of a join, which Citus does not route.
+  text: `UPDATE shard_owner SET worker = $1, epoch = epoch + 1
+    WHERE shard = ANY($2::smallint[]) AND epoch = ($3::bigint[])[array_position($2::smallint[], shard)]
     RETURNING shard, epoch`,
 };
 
-/** `feature_not_supported`: Citus skips no locks over many shards. */
-const unsupported = '0A000';
-
-/**
- * Claims those of the free shards that nobody claimed first; the answer holds their new epochs. A shard on which is
- * being recorded stays free, so that a worker that was stopped amid that holds up this one shard alone.
- */
+/** Claims those of the free shards that nobody claimed first; the answer holds their new epochs. */
 export async function claimShards(
   database: Queryable,
   claim: { workerId: string; free: ShardEpoch[] },
 ): Promise<ShardEpoch[]> {
-  const values = [claim.workerId, claim.free.map((free) => free.shard), claim.free.map((free) => free.epoch)];
-  const claimBy = async (statement: Statement) => {
-    const { rows } = await database.query<{ shard: number; epoch: string }>(statement, values);
-    return rows.map((row) => ({ shard: row.shard, epoch: Number(row.epoch) }));
-  };
-  try {
-    return await claimBy(claimUnlockedStatement);
-  } catch (error) {
-    if (!(error instanceof DatabaseError) || error.fault.code !== unsupported) throw error;
-    return await claimBy(claimAllStatement);
-  }
+  const { rows } = await database.query<{ shard: number; epoch: string }>(claimStatement, [
+    claim.workerId,
+    claim.free.map((free) => free.shard),
+    claim.free.map((free) => free.epoch),
+  ]);
+  return rows.map((row) => ({ shard: row.shard, epoch: Number(row.epoch) }));
 }
 
 const releaseStatement = {

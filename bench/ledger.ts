@@ -1,9 +1,19 @@
 import { request } from 'undici';
 
+interface Ledger {
+  received: number;
+  distinct: number;
+  duplicates: number;
+}
+
+export async function readLedger(sinkUrl: string): Promise<Ledger> {
+  const { body } = await request(new URL('/ledger', sinkUrl));
+  return (await body.json()) as Ledger;
+}
+
 /** A figure counts only when the sink got every message, and none of them twice. */
 export async function checkLedger(sinkUrl: string, expected: number): Promise<void> {
-  const { body } = await request(new URL('/ledger', sinkUrl));
-  const { received, distinct, duplicates } = (await body.json()) as Record<string, number>;
+  const { received, distinct, duplicates } = await readLedger(sinkUrl);
   if (distinct !== expected || duplicates !== 0) {
     throw new Error(
       `the sink received ${received} (${distinct} distinct, ${duplicates} again) of ${expected} messages`,

@@ -11,7 +11,8 @@ export interface OtherCustomers {
   stop(): void;
 }
 
-export type Phase = 'warm-up' | 'calm' | 'flood';
+/** `flood` while it is accepted, `backlog` while the rest of it is delivered. */
+export type Phase = 'warm-up' | 'calm' | 'flood' | 'backlog';
 
 export interface OthersResult {
   accepted: number;
@@ -50,7 +51,7 @@ export async function startOtherCustomers(settings: {
   const { accounts = accountsByDefault, messagesPerSecond = messagesPerSecondByDefault } = settings;
   const clients = await createCustomers(admin, { url, accounts });
   const random = createRandom(7);
-  const latenciesMs: Record<Phase, number[]> = { 'warm-up': [], calm: [], flood: [] };
+  const latenciesMs: Record<Phase, number[]> = { 'warm-up': [], calm: [], flood: [], backlog: [] };
   const ids: string[] = [];
   let phase: Phase = 'warm-up';
   let outstanding = 0;

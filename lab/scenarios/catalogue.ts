@@ -9,7 +9,7 @@ import { processorSaturated } from './processor-saturated.ts';
 import { replicaNetworkCut } from './replica-network-cut.ts';
 import type { Scenario } from './scenario.ts';
 import { scheduledSwitchover } from './scheduled-switchover.ts';
-import { severalHostsSwitchover } from './several-hosts.ts';
+import { severalHostsNetworkCut, severalHostsSwitchover } from './several-hosts.ts';
 import { switchover } from './switchover.ts';
 
 /** In the order in which they run on one cluster; the one that loses messages comes last. */
@@ -25,5 +25,6 @@ export const scenarios: readonly Scenario[] = [
   processorSaturated,
   etcdMajorityLost,
   severalHostsSwitchover,
+  severalHostsNetworkCut,
   asynchronousPowerLost,
 ];

@@ -1,3 +1,4 @@
+import { primaryNetworkCut } from './primary-network-cut.ts';
 import type { Scenario } from './scenario.ts';
 import { switchover } from './switchover.ts';
 
@@ -6,5 +7,13 @@ export const severalHostsSwitchover: Scenario = {
   ...switchover,
   name: 'several-hosts-switchover',
   title: 'a switchover, without HAProxy: Millrace has all nodes in its URL',
+  way: 'several-hosts',
+};
+
+/** The former primary is silent, and no balancer tells which one is the new. */
+export const severalHostsNetworkCut: Scenario = {
+  ...primaryNetworkCut,
+  name: 'several-hosts-network-cut',
+  title: 'the network of the primary is cut, without HAProxy: Millrace has all nodes in its URL',
   way: 'several-hosts',
 };

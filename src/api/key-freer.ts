@@ -8,11 +8,13 @@ const triesMax = 32;
 const pauseMs = { min: 250, max: 2_000 };
 /** Keys that are freed behind the back of their requests. The lock of a further one runs out by itself. */
 const keysMax = 1_000;
+/** A server that has fallen silent answers nothing for longer than a client, who has waited already, goes on to wait. */
+const answerAfterMs = 1_000;
 
 export interface KeyFreer {
   /**
    * Frees the key of a try that has failed; on when the database cannot be asked right now, which may be why it has
-   * failed. Never rejects.
+   * failed. Resolves when the key is free, or after a second, and then goes on. Never rejects.
    */
   free(free: () => Promise<void>): Promise<void>;
 }
@@ -44,13 +46,18 @@ export function createKeyFreer({
 
   return {
     async free(free) {
-      try {
-        await free();
-      } catch (error) {
+      const first = free().catch((error) => {
         if (freeing === keysMax) return;
         freeing++;
         void goOn(free, error).finally(() => freeing--);
-      }
+      });
+      await new Promise<void>((resolve) => {
+        const callOff = clock.after(answerAfterMs, resolve);
+        void first.finally(() => {
+          callOff();
+          resolve();
+        });
+      });
     },
   };
 }

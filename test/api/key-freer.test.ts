@@ -39,6 +39,33 @@ test('a key that could not be freed at once is freed as soon as the database can
   await expect.poll(async () => (await reserve(key)).kind).toBe('resume');
 });
 
+test('a request is answered a second later at most, though the database that is to free its key is silent', async () => {
+  const { database } = api.context;
+  const { key, lock } = await reserved();
+  const waits: number[] = [];
+  const clock: Clock = {
+    ...systemClock,
+    after(ms, run) {
+      waits.push(ms);
+      queueMicrotask(run);
+      return () => {};
+    },
+  };
+  const freer = createKeyFreer({ clock, log: api.context.log, signal: new AbortController().signal });
+  let speak = () => {};
+  const silence = new Promise<void>((resolve) => {
+    speak = resolve;
+  });
+  await freer.free(async () => {
+    await silence;
+    await releaseKey(database, { key, lock });
+  });
+  expect(waits).toEqual([1_000]);
+  expect((await reserve(key)).kind).toBe('running');
+  speak();
+  await expect.poll(async () => (await reserve(key)).kind).toBe('resume');
+});
+
 test('what frees a key too late leaves the next try its lock', async () => {
   const { database } = api.context;
   const { key, lock } = await reserved();

@@ -141,12 +141,13 @@ async function startParts(
 
   const metrics = createMetrics();
   const intakePool = { config, name: 'intake', poolSize: config.intakeConnections, log, stops };
-  const { database: intakeDatabase, full } = watchSpace(openPool(databaseUrl, intakePool), systemClock);
+  const space = watchSpace(openPool(databaseUrl, intakePool), systemClock);
+  const { database: intakeDatabase, full } = space;
   const { keys: secretKeys, secrets } = await patiently(() => findSecrets(intakeDatabase, { config, log }));
   const delivery = config.roles.includes('deliver')
     ? await startDeliveries({ databaseUrl, secretKeys }, { config, log, metrics, stops, processes })
     : undefined;
-  const range = await patiently(() => startUpkeep(intakeDatabase, { config, log, stops }));
+  const range = await patiently(() => startUpkeep(space.inPlace, { config, log, stops }));
   if (!hasApi && !hasProbes) return {};
   if (!hasApi) {
     const url = await listenForProbes(config, { database: intakeDatabase, full, log, metrics, stops });

@@ -3,8 +3,10 @@ import { type Database, DatabaseError } from './database.ts';
 import type { Fault } from './fault.ts';
 
 export interface SpaceWatch {
-  /** The same database, watched. */
+  /** The same database, watched: what it commits had space. */
   database: Database;
+  /** Likewise, for who changes rows in place: that succeeds on a full disk as well, and tells nothing. */
+  inPlace: Database;
   /** Why the last write failed, if it was for want of space or memory, and not long ago. */
   full(): Fault | undefined;
 }
@@ -31,14 +33,16 @@ export function watchSpace(database: Database, clock: Clock): SpaceWatch {
     last = undefined;
     return result;
   }
+  const watchedBy = (told: typeof watched): Database => ({
+    ...database,
+    // It may have been a question.
+    query: (statement, values) => watched(database.query(statement, values)),
+    transaction: (work) => told(database.transaction(work)),
+    transactionOf: (calls) => told(database.transactionOf(calls)),
+  });
   return {
-    database: {
-      ...database,
-      // It may have been a question.
-      query: (statement, values) => watched(database.query(statement, values)),
-      transaction: (work) => committed(database.transaction(work)),
-      transactionOf: (calls) => committed(database.transactionOf(calls)),
-    },
+    database: watchedBy(committed),
+    inPlace: watchedBy(watched),
     full: () => (last && clock.monotonicMs() - last.atMs < rememberedMs ? last.fault : undefined),
   };
 }

@@ -54,6 +54,16 @@ test('a full disk is told until something is written again, however many questio
   }
 });
 
+test('a row that is changed in place does not tell that there is space again', async () => {
+  await watch.database.transactionOf([{ statement, values: [3] }]);
+  await expect(watch.inPlace.transactionOf([{ statement: noSpace, values: [] }])).rejects.toThrow('extend');
+  expect(watch.full()).toMatchObject({ kind: 'full' });
+  const change = { name: '', text: 'UPDATE thing SET id = 4 WHERE id = 3' };
+  await watch.inPlace.transaction((transaction) => transaction.query(change));
+  await watch.inPlace.transactionOf([{ statement: change, values: [] }]);
+  expect(watch.full()).toMatchObject({ kind: 'full' });
+});
+
 test('another fault is none of space', async () => {
   const text = 'INSERT INTO nothing VALUES (1)';
   for (const write of Object.values(writes)) {

@@ -16,14 +16,25 @@ export interface ProviderTraits {
   blackHole: boolean;
 }
 
+/** Faults on purpose between a worker and its provider. */
+export interface ConnectorPlant {
+  /** Changes what the worker is told. */
+  distort: (answer: Answer, route: string) => Answer;
+  /** The worker is not asked whether a send may still begin. */
+  unasked: boolean;
+}
+
 /** How long a sender waits for an answer. */
 const timeoutMs = 800;
 /** What was late may be taken when nobody waits for it any more. */
 const lateMsMax = 3 * timeoutMs;
 const retryAfterMsMax = 1_500;
+/** Where connections take time: how often one is not there yet, and for how long at most; longer than a lease now and then. */
+const connecting = { chance: 0.2, msMax: 3_000 };
 
 const errorOf = (code: string) => ({ code, detail: 'the simulated provider' });
 const unreachable: Answer = { kind: 'retry', error: errorOf('connect_failed') };
+const notBegun: Answer = { kind: 'retry', error: errorOf('not_begun') };
 const unclear: Answer = { kind: 'uncertain', error: errorOf('provider_timeout') };
 
 /** The provider: what it takes is known to the checker, whatever it answers, and whether or not that arrives. */
@@ -37,6 +48,8 @@ export class ModelProvider {
   weather: Weather;
   /** Names of routes whose provider cannot be reached. */
   readonly down = new Set<string>();
+  /** Requests wait for their connections at times. */
+  connects: SeededRandom | undefined;
 
   constructor(settings: {
     scheduler: Scheduler;
@@ -46,6 +59,7 @@ export class ModelProvider {
     pace: PaceChecker;
     order: OrderChecker;
     weather: Weather;
+    connects: SeededRandom | undefined;
   }) {
     this.#scheduler = settings.scheduler;
     this.#random = settings.random;
@@ -54,10 +68,11 @@ export class ModelProvider {
     this.#pace = settings.pace;
     this.#order = settings.order;
     this.weather = settings.weather;
+    this.connects = settings.connects;
   }
 
-  /** What one process sends through. `distort` is a plant: it changes what the worker is told. */
-  connector(process: SimulatedProcess, distort: (answer: Answer, route: string) => Answer): Connector {
+  /** What one process sends through. */
+  connector(process: SimulatedProcess, plant: ConnectorPlant): Connector {
     return {
       name: 'simulated',
       onUncertainDefault: 'resend',
@@ -65,27 +80,20 @@ export class ModelProvider {
       check: () => [],
       open: ({ options }) => {
         const { route, traits } = options as { route: string; traits: ProviderTraits };
-        return this.#sender({ process, route, traits, distort });
+        return this.#sender({ process, route, traits, ...plant });
       },
     };
   }
 
-  #sender(of: {
-    process: SimulatedProcess;
-    route: string;
-    traits: ProviderTraits;
-    distort: (answer: Answer, route: string) => Answer;
-  }): Sender {
-    const { process, route, traits, distort } = of;
+  #sender(of: { process: SimulatedProcess; route: string; traits: ProviderTraits } & ConnectorPlant): Sender {
+    const { process, route, traits, distort, unasked } = of;
     return {
       batchMax: traits.batchMax,
-      send: (messages, { signal }) => {
-        this.#trace.note(process.name, `sends through ${route}`, messages.map(({ id }) => id).join(' '));
-        const handovers = messages.map((message) => this.#checker.onSend(process.name, message));
-        for (const { id } of messages) this.#order.onSend(process.name, id);
+      send: (messages, { signal, mayBegin }) => {
         const recipients = messages.map(({ fields }) => fields.to);
         const ended = this.#pace.onRequest(process, { route, recipients });
         return new Promise((resolve) => {
+          let handovers: Handover[] = [];
           let answered = false;
           const answer = (answers: Answer[]) => {
             if (answered) return;
@@ -100,17 +108,36 @@ export class ModelProvider {
           };
           const all = (each: Answer) => messages.map(() => each);
           let callOff: (() => void) | undefined;
-          const forget = process.onAbort(signal, () => answer(all(unclear)));
+          let begun = false;
+          const forget = process.onAbort(signal, () => answer(all(begun ? unclear : notBegun)));
           const giveUpInTime = () => {
             callOff ??= process.clock.after(timeoutMs, () => answer(all(unclear)));
           };
           const back = (answers: Answer[], ms: number) =>
             this.#scheduler.after(ms, () => process.arrive(() => answer(answers)));
-          this.#carry({ messages, handovers, route, traits, all, back, giveUpInTime });
+          const begin = () => {
+            if (answered) return;
+            if (!unasked && !mayBegin()) return answer(all(notBegun));
+            begun = true;
+            handovers = this.#begin(process, route, messages);
+            this.#carry({ messages, handovers, route, traits, all, back, giveUpInTime });
+          };
+          if (this.connects?.chance(connecting.chance)) {
+            const ms = this.connects.between(0, connecting.msMax);
+            this.#scheduler.after(ms, () => process.arrive(begin));
+          } else begin();
         });
       },
       close: async () => {},
     };
+  }
+
+  /** The first byte leaves. */
+  #begin(process: SimulatedProcess, route: string, messages: readonly OutgoingMessage[]): Handover[] {
+    this.#trace.note(process.name, `sends through ${route}`, messages.map(({ id }) => id).join(' '));
+    const handovers = messages.map((message) => this.#checker.onSend(process.name, message));
+    for (const { id } of messages) this.#order.onSend(process.name, id);
+    return handovers;
   }
 
   /** Brings a request to the provider, or not, and its answer back, or not. */

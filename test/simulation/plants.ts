@@ -10,6 +10,8 @@ export interface Plant {
   unlockedPlaces?: boolean;
   /** Changes what a worker is told of a send on a route. */
   distort?: (answer: Answer, onUncertain: 'resend' | 'hold') => Answer;
+  /** Whether a send may still begin is not asked when its connection is there. */
+  unasked?: boolean;
 }
 
 export const plants: Readonly<Record<string, Plant>> = {
@@ -20,6 +22,7 @@ export const plants: Readonly<Record<string, Plant>> = {
   'places-by-id': { store: { placesById: true } },
   'unlocked-places': { unlockedPlaces: true },
   'wall-clock-lease': { monotonicSteps: true },
+  'unasked-begin': { unasked: true },
   'retried-hold': {
     distort: (answer, onUncertain) =>
       answer.kind === 'uncertain' && onUncertain === 'hold' ? { kind: 'retry', error: answer.error } : answer,

@@ -40,11 +40,12 @@ export class WorkerProcess {
     this.process = new SimulatedProcess({ name, scheduler, random, machine });
     this.client = new ModelClient(server, this.process);
     this.#routes = new Map(settings.routes.map((route) => [route.id, { ...route }]));
-    const { distort = (answer) => answer } = plant;
+    const { distort = (answer) => answer, unasked = false } = plant;
     const onUncertainOf = (name: string) => settings.routes.find((route) => route.name === name)!.onUncertain;
-    const connector = provider.connector(this.process, (answer, route) =>
-      distort(answer, onUncertainOf(route)),
-    );
+    const connector = provider.connector(this.process, {
+      distort: (answer, route) => distort(answer, onUncertainOf(route)),
+      unasked,
+    });
     this.worker = new DeliveryWorker({
       store: modelStore(this.client, plant.store),
       control: this.#control(),

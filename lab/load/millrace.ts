@@ -53,9 +53,11 @@ export async function startMillrace(cluster: Cluster, directory: string): Promis
     usedWay = way;
   }
   async function stopBoth(): Promise<void> {
-    if (server) await stop(server);
-    await stop(sink);
-    log.end();
+    try {
+      if (server) await stop(server);
+    } finally {
+      await stop(sink).finally(() => log.end());
+    }
   }
   try {
     await useWay('haproxy');

@@ -14,6 +14,6 @@ export const severalHostsSwitchover: Scenario = {
 export const severalHostsNetworkCut: Scenario = {
   ...primaryNetworkCut,
   name: 'several-hosts-network-cut',
-  title: 'the network of the primary is cut, without HAProxy: Millrace has all nodes in its URL',
+  title: 'the network of the primary is cut, and Millrace has no HAProxy',
   way: 'several-hosts',
 };

@@ -75,7 +75,7 @@ function describe(endpoint: {
     response: {
       ...goodResponses(
         schema.response as Record<string, object>,
-        isWrite && !open ? writeAnswerHeaders : undefined,
+        open ? undefined : isWrite ? writeAnswerHeaders : readAnswerHeaders,
       ),
       ...problemResponses(codes),
     },
@@ -115,6 +115,14 @@ const writeAnswerHeaders = {
     ...tokenSchema,
     description:
       'For reads that are to see this write: cell, timeline and position in its log, or `unknown`.',
+  },
+};
+const readAnswerHeaders = {
+  'Millrace-Timeline': {
+    type: 'integer',
+    description:
+      "The primary's timeline, where the token was of an earlier one: the write that it names may have been lost in a failover. " +
+      'Absent otherwise.',
   },
 };
 const bodyCodes: readonly ErrorCode[] = [

@@ -391,7 +391,7 @@ export class DeliveryWorker {
       counts: this.#counts,
       signal: this.#aborting.signal,
       isStopping: () => this.#stopping,
-      mayBegin: (nowMs) => mayLeave(nowMs) && this.#held.known && !this.#outcomes.full,
+      mayTake: (nowMs) => mayLeave(nowMs) && this.#held.known && !this.#outcomes.full,
       mayLeave,
       leaseStands: (nowMs) => nowMs < this.#ownership.deadlineMs,
       databaseNowMs: (ms) => ms + this.#databaseAheadMs,

@@ -78,6 +78,7 @@ test('the description has the header of reads, and of the answers to writes', as
     expect.objectContaining({ name, in: 'header' }),
   );
   expect(paths['/v1/messages'].post.responses['202'].headers).toHaveProperty(name);
+  expect(paths['/v1/messages'].get.responses['200'].headers).toHaveProperty('Millrace-Timeline');
   expect(parameters(paths['/livez'].get)).toEqual([]);
 });
 

@@ -22,7 +22,7 @@ interface ExportFlags extends AccountOptions {
 export function batchExportCommand(context: CommandContext): Command {
   const command = withAccount(new Command('export'))
     .description(
-      'every message of a batch with its state; a cut stream is resumed, the whole checked by its trailer',
+      'every message of a batch with its state; the whole is checked by its trailer, and a cut stream is resumed (ndjson)',
     )
     .argument('<id>')
     .option('--format <format>', 'ndjson or csv', oneOf('ndjson', 'csv'), 'ndjson' as const)

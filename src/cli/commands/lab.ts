@@ -17,6 +17,7 @@ Scenarios:
   processor-saturated        the primary has a twentieth of a core left
   etcd-majority-lost         two of three etcd members are killed (-9)
   several-hosts-switchover   a switchover, without HAProxy: Millrace has all nodes in its URL
+  several-hosts-network-cut  the network of the primary is cut, and Millrace has no HAProxy
   asynchronous-power-lost    without a synchronous standby, the primary loses its power: what is lost then
 
 Needs Linux, root, and the programs that it names when they are absent. It listens in network namespaces of its own alone,

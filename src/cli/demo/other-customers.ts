@@ -11,7 +11,7 @@ export interface OtherCustomers {
   stop(): void;
 }
 
-/** `flood` while it is accepted, `backlog` while the rest of it is delivered. */
+/** A flood is accepted, then the rest of it is delivered; who does not tell them apart calls both `flood`. */
 export type Phase = 'warm-up' | 'calm' | 'flood' | 'backlog';
 
 export interface OthersResult {

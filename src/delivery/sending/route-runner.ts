@@ -24,8 +24,8 @@ import { expiredBeforeSend, type Slice, takeSlice } from './slice.ts';
 export interface RouteContext extends SliceMarks, SliceSettling {
   clock: Clock;
   connectors: ReadonlyMap<string, Connector>;
-  /** Sends may begin: the lease stands, outcomes have room, and the worker is not stopping. */
-  mayBegin: (nowMs: number) => boolean;
+  /** Messages may be taken to be sent: the lease stands, what is held is known, outcomes have room, and the worker is not stopping. */
+  mayTake: (nowMs: number) => boolean;
   /** What was handed to a sender may still leave: the lease stands. */
   leaseStands: (nowMs: number) => boolean;
   /** Ends requests that are on their way when the worker must stop. */
@@ -147,7 +147,7 @@ export class RouteRunner implements RetryGate {
     }
     this.#destinations?.wake(nowMs);
     // Each turn has its own time: the process may be suspended between two.
-    for (; this.#context.mayBegin(nowMs); nowMs = clock.monotonicMs()) {
+    for (; this.#context.mayTake(nowMs); nowMs = clock.monotonicMs()) {
       const room = gate.room(sender.batchMax, nowMs);
       if (room === 0) {
         this.#pumpAt(nowMs + gate.waitMs(sender.batchMax, nowMs));
@@ -181,7 +181,7 @@ export class RouteRunner implements RetryGate {
   endExpired(): void {
     const nowMs = this.#context.clock.monotonicMs();
     this.#destinations?.endFirst(({ work, offset }) => {
-      if (!this.#context.mayBegin(nowMs) || this.#expiresAtMs(work, offset, nowMs) > nowMs) return false;
+      if (!this.#context.mayTake(nowMs) || this.#expiresAtMs(work, offset, nowMs) > nowMs) return false;
       work.takeAside(offset);
       this.#end(work, offset, expiredBeforeSend(work.attemptsAt(offset), nowMs));
       return true;
@@ -313,9 +313,7 @@ export class RouteRunner implements RetryGate {
   }
 
   #leave(sender: Sender, slice: Slice, permit: Permit): void {
-    const { counts, signal, clock, leaseStands } = this.#context;
-    counts.requests++;
-    counts.attempts += slice.messages.length;
+    const { signal, clock, leaseStands } = this.#context;
     // A lease that was renewed since says nothing of a shard that was lost before.
     let refused = false;
     const mayBegin = () => {
@@ -334,6 +332,11 @@ export class RouteRunner implements RetryGate {
 
   #settle(slice: Slice, answered: { answers: readonly Answer[]; refused: boolean; permit: Permit }): void {
     const { answers, refused, permit } = answered;
+    const { counts } = this.#context;
+    if (!refused) {
+      counts.requests++;
+      counts.attempts += slice.messages.length;
+    }
     const nowMs = this.#context.clock.monotonicMs();
     const { beganAtMs } = permit;
     this.#watch.note(slice.works[0]!.chunk.lane, answers, nowMs);

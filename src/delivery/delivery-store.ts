@@ -18,7 +18,12 @@ export interface OwnershipStore {
   removeSilentWorker(worker: { id: string; beat: string }): Promise<boolean>;
   readOwners(): Promise<Owners>;
   readFreeShards(removedWorkers: string[]): Promise<ShardEpoch[]>;
-  claimShards(claim: { workerId: string; free: ShardEpoch[] }): Promise<ShardEpoch[]>;
+  /** `undefined`: one of them stayed locked for `lockMs`; none was claimed. */
+  claimShards(claim: {
+    workerId: string;
+    free: ShardEpoch[];
+    lockMs: number;
+  }): Promise<ShardEpoch[] | undefined>;
   releaseShards(release: { workerId: string; shards: ShardEpoch[] }): Promise<void>;
   readOwnedShards(workerId: string): Promise<ShardEpoch[]>;
 }

@@ -19,7 +19,7 @@ describe.each([
 
   beforeEach(async () => {
     harness = await open();
-    await harness.store.claimShards({ workerId: worker, free: [{ shard, epoch: 0 }] });
+    await harness.store.claimShards({ workerId: worker, free: [{ shard, epoch: 0 }], lockMs: 10_000 });
   });
 
   afterEach(async () => {

@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import pg from 'pg';
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { fairShare, Ownership } from '../../src/delivery/ownership/ownership.ts';
 import type { Tenure } from '../../src/delivery/ownership/tenure.ts';
 import type { Clock } from '../../src/lib/clock.ts';
@@ -8,11 +9,13 @@ import { createTestDatabase } from '../support/postgres.ts';
 
 const leaseMs = 5_000;
 
+let url: string;
 let database: Database;
 let nowMs: number;
 
 beforeEach(async () => {
-  database = openDatabase({ url: (await createTestDatabase()).url, poolSize: 4, name: 'ownership test' });
+  url = (await createTestDatabase()).url;
+  database = openDatabase({ url, poolSize: 4, name: 'ownership test' });
   nowMs = 1_000;
 });
 
@@ -123,6 +126,36 @@ test('a silent worker keeps its shards for a full lease, and then they are taken
   await silent.ownership.close();
   await taker.ownership.close();
 });
+
+test('locked shards of a dead worker hold up none of the others, and are taken when they are unlocked', async () => {
+  const [dead, taker] = [owner(), owner()];
+  await turns(1, dead);
+  const locked = [0, 511, 1_023];
+  const unlock = await lockOwners(locked);
+  // All but those within the very turn in which the lease has ended.
+  await turns(27, taker);
+  expect(taker.ownership.heldShards()).toHaveLength(1_024 - locked.length);
+  expect(locked.some((shard) => taker.ownership.tenures.has(shard))).toBe(false);
+  await turns(2, taker);
+  expect(taker.ownership.tenures.size).toBe(1_024 - locked.length);
+  await unlock();
+  await turns(1, taker);
+  expect(taker.ownership.tenures.size).toBe(1_024);
+  expect(taker.ownership.tenures.get(0)!.epoch).toBe(2);
+  await taker.ownership.close();
+});
+
+/** As somebody's session does that is left open amid a transaction; the answer ends it. */
+async function lockOwners(shards: number[]): Promise<() => Promise<void>> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  onTestFinished(() => client.end());
+  await client.query('BEGIN');
+  await client.query('SELECT 1 FROM shard_owner WHERE shard = ANY($1) FOR UPDATE', [shards]);
+  return async () => {
+    await client.query('COMMIT');
+  };
+}
 
 test('after the database was away for longer than a lease, whoever is back first takes nothing from the others', async () => {
   const [a, b] = [owner(), owner(3e8)];
@@ -292,8 +325,8 @@ test('a claim that is committed after it was looked for is found all the same', 
 test('a release that arrives late leaves alone what the same worker has claimed since', async () => {
   const { claimShards, releaseShards, readOwnedShards } = deliveryStatements(database);
   const workerId = '7d1f6f5e-1111-4222-8333-444455556666';
-  const first = await claimShards({ workerId, free: [{ shard: 3, epoch: 0 }] });
-  const second = await claimShards({ workerId, free: first });
+  const first = (await claimShards({ workerId, free: [{ shard: 3, epoch: 0 }], lockMs: 1_000 }))!;
+  const second = (await claimShards({ workerId, free: first, lockMs: 1_000 }))!;
   await releaseShards({ workerId, shards: first });
   expect(await readOwnedShards(workerId)).toEqual(second);
   await releaseShards({ workerId, shards: second });

@@ -7,6 +7,7 @@ import { modelHarness, postgresHarness, type StoreHarness } from './store-harnes
 
 const [one, other] = ['11111111-1111-4111-8111-111111111111', '22222222-2222-4222-8222-222222222222'];
 const shard = 9;
+const patienceMs = 10_000;
 
 /** What delivery relies on, of the statements on PostgreSQL and of the model that is simulated alike. */
 describe.each([
@@ -33,8 +34,11 @@ describe.each([
     return { shard, epoch: 1, ...none, ...some };
   }
 
-  function claim(workerId: string, epoch: number) {
-    return harness.store.claimShards({ workerId, free: [{ shard, epoch }] });
+  /** Waits for whoever has locked the shard. */
+  async function claim(workerId: string, epoch: number, lockMs = patienceMs) {
+    const claimed = await harness.store.claimShards({ workerId, free: [{ shard, epoch }], lockMs });
+    if (claimed === undefined) throw new Error('the shard was locked for all that time');
+    return claimed;
   }
 
   async function read(after = { chunkId: '00000000-0000-0000-0000-000000000000', shard: -1 }, limit = 10) {
@@ -74,7 +78,7 @@ describe.each([
   test('shares are granted behind the fence of shard 0, and those of workers that are gone can be told', async () => {
     const { store } = harness;
     await store.registerWorker({ id: one, host: 'here', pid: 1 });
-    await store.claimShards({ workerId: one, free: [{ shard: 0, epoch: 0 }] });
+    await store.claimShards({ workerId: one, free: [{ shard: 0, epoch: 0 }], lockMs: patienceMs });
     expect(await store.readPaceGrant(one)).toBeUndefined();
     const grant = { version: 1, shares: { '*': 0.5, 'rate:1': 0.25 } };
     const grants = [one, other].map((workerId) => ({ workerId, ...grant }));
@@ -151,6 +155,20 @@ describe.each([
     await release();
     expect(await claiming).toEqual([{ shard, epoch: 2 }]);
     expect(await harness.store.recordOutcomes(flushOf({ finished: [] }))).toBe(false);
+  });
+
+  test('a claim of which one shard stays locked ends in its time, and nothing of it is claimed', async () => {
+    const { store } = harness;
+    await claim(one, 0);
+    const release = await harness.holdFence(shard, 1);
+    const free = [12, shard, 13].map((each) => ({ shard: each, epoch: each === shard ? 1 : 0 }));
+    const soon = { workerId: other, lockMs: 20 };
+    expect(await store.claimShards({ ...soon, free })).toBeUndefined();
+    expect(await store.readFreeShards([one])).toEqual(expect.arrayContaining(free));
+    const others = free.filter((each) => each.shard !== shard);
+    expect(await store.claimShards({ ...soon, free: others })).toHaveLength(2);
+    await release();
+    expect(await claim(other, 1)).toEqual([{ shard, epoch: 2 }]);
   });
 
   test('what waits is due later, with what remains of it; what is decided on is pending again', async () => {

@@ -87,20 +87,31 @@ export function modelOwnership(client: ModelClient) {
         reply(free);
       }),
 
-    claimShards: ({ workerId, free }: { workerId: string; free: { shard: number; epoch: number }[] }) =>
-      client.query('claim_shards', (session, reply: Reply<ReturnType<typeof epochOf>[]>) => {
-        const shards = free.map(({ shard }) => shard).sort((a, b) => a - b);
-        lockShards(database, session, shards, () => {
-          // After waiting for a row, its present version is looked at.
-          const claimed = free.filter(({ shard, epoch }) => owners[shard]!.epoch === epoch);
-          for (const { shard, epoch } of claimed) {
-            write(session, () => {
-              owners[shard] = { worker: workerId, epoch: epoch + 1 };
-            });
-          }
-          reply(claimed.map(({ shard, epoch }) => ({ shard, epoch: epoch + 1 })));
-        });
-      }),
+    claimShards: ({ workerId, free, lockMs }: { workerId: string; free: ShardEpoch[]; lockMs: number }) =>
+      client.transaction('claim_shards', (connection) =>
+        connection.call((session, reply: Reply<ShardEpoch[] | undefined>) => {
+          const shards = free.map(({ shard }) => shard).sort((a, b) => a - b);
+          let waiting = true;
+          lockShards(database, session, shards, () => {
+            if (!waiting) return;
+            waiting = false;
+            // After waiting for a row, its present version is looked at.
+            const claimed = free.filter(({ shard, epoch }) => owners[shard]!.epoch === epoch);
+            for (const { shard, epoch } of claimed) {
+              write(session, () => {
+                owners[shard] = { worker: workerId, epoch: epoch + 1 };
+              });
+            }
+            reply(claimed.map(({ shard, epoch }) => ({ shard, epoch: epoch + 1 })));
+          });
+          if (!waiting) return;
+          server.scheduler.after(lockMs, () => {
+            if (!waiting || session.ended) return;
+            waiting = false;
+            reply(undefined);
+          });
+        }),
+      ),
 
     releaseShards: ({ workerId, shards }: { workerId: string; shards: ShardEpoch[] }) =>
       client.query<void>('release_shards', (session, reply) => {

@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Clock } from '../../lib/clock.ts';
 import { limits } from '../../message/limits.ts';
+import type { ShardEpoch } from '../../store/delivery/claim-shards.ts';
 import type { OwnershipStore } from '../delivery-store.ts';
+import { Claims } from './claims.ts';
 import { Tenure } from './tenure.ts';
 
 export interface OwnershipSettings {
@@ -46,6 +48,7 @@ export class Ownership {
   readonly #watched = new Map<string, { beat: string; sinceMs: number }>();
   #watchedAtMs = Number.NEGATIVE_INFINITY;
   readonly #newWorkerId: () => string;
+  readonly #claims: Claims;
   #workerId: string;
   #registered = false;
   /** The database may know this worker: it was told at least. */
@@ -60,6 +63,8 @@ export class Ownership {
     this.#settings = settings;
     this.#newWorkerId = settings.newWorkerId ?? randomUUID;
     this.#workerId = this.#newWorkerId();
+    const { clock, leaseMs, random = Math.random } = settings;
+    this.#claims = new Claims({ clock, leaseMs, random, claim: (...claim) => this.#claimAll(...claim) });
   }
 
   get workerId(): string {
@@ -210,17 +215,18 @@ export class Ownership {
 
   async #claim(wanted: number, removedWorkers: string[]): Promise<void> {
     if (wanted <= 0) return;
-    const { store, random = Math.random } = this.#settings;
-    const free = (await store.readFreeShards(removedWorkers)).filter(
-      ({ shard }) => !this.#tenures.has(shard),
-    );
-    if (free.length === 0) return;
-    // Several workers find the same free shards at the same time: they draw different ones.
-    const chosen = shuffled(free, random).slice(0, wanted);
+    const free = await this.#settings.store.readFreeShards(removedWorkers);
+    const others = free.filter(({ shard }) => !this.#tenures.has(shard));
+    await this.#claims.take(others, wanted);
+  }
+
+  async #claimAll(free: ShardEpoch[], lockMs: number): Promise<boolean> {
     this.#unclear = true;
-    const claimed = await store.claimShards({ workerId: this.#workerId, free: chosen });
+    const claimed = await this.#settings.store.claimShards({ workerId: this.#workerId, free, lockMs });
     this.#unclear = false;
+    if (claimed === undefined) return false;
     this.#begin(claimed);
+    return true;
   }
 
   /**
@@ -231,11 +237,11 @@ export class Ownership {
     const { store } = this.#settings;
     const owned = await store.readOwnedShards(this.#workerId);
     const unknown = owned.filter(({ shard }) => !this.#tenures.has(shard));
-    if (unknown.length > 0) this.#begin(await store.claimShards({ workerId: this.#workerId, free: unknown }));
+    await this.#claims.take(unknown, unknown.length);
     this.#unclear = false;
   }
 
-  #begin(claimed: { shard: number; epoch: number }[]): void {
+  #begin(claimed: ShardEpoch[]): void {
     if (claimed.length === 0) return;
     const sinceMs = this.#settings.clock.monotonicMs();
     const tenures = claimed.map((claim) => new Tenure({ ...claim, sinceMs }));
@@ -273,13 +279,4 @@ export function fairShare(workerId: string, live: readonly string[], shards: num
   const ids = [...new Set([...live, workerId])].sort();
   const share = Math.floor(shards / ids.length);
   return share + (ids.indexOf(workerId) < shards % ids.length ? 1 : 0);
-}
-
-function shuffled<Item>(items: readonly Item[], random: () => number): Item[] {
-  const copy = [...items];
-  for (let index = copy.length - 1; index > 0; index--) {
-    const other = Math.floor(random() * (index + 1));
-    [copy[index], copy[other]] = [copy[other]!, copy[index]!];
-  }
-  return copy;
 }

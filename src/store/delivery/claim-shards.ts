@@ -1,4 +1,4 @@
-import type { Queryable } from '../database.ts';
+import { type Database, DatabaseError, type Queryable } from '../database.ts';
 
 export interface ShardEpoch {
   shard: number;
@@ -25,7 +25,10 @@ const claimStatement = {
     RETURNING shard, epoch`,
 };
 
-/** Claims those of the free shards that nobody claimed first; the answer holds their new epochs. */
+/**
+ * Claims those of the free shards that nobody claimed first; the answer holds their new epochs. It waits for whoever has
+ * locked one of them, until the old owner's recordings have ended.
+ */
 export async function claimShards(
   database: Queryable,
   claim: { workerId: string; free: ShardEpoch[] },
@@ -36,6 +39,30 @@ export async function claimShards(
     claim.free.map((free) => free.epoch),
   ]);
   return rows.map((row) => ({ shard: row.shard, epoch: Number(row.epoch) }));
+}
+
+const lockLimitStatement = {
+  name: 'limit_lock_wait',
+  text: "SELECT set_config('lock_timeout', $1, true)",
+};
+
+/** `lock_not_available`: a lock was waited for as long as it may be. */
+const lockedCode = '55P03';
+
+/** The same all or nothing: `undefined` when one of them stayed locked for `lockMs`, and then none was claimed. */
+export async function claimShardsWithin(
+  database: Database,
+  { lockMs, ...claim }: { workerId: string; free: ShardEpoch[]; lockMs: number },
+): Promise<ShardEpoch[] | undefined> {
+  try {
+    return await database.transaction(async (transaction) => {
+      await transaction.query(lockLimitStatement, [`${lockMs}`]);
+      return await claimShards(transaction, claim);
+    });
+  } catch (error) {
+    if (error instanceof DatabaseError && error.fault.code === lockedCode) return undefined;
+    throw error;
+  }
 }
 
 const releaseStatement = {

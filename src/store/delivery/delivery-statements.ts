@@ -1,6 +1,6 @@
 import type { Database } from '../database.ts';
 import { beatWorker } from './beat-worker.ts';
-import { claimShards, readFreeShards, readOwnedShards, releaseShards } from './claim-shards.ts';
+import { claimShardsWithin, readFreeShards, readOwnedShards, releaseShards } from './claim-shards.ts';
 import { finishBatch, listClosedBatches, readFinishedBatch } from './finish-batches.ts';
 import { leaveWorker } from './leave-worker.ts';
 import { loadBatchDefaults, loadChunkKeys, loadChunks, loadOutcomes } from './load-chunks.ts';
@@ -29,7 +29,7 @@ export function deliveryStatements(database: Database) {
     removeSilentWorker: bind(database, removeSilentWorker),
     readOwners: () => readOwners(database),
     readFreeShards: bind(database, readFreeShards),
-    claimShards: bind(database, claimShards),
+    claimShards: bind(database, claimShardsWithin),
     releaseShards: bind(database, releaseShards),
     readOwnedShards: bind(database, readOwnedShards),
     readPaceGrant: bind(database, readPaceGrant),

@@ -174,6 +174,10 @@ export class DeliveryWorker {
       onRest: (rest) => this.#onRest(rest),
       onSettled: (work, offsets) => this.#ordered.noteRecorded(work, offsets),
       onFenced: (tenure) => this.#ownership.lose(tenure),
+      onRefused: (tenure) => {
+        this.#ownership.retire(tenure);
+        this.#resume();
+      },
       onRoom: () => this.#runners.pump(),
       onError,
     });

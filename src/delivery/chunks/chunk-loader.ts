@@ -270,7 +270,11 @@ export class ChunkLoader {
 
   #place(chunks: PendingChunk[], read: ChunksRead): void {
     for (const chunk of chunks) {
-      if (chunk.tenure.state !== 'held') continue;
+      if (chunk.tenure.state !== 'held') {
+        // What follows it in its lane may be loaded in its place.
+        this.want(chunk.lane);
+        continue;
+      }
       const work = this.#work(chunk, read, { lines: this.#linesOf(chunk, read), parked: false });
       chunk.place = 'loaded';
       this.#settings.dropStored(chunk);

@@ -38,7 +38,7 @@ test('a chunk in memory is not loaded to be sent while those that are decided on
   const outcomes = new OutcomeBuffer({
     store: { recordOutcomes: async (flush) => flushes.push(flush) > 0 },
     ...{ clock, flushEveryMs: 1, flushesMax: 1, onRest: () => {}, onSettled: () => {} },
-    ...{ onFenced: nobody, onRoom: () => {}, onError: nobody },
+    ...{ onFenced: nobody, onRefused: nobody, onRoom: () => {}, onError: nobody },
   });
   const rowOf = (chunkId: string): InboxRow => ({
     ...{ at: '0', id: chunkId, shard: 0, chunkId, kind: 'cancel', offsets: null, filter: {} },

@@ -41,6 +41,7 @@ test('a shard has one flush at a time, also when somebody waits for what was add
     onRest: () => {},
     onSettled: () => {},
     onFenced: () => {},
+    onRefused: () => {},
     onRoom: () => {},
     onError: () => {},
   });

@@ -1,4 +1,5 @@
 import type { Clock } from '../../lib/clock.ts';
+import { DatabaseError } from '../../store/database.ts';
 import type { OutcomeFlush } from '../../store/delivery/record-outcomes.ts';
 import type { ChunkWork } from '../chunks/chunk-work.ts';
 import type { OutcomeStore } from '../delivery-store.ts';
@@ -18,6 +19,8 @@ export interface OutcomeBufferSettings {
   onSettled: (work: ChunkWork, offsets: readonly number[]) => void;
   /** The fence was closed: another worker owns the shard. */
   onFenced: (tenure: Tenure) => void;
+  /** The database refuses a flush of the shard again and again: no more of it may be sent. */
+  onRefused: (tenure: Tenure) => void;
   /** There is room again after the buffer was full. */
   onRoom: () => void;
   onError: (error: unknown) => void;
@@ -30,8 +33,16 @@ export type Recorded = (recorded: boolean) => void;
 export const unrecordedMax = 50_000;
 /** How long outcomes that somebody waits for wait for others. */
 const urgentMs = 2;
-/** Wait after a flush that failed, doubled up to the maximum. */
+/**
+ * The same of shards whose outcomes the database refuses. A single one may have come to all of the other before that was
+ * known, and then sends nothing more: it takes several to stop the worker.
+ */
+const refusedMax = 4 * unrecordedMax;
+/** Wait after a flush that failed, doubled up to the maximum: while the database is away, and when it refuses a flush. */
 const retryMs = { min: 50, max: 2_000 };
+const refusedRetryMsMax = 10_000;
+/** A flush that was refused so often will be until somebody mends the database; a schema that changes refuses for moments. */
+const refusalsMax = 3;
 
 /** The outcomes of one tenure between their recording here and in the database. */
 interface ShardOutcomes {
@@ -45,6 +56,9 @@ interface ShardOutcomes {
  * Collects outcomes and records them shard by shard, many at a time. One shard has one flush at a time, so
  * its outcomes are recorded in order; a flush that fails is repeated as it is until it is recorded or the
  * shard is lost, because nobody knows whether a COMMIT that was not answered took place.
+ *
+ * A shard whose flush the database refuses for what is in it is set aside: it takes no room from the others, its flush is
+ * tried again between theirs, and no more of it is sent, so that what nobody can record does not grow.
  */
 export class OutcomeBuffer {
   readonly #settings: OutcomeBufferSettings;
@@ -54,7 +68,11 @@ export class OutcomeBuffer {
   #due = new Set<ShardOutcomes>();
   #urgent = new Set<ShardOutcomes>();
   #running = 0;
+  /** Those that wait to try a refused flush again. */
+  readonly #turns: (() => void)[] = [];
   #unrecorded = 0;
+  /** What the outcomes of shards that were set aside weigh. */
+  #refused = 0;
   #wasFull = false;
   #callOff: (() => void) | undefined;
 
@@ -63,19 +81,18 @@ export class OutcomeBuffer {
   }
 
   get full(): boolean {
-    return this.#unrecorded >= unrecordedMax;
+    return this.#unrecorded >= unrecordedMax || this.#refused >= refusedMax;
   }
 
   get unrecorded(): number {
-    return this.#unrecorded;
+    return this.#unrecorded + this.#refused;
   }
 
   /** Outcomes that weigh so many messages were recorded in `work`, or it came to rest without any. */
   add(work: ChunkWork, weight: number): void {
     const { tenure } = work.chunk;
     work.unrecorded += weight;
-    tenure.unrecorded += weight;
-    this.#unrecorded += weight;
+    this.#weigh(tenure, weight);
     this.#wasFull ||= this.full;
     if (work.urgent) this.#hasten(this.#shardOf(tenure));
     if (work.dirty) return;
@@ -97,7 +114,7 @@ export class OutcomeBuffer {
   drop(tenure: Tenure): void {
     const shard = this.#shards.get(tenure);
     if (shard === undefined) return;
-    for (const work of shard.works) this.#forget(tenure, work.unrecorded);
+    for (const work of shard.works) this.#weigh(tenure, -work.unrecorded);
     shard.works = [];
     tell(shard.waiters.splice(0), false);
     this.#collecting.delete(shard);
@@ -145,6 +162,10 @@ export class OutcomeBuffer {
   }
 
   #startDue(): void {
+    while (this.#turns.length > 0 && this.#running < this.#settings.flushesMax) {
+      this.#running++;
+      this.#turns.shift()!();
+    }
     for (const shard of this.#due) {
       if (this.#running >= this.#settings.flushesMax) break;
       this.#due.delete(shard);
@@ -160,11 +181,12 @@ export class OutcomeBuffer {
     shard.flushing = true;
     this.#running++;
     const { flush, weight, rests, settled } = flushOf(tenure, works, this.#settings.clock.monotonicMs());
-    const recorded = await this.#recordUntilLost(tenure, flush);
+    const onRefused = () => this.#setAside(shard, waiters);
+    const recorded = await this.#recordUntilLost(tenure, { flush, onRefused });
     this.#running--;
     shard.flushing = false;
-    this.#forget(tenure, weight);
-    tell(waiters, recorded);
+    this.#weigh(tenure, -weight);
+    tell(waiters.splice(0), recorded);
     if (recorded) {
       for (const { work, offsets } of settled) this.#settings.onSettled(work, offsets);
       for (const rest of rests) this.#settings.onRest(rest);
@@ -176,32 +198,77 @@ export class OutcomeBuffer {
     } else if (shard.works.length > 0) this.#collect(shard);
     else this.#shards.delete(tenure);
     this.#startDue();
-    if (this.#wasFull && !this.full) {
-      this.#wasFull = false;
-      this.#settings.onRoom();
-    }
+    this.#tellRoom();
   }
 
   /** True when recorded. False when the shard was lost, whether or not the last COMMIT took place. */
-  async #recordUntilLost(tenure: Tenure, flush: OutcomeFlush): Promise<boolean> {
+  async #recordUntilLost(
+    tenure: Tenure,
+    { flush, onRefused }: { flush: OutcomeFlush; onRefused: () => void },
+  ): Promise<boolean> {
     const { store, clock, onError } = this.#settings;
-    for (let waitMs = retryMs.min; tenure.state !== 'ended'; waitMs = Math.min(2 * waitMs, retryMs.max)) {
+    let refusals = 0;
+    for (let waitMs = retryMs.min; tenure.state !== 'ended'; waitMs *= 2) {
       try {
         return await store.recordOutcomes(flush);
       } catch (error) {
         onError(error);
+        if (isRefusal(error)) refusals++;
+        if (refusals === refusalsMax && !tenure.refused) onRefused();
         const failedAtMs = clock.monotonicMs();
-        await clock.sleep(waitMs);
+        await this.#pause(tenure, waitMs);
         delay(flush, clock.monotonicMs() - failedAtMs);
       }
     }
     return false;
   }
 
-  #forget(tenure: Tenure, weight: number): void {
-    tenure.unrecorded -= weight;
-    this.#unrecorded -= weight;
+  /** While the database is away, nobody else would get on with the turn of the one that waits. */
+  async #pause(tenure: Tenure, waitMs: number): Promise<void> {
+    const { clock } = this.#settings;
+    if (!tenure.refused) {
+      await clock.sleep(Math.min(waitMs, retryMs.max));
+      return;
+    }
+    this.#running--;
+    this.#startDue();
+    await clock.sleep(Math.min(waitMs, refusedRetryMsMax));
+    await new Promise<void>((turn) => {
+      this.#turns.push(turn);
+      this.#startDue();
+    });
   }
+
+  /** Its outcomes weigh apart from now on, and who waits for them hears that they are not recorded. */
+  #setAside(shard: ShardOutcomes, waiters: Recorded[]): void {
+    const { tenure } = shard;
+    this.#unrecorded -= tenure.unrecorded;
+    this.#refused += tenure.unrecorded;
+    tenure.refused = true;
+    this.#settings.onRefused(tenure);
+    const name = `the database refuses the outcomes of shard ${tenure.shard}: no more of it is sent until that is mended`;
+    this.#settings.onError(new Error(name));
+    tell([...waiters.splice(0), ...shard.waiters.splice(0)], false);
+    this.#tellRoom();
+  }
+
+  #tellRoom(): void {
+    if (!this.#wasFull || this.full) return;
+    this.#wasFull = false;
+    this.#settings.onRoom();
+  }
+
+  /** So much more of the tenure is unrecorded, or less. */
+  #weigh(tenure: Tenure, weight: number): void {
+    tenure.unrecorded += weight;
+    if (tenure.refused) this.#refused += weight;
+    else this.#unrecorded += weight;
+  }
+}
+
+/** The same flush is refused whenever it comes, for what it holds or because the schema does not fit. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof DatabaseError && error.fault.kind === 'invalid' && !error.fault.ambiguous;
 }
 
 function tell(waiters: Recorded[], recorded: boolean): void {

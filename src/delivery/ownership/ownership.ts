@@ -121,6 +121,11 @@ export class Ownership {
     if (tenure.state !== 'ended') this.#end([tenure]);
   }
 
+  /** Nothing more of the shard is sent; it is released when what is under way has been recorded. */
+  retire(tenure: Tenure): void {
+    if (tenure.state === 'held') tenure.state = 'leaving';
+  }
+
   /** Hands over one shard after the other as they come to rest, until none is left or the time is up. */
   async handOver({ endMs, onError }: { endMs: number; onError: (error: unknown) => void }): Promise<void> {
     const { clock } = this.#settings;

@@ -28,6 +28,8 @@ export class Tenure {
   inFlight = 0;
   /** What outcomes that are not recorded yet weigh. */
   unrecorded = 0;
+  /** The database refuses what is to be recorded, whoever asks and however often: nothing more of the shard may be sent. */
+  refused = false;
   #counter = 0;
 
   constructor(claim: { shard: number; epoch: number; sinceMs: number }) {

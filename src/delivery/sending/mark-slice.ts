@@ -60,7 +60,8 @@ function sendable(slice: Slice, marks: SliceMarks, { hasExpired, onOutcome }: Ma
     const offset = slice.offsets[index]!;
     const { tenure } = work.chunk;
     const late = tenure.state !== 'ended' && hasExpired(work, offset, nowMs);
-    if (may && tenure.state !== 'ended' && !late) {
+    // What was refused may not be marked.
+    if (may && tenure.state !== 'ended' && !tenure.refused && !late) {
       leaving.messages.push(message);
       leaving.works.push(work);
       leaving.offsets.push(offset);

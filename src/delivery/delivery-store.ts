@@ -3,6 +3,7 @@ import type { ShardEpoch } from '../store/delivery/claim-shards.ts';
 import type { FinishedBatch } from '../store/delivery/finish-batches.ts';
 import type { ChunkKeyRow, ChunkOutcomeRow, ChunkRow } from '../store/delivery/load-chunks.ts';
 import type { PaceDecision, PaceGrant, PaceReport, PaceState } from '../store/delivery/pace-grants.ts';
+import type { HeldBatch } from '../store/delivery/read-held-batches.ts';
 import type { InboxRead, InboxRow } from '../store/delivery/read-inbox.ts';
 import type { Owners } from '../store/delivery/read-owners.ts';
 import type { OrderedRow, PendingKey, PendingRow } from '../store/delivery/read-pending.ts';
@@ -76,7 +77,9 @@ export interface DecisionStore {
 }
 
 export interface BatchHoldStore {
-  readHeldBatches(): Promise<{ id: string; canceled: boolean }[]>;
+  readHeldBatches(): Promise<HeldBatch[]>;
+  /** `heldDigest` of what `readHeldBatches` would answer. */
+  readHeldDigest(): Promise<string>;
 }
 
 /** What keeps outcomes. `false`: another worker owns the shard, nothing was written. */

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { bitmapOf } from '../../src/message/bitmap.ts';
 import { stateNumber } from '../../src/message/state.ts';
+import { heldDigest } from '../../src/store/delivery/read-held-batches.ts';
 import type { OutcomeFlush, OutcomeInsert } from '../../src/store/delivery/record-outcomes.ts';
 import { modelHarness, postgresHarness, type StoreHarness } from './store-harness.ts';
 
@@ -174,6 +175,25 @@ describe.each([
     expect(await store.readHeldBatches()).toEqual([{ id: batch, canceled: true }]);
     const replay = { batch, kind: 'replay', filter: {} } as const;
     expect(await decisions.requestOfBatch({ ...replay, states: ['failed'] })).toBe(false);
+  });
+
+  test('the digest of held batches is that of those that are read, and another one whenever they are others', async () => {
+    const { store, decisions } = harness;
+    const [one, other] = [await harness.insertBatch(2), await harness.insertBatch(2)];
+    const digests: string[] = [];
+    const look = async () => {
+      const digest = await store.readHeldDigest();
+      expect(digest).toBe(heldDigest(await store.readHeldBatches()));
+      digests.push(digest);
+    };
+    await look();
+    for (const hold of [decisions.pauseBatch, decisions.cancelBatch]) {
+      for (const batch of [one, other]) {
+        await hold(batch);
+        await look();
+      }
+    }
+    expect(new Set(digests).size).toBe(5);
   });
 
   test('a batch is not done while something is asked of it, nor by what was counted before', async () => {

@@ -43,9 +43,10 @@ test('shards whose outcomes the database refuses hold up no others, and go on wh
   const refused = await Promise.all(refusedShards.map((shard) => insertChunks(shard, 1)));
   const worker = mill.worker({ flushesMax });
   worker.start();
-  await until(() => worker.heldShards().length === 1_024 - refusedShards.length);
+  await until(() => mill.received.length === refusedShards.length * wholeChunk);
   const others = await insertChunks(9, 2);
   await until(async () => (await progressOf(mill.database, others))[3] === 2 * wholeChunk);
+  await until(() => worker.heldShards().length === 1_024 - refusedShards.length);
   for (const shard of refusedShards) {
     expect(mill.errors.map((error) => (error as Error).message)).toContain(
       `the database refuses the outcomes of shard ${shard}: no more of it is sent until that is mended`,

@@ -2,18 +2,23 @@ import type { BatchHoldStore, BatchStore } from '../../src/delivery/delivery-sto
 import { stateNumber } from '../../src/message/state.ts';
 import { batchCounts } from '../../src/store/batch-counts.ts';
 import type { FinishedBatch } from '../../src/store/delivery/finish-batches.ts';
+import { type HeldBatch, heldDigest } from '../../src/store/delivery/read-held-batches.ts';
 import type { ModelClient, Reply } from './model-client.ts';
 import { acceptedCounter, lockBatch, write } from './model-database.ts';
 
 /** What is asked of batches as a whole, on the model. */
 export function modelBatches(client: ModelClient): BatchStore & BatchHoldStore {
   const { database } = client.server;
+  const heldBatches = () =>
+    [...database.batches.values()]
+      .filter(({ held, doneCounts }) => held && !doneCounts)
+      .map(({ id, held }) => ({ id, canceled: held === 'canceled' }));
   return {
     readHeldBatches: () =>
-      client.query('read_held_batches', (_, reply: Reply<{ id: string; canceled: boolean }[]>) => {
-        const rows = [...database.batches.values()].filter(({ held, doneCounts }) => held && !doneCounts);
-        reply(rows.map(({ id, held }) => ({ id, canceled: held === 'canceled' })));
-      }),
+      client.query('read_held_batches', (_, reply: Reply<HeldBatch[]>) => reply(heldBatches())),
+
+    readHeldDigest: () =>
+      client.query('read_held_digest', (_, reply: Reply<string>) => reply(heldDigest(heldBatches()))),
 
     listClosedBatches: ({ shards, after, limit }: { shards: number[]; after: string; limit: number }) =>
       client.query('list_closed_batches', (_, reply: Reply<string[]>) => {

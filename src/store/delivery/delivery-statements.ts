@@ -5,7 +5,7 @@ import { finishBatch, listClosedBatches, readFinishedBatch } from './finish-batc
 import { leaveWorker } from './leave-worker.ts';
 import { loadBatchDefaults, loadChunkKeys, loadChunks, loadOutcomes } from './load-chunks.ts';
 import { grantPace, readPace, readPaceGrant, reportPace } from './pace-grants.ts';
-import { readHeldBatches } from './read-held-batches.ts';
+import { readHeldBatches, readHeldDigest } from './read-held-batches.ts';
 import { readInbox } from './read-inbox.ts';
 import { readOwners } from './read-owners.ts';
 import {
@@ -47,6 +47,7 @@ export function deliveryStatements(database: Database) {
     loadBatchDefaults: bind(database, loadBatchDefaults),
     readInbox: bind(database, readInbox),
     readHeldBatches: () => readHeldBatches(database),
+    readHeldDigest: () => readHeldDigest(database),
     recordOutcomes: bind(database, recordOutcomes),
     listClosedBatches: bind(database, listClosedBatches),
     readFinishedBatch: bind(database, readFinishedBatch),

@@ -55,6 +55,14 @@ export class AccountPace {
     else this.#owedToBulk = Math.max(0, this.#owedToBulk - messages);
   }
 
+  /** Nobody waits, and nothing is left to remember of what has left. */
+  isIdle(nowMs: number): boolean {
+    for (const queue of [this.#interactive, this.#bulk]) {
+      for (const untilMs of queue.values()) if (untilMs + lateMsMax >= nowMs) return false;
+    }
+    return this.#taken === 0 && this.#pace.isFull(nowMs);
+  }
+
   /** Messages since the last call. */
   takeUse(): number {
     const taken = this.#taken;

@@ -1,3 +1,5 @@
+import { mayNamePerson } from '../message/may-name-person.ts';
+
 /** Why a record is not taken. Users' scripts match on these: add, never rename. */
 export type RejectionCode =
   | 'bad_quote'
@@ -49,15 +51,12 @@ export interface UploadProblem {
 /** Names and values from a sender are quoted in details up to this many characters. */
 const quotedCharsMax = 60;
 
-/** Numbers as long as a telephone's, addresses, URLs. */
-const mayNamePerson = /\d{7}|@|:\/\//;
-
 /**
  * A sender's own text as a detail may show it: short, on one line, in quotes. One that may name a person is not shown:
  * details are kept, and are not among what is searched to erase somebody.
  */
 export function quoted(text: string): string {
-  if (mayNamePerson.test(text)) return `a name of ${text.length} characters`;
+  if (mayNamePerson(text)) return `a name of ${text.length} characters`;
   const shown = text.length > quotedCharsMax ? `${text.slice(0, quotedCharsMax)}…` : text;
   return JSON.stringify(shown);
 }

@@ -1,3 +1,4 @@
+import { withoutPersons } from '../../message/may-name-person.ts';
 import type { Answer, OutgoingMessage } from '../connector.ts';
 import { oneLine, sendError } from '../send-errors.ts';
 import type { MessageJson } from './body-template.ts';
@@ -40,7 +41,7 @@ function withKey({ id, key }: OutgoingMessage, json: string): string {
 }
 
 function answers(messages: readonly OutgoingMessage[], reply: Reply): Answer[] {
-  if (!isTaken(reply)) return messages.map(() => refusalAnswer(reply));
+  if (!isTaken(reply)) return messages.map(() => answerForAll(refusalAnswer(reply), messages.length));
   if (reply.kind === 'cut') return messages.map(() => ({ kind: 'uncertain', error: reply.error }));
   const results = jsonObject(reply.body)?.results;
   if (!Array.isArray(results)) {
@@ -48,6 +49,16 @@ function answers(messages: readonly OutgoingMessage[], reply: Reply): Answer[] {
     return messages.map(() => ({ kind: 'uncertain', error }));
   }
   return matchResults(messages, results);
+}
+
+/**
+ * What is said of a whole request is kept with every message in it, of which some may be in chunks that have nothing else
+ * of a person whom it names: erasing the person would not find it there.
+ */
+function answerForAll(answer: Answer, count: number): Answer {
+  if (count === 1 || answer.kind === 'sent') return answer;
+  const { error } = answer;
+  return { ...answer, error: { ...error, detail: withoutPersons(error.detail) } };
 }
 
 /** Results in the order of the messages, as most providers give them, need no index. */

@@ -1,4 +1,5 @@
 import { parseRetryAfter } from '../../lib/parse-retry-after.ts';
+import { mayNamePerson } from '../../message/may-name-person.ts';
 import type { Answer, SendError } from '../connector.ts';
 import { oneLine, sendError } from '../send-errors.ts';
 import type { Reply } from './request-slot.ts';
@@ -35,9 +36,13 @@ export function isTaken(reply: Reply): reply is StatusReply {
   return (reply.kind === 'answered' || reply.kind === 'cut') && reply.status >= 200 && reply.status < 300;
 }
 
-/** A code of the provider's in snake_case, or undefined when it is none. */
+/**
+ * A code of the provider's in snake_case, or undefined when it is none. Codes are counted and kept, also where erasing a
+ * person does not look: one that may name a person is none.
+ */
 export function providerCode(value: unknown): string | undefined {
   if (typeof value !== 'string' && typeof value !== 'number') return undefined;
+  if (mayNamePerson(String(value))) return undefined;
   const code = String(value)
     .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
     .replace(/[^A-Za-z0-9]+/g, '_')

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Bitmap, inBitmap, offsetsOf } from '../../message/bitmap.ts';
 import { erasedError } from '../../message/erased-line.ts';
+import { mayNamePerson } from '../../message/may-name-person.ts';
 import type { Queryable } from '../database.ts';
 
 /** Messages of one chunk that were erased. */
@@ -63,7 +64,9 @@ function scrubbedDetails(
   if (shared) {
     const [detail = null] = details;
     const ofErased = concerned.some((offset) => inBitmap(erased.offsets, offset));
-    return quotes(detail) || (ofErased && mayNamePerson(detail)) ? null : details;
+    // One detail for many messages tells of none of them, unless it holds what may be a recipient.
+    const tells = detail !== null && ofErased && mayNamePerson(detail);
+    return quotes(detail) || tells ? null : details;
   }
   return withoutErased(details, offsets, erased).map((detail) => (quotes(detail) ? null : detail));
 }
@@ -76,9 +79,4 @@ function withoutErased(
 ): (string | null)[] {
   const concerned = offsetsOf(offsets, erased.count);
   return texts.map((text, index) => (inBitmap(erased.offsets, concerned[index]!) ? null : text));
-}
-
-/** One detail for many messages tells of none of them, unless it holds an address, a URL or a number as long as a telephone's. */
-function mayNamePerson(detail: string | null): boolean {
-  return detail !== null && /@|:\/\/|\d{7}/.test(detail);
 }

@@ -73,6 +73,10 @@ export function httpAnswer(status: number, body: string, headers: Record<string,
   return `HTTP/1.1 ${status} X\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`;
 }
 
+export function answerWith(status: number, body: string, headers?: Record<string, string>): Script {
+  return (socket) => socket.write(httpAnswer(status, body, headers));
+}
+
 /** Results in which every message of a batch was sent. */
 export function batchResults(request: SeenRequest): string {
   const { messages } = JSON.parse(request.body) as { messages: { id: string }[] };

@@ -4,6 +4,8 @@ import { httpConnector } from '../../src/connectors/http/http-connector.ts';
 import type { OnUncertain } from '../../src/message/route.ts';
 import { stateName } from '../../src/message/state.ts';
 import {
+  answerWith,
+  batchResults,
   httpAnswer,
   type Script,
   type ScriptedProvider,
@@ -26,15 +28,17 @@ interface Row {
   hold?: string;
   /** What became of the message in the end, and after how many attempts, where the second was not taken. */
   end?: [string, number];
-  /** The second attempt comes this long after the first at the earliest; the backoff is 100 ms at most. */
+  /** The second attempt comes this long after the first at the earliest, when the provider asks for more than the backoff. */
   notBeforeMs?: number;
 }
 
-const answerWith = (status: number, body = '', headers?: Record<string, string>): Script => {
-  return (socket) => socket.write(httpAnswer(status, body, headers));
-};
 const inSeconds = (seconds: number) => new Date(Date.now() + seconds * 1_000).toUTCString();
 const hangTimeoutMs = 2_000;
+/** What chance makes of the backoff here, between the first attempt and the second. */
+const backoffMs = 400;
+const backoffChance = 0.5;
+/** Timers are rounded to it. */
+const timerMs = 2;
 
 const table: Row[] = [
   {
@@ -45,7 +49,19 @@ const table: Row[] = [
     hold: 'uncertain provider_timeout',
   },
   {
-    provider: 'resets before the request was read',
+    provider: 'resets the connection before it read anything',
+    onConnection: (socket, n) => void (n === 1 && socket.resetAndDestroy()),
+    resend: 'retrying connection_failed',
+  },
+  {
+    provider: 'resets amid the handshake',
+    onConnection: (socket) => void socket.once('data', () => socket.resetAndDestroy()),
+    url: ({ url }) => url.replace('http:', 'https:'),
+    resend: 'retrying connection_failed',
+    end: ['failed', 2],
+  },
+  {
+    provider: 'resets when the first bytes of the request come',
     onConnection: (socket, n) => void (n === 1 && socket.once('data', () => socket.resetAndDestroy())),
     resend: 'retrying connection_lost',
     hold: 'uncertain connection_lost',
@@ -61,7 +77,7 @@ const table: Row[] = [
     script: (...request) => void setTimeout(() => answerWith(200, '{}')(...request), 200),
     resend: 'sent',
   },
-  { provider: 'answers 429', script: answerWith(429), resend: 'retrying rate_limited' },
+  { provider: 'answers 429', script: answerWith(429, ''), resend: 'retrying rate_limited' },
   {
     provider: 'answers 429 with seconds',
     script: answerWith(429, '', { 'retry-after': '1' }),
@@ -77,11 +93,11 @@ const table: Row[] = [
   },
   {
     provider: 'answers 500',
-    script: answerWith(500),
+    script: answerWith(500, ''),
     resend: 'retrying provider_error',
     hold: 'uncertain provider_error',
   },
-  { provider: 'answers 503', script: answerWith(503), resend: 'retrying provider_unavailable' },
+  { provider: 'answers 503', script: answerWith(503, ''), resend: 'retrying provider_unavailable' },
   {
     provider: 'answers 503 with seconds',
     script: answerWith(503, '', { 'retry-after': '1' }),
@@ -108,7 +124,19 @@ const table: Row[] = [
     resend: 'retrying response_too_large',
     hold: 'uncertain response_too_large',
   },
-  { provider: 'refuses for good', script: answerWith(400), resend: 'failed provider_rejected' },
+  {
+    provider: 'takes a message with a body larger than is read',
+    script: answerWith(200, ' '.repeat(2 * 1_048_576)),
+    resend: 'sent',
+  },
+  {
+    provider: 'takes a batch with results larger than are read',
+    script: answerWith(200, ' '.repeat(2 * 1_048_576)),
+    options: { batch: { max: 10 } },
+    resend: 'retrying response_too_large',
+    hold: 'uncertain response_too_large',
+  },
+  { provider: 'refuses for good', script: answerWith(400, ''), resend: 'failed provider_rejected' },
   {
     provider: 'speaks no TLS',
     onConnection: (socket) => void socket.end('not a handshake'),
@@ -142,6 +170,8 @@ const providers: ScriptedProvider[] = [];
 let mill: Mill;
 /** By row and policy: what is recorded of the one message, marks left out. */
 const outcomes = new Map<string, Outcome[]>();
+/** When the provider of a row had read each request. */
+const arrivals = new Map<string, number[]>();
 
 beforeAll(async () => {
   mill = createMill((await createTestDatabase()).url);
@@ -149,17 +179,19 @@ beforeAll(async () => {
   for (const onUncertain of policies) {
     for (const row of table) {
       const routeId = mill.routes.size + 1;
-      const url = await urlOf(row);
+      const key = `${row.provider} ${onUncertain}`;
+      const url = await urlOf(row, key);
+      const backoffMaxMs = backoffMs / backoffChance;
       mill.routes.set(routeId, {
         ...testRoute,
         ...{ id: routeId, name: `r${routeId}`, connector: 'http', onUncertain },
         options: { url, allowPrivate: true, ...row.options },
-        retry: { ...testRoute.retry, attemptsMax: 2, backoffMinMs: 1, backoffMaxMs: 100 },
+        retry: { ...testRoute.retry, attemptsMax: 2, backoffMinMs: backoffMaxMs, backoffMaxMs },
       });
-      chunks.set(`${row.provider} ${onUncertain}`, await insertChunk(mill.database, { routeId }));
+      chunks.set(key, await insertChunk(mill.database, { routeId }));
     }
   }
-  mill.worker({ connectors: new Map([['http', httpConnector]]) }).start();
+  mill.worker({ connectors: new Map([['http', httpConnector]]), random: () => backoffChance }).start();
   await until(async () => (await pendingCount(mill.database)) === 0);
   for (const [key, chunkId] of chunks) outcomes.set(key, await outcomesOf(chunkId));
 });
@@ -169,10 +201,16 @@ afterAll(async () => {
   for (const provider of providers) await provider.stop();
 });
 
-async function urlOf({ script = answerWith(200, '{}'), onConnection = () => {}, url }: Row): Promise<string> {
+async function urlOf(row: Row, key: string): Promise<string> {
+  const { script = answerWith(200, '{}'), onConnection = () => {}, url } = row;
+  const readAtMs: number[] = [];
+  arrivals.set(key, readAtMs);
   let connections = 0;
   const provider = await startProvider(
-    (socket, request, n) => (n === 1 ? script : takeAll)(socket, request, n),
+    (socket, request, n) => {
+      readAtMs.push(performance.now());
+      (n === 1 ? script : takeAll)(socket, request, n);
+    },
     (socket) => onConnection(socket, ++connections),
   );
   providers.push(provider);
@@ -180,11 +218,9 @@ async function urlOf({ script = answerWith(200, '{}'), onConnection = () => {}, 
 }
 
 /** Takes one message, or all of a batch. */
-const takeAll: Script = (socket, { body }) => {
-  const { messages = [] } = JSON.parse(body) as { messages?: { id: string }[] };
-  socket.write(
-    httpAnswer(200, JSON.stringify({ results: messages.map(({ id }) => ({ id, status: 'sent' })) })),
-  );
+const takeAll: Script = (socket, request) => {
+  const isBatch = 'messages' in JSON.parse(request.body);
+  socket.write(httpAnswer(200, isBatch ? batchResults(request) : '{}'));
 };
 
 async function outcomesOf(chunkId: string): Promise<Outcome[]> {
@@ -222,7 +258,12 @@ describe.each(policies)('under %s, a provider that', (onUncertain) => {
     }
     expect([last.state, last.attempt]).toEqual(row.end ?? ['sent', 2]);
     expect(recorded).toHaveLength(2);
-    // `at` is told from the moment of the flush, which a busy machine delays; the backoff is far less than the half.
-    expect(last.atMs - first.atMs).toBeGreaterThanOrEqual((row.notBeforeMs ?? 0) / 2);
+    const soonestMs = (row.notBeforeMs ?? backoffMs) - timerMs;
+    const [readMs, againMs] = arrivals.get(`${row.provider} ${onUncertain}`)!;
+    if (readMs !== undefined && againMs !== undefined) {
+      expect(againMs - readMs).toBeGreaterThanOrEqual(soonestMs);
+    }
+    // `at` is told from the moment of the flush, which a busy machine delays.
+    expect(last.atMs - first.atMs).toBeGreaterThanOrEqual(soonestMs / 2);
   });
 });

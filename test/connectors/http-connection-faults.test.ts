@@ -26,6 +26,15 @@ describe('a request that never leaves is tried again', () => {
     });
   });
 
+  it('each of those that waited for the one connection that is refused', async () => {
+    const provider = await startProvider(() => {});
+    await provider.stop();
+    const sender = openSender({ url: provider.url });
+    const answers = await Promise.all(outgoing(4).map((message) => sender.send([message], terms)));
+    expect(answers.flat().map((answer) => answer.kind)).toEqual(['retry', 'retry', 'retry', 'retry']);
+    for (const [answer] of answers) expect(answer).toMatchObject({ error: { code: 'connection_refused' } });
+  });
+
   it('when the provider speaks no TLS', async () => {
     const server = createServer((socket) => socket.on('error', () => {}).end('not a handshake'));
     server.listen(0, '127.0.0.1');

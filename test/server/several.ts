@@ -30,6 +30,9 @@ export interface Site {
   flood(server: MillraceProcess, count: number): Promise<void>;
   post(server: MillraceProcess, path: string, body: unknown): Promise<Response>;
   patch(server: MillraceProcess, path: string, body: unknown): Promise<Response>;
+  put(server: MillraceProcess, path: string, body: unknown): Promise<Response>;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape.
+  get(server: MillraceProcess, path: string): Promise<{ status: number; json(): Promise<any> }>;
   /** The present value of one of the server's figures, named with its labels. */
   figure(server: MillraceProcess, name: string): Promise<number>;
   ledger(): Promise<{ received: number; distinct: number; duplicates: number }>;
@@ -102,6 +105,8 @@ export async function createSite(
     },
     post: (server, path, body) => call(server, { method: 'POST', path, body: JSON.stringify(body) }),
     patch: (server, path, body) => call(server, { method: 'PATCH', path, body: JSON.stringify(body) }),
+    put: (server, path, body) => call(server, { method: 'PUT', path, body: JSON.stringify(body) }),
+    get: (server, path) => fetch(server.url + path, { headers: { authorization: `Bearer ${key}` } }),
     async figure(server, name) {
       const page = await (await fetch(`${server.url}/metrics`)).text();
       const line = page.split('\n').find((each) => each.startsWith(`${name} `));

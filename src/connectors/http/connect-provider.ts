@@ -15,8 +15,8 @@ export interface ConnectSettings {
  */
 export function connectProvider(settings: ConnectSettings): buildConnector.connector {
   const { allowPrivate, connectTimeoutMs, lookup = lookupPublic } = settings;
-  if (allowPrivate) return buildConnector({ timeout: connectTimeoutMs });
-  const connect = buildConnector({ timeout: connectTimeoutMs, lookup });
+  if (allowPrivate) return namingMismatch(buildConnector({ timeout: connectTimeoutMs }));
+  const connect = namingMismatch(buildConnector({ timeout: connectTimeoutMs, lookup }));
   return (options, callback) => {
     // A literal address never reaches the lookup.
     const literal = literalAddress(options.hostname);
@@ -32,4 +32,23 @@ export function connectProvider(settings: ConnectSettings): buildConnector.conne
       callback(new AddressNotAllowedError(), null);
     });
   };
+}
+
+/** The certificate is of another host. By OpenSSL's name for it. */
+class CertificateNameError extends Error {
+  readonly code = 'HOSTNAME_MISMATCH';
+}
+
+/**
+ * undici treats Node's code for a certificate of another name apart, and counts the request that failed with it as running
+ * for ever (client.js, handleConnectError): nothing would leave on that connection any more, also when the certificate is right again.
+ */
+function namingMismatch(connect: buildConnector.connector): buildConnector.connector {
+  return (options, callback) =>
+    connect(options, (...result) => {
+      const [error] = result;
+      const isMismatch = (error as NodeJS.ErrnoException | null)?.code === 'ERR_TLS_CERT_ALTNAME_INVALID';
+      if (isMismatch) callback(new CertificateNameError(error!.message), null);
+      else callback(...result);
+    });
 }

@@ -140,35 +140,34 @@ export class RequestSlot<Task> implements Dispatcher.DispatchHandler {
   }
 
   onComplete(): void {
-    this.#finish({ kind: 'answered', status: this.#status, headers: this.#headers, body: this.#readBody() });
+    this.#reply({ kind: 'answered', status: this.#status, headers: this.#headers, body: this.#readBody() });
+    this.#clear();
+    this.#settings.onFree(this);
   }
 
   onError(fault: Error): void {
     const error = this.#cancelError ?? lostError(fault);
     switch (this.#state) {
       case 'abandoned':
-        this.#free();
         break;
       case 'waiting':
-        this.#finish({ kind: 'unsent', error: unsentError(fault) });
+        this.#reply({ kind: 'unsent', error: unsentError(fault) });
         break;
       case 'begun':
-        this.#finish({ kind: 'lost', error });
+        this.#reply({ kind: 'lost', error });
         break;
       case 'answering': {
         const body = this.#readBody();
-        this.#finish({ kind: 'cut', status: this.#status, headers: this.#headers, body, error });
+        this.#reply({ kind: 'cut', status: this.#status, headers: this.#headers, body, error });
       }
     }
+    this.#clear();
+    // undici is amid clearing its queue, and throws when a request comes into it meanwhile (client.js, onError).
+    queueMicrotask(() => this.#settings.onFree(this));
   }
 
   #readBody(): Buffer {
     return this.#bodyParts === undefined ? this.#body : Buffer.concat(this.#bodyParts);
-  }
-
-  #finish(reply: Reply): void {
-    this.#reply(reply);
-    this.#free();
   }
 
   #reply(reply: Reply): void {
@@ -178,14 +177,13 @@ export class RequestSlot<Task> implements Dispatcher.DispatchHandler {
   }
 
   /** Drops what belongs to the request: buffers that live on in idle slots are copied by every young collection. */
-  #free(): void {
+  #clear(): void {
     this.#state = 'idle';
     this.#mayBegin = undefined;
     this.#abort = undefined;
     this.#headers = noHeaders;
     this.#body = noBody;
     this.#bodyParts = undefined;
-    this.#settings.onFree(this);
   }
 }
 

@@ -7,6 +7,8 @@ import { createSite, type Site } from './several.ts';
 
 const waitMs = 90_000;
 const ratePerSecond = 60;
+/** A new limit holds everywhere within a second; a machine that is busy with other tests gets another one. */
+const settledMs = 2_000;
 let site: Site | undefined;
 let database: Database | undefined;
 
@@ -71,7 +73,7 @@ test('of two servers the one that has all the messages gets nearly the whole rat
   await Promise.all([first.stop(), second.stop()]);
 }, 240_000);
 
-test('an account with a limit keeps to it over two servers, the other goes on, and a new limit holds within a second or so', async () => {
+test('an account with a limit keeps to it over two servers, the other goes on, and a new limit soon holds on both, higher or lower', async () => {
   site = await createSite();
   database = openDatabase({ url: site.databaseUrl, poolSize: 2, name: 'pace test' });
   const first = await site.start();
@@ -84,7 +86,9 @@ test('an account with a limit keeps to it over two servers, the other goes on, a
   const ofLimited = new Set<string>();
   for (let n = 0; n < 25; n++) {
     const accountId = Number(account.id);
-    ofLimited.add(await insertChunk(database, { accountId, routeId: route!.id, count: 40 }));
+    for (const count of [40, 40, 40]) {
+      ofLimited.add(await insertChunk(database, { accountId, routeId: route!.id, count }));
+    }
     await insertChunk(database, { routeId: route!.id, count: 40 });
   }
   const arrivals = async () => {
@@ -99,12 +103,18 @@ test('an account with a limit keeps to it over two servers, the other goes on, a
   expect(before.limited.length).toBeLessThan(900);
   expect(mostPerSecond(before.limited.map(({ at }) => at))).toBeLessThan(1.3 * 50);
 
-  const raised = await site.patch(first, `/v1/accounts/${account.id}`, { limits: { ratePerSecond: 500 } });
-  expect(raised.status).toBe(200);
-  await until(async () => (await arrivals()).limited.length === 1_000, waitMs);
-  const { limited } = await arrivals();
-  // At 50 a second what was left would have taken many seconds; the last hundred shows the new pace.
-  const tail = limited.slice(-200);
-  expect(tail.length / ((tail.at(-1)!.at - tail[0]!.at) / 1_000)).toBeGreaterThan(2 * 50);
+  /** How many arrive a second of the limited account, once it was given another limit, for some seconds. */
+  const paceUnder = async (ratePerSecond: number, forMs: number) => {
+    const patched = await site!.patch(first, `/v1/accounts/${account.id}`, { limits: { ratePerSecond } });
+    expect(patched.status).toBe(200);
+    const fromMs = Date.now() + settledMs;
+    await until(() => Date.now() >= fromMs + forMs, waitMs);
+    const { limited } = await arrivals();
+    return limited.filter(({ at }) => at >= fromMs && at < fromMs + forMs).length / (forMs / 1_000);
+  };
+  expect(await paceUnder(500, 1_000)).toBeGreaterThan(3 * 50);
+  // Higher, what was being waited for goes on at once; lower, it is taken back from both servers.
+  expect(await paceUnder(50, 3_000)).toBeLessThan(1.3 * 50);
+  expect((await arrivals()).limited.length).toBeLessThan(3_000);
   await Promise.all([first.stop(), second.stop()]);
 }, 240_000);

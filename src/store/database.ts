@@ -47,6 +47,8 @@ export interface DatabaseSettings {
   answerExtraMs?: number;
   /** Off for a PgBouncer before 1.21, which forgets prepared statements between transactions. */
   namedStatements?: boolean;
+  /** Asks each new connection something before it is used for anything else; one that fails there is closed. */
+  onConnection?: (connection: Queryable) => Promise<void>;
   /** Called when an idle connection breaks; the pool replaces it. */
   onIdleError?: (fault: Fault) => void;
   /** Called when another host of several is found to take writes, or none. */
@@ -72,11 +74,13 @@ export function openDatabase({
   answerExtraMs = answerExtraDefaultMs,
   namedStatements = true,
   lockTimeoutMs: lockMs,
+  onConnection,
   ...settings
 }: DatabaseSettings): Database {
   const statementMs = Math.ceil(statementTimeoutMs);
   const answerMs = statementMs + answerExtraMs;
-  const connections = openConnections({ ...settings, statementMs, lockMs, answerMs });
+  const admit = onConnection && ((client: pg.ClientBase) => onConnection(unnamed(client)));
+  const connections = openConnections({ ...settings, statementMs, lockMs, answerMs, admit });
   const clients = clientsOf(connections, { statementMs, lockMs, namedStatements });
   const { poolSize } = settings;
   return {
@@ -85,6 +89,16 @@ export function openDatabase({
     transaction: (work) => runTransaction(clients, work),
     transactionOf: (calls) => withFreshPlans(poolSize, () => runCalls(clients, calls)),
     close: () => connections.close(),
+  };
+}
+
+/** What is asked once prepares nothing. */
+function unnamed(client: pg.ClientBase): Queryable {
+  return {
+    async query<Row extends pg.QueryResultRow>({ text }: Statement, values: readonly unknown[] = []) {
+      const { rows, rowCount } = await client.query<Row>(text, values as unknown[]);
+      return { rows, rowCount: rowCount ?? 0 };
+    },
   };
 }
 

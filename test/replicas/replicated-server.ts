@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Pool } from 'undici';
 import { type Cluster, type ClusterServer, startCluster } from '../support/cluster.ts';
+import { startRoundRobinProxy } from '../support/round-robin-proxy.ts';
 import { type MillraceProcess, startProcess } from '../support/start-process.ts';
 
 export const adminKey = 'replicated-server-administrator-key-0123456789';
@@ -41,6 +42,8 @@ export async function startReplicated(settings: {
   args?: readonly string[];
   /** The database names the standbys too: one of them may become the primary. */
   failover?: boolean;
+  /** The server knows one address, behind which a balancer leads each connection to the next standby. */
+  balanced?: boolean;
 }): Promise<ReplicatedServer> {
   const closings: (() => Promise<unknown>)[] = [];
   const close = async () => {
@@ -56,8 +59,13 @@ export async function startReplicated(settings: {
     await (await startServer({ database, data, args: [] })).server.stop();
     const adding = settings.delaysMs.map((applyDelayMs) => cluster.addStandby({ applyDelayMs }));
     const standbys = await Promise.all(adding);
-    const urls = standbys.map(({ url }) => url).join(',');
-    const args = ['--replica-urls', urls, ...(settings.args ?? [])];
+    const urls = standbys.map(({ url }) => url);
+    if (settings.balanced) {
+      const proxy = await startRoundRobinProxy(standbys.map(({ port }) => port));
+      closings.push(() => proxy.stop());
+      urls.splice(0, urls.length, urls[0]!.replace(String(standbys[0]!.port), String(proxy.port)));
+    }
+    const args = ['--replica-urls', urls.join(','), ...(settings.args ?? [])];
     const others = settings.failover ? standbys.map(({ port }) => `,127.0.0.1:${port}`).join('') : '';
     const hosts = database.replace(/(?=\/millrace$)/, others);
     const { server, log } = await startServer({ database: hosts, data, args });

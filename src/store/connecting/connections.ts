@@ -25,6 +25,8 @@ export interface ConnectionSettings {
   lockMs?: number | undefined;
   /** The client waits for an answer this long, then drops the connection. */
   answerMs: number;
+  /** Looks at each new connection before it is used; a rejection closes it and is what the taker hears. */
+  admit?: ((client: pg.ClientBase) => Promise<void>) | undefined;
   onIdleError?: ((fault: Fault) => void) | undefined;
   onHost?: ((event: HostEvent) => void) | undefined;
 }

@@ -5,8 +5,6 @@ import { type ConnectionSettings, type Connections, connectTimeoutMs } from './c
 export interface HostPoolSettings extends ConnectionSettings {
   /** How long a connection is waited for; 5,000 ms. */
   connectMs?: number;
-  /** Looks at each new connection before it is used; a rejection closes it and is what the taker hears. */
-  admit?: (client: pg.ClientBase) => Promise<void>;
 }
 
 export interface HostPool extends Connections {

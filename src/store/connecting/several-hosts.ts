@@ -71,6 +71,7 @@ function openPoolOf(host: PostgresHost, cluster: Cluster, settings: ConnectionSe
     connectMs: askTimeoutMs,
     async admit(client) {
       if (!cluster.admits(await askConnection(client, cluster.target))) throw new NotTheWriterError(host);
+      await settings.admit?.(client);
     },
     onIdleError(fault) {
       settings.onIdleError?.(fault);

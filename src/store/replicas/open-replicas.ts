@@ -2,7 +2,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { type Database, type DatabaseSettings, openDatabase } from '../database.ts';
 import { createLagHistory } from './lag-history.ts';
 import type { Obstacle } from './obstacle.ts';
-import { readReplicaPosition, readsOneLog } from './read-positions.ts';
+import { readReplicaPosition, readServerName, readsOneLog } from './read-positions.ts';
 import { Replica } from './replica.ts';
 import { replicaName } from './replica-name.ts';
 import { createReplicaSet, type ReplicaSet } from './replica-set.ts';
@@ -10,7 +10,7 @@ import { createWalEnd } from './wal-end.ts';
 
 export interface ReplicasSettings {
   primary: Database;
-  /** The primary's, and those of its standbys: each leads to one server. */
+  /** The primary's, and those of its standbys, or of balancers before them. */
   primaryUrl: string;
   replicaUrls: readonly string[];
   /** Connections for reads at most, to each replica. */
@@ -72,7 +72,10 @@ export async function openReplicas(settings: ReplicasSettings): Promise<OpenedRe
       const onIdleError: Replica['lose'] = (fault) => replica.lose(fault);
       const replica: Replica = new Replica({
         name,
-        database: open(url, { name: 'replica', poolSize: settings.poolSize, lockTimeoutMs, onIdleError }),
+        database: open(url, {
+          ...{ name: 'replica', poolSize: settings.poolSize, lockTimeoutMs, onIdleError },
+          onConnection: async (connection) => replica.meet(await readServerName(connection)),
+        }),
         watch: open(url, { name: 'replica watch', ...watching, onIdleError }),
         ...{ primary: identity, history, clock },
         lagMaxMs: settings.lagMaxMs,

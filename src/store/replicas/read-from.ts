@@ -1,16 +1,15 @@
 import { DatabaseError, type Queryable } from '../database.ts';
 import type { Fault } from '../fault.ts';
-import type { Replica } from './replica.ts';
 
 /**
- * The statements of one read, all on one replica. When one fails there, it and those after it are made on the primary,
+ * The statements of one read, all on one replica, as its `read` makes them. When one fails there, it and those after it are made on the primary,
  * which has everything that the replica showed, and more: to the read it is as if time had passed in between.
  */
 export function readFrom(
-  replica: Replica,
+  replica: Queryable,
   { primary, onRepeat }: { primary: Queryable; onRepeat: () => void },
 ): Queryable {
-  let target: Queryable = { query: (statement, values) => replica.query(statement, values) as never };
+  let target = replica;
   return {
     async query(statement, values) {
       const asked = target;

@@ -16,7 +16,14 @@ export interface DatabaseIdentity {
   database: string;
 }
 
+/**
+ * One for each server and each of its starts. Its own address alone does not tell servers apart: containers of several
+ * machines may have the same.
+ */
+export type ServerName = string;
+
 export interface ReplicaPosition extends DatabaseIdentity {
+  server: ServerName;
   standby: boolean;
   /** Replayed, so that reads see it; null on a server that replays nothing. */
   replayed: WalPosition | null;
@@ -44,6 +51,17 @@ export async function readWalEnd(primary: Queryable): Promise<WalPosition> {
   return { position: parsePosition(position), timeline };
 }
 
+const serverName = `concat_ws(' ', host(inet_server_addr()), inet_server_port(),
+  extract(epoch FROM pg_postmaster_start_time()))`;
+
+export async function readServerName(server: Queryable): Promise<ServerName> {
+  const { rows } = await server.query<{ server: ServerName }>({
+    name: 'server_name',
+    text: `SELECT ${serverName} AS server`,
+  });
+  return rows[0]!.server;
+}
+
 /**
  * The receiver's timeline is the one that is replayed: a standby follows a new timeline only from a place that lies in
  * its history. It is hidden from roles without pg_read_all_stats, and gone with the receiver; those of the last restart point
@@ -56,6 +74,7 @@ const replicaPosition = {
     SELECT pg_is_in_recovery() AS standby,
            (SELECT system_identifier::text FROM pg_control_system()) AS cluster,
            (SELECT oid::text FROM pg_database WHERE datname = current_database()) AS database,
+           ${serverName} AS server,
            pg_last_wal_replay_lsn()::text AS position,
            greatest((SELECT received_tli FROM pg_stat_wal_receiver),
                     (SELECT timeline_id FROM pg_control_checkpoint()),
@@ -67,12 +86,13 @@ export async function readReplicaPosition(server: Queryable): Promise<ReplicaPos
     standby: boolean;
     cluster: string;
     database: string;
+    server: ServerName;
     position: string | null;
     timeline: number;
   }>(replicaPosition);
-  const { standby, cluster, database, position, timeline } = rows[0]!;
+  const { position, timeline, ...found } = rows[0]!;
   const replayed = position === null ? null : { position: parsePosition(position), timeline };
-  return { standby, cluster, database, replayed };
+  return { ...found, replayed };
 }
 
 /** Whether the database is spread over several servers, each with a log of its own. */

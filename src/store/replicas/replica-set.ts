@@ -60,7 +60,7 @@ export function createReplicaSet(settings: ReplicaSetSettings): ReplicaSet {
   function pick(place: WalPosition | undefined): Replica | undefined {
     for (let tried = 0; tried < replicas.length; tried++) {
       const replica = replicas[turn++ % replicas.length]!;
-      if (replica.isUsable() && (place === undefined || replica.hasReplayed(place))) return replica;
+      if (replica.isUsable() && (place === undefined || replica.mayShow(place))) return replica;
     }
     return undefined;
   }
@@ -97,7 +97,8 @@ export function createReplicaSet(settings: ReplicaSetSettings): ReplicaSet {
       const replica = await find(token);
       settings.onRead?.(replica?.name ?? 'primary');
       if (!replica) return primary;
-      return readFrom(replica, { primary, onRepeat: () => settings.onRepeat?.(replica.name) });
+      const place = token && placeAtHome(token);
+      return readFrom(replica.read(place), { primary, onRepeat: () => settings.onRepeat?.(replica.name) });
     },
     laterTimeline(token) {
       const timeline = history.last()?.timeline;

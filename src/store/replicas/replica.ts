@@ -1,20 +1,22 @@
 import type { Clock } from '../../lib/clock.ts';
-import { DatabaseError, type Queryable, type Statement } from '../database.ts';
+import { type Call, type Database, DatabaseError, type Queryable } from '../database.ts';
 import { type Fault, faultOf } from '../fault.ts';
+import { type CheckedAnswer, checkedRead } from './checked-read.ts';
 import type { LagHistory } from './lag-history.ts';
 import { misplaced, type Obstacle } from './obstacle.ts';
 import {
   type DatabaseIdentity,
   type ReplicaPosition,
   readReplicaPosition,
+  type ServerName,
   type WalPosition,
 } from './read-positions.ts';
 
 export interface ReplicaSettings {
   /** For logs and figures: its address without name and password. */
   name: string;
-  /** Answers reads. */
-  database: Queryable;
+  /** Answers reads. Each of its connections is told of by `meet` before it is used. */
+  database: Database;
   /** A connection of its own, so that the measuring does not wait for reads. */
   watch: Queryable;
   /** What the primary has: a replica has to have the same. */
@@ -27,18 +29,31 @@ export interface ReplicaSettings {
 
 /** What was measured this long ago no longer stands: the server behind the address may be another one. */
 const measuredMaxMs = 2_000;
+/**
+ * When no connection has met another server for this long, all that there are lead to one: a pool keeps none that is
+ * idle for more than 10 s, and each that is used tells its server anew.
+ */
+const oneServerMs = 60_000;
 /** One that was left out for its lag comes back at this part of the limit, so that it does not come and go. */
 const comeBackPart = 0.5;
 
 /**
  * A standby of the primary that answers reads. It is used while it is known to be one, on the primary's timeline, and
- * not too far behind. A connection that breaks ends that until it is measured anew: a standby that crashed may come
+ * not too far behind. Where its address turns out to lead to several servers, a balancer, what was measured on one
+ * connection says nothing of the others: then each statement asks the server that it is made on, in the same transaction.
+ * A connection that breaks ends that until it is measured anew: a standby that crashed may come
  * back with less than it had replayed.
  */
 export class Replica {
   readonly name: string;
   readonly #settings: ReplicaSettings;
   #place: WalPosition | undefined;
+  /** The server whose place that is. */
+  #measuredServer: ServerName | undefined;
+  /** The one that a connection met last. */
+  #server: ServerName | undefined;
+  #leadsToSeveral = false;
+  #metAnotherAtMs = 0;
   #behindMs: number | undefined;
   #measuredAtMs = Number.NEGATIVE_INFINITY;
   #obstacle: Obstacle | undefined = { kind: 'unasked', says: 'was not asked yet' };
@@ -75,8 +90,9 @@ export class Replica {
     return this.#obstacle === undefined && age <= measuredMaxMs;
   }
 
-  /** Whether it certainly shows everything up to a place. */
-  hasReplayed(place: WalPosition): boolean {
+  /** Whether it certainly shows everything up to a place, or is asked for that by each read. */
+  mayShow(place: WalPosition): boolean {
+    if (this.#leadsToSeveral) return true;
     return this.#place?.timeline === place.timeline && this.#place.position >= place.position;
   }
 
@@ -88,15 +104,71 @@ export class Replica {
     return this.#measuring;
   }
 
-  async query(statement: Statement, values: readonly unknown[] = []) {
-    const { database } = this.#settings;
+  /** A connection to its address leads to this server. */
+  meet(server: ServerName): void {
+    if (this.#server !== undefined && this.#server !== server) {
+      this.#leadsToSeveral = true;
+      this.#metAnotherAtMs = this.#settings.clock.monotonicMs();
+    }
+    this.#server = server;
+  }
+
+  /**
+   * The statements of one read, which has to show what lies before `place`, and none of them less than the one before.
+   * One that the replica cannot make so is rejected.
+   */
+  read(place: WalPosition | undefined): Queryable {
+    let floor = place;
+    let unchecked = false;
+    return {
+      query: async (statement, values = []) => {
+        if (this.#leadsToSeveral) {
+          // How much a statement has seen that was made before that was known, nothing tells.
+          if (unchecked) throw shownTooLittle();
+          const answer = await this.#readChecked({ statement, values }, floor);
+          floor = answer.end;
+          return answer as never;
+        }
+        unchecked = true;
+        const answer = await this.#ask((database) => database.query(statement, values));
+        // The connection may have been made for it, and have led to another server.
+        if (this.#leadsToSeveral) throw shownTooLittle();
+        return answer as never;
+      },
+    };
+  }
+
+  async #readChecked(call: Call, floor: WalPosition | undefined): Promise<CheckedAnswer> {
+    const answer = await this.#ask((database) =>
+      checkedRead(database, call, (found) => {
+        this.meet(found.server);
+        return this.#isGoodEnough(found, floor);
+      }),
+    );
+    const quietMs = this.#settings.clock.monotonicMs() - this.#metAnotherAtMs;
+    if (quietMs > oneServerMs) this.#leadsToSeveral = false;
+    if (!answer) throw shownTooLittle();
+    return answer;
+  }
+
+  /** @throws DatabaseError of a lost connection for a server that is of no use: the next one may lead to a better one. */
+  #isGoodEnough(found: ReplicaPosition, floor: WalPosition | undefined): boolean {
+    const { primary, history, clock, lagMaxMs } = this.#settings;
+    const { replayed } = found;
+    if (misplaced(found, primary) || !replayed) throw shownTooLittle({ connectionLost: true });
+    const behindMs = history.behindMs(replayed, clock.monotonicMs());
+    if (behindMs === undefined || behindMs > lagMaxMs) throw shownTooLittle({ connectionLost: true });
+    return !floor || (replayed.timeline === floor.timeline && replayed.position >= floor.position);
+  }
+
+  async #ask<Answer>(work: (database: Database) => Promise<Answer>): Promise<Answer> {
     let giveUp: (error: DatabaseError) => void = () => {};
     const lost = new Promise<never>((_, reject) => {
       giveUp = reject;
     });
     this.#reads.add(giveUp);
     try {
-      return await Promise.race([database.query(statement, values), lost]);
+      return await Promise.race([work(this.#settings.database), lost]);
     } catch (error) {
       if (error instanceof DatabaseError && isGone(error.fault)) this.lose(error.fault);
       throw error;
@@ -124,6 +196,9 @@ export class Replica {
       return this.#fallSilent(error instanceof DatabaseError ? error.fault : faultOf(error));
     }
     if (losses !== this.#losses) return;
+    this.meet(found.server);
+    if (found.server !== this.#measuredServer) this.#place = undefined;
+    this.#measuredServer = found.server;
     // It may have replayed more meanwhile, never less.
     found = { ...found, replayed: this.#onItsTimeline(found.replayed) };
     this.#place = found.replayed ?? undefined;
@@ -149,10 +224,13 @@ export class Replica {
   #judge(found: ReplicaPosition): Obstacle | undefined {
     const { primary, history, clock, lagMaxMs } = this.#settings;
     const wrong = misplaced(found, primary);
+    if (wrong?.kind === 'primary' && this.#leadsToSeveral) return undefined;
     if (wrong) return wrong;
     const replayed = found.replayed!;
     const behindMs = history.behindMs(replayed, clock.monotonicMs());
     this.#behindMs = behindMs;
+    // The others may be better, which each read finds out.
+    if (this.#leadsToSeveral) return undefined;
     if (behindMs === undefined) {
       const primarys = history.last()?.timeline ?? 'one that is not known';
       return { kind: 'timeline', says: `is on timeline ${replayed.timeline}, the primary on ${primarys}` };
@@ -169,6 +247,18 @@ export class Replica {
   }
 }
 
-function isGone({ kind, connectionLost }: Fault): boolean {
+function isGone({ kind, code, connectionLost }: Fault): boolean {
+  if (code === tooLittle) return false;
   return connectionLost || kind === 'unavailable' || kind === 'refused';
+}
+
+const tooLittle = 'SHOWN_TOO_LITTLE';
+
+function shownTooLittle({ connectionLost = false } = {}): DatabaseError {
+  const message = 'the server that the replica’s address led to does not show enough';
+  const fault: Fault = {
+    ...{ kind: 'unavailable', code: tooLittle, message },
+    ...{ connectionLost, ambiguous: false },
+  };
+  return new DatabaseError(fault, undefined);
 }

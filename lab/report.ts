@@ -2,11 +2,12 @@ import { cpus, loadavg } from 'node:os';
 import { describeDuplicates } from './explain-duplicates.ts';
 import type { ScenarioReport } from './judge.ts';
 import type { Tools } from './requirements.ts';
+import type { Verified } from './verify.ts';
 
 export interface LabReport {
   at: string;
   machine: { cores: number; processor: string; node: string; postgres: number };
-  /** The device that was used, or why none was. */
+  /** The device that was configured and whether it was opened, or why none was. */
   watchdog: string;
   seconds: number;
   /** Load average of a minute, at the beginning and at the end: what else the machine had to do decides the seconds. */
@@ -14,6 +15,10 @@ export interface LabReport {
   scenarios: ScenarioReport[];
   /** Scenarios that did not come to their end. */
   failures: { name: string; error: string }[];
+  /** Scenarios that were asked for and never began, because one before them did not come to its end. */
+  notRun: string[];
+  /** Undefined where the nodes could not be looked at in the end. */
+  verified: Verified | undefined;
 }
 
 export function describeLabMachine({ postgresVersion }: Tools): LabReport['machine'] {
@@ -30,16 +35,17 @@ export function loadOfMachine(): number {
   return Math.round(loadavg()[0]! * 10) / 10;
 }
 
-export function everyPromiseHeld({ scenarios, failures }: LabReport): boolean {
-  return failures.length === 0 && scenarios.every(({ broken }) => broken.length === 0);
+export function everyPromiseHeld({ scenarios, failures, notRun }: LabReport): boolean {
+  return failures.length === 0 && notRun.length === 0 && scenarios.every(({ broken }) => broken.length === 0);
 }
 
 /** For people, and as Markdown: a row for each scenario, then what was done and seen in each. */
 export function renderReport(report: LabReport): string {
-  const { machine, watchdog, scenarios, failures } = report;
+  const { machine, watchdog, scenarios, failures, notRun } = report;
   const lines = [
     `Measured ${report.at.slice(0, 10)} on ${machine.cores} cores (${machine.processor}), Node ${machine.node}, PostgreSQL ${machine.postgres}, in ${report.seconds.toFixed(0)} s; load average ${report.load.join(' at the beginning, ')} at the end.`,
     `Watchdog: ${watchdog}.`,
+    describeVerified(report.verified),
     '',
     '| scenario | s without writes | s without reads | s without a primary | accepted | lost | forgotten | duplicates | uncertain, resolved | accepted by two |',
     '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
@@ -47,9 +53,19 @@ export function renderReport(report: LabReport): string {
     '',
     ...scenarios.flatMap(describeScenario),
     ...failures.map(({ name, error }) => `### ${name}: did not come to its end\n\n${error}\n`),
+    ...notRun.map((name) => `### ${name}: not run\n`),
     everyPromiseHeld(report) ? 'every promise held' : 'BROKEN: see above',
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function describeVerified(verified: Verified | undefined): string {
+  if (verified === undefined) return 'The nodes could not be looked at in the end.';
+  const { withoutChecksums, rewinds } = verified;
+  const checksums = withoutChecksums.length === 0 ? 'on' : `OFF on ${withoutChecksums.join(', ')}`;
+  const rewound = Object.entries(rewinds).filter(([, times]) => times > 0);
+  const times = rewound.map(([name, count]) => `${name} ${count} ×`).join(', ');
+  return `Checksums of pages: ${checksums}. Nodes that came back by pg_rewind: ${times || 'none'}.`;
 }
 
 function row(scenario: ScenarioReport): string {

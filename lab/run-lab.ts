@@ -9,7 +9,8 @@ import { describeLabMachine, type LabReport, loadOfMachine } from './report.ts';
 import type { Tools } from './requirements.ts';
 import { runScenario } from './run-scenario.ts';
 import type { Scenario } from './scenarios/scenario.ts';
-import { chooseWatchdog } from './watchdog.ts';
+import { verifyCluster } from './verify.ts';
+import { chooseWatchdog, lookAtWatchdog } from './watchdog.ts';
 
 export interface LabOptions {
   tools: Tools;
@@ -29,7 +30,7 @@ export interface LabEvents {
   onSample(sample: Sample): void;
 }
 
-/** The scenarios one after the other on one cluster. One that fails is reported; the next needs a cluster that is whole. */
+/** The scenarios one after the other on one cluster. One that fails is reported, and those after it are not run: they need a cluster that is whole. */
 export async function runLab(options: LabOptions): Promise<LabReport> {
   const { tools, claim, signal, events } = options;
   const beganAt = performance.now();
@@ -42,18 +43,26 @@ export async function runLab(options: LabOptions): Promise<LabReport> {
     load: [loadOfMachine(), 0],
     scenarios: [],
     failures: [],
+    notRun: options.scenarios.map(({ name }) => name),
+    verified: undefined,
   };
   events.onStep('starting three nodes with etcd, Patroni and PostgreSQL, and HAProxy');
   let cluster: Cluster | undefined;
   let millrace: Millrace | undefined;
   try {
     cluster = await startCluster({ tools, claim, watchdog: watchdog.device, signal });
+    if (watchdog.device !== undefined) {
+      const { armed, said } = lookAtWatchdog(watchdog.device);
+      report.watchdog = said;
+      if (!armed) report.failures.push({ name: 'watchdog', error: said });
+    }
     events.onStep('starting Millrace and a simulated provider');
     millrace = await startMillrace(cluster, claim.directory);
     for (const scenario of options.scenarios) {
-      await runOne({ ...options, cluster, millrace, scenario, report });
-      if (report.failures.length > 0) break;
+      report.notRun.shift();
+      if (!(await runOne({ ...options, cluster, millrace, scenario, report }))) break;
     }
+    await verify(cluster, report);
   } finally {
     await millrace?.stop();
     await cluster?.stop();
@@ -63,9 +72,22 @@ export async function runLab(options: LabOptions): Promise<LabReport> {
   return report;
 }
 
+/** A node that does not answer at the end is told with what else failed. */
+async function verify(cluster: Cluster, report: LabReport): Promise<void> {
+  try {
+    report.verified = await verifyCluster(cluster);
+    const { withoutChecksums } = report.verified;
+    if (withoutChecksums.length > 0)
+      report.failures.push({ name: 'checksums', error: `they are off on ${withoutChecksums.join(', ')}` });
+  } catch (error) {
+    report.failures.push({ name: 'looking at the nodes', error: (error as Error).message });
+  }
+}
+
+/** Resolves to whether it came to its end. */
 async function runOne(
   options: LabOptions & { cluster: Cluster; millrace: Millrace; scenario: Scenario; report: LabReport },
-): Promise<void> {
+): Promise<boolean> {
   const { cluster, millrace, scenario, report, claim, floodMessages, signal, events } = options;
   events.onScenario(scenario);
   try {
@@ -77,9 +99,11 @@ async function runOne(
         ...{ onAction: onAction.bind(events), onSample: onSample.bind(events) },
       }),
     );
+    return true;
   } catch (error) {
     if (signal.aborted) throw error;
     report.failures.push({ name: scenario.name, error: (error as Error).message });
+    return false;
   }
 }
 

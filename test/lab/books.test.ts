@@ -1,16 +1,21 @@
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Acknowledged } from '../../lab/cluster/node-watch.ts';
 import { type DuplicateBooks, describeDuplicates, explainDuplicates } from '../../lab/explain-duplicates.ts';
-import { acceptedByTwo } from '../../lab/judge.ts';
+import { acceptedByTwo, unshownLoss } from '../../lab/judge.ts';
 import { drawPicture } from '../../lab/live-picture.ts';
 import type { RecordedOutcome } from '../../lab/load/recorded-outcomes.ts';
 import { SteadyReader } from '../../lab/load/steady-reader.ts';
 import { SteadyWriter } from '../../lab/load/steady-writer.ts';
 import { secondsWithout } from '../../lab/load/tally.ts';
 import type { Sample } from '../../lab/recorder.ts';
+import { everyPromiseHeld, type LabReport, renderReport } from '../../lab/report.ts';
 import { scenarios } from '../../lab/scenarios/catalogue.ts';
 import { renderTimeline } from '../../lab/timeline-svg.ts';
+import { rewindsIn } from '../../lab/verify.ts';
+import { lookAtWatchdog } from '../../lab/watchdog.ts';
 import { runCli } from '../support/run-cli.ts';
 import { answerJson, startScriptedServer } from '../support/scripted-server.ts';
 
@@ -33,6 +38,56 @@ test('a write that was sent before the newer primary had accepted anything is no
 test('a primary that comes back on a newer timeline is none', () => {
   const back = [write('n1', 1, [0, 1]), write('n2', 2, [10, 11]), write('n1', 3, [20, 21])];
   expect(acceptedByTwo(back)).toBe(0);
+});
+
+test('the asynchronous scenario fails where nothing was lost, and where the doctor had not said so', () => {
+  const doctor = [
+    "info: accepted means on this server's disk: no standby is waited for (2 standbys connected)",
+  ];
+  expect(unshownLoss({ lost: 1, forgotten: 0, doctor })).toEqual([]);
+  expect(unshownLoss({ lost: 0, forgotten: 1, doctor })).toEqual([]);
+  expect(unshownLoss({ lost: 0, forgotten: 0, doctor })).toEqual([
+    expect.stringContaining('nothing was lost'),
+  ]);
+  expect(
+    unshownLoss({ lost: 1, forgotten: 0, doctor: ['ok: accepted means replicated: n2 in sync'] }),
+  ).toEqual([expect.stringContaining('the doctor had not said')]);
+});
+
+function labReport(more: Partial<LabReport>): LabReport {
+  return {
+    ...{ at: '2026-01-01T00:00:00Z', watchdog: 'none', seconds: 1, load: [0, 0] },
+    machine: { cores: 2, processor: 'p', node: 'v20', postgres: 15 },
+    ...{ scenarios: [], failures: [], notRun: [] },
+    verified: { withoutChecksums: [], rewinds: { n1: 0, n2: 0, n3: 0 } },
+    ...more,
+  };
+}
+
+test('a scenario that was not run is told, and is no success', () => {
+  expect(everyPromiseHeld(labReport({}))).toBe(true);
+  const cut = labReport({ notRun: ['switchover'] });
+  expect(everyPromiseHeld(cut)).toBe(false);
+  expect(renderReport(cut)).toContain('### switchover: not run');
+});
+
+test('the report says what was seen of checksums and pg_rewind', () => {
+  const log = 'INFO: running pg_rewind from n2\nINFO: pg_rewind exit code=1\nINFO: pg_rewind exit code=0\n';
+  expect(rewindsIn(log)).toBe(1);
+  const verified = { withoutChecksums: ['n3' as const], rewinds: { n1: 1, n2: 0, n3: 0 } };
+  const text = renderReport(labReport({ verified }));
+  expect(text).toContain('OFF on n3');
+  expect(text).toContain('came back by pg_rewind: n1 1 ×');
+});
+
+test('a watchdog is said to be armed only when a process has it open', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-watchdog-'));
+  onTestFinished(() => rm(directory, { recursive: true }));
+  const device = join(directory, 'watchdog');
+  const file = await open(device, 'w');
+  expect(lookAtWatchdog(device)).toEqual({ armed: true, said: expect.stringContaining(String(process.pid)) });
+  await file.close();
+  expect(lookAtWatchdog(device)).toMatchObject({ armed: false });
 });
 
 test('only pauses longer than a second count, at both ends too', () => {

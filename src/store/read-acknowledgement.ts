@@ -1,10 +1,10 @@
 import type { Queryable } from './database.ts';
 
 /**
- * What a message that is acknowledged now survives: the loss of the primary (a synchronous standby has it), or of its
+ * What a message that is acknowledged now survives: the loss of the primary (a synchronous standby has it, on its disk or in its memory), or of its
  * processes alone. `unknown` where each server of a distributed database has its own settings.
  */
-export const acknowledgements = ['replicated', 'on-primary-only', 'unknown'] as const;
+export const acknowledgements = ['replicated', 'replicated-in-memory', 'on-primary-only', 'unknown'] as const;
 
 export interface Acknowledgement {
   acknowledged: (typeof acknowledgements)[number];
@@ -36,5 +36,7 @@ export async function readAcknowledgement(database: Queryable): Promise<Acknowle
   if (names === '' || commit === 'local' || commit === 'off') {
     return { acknowledged: 'on-primary-only', waiting: false };
   }
-  return { acknowledged: 'replicated', waiting: !inSync && !hidden };
+  // The standby's system has it then, not its disk: its own machine must not be lost with the primary's.
+  const acknowledged = commit === 'remote_write' ? 'replicated-in-memory' : 'replicated';
+  return { acknowledged, waiting: !inSync && !hidden };
 }

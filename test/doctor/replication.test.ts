@@ -29,6 +29,14 @@ test('doctor and /readyz tell what acknowledged means, and that nothing can be w
     severity: 'ok',
     summary: expect.stringContaining('replicated: standby in sync'),
   });
+  await setCommit(primary, 'remote_write');
+  await expect.poll(ready).toEqual({ status: 'ready', acknowledged: 'replicated-in-memory' });
+  expect(await look(primary.url)).toMatchObject({
+    severity: 'warning',
+    summary: expect.stringContaining("in the standby's memory"),
+    mend: expect.stringContaining('synchronous_commit = on'),
+  });
+  await setCommit(primary, 'on');
   // Who may not see the standby does not take it for one that is away.
   const blind = await blindUrl(primary);
   expect(await look(blind)).toMatchObject({
@@ -61,6 +69,11 @@ async function look(url: string): Promise<Finding> {
   } finally {
     await database.close();
   }
+}
+
+async function setCommit(primary: PairedServer, value: string): Promise<void> {
+  await primary.run(`ALTER SYSTEM SET synchronous_commit = ${value}`);
+  await primary.run('SELECT pg_reload_conf()');
 }
 
 async function waitForStandby(primary: PairedServer): Promise<void> {

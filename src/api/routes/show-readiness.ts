@@ -32,7 +32,8 @@ export function showReadiness(app: ApiInstance, context: ProbeContext): void {
             acknowledged: Type.Enum([...acknowledgements], {
               description:
                 'what a message survives that is acknowledged now: `replicated`, the loss of the primary as well, as a ' +
-                'synchronous standby has it; `on-primary-only`, that of its processes, but with its machine it may be lost; ' +
+                'synchronous standby has it on its disk; `replicated-in-memory`, the same while the standby keeps its power, as ' +
+                '`synchronous_commit` is `remote_write`; `on-primary-only`, that of its processes, but with its machine it may be lost; ' +
                 '`unknown` for a distributed database. It is of this moment: whoever manages the cluster may change it',
             }),
             writes: Type.Optional(

@@ -40,8 +40,9 @@ function judge({ isStandby, names, commit, byPatroni, role }: Replication, stand
   }
   const inSync = standbys.filter(({ syncState }) => syncState === 'sync' || syncState === 'quorum');
   if (inSync.length > 0) {
-    const summary = `accepted means replicated: ${inSync.map(({ name }) => name).join(', ')} in sync`;
-    return { severity: 'ok', summary };
+    const who = inSync.map(({ name }) => name).join(', ');
+    if (commit === 'remote_write') return inMemory(who);
+    return { severity: 'ok', summary: `accepted means replicated: ${who} in sync` };
   }
   if (standbys.some(({ syncState }) => syncState === null)) {
     return {
@@ -54,6 +55,14 @@ function judge({ isStandby, names, commit, byPatroni, role }: Replication, stand
     severity: 'error',
     summary: `synchronous_standby_names is ${JSON.stringify(names)} and no such standby is connected: every COMMIT waits`,
     mend: `Start the standby; or go on without, knowing that a failover may lose messages: ${advice.goOn}`,
+  };
+}
+
+function inMemory(who: string): Finding {
+  return {
+    severity: 'warning',
+    summary: `accepted means on the primary's disk and in the standby's memory (${who}): synchronous_commit = remote_write waits for no disk there`,
+    mend: 'So that a loss of power on both loses nothing: set synchronous_commit = on, where it was changed (server, database or role)',
   };
 }
 

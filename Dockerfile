@@ -17,7 +17,8 @@ COPY --from=build /build/dist ./dist
 COPY migrations ./migrations
 COPY LICENSE README.md CHANGELOG.md ./
 RUN mkdir -p /data && chown node:node /data
-USER node
+# By number: Kubernetes does not look up a name to see that it is not root (runAsNonRoot). It is `node` of the image.
+USER 1000:1000
 VOLUME /data
 EXPOSE 8080
 STOPSIGNAL SIGTERM

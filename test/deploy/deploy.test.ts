@@ -1,8 +1,12 @@
+import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { flagOf, type OptionName, optionNames, optionOf, variablesOf } from '../../src/config/options.ts';
+import { findProgram } from '../support/find-program.ts';
+import { needs } from '../support/needs.ts';
 
 /** Read by client commands, not by a server. */
 const clientVariables = ['MILLRACE_URL', 'MILLRACE_KEY'];
@@ -68,7 +72,8 @@ it('the image starts a server with flags that exist, as a user of its own, and c
   const command = JSON.parse(/^CMD (\[.*\])$/m.exec(dockerfile)![1]!) as string[];
   expect(command[0]).toBe('serve');
   expect(unknownFlags(command)).toEqual([]);
-  expect(dockerfile).toMatch(/^USER node$/m);
+  // Only a number shows Kubernetes that it is not root.
+  expect(dockerfile).toMatch(/^USER [1-9]\d*(:\d+)?$/m);
   const ignored = (await read('.dockerignore')).split('\n').filter((line) => line.startsWith('!'));
   const allowed = ignored.map((line) => line.slice(1));
   const copied = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, files]) =>
@@ -124,6 +129,15 @@ it('both proxies ask /readyz of every server of the compose file, and Patroni’
     Object.keys(services).filter((name) => name.startsWith('etcd-')),
   );
 });
+
+const withHaproxy = needs('haproxy');
+
+for (const name of ['deploy/haproxy.cfg', 'deploy/patroni/haproxy.cfg']) {
+  withHaproxy(`HAProxy takes ${name}`, async () => {
+    const file = fileURLToPath(new URL(`../../${name}`, import.meta.url));
+    await expect(promisify(execFile)(findProgram('haproxy')!, ['-c', '-f', file])).resolves.toBeDefined();
+  });
+}
 
 async function stopMaxMs(): Promise<number> {
   const source = await read('src/cli/commands/serve.ts');

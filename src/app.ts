@@ -136,7 +136,8 @@ async function startParts(
     ...{ clock: systemClock, signal, waitMs: config.databaseWaitMs },
     onWait: (what, fault) => log.warn({ fault }, `waiting for the database: ${what}`),
   });
-  const applied = await patiently(() => migrate({ connectionString: databaseUrl }));
+  const onWait = (what: string) => log.warn(`waiting for the database: ${what}`);
+  const applied = await patiently(() => migrate({ connectionString: databaseUrl, onWait }));
   if (applied.length > 0) log.info({ migrations: applied }, 'schema brought up to date');
 
   const metrics = createMetrics();

@@ -1,5 +1,11 @@
 import { type Clock, systemClock } from '../lib/clock.ts';
-import { type Database, DatabaseError, openDatabase, type Queryable } from './database.ts';
+import {
+  type Database,
+  DatabaseError,
+  type DatabaseSettings,
+  openDatabase,
+  type Queryable,
+} from './database.ts';
 import { ensurePartitions } from './partitions.ts';
 import { type Migration, readMigrations } from './read-migrations.ts';
 import { settleFeed } from './reading/settle-feed.ts';
@@ -8,6 +14,10 @@ import { schemaMisfit } from './schema-fit.ts';
 export interface MigrateSettings {
   connectionString: string;
   clock?: Clock;
+  /** Of what takes no time in itself, which is all but a migration; 10,000 ms. */
+  statementTimeoutMs?: number;
+  /** Told now and then while another process migrates. */
+  onWait?: (what: string) => void;
 }
 
 /** The schema of the database and the code do not fit, and a person must act. */
@@ -23,6 +33,7 @@ const migrationTimeoutMs = 600_000;
 const tableLockMs = 1_000;
 const lockPauseMs = 500;
 const lockTriesMax = 200;
+const tellEveryMs = 10_000;
 /** Lock not to be had in time; deadlock with who uses the tables. */
 const lockCodes: ReadonlySet<string> = new Set(['55P03', '40P01']);
 
@@ -35,21 +46,18 @@ const lockCodes: ReadonlySet<string> = new Set(['55P03', '40P01']);
  * @throws SchemaError when the server is too old, the schema too new for this program, or a migration altered.
  */
 export async function migrate(settings: MigrateSettings): Promise<number[]> {
-  const { connectionString: url, clock = systemClock } = settings;
+  const { connectionString: url, clock = systemClock, statementTimeoutMs } = settings;
+  // Each statement runs once, and an old PgBouncer has them still prepared when the next process comes.
+  const usual = { url, poolSize: 1, name: 'migrate', namedStatements: false };
   const database = openDatabase({
-    url,
-    poolSize: 1,
-    name: 'migrate',
-    statementTimeoutMs: migrationTimeoutMs,
-    // Each runs once, and an old PgBouncer has them still prepared when the next process comes.
-    namedStatements: false,
+    ...usual,
+    ...(statementTimeoutMs !== undefined && { statementTimeoutMs }),
   });
   try {
     await checkServer(database);
     const known = await readMigrations();
-    const applied = await whenFree(clock, () =>
-      database.transaction((transaction) => apply(transaction, known)),
-    );
+    // Most starts find nothing missing: a server that falls silent then is known as such like everywhere else.
+    const applied = (await isUpToDate(database, known)) ? [] : await applyMissing(usual, known, settings);
     await ensurePartitions(database);
     await whenFree(clock, () => settleFeed(database, { while: 'starting' }));
     return applied;
@@ -69,21 +77,74 @@ async function checkServer(database: Database): Promise<void> {
   }
 }
 
+/** Whether nothing is missing, as far as can be seen without waiting: who alters the table is migrating. */
+async function isUpToDate(database: Database, known: Migration[]): Promise<boolean> {
+  try {
+    return await database.transaction(async (transaction) => {
+      await transaction.query({ name: '', text: `SET LOCAL lock_timeout = ${tableLockMs}` });
+      if (!(await hasBooks(transaction))) return false;
+      return missingOf(await readApplied(transaction), known).length === 0;
+    });
+  } catch (error) {
+    if (isBusy(error)) return false;
+    throw error;
+  }
+}
+
+/** With the patience that a migration of big tables needs. */
+async function applyMissing(
+  usual: DatabaseSettings,
+  known: Migration[],
+  { clock = systemClock, onWait = () => {} }: MigrateSettings,
+): Promise<number[]> {
+  const database = openDatabase({ ...usual, statementTimeoutMs: migrationTimeoutMs });
+  const beganMs = clock.monotonicMs();
+  let toldMs = Number.NEGATIVE_INFINITY;
+  try {
+    for (;;) {
+      const applied = await whenFree(clock, () =>
+        database.transaction((transaction) => apply(transaction, known)),
+      );
+      if (applied !== undefined) return applied;
+      const nowMs = clock.monotonicMs();
+      if (nowMs - beganMs > migrationTimeoutMs) throw new SchemaError(lockedForLong);
+      if (nowMs - toldMs >= tellEveryMs) {
+        onWait('another process brings the schema up to date');
+        toldMs = nowMs;
+      }
+      await clock.sleep(lockPauseMs);
+    }
+  } finally {
+    await database.close();
+  }
+}
+
+const lockedForLong =
+  'another process has been bringing the schema up to date for ten minutes, or holds its lock: see pg_locks, and start this one again';
+
 /** In a moment when the tables are to be had. */
 async function whenFree<Result>(clock: Clock, work: () => Promise<Result>): Promise<Result> {
   for (let tries = 1; ; tries++) {
     try {
       return await work();
     } catch (error) {
-      const isBusy = error instanceof DatabaseError && lockCodes.has(error.fault.code);
-      if (!isBusy || tries === lockTriesMax) throw error;
+      if (!isBusy(error) || tries === lockTriesMax) throw error;
       await clock.sleep(lockPauseMs);
     }
   }
 }
 
-async function apply(transaction: Queryable, known: Migration[]): Promise<number[]> {
-  await transaction.query({ name: '', text: `SELECT pg_advisory_xact_lock(${migrationLock})` });
+function isBusy(error: unknown): boolean {
+  return error instanceof DatabaseError && lockCodes.has(error.fault.code);
+}
+
+/** Undefined while another process does. */
+async function apply(transaction: Queryable, known: Migration[]): Promise<number[] | undefined> {
+  const { rows } = await transaction.query<{ free: boolean }>({
+    name: '',
+    text: `SELECT pg_try_advisory_xact_lock(${migrationLock}) AS free`,
+  });
+  if (!rows[0]!.free) return undefined;
   await transaction.query({ name: '', text: `SET LOCAL lock_timeout = ${tableLockMs}` });
   await keepBooks(transaction);
   const missing = missingOf(await readApplied(transaction), known);
@@ -116,16 +177,21 @@ async function keepBooks(transaction: Queryable): Promise<void> {
       compatible_from integer
     )`,
   });
-  const { rows } = await transaction.query({
-    name: '',
-    text: `SELECT FROM pg_attribute
-      WHERE attrelid = 'schema_migration'::regclass AND attname = 'compatible_from' AND NOT attisdropped`,
-  });
-  if (rows.length > 0) return;
+  if (await hasBooks(transaction)) return;
   await transaction.query({
     name: '',
     text: 'ALTER TABLE schema_migration ADD COLUMN compatible_from integer',
   });
+}
+
+/** The table, with the column that older programs did not make. */
+async function hasBooks(transaction: Queryable): Promise<boolean> {
+  const { rows } = await transaction.query({
+    name: '',
+    text: `SELECT FROM pg_attribute
+      WHERE attrelid = to_regclass('schema_migration') AND attname = 'compatible_from' AND NOT attisdropped`,
+  });
+  return rows.length > 0;
 }
 
 interface Applied {

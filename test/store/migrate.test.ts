@@ -1,5 +1,6 @@
+import net from 'node:net';
 import pg from 'pg';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { openDatabase, type Queryable } from '../../src/store/database.ts';
 import { migrate, SchemaError } from '../../src/store/migrate.ts';
 import { readMigrations } from '../../src/store/read-migrations.ts';
@@ -30,6 +31,60 @@ test('two processes that migrate at once apply each migration once', async () =>
     expect(present).toBe(needed);
   });
 });
+
+test('a process that has to wait until another has migrated says so, and goes on', async () => {
+  await withDatabase(async ({ url }) => {
+    const other = new pg.Client({ connectionString: url });
+    await other.connect();
+    onTestFinished(() => other.end());
+    await other.query('SELECT pg_advisory_lock(7155921)');
+    const said: string[] = [];
+    const migrated = migrate({ connectionString: url, onWait: (what) => void said.push(what) });
+    await until(() => said.length > 0);
+    await other.query('SELECT pg_advisory_unlock(7155921)');
+    expect((await migrated).length).toBeGreaterThan(0);
+    expect(said[0]).toContain('another process');
+  });
+});
+
+test('a primary that falls silent while a server starts is known as one long before a migration may take', async () => {
+  await withDatabase(async ({ url }) => {
+    await migrate({ connectionString: url });
+    const proxy = await startFallingSilent(url, 'server_version_num');
+    onTestFinished(() => proxy.stop());
+    const starting = migrate({ connectionString: proxy.url, statementTimeoutMs: 100 });
+    await expect(starting).rejects.toMatchObject({ fault: { connectionLost: true } });
+  });
+});
+
+/** Passes everything on until a client says a word, and nothing more of that connection. */
+async function startFallingSilent(
+  url: string,
+  word: string,
+): Promise<{ url: string; stop(): Promise<void> }> {
+  const target = new URL(url);
+  const sockets = new Set<net.Socket>();
+  const server = net.createServer((client) => {
+    const upstream = net.connect(Number(target.port), target.hostname);
+    for (const socket of [client, upstream]) sockets.add(socket.on('error', () => {}));
+    let silent = false;
+    client.on('data', (bytes) => {
+      silent ||= bytes.includes(word);
+      if (!silent) upstream.write(bytes);
+    });
+    upstream.pipe(client);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  target.hostname = '127.0.0.1';
+  target.port = String((server.address() as net.AddressInfo).port);
+  return {
+    url: target.href,
+    async stop() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
 
 test('a newer schema is left to go on beside, if it says that it works with this program, and refused if not', async () => {
   await withDatabase(async ({ url, database }) => {

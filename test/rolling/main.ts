@@ -8,8 +8,15 @@ import { type RollingReport, runRolling } from './run-rolling.ts';
 const usage = `npm run rolling [-- --rounds N --json]
 
 Four servers behind HAProxy under a flood: each is restarted in turn, one is added and removed, N times (5). Exit status
-0 only when no request failed, nothing was lost or doubled, and no shard had two owners.
+0 only when no request failed, nothing was lost or doubled, no shard had two owners, and of the single messages, sent at a
+fixed pace, 99 of 100 arrived within a second of being due.
 `;
+
+const waitMaxMs = 1_000;
+
+// Whatever is running then is ended on the way out; the database ends with its parent.
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => process.exit(1));
+process.once('exit', killProcesses);
 
 await runCommand({ name: 'rolling', usage, readOptions, run });
 
@@ -34,9 +41,16 @@ async function run(options: { rounds: number; json: boolean }, directory: string
   }
 }
 
-function holds({ accepted, received, distinct, failures, ownedTwice, statuses }: RollingReport): boolean {
+function holds(report: RollingReport): boolean {
+  const { accepted, received, distinct, failures, ownedTwice, statuses, waitsMs } = report;
   const isWhole = received === accepted && distinct === accepted;
-  return isWhole && failures.length === 0 && ownedTwice.length === 0 && statuses.every((each) => each === 0);
+  return (
+    isWhole &&
+    waitsMs.p99 < waitMaxMs &&
+    failures.length === 0 &&
+    ownedTwice.length === 0 &&
+    statuses.every((each) => each === 0)
+  );
 }
 
 function print(report: RollingReport): string {
@@ -45,7 +59,7 @@ function print(report: RollingReport): string {
   const lines = [
     `accepted ${report.accepted}, failed ${report.failures.length}, delivered ${report.distinct}, doubled ${report.received - report.distinct}`,
     `stops ${report.statuses.length}, moves of shards ${moves.made} of ${moves.needed} that were needed, owned twice ${report.ownedTwice.length}`,
-    `from acceptance to arrival: median ${ms(waitsMs.median)}, p99 ${ms(waitsMs.p99)}, longest ${ms(waitsMs.longest)}`,
+    `from being due to arrival: median ${ms(waitsMs.median)}, p99 ${ms(waitsMs.p99)}, longest ${ms(waitsMs.longest)}`,
     `between two arrivals: p99 ${ms(gapsMs.p99)}, longest ${ms(gapsMs.longest)}`,
     ...report.failures.slice(0, 10),
     ...report.ownedTwice.slice(0, 10),

@@ -1,16 +1,16 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
-import { percentile } from '../../bench/statistics.ts';
 import { until } from '../delivery/mill.ts';
 import { freePorts } from '../support/free-port.ts';
 import { type Haproxy, startHaproxy } from '../support/haproxy.ts';
 import { keepPosting, type Posting } from '../support/keep-posting.ts';
 import { type MillraceProcess, startProcess } from '../support/start-process.ts';
 import { testSecretKey } from '../support/test-secrets.ts';
+import { type Arrival, type Waits, waitsOf } from './waits.ts';
 import { type OwnershipWatch, watchOwnership } from './watch-ownership.ts';
 
-export interface RollingReport {
+export interface RollingReport extends Waits {
   /** Messages that were answered with a 2xx, and what was answered to the others. */
   accepted: number;
   failures: readonly string[];
@@ -22,10 +22,6 @@ export interface RollingReport {
   moves: { made: number; needed: number };
   /** Shards whose epoch was seen with two owners. */
   ownedTwice: string[];
-  /** From the acceptance of a single message to its arrival. */
-  waitsMs: { median: number; p99: number; longest: number };
-  /** Between two arrivals of single messages, all through. */
-  gapsMs: { p99: number; longest: number };
 }
 
 const serversUsual = 4;
@@ -34,6 +30,8 @@ const shutdownDelayMs = 3_000;
 const settleMs = 120_000;
 const arrivalsKept = 1_000_000;
 const arrivalsPage = 10_000;
+/** Whether or not those before are answered. */
+const singlesEveryMs = 20;
 const adminKey = 'rolling-administrator-key-0123456789';
 
 /**
@@ -104,7 +102,7 @@ async function compose(
   stops.push(() => ownership.stop());
   await until(() => ownership.isEven(serversUsual), settleMs);
   await until(async () => (await fetch(`${proxy.url}/livez`)).ok, settleMs);
-  const posting = keepPosting({ key: adminKey, targets: [proxy], singleRoute: 'single' });
+  const posting = keepPosting({ key: adminKey, targets: [proxy], singleRoute: 'single', singlesEveryMs });
   stops.push(() => posting.stop());
   return { sinks, proxy, ownership, posting, servers, start };
 }
@@ -148,7 +146,7 @@ async function roll(
   return {
     ...{ accepted: posting.accepted, failures: posting.failures, ...ledgers, statuses },
     ...{ moves: { made, needed }, ownedTwice: ownership.ownedTwice() },
-    ...(await waitsOf(ground)),
+    ...waitsOf(await arrivalsOf(ground), posting.singles),
   };
 }
 
@@ -167,26 +165,15 @@ async function delivered({ sinks, posting }: Ground): Promise<Pick<RollingReport
   return await sum();
 }
 
-async function waitsOf({ sinks, posting }: Ground): Promise<Pick<RollingReport, 'waitsMs' | 'gapsMs'>> {
-  const arrivals: { id: string; at: number }[] = [];
+async function arrivalsOf({ sinks }: Ground): Promise<Arrival[]> {
+  const arrivals: Arrival[] = [];
   for (let after = 0; ; ) {
     const answer = await fetch(`${sinks.single.url}/arrivals?after=${after}&limit=${arrivalsPage}`);
-    const page = (await answer.json()) as { data: typeof arrivals; next: number };
-    if (page.data.length === 0) break;
+    const page = (await answer.json()) as { data: Arrival[]; next: number };
+    if (page.data.length === 0) return arrivals;
     arrivals.push(...page.data);
     after = page.next;
   }
-  // One may arrive before its acceptance was read here.
-  const waits = arrivals.map(({ id, at }) => Math.max(0, at - posting.singles.get(id)!));
-  const gaps = arrivals.slice(1).map(({ at }, n) => at - arrivals[n]!.at);
-  return {
-    waitsMs: {
-      median: percentile(waits, 0.5),
-      p99: percentile(waits, 0.99),
-      longest: percentile(waits, 1),
-    },
-    gapsMs: { p99: percentile(gaps, 0.99), longest: percentile(gaps, 1) },
-  };
 }
 
 async function setRoutes(server: MillraceProcess, sinks: Ground['sinks']): Promise<void> {

@@ -27,10 +27,14 @@ export async function startHaproxy(settings: {
   if (program === undefined) throw new Error('haproxy is not installed');
   const child = spawn(program, ['-db', '-f', file], { stdio: ['ignore', 'ignore', 'ignore'] });
   const exited = once(child, 'exit');
+  // It does not end with its parent by itself.
+  const kill = () => void child.kill('SIGKILL');
+  process.once('exit', kill);
   return {
     url: `http://127.0.0.1:${settings.port}`,
     async stop() {
-      child.kill('SIGKILL');
+      process.off('exit', kill);
+      kill();
       await exited;
     },
   };

@@ -6,7 +6,7 @@ type Targets = readonly { url: string }[];
 export interface Posting {
   /** Messages that were accepted until now. */
   readonly accepted: number;
-  /** When each single message was accepted, in Unix milliseconds. */
+  /** When each single message that was accepted was to be sent, in Unix milliseconds. */
   readonly singles: ReadonlyMap<string, number>;
   /** What was not accepted, in words. */
   readonly failures: readonly string[];
@@ -21,10 +21,21 @@ const linesOfBatch = 50;
 const singlesOfRound = 4;
 /** Between rounds: it shall not come in faster than it leaves. */
 const pauseMs = 50;
+/** Of single messages at a pace, so many may be without an answer; more is a failure. */
+const underWayMax = 800;
 
-/** Posts round by round, to each server a batch and a few single messages, until it is stopped. */
-export function keepPosting(settings: { key: string; targets: Targets; singleRoute?: string }): Posting {
-  const { key, singleRoute = 'flood' } = settings;
+/**
+ * Posts round by round, to each server a batch and a few single messages, until it is stopped. With `singlesEveryMs`
+ * single messages are posted at that pace instead, whether or not those before are answered: a stall then shows in all
+ * that were due in it.
+ */
+export function keepPosting(settings: {
+  key: string;
+  targets: Targets;
+  singleRoute?: string;
+  singlesEveryMs?: number;
+}): Posting {
+  const { key, singleRoute = 'flood', singlesEveryMs } = settings;
   let { targets } = settings;
   let stopped = false;
   let accepted = 0;
@@ -49,15 +60,29 @@ export function keepPosting(settings: { key: string; targets: Targets; singleRou
     const answer = await post(`${url}/v1/batches?route=flood`, { type: 'application/x-ndjson', body });
     if (answer) accepted += linesOfBatch;
   }
-  async function postSingle(url: string): Promise<void> {
+  async function postSingle(url: string, dueMs = unixMs()): Promise<void> {
     const body = JSON.stringify({ to: '+31612345678', route: singleRoute, body: 'Single' });
     const answer = await post(`${url}/v1/messages`, { type: 'application/json', body });
     if (!answer) return;
     accepted++;
-    singles.set(
-      (answer as { messages: [{ id: string }] }).messages[0].id,
-      performance.timeOrigin + performance.now(),
-    );
+    singles.set((answer as { messages: [{ id: string }] }).messages[0].id, dueMs);
+  }
+  async function postAtPace(everyMs: number): Promise<void> {
+    const underWay = new Set<Promise<void>>();
+    const beganMs = unixMs();
+    for (let n = 0; !stopped; n++) {
+      const dueMs = beganMs + n * everyMs;
+      await pause(Math.max(0, dueMs - unixMs()));
+      if (underWay.size >= underWayMax) {
+        failures.push(`${underWay.size} single messages are without an answer`);
+        break;
+      }
+      const posted = postSingle(targets[n % targets.length]!.url, dueMs).finally(() =>
+        underWay.delete(posted),
+      );
+      underWay.add(posted);
+    }
+    await Promise.all(underWay);
   }
   async function round(): Promise<void> {
     const told = waiting;
@@ -65,7 +90,7 @@ export function keepPosting(settings: { key: string; targets: Targets; singleRou
     await Promise.all(
       targets.flatMap(({ url }) => [
         postBatch(url),
-        ...Array.from({ length: singlesOfRound }, () => postSingle(url)),
+        ...Array.from({ length: singlesEveryMs === undefined ? singlesOfRound : 0 }, () => postSingle(url)),
       ]),
     );
     for (const tell of told) tell();
@@ -74,7 +99,9 @@ export function keepPosting(settings: { key: string; targets: Targets; singleRou
   /** One that begins after this. */
   const nextRound = () => new Promise<void>((resolve) => waiting.push(resolve));
   const ended = (async () => {
+    const paced = singlesEveryMs === undefined ? undefined : postAtPace(singlesEveryMs);
     while (!stopped) await round();
+    await paced;
     for (const tell of waiting) tell();
   })();
   return {
@@ -96,4 +123,8 @@ export function keepPosting(settings: { key: string; targets: Targets; singleRou
       await ended;
     },
   };
+}
+
+function unixMs(): number {
+  return performance.timeOrigin + performance.now();
 }

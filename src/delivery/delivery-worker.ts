@@ -88,6 +88,7 @@ export class DeliveryWorker {
   #loops: Loop[] = [];
   /** Reads what is new, and what newly claimed shards hold. */
   #reading: Loop | undefined;
+  #holding: Loop | undefined;
   #stopping = false;
   #stopped: Promise<void> | undefined;
   #unfollow: (() => void) | undefined;
@@ -107,7 +108,7 @@ export class DeliveryWorker {
       ...(settings.newWorkerId && { newWorkerId: settings.newWorkerId }),
       onClaimed: (tenures) => this.#onClaimed(tenures),
       onLost: (tenures) => this.#onLost(tenures),
-      onBeat: (databaseNowMs) => this.#onBeat(databaseNowMs),
+      onBeat: (beat) => this.#onBeat(beat),
     });
     this.#runners = new RouteRunners({ control, context: this.#routeContext() });
     this.#finisher = new BatchFinisher(store);
@@ -203,10 +204,12 @@ export class DeliveryWorker {
     this.#unfollow = this.#settings.control.onChange(() => this.#onControlChange());
     const loop = (everyMs: number, runOnce: () => unknown) => new Loop({ everyMs, clock, onError, runOnce });
     this.#reading = loop(readEveryMs, () => this.#reader.runOnce());
+    const owning = loop(ownershipEveryMs, () => this.#ownership.runOnce());
+    // Early, as nothing is sent before it is known what is held.
+    this.#holding = loop(holdEveryMs, () => this.#held.runOnce());
     this.#loops = [
-      loop(ownershipEveryMs, () => this.#ownership.runOnce()),
-      // Early, as nothing is sent before it is known what is held.
-      loop(holdEveryMs, () => this.#held.runOnce()),
+      owning,
+      this.#holding,
       loop(decideEveryMs, () => this.#decisions.runOnce()),
       loop(sharesEveryMs, () => this.#shares.runOnce()),
       this.#reading,
@@ -303,8 +306,12 @@ export class DeliveryWorker {
     this.#backlog.drop(tenures);
   }
 
-  #onBeat(databaseNowMs: number): void {
+  #onBeat({ databaseNowMs, lapsed }: { databaseNowMs: number; lapsed: boolean }): void {
     this.#databaseAheadMs = databaseNowMs - this.#settings.clock.monotonicMs();
+    if (lapsed) {
+      this.#held.forget();
+      this.#holding?.wake();
+    }
     this.#shares.noteWorkerId();
     // Sends stop when a lease runs out, and go on when it is renewed.
     this.#runners.pump();

@@ -2,8 +2,10 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Answer, Connector, OutgoingMessage, SendTerms } from '../../src/connectors/connector.ts';
 import { type Clock, systemClock } from '../../src/lib/clock.ts';
 import { stateNumber } from '../../src/message/state.ts';
+import { pauseBatch, resumeBatch } from '../../src/store/decisions/hold-batch.ts';
+import { deliveryStatements } from '../../src/store/delivery/delivery-statements.ts';
 import { createTestDatabase } from '../support/postgres.ts';
-import { createMill, insertChunk, type Mill, pendingCount, testRoute, until } from './mill.ts';
+import { createMill, insertBatch, insertChunk, type Mill, pendingCount, testRoute, until } from './mill.ts';
 
 const notBegun: Answer = { kind: 'retry', error: { code: 'not_begun', detail: 'too late' } };
 /** Longer than any lease here. */
@@ -59,6 +61,49 @@ test('a worker that is suspended between two sends begins no further one when it
   mill.worker({ clock }).start();
   await done();
   expect(begun).toBe(1);
+  expect(mill.received).toHaveLength(10);
+});
+
+test('a worker whose lease had run out sends nothing before it has read again what is held', async () => {
+  const batch = await insertBatch(mill.database, { accepted: 10 });
+  await insertChunk(mill.database, { count: 10, batch });
+  const store = deliveryStatements(mill.database);
+  let allow = () => {};
+  const allowed = new Promise<void>((resolve) => {
+    allow = resolve;
+  });
+  const late = async <Result>(read: () => Promise<Result>): Promise<Result> => {
+    if (suspendedMs > 0) await allowed;
+    return await read();
+  };
+  let begun = 0;
+  let beats = 0;
+  mill.respond = async () => {
+    if (suspendedMs === 0) {
+      await pauseBatch(mill.database, { batch, accountId: 1 });
+      begun = mill.received.length;
+      suspendedMs = suspensionMs;
+    }
+    return { kind: 'sent' };
+  };
+  mill.routes.set(1, { ...testRoute, concurrency: 1 });
+  const lateStore = {
+    ...store,
+    readHeldBatches: () => late(store.readHeldBatches),
+    readHeldDigest: () => late(store.readHeldDigest),
+    async beatWorker(id: string) {
+      const answer = await store.beatWorker(id);
+      if (suspendedMs > 0) beats++;
+      return answer;
+    },
+  };
+  mill.worker({ clock, store: lateStore, leaseMs: 1_500 }).start();
+  // The lease stands again, and by the second beat all has been begun that would have been.
+  await until(async () => beats > 1);
+  expect(mill.received).toHaveLength(begun);
+  allow();
+  await resumeBatch(mill.database, { batch, accountId: 1 });
+  await done();
   expect(mill.received).toHaveLength(10);
 });
 

@@ -24,9 +24,10 @@ afterEach(async () => {
 
 /** A flood through the API by an account of its own, which it answers with its chunks. */
 async function flood(server: MillraceProcess, account: { name: string; weight: number }) {
-  const { id } = await (await site!.post(server, '/v1/accounts', account)).json();
+  const { id } = (await (await site!.post(server, '/v1/accounts', account)).json()) as { id: string };
   const scopes = ['send', 'read'];
-  const { key } = await (await site!.post(server, '/v1/keys', { accountId: id, scopes })).json();
+  const made = await site!.post(server, '/v1/keys', { accountId: id, scopes });
+  const { key } = (await made.json()) as { key: string };
   for (let n = 0; n < batches; n++) {
     const answer = await fetch(`${server.url}/v1/batches?route=flood`, {
       method: 'POST',

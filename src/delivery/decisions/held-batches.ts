@@ -12,7 +12,7 @@ export interface HeldBatchesSettings {
   onHeld: (batches: ReadonlyMap<string, HeldAs>) => void;
   /** Some batches go on: their chunks must be read. */
   onReleased: () => void;
-  /** They have been read for the first time. */
+  /** They have been read, for the first time or since they were forgotten. */
   onKnown: () => void;
 }
 
@@ -26,6 +26,8 @@ export class HeldBatches {
   readonly #settings: HeldBatchesSettings;
   #held = new Map<string, HeldAs>();
   #known = false;
+  /** How often what was known has been forgotten. */
+  #forgotten = 0;
   /** Of the batches that are held, while they are those that were read. */
   #digest: string | undefined;
   /** When messages of a batch were replayed: it was not canceled any more then, whatever was read before. */
@@ -35,13 +37,19 @@ export class HeldBatches {
     this.#settings = settings;
   }
 
-  /** Before they have been read once, any batch may be held: nothing is sent. */
+  /** Before they have been read, any batch may be held: nothing is sent. */
   get known(): boolean {
     return this.#known;
   }
 
   heldAs(batch: string): HeldAs | undefined {
     return this.#held.size === 0 ? undefined : this.#held.get(batch);
+  }
+
+  /** The lease had run out: whatever was held meanwhile is not known. What is being read may have been read before. */
+  forget(): void {
+    this.#known = false;
+    this.#forgotten++;
   }
 
   /** Messages of the batch have been replayed, which no canceled batch allows. */
@@ -52,8 +60,17 @@ export class HeldBatches {
   }
 
   async runOnce(): Promise<void> {
+    const { store } = this.#settings;
+    const forgotten = this.#forgotten;
+    const isSame = this.#digest !== undefined && (await store.readHeldDigest()) === this.#digest;
+    if (!isSame) await this.#read();
+    if (this.#known || forgotten !== this.#forgotten) return;
+    this.#known = true;
+    this.#settings.onKnown();
+  }
+
+  async #read(): Promise<void> {
     const { store, clock } = this.#settings;
-    if (this.#digest !== undefined && (await store.readHeldDigest()) === this.#digest) return;
     const beganAtMs = clock.monotonicMs();
     const rows = await store.readHeldBatches();
     const before = this.#held;
@@ -69,8 +86,5 @@ export class HeldBatches {
     if (added.size > 0) this.#settings.onHeld(added);
     // A canceled batch leaves the list when it is done, or when some of it is replayed.
     if ([...before.keys()].some((id) => !this.#held.has(id))) this.#settings.onReleased();
-    if (this.#known) return;
-    this.#known = true;
-    this.#settings.onKnown();
   }
 }

@@ -15,8 +15,8 @@ export interface OwnershipSettings {
   onClaimed: (tenures: Tenure[]) => void;
   /** The tenures have ended: what is in memory of them is void. */
   onLost: (tenures: Tenure[]) => void;
-  /** The lease was renewed; `databaseNowMs` is the database's clock. */
-  onBeat?: (databaseNowMs: number) => void;
+  /** The lease was renewed, or begins; `databaseNowMs` is the database's clock. `lapsed`: it had run out, or there was none. */
+  onBeat?: (beat: { databaseNowMs: number; lapsed: boolean }) => void;
   /** Shards to divide, 0 and up; all of them. */
   shards?: number;
   random?: () => number;
@@ -180,9 +180,10 @@ export class Ownership {
       this.#end([...this.#tenures.values()]);
       return false;
     }
+    const lapsed = clock.monotonicMs() >= this.#deadlineMs;
     this.#beatAtMs = leftAtMs;
     this.#deadlineMs = leftAtMs + leaseMs * (1 - leaseMarginShare);
-    this.#settings.onBeat?.(databaseNowMs);
+    this.#settings.onBeat?.({ databaseNowMs, lapsed });
     return true;
   }
 

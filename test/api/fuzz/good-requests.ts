@@ -9,6 +9,8 @@ export interface KnownIds {
 
 type Body = (ids: KnownIds) => unknown;
 
+/** A batch is scheduled within what is kept: a date that is written here would be refused for the most of its life. */
+const hourMs = 3_600_000;
 const message = { to: '+31612345678', body: 'x', route: 'known', ref: 'r', tags: ['t'], metadata: { a: 1 } };
 const batch = {
   route: 'known',
@@ -45,13 +47,18 @@ export const goodBodies: Readonly<Record<string, Body>> = {
   'POST /v1/keys/{id}/rotate': () => ({ overlapMs: 1_000 }),
   'PUT /v1/routes/{name}': () => route,
   'POST /v1/routes/{name}/test': () => ({ to: '+31612345678', body: 'x' }),
-  'POST /v1/batches': () => ({ ...batch, scheduledAt: '2026-12-31T00:00:00Z' }),
+  'POST /v1/batches': () => ({ ...batch, scheduledAt: new Date(Date.now() + hourMs).toISOString() }),
   'POST /v1/batches/{id}/messages': () => [message, { to: '+31612345679', body: 'y' }],
   'POST /v1/batches/{id}/replay': () => ({ states: ['failed', 'canceled'], errorCode: 'x' }),
   'POST /v1/batches/{id}/resolve': () => ({ as: 'failed' }),
   'POST /v1/messages/{id}/resolve': () => ({ as: 'sent' }),
   'POST /v1/messages': () => [message, { ...message, expiresAt: '2100-01-01T00:00:00Z' }],
   'POST /v1/recipients/erase': () => ({ to: '+31612345670' }),
+};
+
+/** What a call does not do without. */
+export const goodQueries: Readonly<Record<string, string>> = {
+  'GET /v1/messages': '?ref=r',
 };
 
 /** Keeps what the answer to a call that made something names. The administrator's own key is in no such answer. */

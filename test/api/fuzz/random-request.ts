@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import type { SeededRandom } from '../../simulation/seeded-random.ts';
-import { goodBodies, type KnownIds } from './good-requests.ts';
+import { goodBodies, goodQueries, type KnownIds } from './good-requests.ts';
 import { mutateBytes, mutateValue, nastyParts } from './nasty-values.ts';
 
 /** One call of the server's own description of itself. */
@@ -37,6 +37,18 @@ export function randomRequest(source: RequestSource): FuzzRequest {
   const zipped = random.chance(0.05);
   const body = zipped ? maybe(gzipSync(text), random) : text;
   return { method: operation.method, path, headers: headersOf({ type, zipped, random }), body };
+}
+
+/** A call with nothing wrong: of the newest thing of its kind, where it takes one. */
+export function plainRequest({ method, path, types }: Operation, ids: KnownIds): FuzzRequest {
+  const [, , resource = ''] = path.split('/');
+  const known = ids[resource as keyof KnownIds] ?? [];
+  const good = goodBodies[`${method} ${path}`]?.(ids);
+  const type = types[0] ?? 'application/json';
+  const body = good === undefined ? Buffer.alloc(0) : Buffer.from(textOf(good, type));
+  const query = goodQueries[`${method} ${path}`] ?? '';
+  const at = path.replace(/\{\w+\}/, known.at(-1) ?? '1');
+  return { method, path: at + query, headers: { 'content-type': type }, body };
 }
 
 /** The bytes of a request, with some of them wrong, in the head above all. */

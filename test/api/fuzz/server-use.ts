@@ -2,10 +2,18 @@ import { readdir, readlink } from 'node:fs/promises';
 import pg from 'pg';
 import { WebSocket } from 'undici';
 
-/** What a server holds at a moment of rest. */
-export interface ServerUse {
-  /** Of its first thread, after a collection of garbage. */
+/** What a process keeps in memory after a collection of garbage. */
+export interface MemoryUse {
+  /** Of its first thread. */
   heapBytes: number;
+  /** Of the first thread's buffers and what else it holds outside its heap. */
+  externalBytes: number;
+  /** Of all threads, with what the allocator does not give back. */
+  residentBytes: number;
+}
+
+/** What a server holds at a moment of rest. */
+export interface ServerUse extends MemoryUse {
   sockets: number;
   databaseConnections: number;
 }
@@ -16,24 +24,29 @@ export async function serverUse(of: {
   databaseUrl: string;
 }): Promise<ServerUse> {
   return {
-    heapBytes: await heapBytes(of.inspectorPort),
+    ...(await memoryUse(of.inspectorPort)),
     sockets: await countSockets(of.pid),
     databaseConnections: await countDatabaseConnections(of.databaseUrl),
   };
 }
 
+const readMemory = `(() => {
+  const { heapUsed, external, rss } = process.memoryUsage();
+  return { heapBytes: heapUsed, externalBytes: external, residentBytes: rss };
+})()`;
+
 /** Through the inspector (nodejs.org/api/inspector.html): nothing of the server itself is changed for it. */
-async function heapBytes(port: number): Promise<number> {
+export async function memoryUse(port: number): Promise<MemoryUse> {
   const [target] = (await (await fetch(`http://127.0.0.1:${port}/json`)).json()) as {
     webSocketDebuggerUrl: string;
   }[];
   const socket = new WebSocket(target!.webSocketDebuggerUrl);
-  const answers = new Map<number, (result: { usedSize: number }) => void>();
+  const answers = new Map<number, (answer: { result: { value: MemoryUse } }) => void>();
   let calls = 0;
-  const call = (method: string) =>
-    new Promise<{ usedSize: number }>((resolve) => {
+  const call = (method: string, params: object = {}) =>
+    new Promise<{ result: { value: MemoryUse } }>((resolve) => {
       answers.set(++calls, resolve);
-      socket.send(JSON.stringify({ id: calls, method }));
+      socket.send(JSON.stringify({ id: calls, method, params }));
     });
   await new Promise((resolve, reject) => {
     socket.addEventListener('open', resolve, { once: true });
@@ -46,9 +59,9 @@ async function heapBytes(port: number): Promise<number> {
   // What the first one frees may let go of more.
   await call('HeapProfiler.collectGarbage');
   await call('HeapProfiler.collectGarbage');
-  const { usedSize } = await call('Runtime.getHeapUsage');
+  const { result } = await call('Runtime.evaluate', { expression: readMemory, returnByValue: true });
   socket.close();
-  return usedSize;
+  return result.value;
 }
 
 async function countSockets(pid: number): Promise<number> {

@@ -44,7 +44,7 @@ export function plainRequest({ method, path, types }: Operation, ids: KnownIds):
   const [, , resource = ''] = path.split('/');
   const known = ids[resource as keyof KnownIds] ?? [];
   const good = goodBodies[`${method} ${path}`]?.(ids);
-  const type = types[0] ?? 'application/json';
+  const type = types.find((each) => each === 'application/json') ?? types[0] ?? 'application/json';
   const body = good === undefined ? Buffer.alloc(0) : Buffer.from(textOf(good, type));
   const query = goodQueries[`${method} ${path}`] ?? '';
   const at = path.replace(/\{\w+\}/, known.at(-1) ?? '1');

@@ -17,7 +17,7 @@ export interface KeepFeedSettings {
 /** Writes down up to where the change feed is decided, and sees that the primary is another. */
 export function keepFeed({ database, clock, onEpoch, onError }: KeepFeedSettings): Service {
   async function runOnce(): Promise<void> {
-    const begun = await settleFeed(database, { while: 'running' });
+    const begun = await settleFeed(database);
     if (begun) onEpoch(begun);
   }
   return periodic({ name: 'change feed', everyMs, clock, onError, runOnce });

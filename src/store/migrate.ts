@@ -59,7 +59,7 @@ export async function migrate(settings: MigrateSettings): Promise<number[]> {
     // Most starts find nothing missing: a server that falls silent then is known as such like everywhere else.
     const applied = (await isUpToDate(database, known)) ? [] : await applyMissing(usual, known, settings);
     await ensurePartitions(database);
-    await whenFree(clock, () => settleFeed(database, { while: 'starting' }));
+    await whenFree(clock, () => settleFeed(database));
     return applied;
   } finally {
     await database.close();

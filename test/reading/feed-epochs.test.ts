@@ -1,16 +1,14 @@
 import pg from 'pg';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
-import { feedCursor, feedPage, parseFeedCursor } from '../../src/api/reading/feed-page.ts';
+import { parseFeedCursor } from '../../src/api/reading/feed-page.ts';
 import { feedSource } from '../../src/api/reading/feed-source.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { cancelBatch, pauseBatch, resumeBatch } from '../../src/store/decisions/hold-batch.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { settleFeed } from '../../src/store/reading/settle-feed.ts';
-import { insertBatch, until } from '../delivery/mill.ts';
+import { insertBatch } from '../delivery/mill.ts';
 import { createTestDatabase } from '../support/postgres.ts';
-
-/** By so much the count of the cluster that a dump was made of is ahead. */
-const ahead = 1_000_000_000;
+import { ahead, becomeRestored, readOn } from './feed-reader.ts';
 
 let url: string;
 let database: Database;
@@ -28,95 +26,72 @@ function execute(text: string) {
   return database.query<{ value: string }>({ name: '', text });
 }
 
-/**
- * The states behind a cursor, until this one and no others come: others' transactions on the shared server hold the feed
- * back.
- */
-async function readOn(cursor: string, last: string): Promise<{ states: string[]; cursor: string }> {
-  const seen: string[] = [];
-  await until(async () => {
-    const place = parseFeedCursor(cursor)!;
-    const { database: from, after } = await feedSource(place, { chosen: database, primary: database });
-    const page = await feedPage(from, { accountId: 1, after, limit: 10 });
-    cursor = feedCursor(page.next);
-    seen.push(...page.events.map(({ state }) => state));
-    return seen.at(-1) === last;
-  });
-  return { states: seen, cursor };
-}
-
-/** What a dump of a cluster that counts higher looks like when it is restored here. */
-async function becomeRestored(): Promise<void> {
-  await execute(`UPDATE batch_event SET written_by = written_by + ${ahead}`);
-  await execute(`UPDATE feed_epoch SET cluster = 'another', settled = settled + ${ahead}`);
-}
-
 test('data that is restored into a cluster with a lower count is read on, from places of before and from the start', async () => {
   const key = { batch, accountId: 1 };
   await pauseBatch(database, key);
-  const { cursor } = await readOn('0', 'paused');
-  await settleFeed(database, { while: 'running' });
+  const { cursor } = await readOn(database, '0', 'paused');
+  await settleFeed(database);
   await resumeBatch(database, key);
-  const past = await readOn(cursor, 'delivering');
+  const past = await readOn(database, cursor, 'delivering');
   expect(past.states).toEqual(['delivering']);
   const moved = (given: string) => given.replace(/^\d+/, (number) => `${Number(number) + ahead}`);
 
-  await becomeRestored();
+  await becomeRestored(database);
   await migrate({ connectionString: url });
   await cancelBatch(database, key);
   // What was read and not written down as settled comes again, and nothing is left out.
   const all = ['paused', 'delivering', 'canceled'];
   for (const given of [past.cursor, cursor]) {
-    const { states } = await readOn(moved(given), 'canceled');
+    const { states } = await readOn(database, moved(given), 'canceled');
     expect(all.slice(-states.length)).toEqual(states);
     if (given === cursor) expect(states).toContain('delivering');
   }
-  expect((await readOn('0', 'canceled')).states).toEqual(all);
+  expect((await readOn(database, '0', 'canceled')).states).toEqual(all);
 });
 
-test('a restored database that is found while servers run begins the feed anew', async () => {
+test('a restored database that is found while servers run sends readers back to what was written first', async () => {
   const key = { batch, accountId: 1 };
   await pauseBatch(database, key);
-  await settleFeed(database, { while: 'running' });
-  await becomeRestored();
+  await settleFeed(database);
+  await becomeRestored(database);
   // Written before anybody has seen it.
   await resumeBatch(database, key);
-  expect(await settleFeed(database, { while: 'running' })).toMatchObject({ begins: 0n, isShifted: true });
+  expect(await settleFeed(database)).toMatchObject({ isShifted: true });
   // In the order of their numbers, which nobody could help.
-  const { states } = await readOn(`${2 * ahead}`, 'paused');
+  const { states } = await readOn(database, `${2 * ahead}`, 'paused');
   expect(states).toEqual(['delivering', 'paused']);
 });
 
 test('a place of before a failover goes back to what was settled, also when the count has caught up with it', async () => {
   const key = { batch, accountId: 1 };
   await pauseBatch(database, key);
-  const { cursor: early } = await readOn('0', 'paused');
+  const { cursor: early } = await readOn(database, '0', 'paused');
   // The state of the standby that is promoted: what came after was lost, and is written anew under numbers that were used.
-  await settleFeed(database, { while: 'running' });
+  await settleFeed(database);
   await resumeBatch(database, key);
-  const { cursor: late } = await readOn(early, 'delivering');
+  const { cursor: late } = await readOn(database, early, 'delivering');
   await execute('UPDATE feed_epoch SET timeline = timeline - 1');
-  const begun = await settleFeed(database, { while: 'running' });
+  const begun = await settleFeed(database);
   expect(begun).toMatchObject({ number: 2, isShifted: false });
-  expect(await settleFeed(database, { while: 'running' })).toBeUndefined();
-  const again = await readOn(late, 'delivering');
+  expect(await settleFeed(database)).toBeUndefined();
+  const again = await readOn(database, late, 'delivering');
   expect(['paused', 'delivering'].slice(-again.states.length)).toEqual(again.states);
   expect(again.cursor).toMatch(/^[0-9a-f]{8}:\d+/);
   await cancelBatch(database, key);
-  expect((await readOn(again.cursor, 'canceled')).states).toEqual(['canceled']);
-  expect((await readOn(early, 'canceled')).states.slice(-2)).toEqual(['delivering', 'canceled']);
+  expect((await readOn(database, again.cursor, 'canceled')).states).toEqual(['canceled']);
+  expect((await readOn(database, early, 'canceled')).states.slice(-2)).toEqual(['delivering', 'canceled']);
 });
 
 test('a place that nothing has come as far as is read from the beginning of its epoch', async () => {
   const key = { batch, accountId: 1 };
   await pauseBatch(database, key);
-  await settleFeed(database, { while: 'running' });
-  expect((await readOn(`${ahead}`, 'paused')).states).toEqual(['paused']);
+  await settleFeed(database);
+  expect((await readOn(database, `${ahead}`, 'paused')).states).toEqual(['paused']);
 });
 
 test('a place of an epoch that the database knows nothing of is refused with what to do', async () => {
   const place = parseFeedCursor('0123abcd:5')!;
-  const source = feedSource(place, { chosen: database, primary: database });
+  const source = feedSource(place, { chosen: database, primary: database, settle: async () => {} });
   await expect(source).rejects.toMatchObject({
     code: 'cursor_outdated',
     message: expect.stringContaining('without `after`'),
@@ -143,9 +118,9 @@ test('a role that may not see which cluster it is on settles the feed all the sa
   const pooled = openDatabase({ url: address.href, poolSize: 1, name: 'feed epochs test' });
   onTestFinished(() => pooled.close());
 
-  const hidden = await settleFeed(pooled, { while: 'starting' });
+  const hidden = await settleFeed(pooled);
   expect(hidden).toMatchObject({ isShifted: false });
-  expect(await settleFeed(pooled, { while: 'running' })).toBeUndefined();
+  expect(await settleFeed(pooled)).toBeUndefined();
   await execute(`UPDATE feed_epoch SET settled = settled + ${ahead}`);
-  expect(await settleFeed(pooled, { while: 'running' })).toMatchObject({ isShifted: true });
+  expect(await settleFeed(pooled)).toMatchObject({ isShifted: true });
 });

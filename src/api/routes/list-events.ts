@@ -1,10 +1,13 @@
 import { Type } from 'typebox';
+import { systemClock } from '../../lib/clock.ts';
 import { feedHorizon, feedStart } from '../../store/reading/read-events.ts';
+import { settleFeed } from '../../store/reading/settle-feed.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { badCursor } from '../page.ts';
 import { readingContext } from '../read-target.ts';
 import { feedCursor, feedPage, parseFeedCursor } from '../reading/feed-page.ts';
 import { feedSource } from '../reading/feed-source.ts';
+import { pacedSettle } from '../reading/paced-settle.ts';
 import { StateName } from './message-fields.ts';
 
 const limitDefault = 100;
@@ -26,6 +29,8 @@ const Event = Type.Object({
 
 /** The change feed of an account: pages that never skip a change, nor repeat one but after a failover or a restore. */
 export function listEvents(app: ApiInstance, context: ApiContext): void {
+  const { database: primary } = context;
+  const settle = pacedSettle({ settle: () => settleFeed(primary), clock: systemClock });
   app.get(
     '/v1/events',
     {
@@ -37,7 +42,7 @@ export function listEvents(app: ApiInstance, context: ApiContext): void {
           'never null: a page may be empty, and the next call with it goes on from there. What a transaction writes that is ' +
           'still open comes after it has ended, so nothing is ever inserted behind a place. A `next` holds over failovers of the ' +
           'database, and when it is dumped and restored elsewhere: the changes of up to some ten seconds before may come again then, each with the ' +
-          '`id` that it had. 410 `cursor_outdated` tells of a `next` that the database knows nothing of, because it was restored to ' +
+          '`id` that it had; more, up to all that are kept, if servers wrote to the restored database before they saw that it is another, or with a `next` of another database. 410 `cursor_outdated` tells of a `next` that the database knows nothing of, because it was restored to ' +
           'an earlier time: read again without `after`, and pass over the ids that you have.',
         tags: ['events'],
         querystring: Type.Object(
@@ -57,13 +62,13 @@ export function listEvents(app: ApiInstance, context: ApiContext): void {
         const { accountId } = request.caller;
         const { after, limit = limitDefault } = request.query;
         // The primary's moment: a replica's is an earlier one.
-        if (after === 'now') return { data: [], next: feedCursor(await feedHorizon(context.database)) };
+        if (after === 'now') return { data: [], next: feedCursor(await feedHorizon(primary)) };
         const place = after === undefined ? feedStart : parseFeedCursor(after);
         if (place === undefined) throw badCursor();
         // The horizon and the rows below it are read in one place: the primary's horizon would pass over what a
         // replica does not have yet.
         const { database: chosen } = await readingContext(context, request);
-        const { database, after: found } = await feedSource(place, { chosen, primary: context.database });
+        const { database, after: found } = await feedSource(place, { chosen, primary, settle });
         const { events, next } = await feedPage(database, { accountId, after: found, limit });
         return { data: events, next: feedCursor(next) };
       }),

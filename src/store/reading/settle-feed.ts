@@ -1,4 +1,6 @@
 import { type Database, DatabaseError, type Queryable } from '../database.ts';
+import { writtenTimeline } from '../written-timeline.ts';
+import { countsApart } from './feed-numbers.ts';
 
 /** A new epoch of the change feed: the database is another, or an earlier one, than it was. */
 export interface FeedEpochBegun {
@@ -9,16 +11,8 @@ export interface FeedEpochBegun {
   isShifted: boolean;
 }
 
-export interface SettleFeed {
-  /**
-   * Nothing writes when servers start behind a restore. Found while they run, a database that is another one may hold
-   * what was written since: then cursors of before begin anew.
-   */
-  while: 'starting' | 'running';
-}
-
-/** Above every number that a cluster gives to transactions before it is replaced: 1.1 million million. */
-const shiftStep = 1n << 40n;
+/** Any constant will do that nothing else locks. */
+const settleLock = 7_155_923;
 /** Who uses the tables waits behind the change of a default. */
 const tableLockMs = 1_000;
 /** Not permitted, not supported, not there: of managed databases that hide where they are. */
@@ -27,17 +21,27 @@ const hiddenCodes: ReadonlySet<string> = new Set(['42501', '0A000', '42883']);
 const whereabouts = {
   name: 'feed_whereabouts',
   text: `SELECT (SELECT system_identifier::text FROM pg_control_system()) AS cluster,
-      ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint::text AS timeline`,
+      (${writtenTimeline})::bigint::text AS timeline`,
 };
 
 /** What is known of a database that does not say where it is: a count that went back gives it away all the same. */
 const hidden = { name: 'feed_hidden', text: `SELECT '' AS cluster, '0' AS timeline` };
 
+const lockStatement = {
+  name: 'feed_lock',
+  text: `SELECT pg_advisory_xact_lock(${settleLock})`,
+};
+
 const newestEpoch = {
   name: 'feed_newest_epoch',
-  text: `SELECT number, cluster, timeline::text, shift::text, settled::text, pg_current_xact_id()::text AS transaction,
-      pg_snapshot_xmin(pg_current_snapshot())::text AS horizon
-    FROM feed_epoch ORDER BY number DESC LIMIT 1 FOR UPDATE`,
+  // `putBy`: the lower half of the number of the transaction that wrote this row, in this cluster.
+  // `shifts`: what the defaults of `written_by` really add.
+  text: `SELECT number, cluster, timeline::text, shift::text, settled::text, xmin::text AS "putBy",
+      pg_snapshot_xmin(pg_current_snapshot())::text AS horizon, pg_snapshot_xmax(pg_current_snapshot())::text AS "end",
+      ARRAY(SELECT coalesce(substring(pg_get_expr(adbin, adrelid) FROM '\\+ ''?(\\d+)'), '0')
+        FROM pg_attrdef JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum
+        WHERE adrelid IN ('outcome'::regclass, 'batch_event'::regclass) AND attname = 'written_by') AS shifts
+    FROM feed_epoch ORDER BY number DESC LIMIT 1`,
 };
 
 const settleStatement = {
@@ -50,7 +54,7 @@ const settleStatement = {
 const beginStatement = {
   name: 'feed_begin_epoch',
   text: `INSERT INTO feed_epoch (number, name, cluster, timeline, shift, begins, settled)
-    VALUES ($1, left(md5(gen_random_uuid()::text), 8), $2, $3, $4, $5, $6) ON CONFLICT (number) DO NOTHING`,
+    VALUES ($1, left(md5(gen_random_uuid()::text), 8), $2, $3, $4, $5, $6)`,
 };
 
 /**
@@ -61,49 +65,50 @@ const beginStatement = {
  *
  * Repeating it is free. On the primary alone.
  */
-export async function settleFeed(
-  database: Database,
-  settings: SettleFeed,
-): Promise<FeedEpochBegun | undefined> {
+export async function settleFeed(database: Database): Promise<FeedEpochBegun | undefined> {
   try {
-    return await database.transaction((transaction) => settle(transaction, whereabouts, settings));
+    return await database.transaction((transaction) => settle(transaction, whereabouts));
   } catch (error) {
     if (!(error instanceof DatabaseError) || !hiddenCodes.has(error.fault.code)) throw error;
   }
-  return await database.transaction((transaction) => settle(transaction, hidden, settings));
+  return await database.transaction((transaction) => settle(transaction, hidden));
 }
 
 /** All on one connection: where it is and what it writes must be of one server. */
 async function settle(
   transaction: Queryable,
   where: typeof whereabouts,
-  settings: SettleFeed,
 ): Promise<FeedEpochBegun | undefined> {
+  // In a statement of its own: those after it see what whoever had it before has written.
+  await transaction.query(lockStatement);
   const { cluster, timeline } = (await transaction.query<{ cluster: string; timeline: string }>(where))
     .rows[0]!;
-  const epoch = (await transaction.query<RawEpoch>(newestEpoch)).rows[0]!;
-  const [shift, settled] = [BigInt(epoch.shift), BigInt(epoch.settled)];
-  const next = shift + BigInt(epoch.transaction);
+  const epoch = parseEpoch((await transaction.query<RawEpoch>(newestEpoch)).rows[0]!);
+  const { shift, settled } = epoch;
   const isSame = cluster === epoch.cluster && timeline === epoch.timeline;
-  const wentBack = settled > next || (!isSame && (await isWritten(transaction, next)));
-  if (!wentBack && (isSame || epoch.cluster === null)) {
-    const horizon = shift + BigInt(epoch.horizon);
-    await transaction.query(settleStatement, [epoch.number, cluster, timeline, horizon.toString()]);
+  // Who settles the feed has a number that is not below what it settles: this row came here in a dump.
+  const isCopied = epoch.put < settled;
+  // Only a part of a dump is here.
+  const isMisnumbered = epoch.shifts.some((each) => each !== shift);
+  const wentBack =
+    settled > shift + epoch.end || ((!isSame || isCopied) && (await isWrittenAhead(transaction, shift)));
+  if (!wentBack && !isCopied && !isMisnumbered && (isSame || epoch.cluster === null)) {
+    const decided = shift + epoch.horizon;
+    await transaction.query(settleStatement, [epoch.number, cluster, timeline, decided.toString()]);
     return undefined;
   }
-  const isOther = wentBack || cluster !== epoch.cluster;
-  const begun = {
-    number: epoch.number + 1,
-    begins: isOther && settings.while === 'running' ? 0n : settled,
-    isShifted: wentBack,
-  };
-  const freshShift = wentBack ? shift + shiftStep : shift;
-  if (wentBack) await countFrom(transaction, freshShift);
+  const isShifted = wentBack || isMisnumbered;
+  const freshShift = isShifted ? shiftAbove(epoch) : shift;
+  // Before it is asked what was written: this waits for all who write.
+  if (isShifted) await countFrom(transaction, freshShift);
+  let begins = settled;
+  if (isCopied) begins = await lowestWritten(transaction, { epoch, isShifted });
+  if (isMisnumbered) begins = 0n;
   await transaction.query(beginStatement, [
-    ...[begun.number, cluster, timeline, freshShift.toString()],
-    ...[begun.begins.toString(), settled.toString()],
+    ...[epoch.number + 1, cluster, timeline, freshShift.toString()],
+    ...[begins.toString(), (freshShift + epoch.horizon).toString()],
   ]);
-  return begun;
+  return { number: epoch.number + 1, begins, isShifted };
 }
 
 interface RawEpoch {
@@ -113,21 +118,84 @@ interface RawEpoch {
   timeline: string | null;
   shift: string;
   settled: string;
-  transaction: string;
+  putBy: string;
   horizon: string;
+  end: string;
+  shifts: string[];
 }
 
-/** Whether there is something with this number or a higher one, which only another cluster can have given. */
-async function isWritten(transaction: Queryable, number: bigint): Promise<boolean> {
+interface Epoch {
+  number: number;
+  cluster: string | null;
+  timeline: string | null;
+  shift: bigint;
+  settled: bigint;
+  /** In the numbers of the feed: the transaction that wrote this row here. */
+  put: bigint;
+  /** Every transaction before it has ended. */
+  horizon: bigint;
+  /** No transaction from this one on has ended. */
+  end: bigint;
+  shifts: bigint[];
+}
+
+function parseEpoch({ number, cluster, timeline, putBy, ...row }: RawEpoch): Epoch {
+  const [shift, end] = [BigInt(row.shift), BigInt(row.end)];
+  // It has ended, so it is the last below `end` with this lower half.
+  const low = ((end >> 32n) << 32n) + BigInt(putBy);
+  const put = shift + (low < end ? low : low - (1n << 32n));
+  const [settled, horizon] = [BigInt(row.settled), BigInt(row.horizon)];
+  return { number, cluster, timeline, shift, settled, put, horizon, end, shifts: row.shifts.map(BigInt) };
+}
+
+/**
+ * Whether there is something with a number that no transaction that has ended can have given, but only another cluster. Both are
+ * of one moment: what others commit meanwhile is no such thing.
+ */
+async function isWrittenAhead(transaction: Queryable, shift: bigint): Promise<boolean> {
   const { rows } = await transaction.query<{ written: boolean }>(
     {
-      name: 'feed_is_written',
-      text: `SELECT EXISTS (SELECT FROM outcome WHERE written_by >= $1)
-          OR EXISTS (SELECT FROM batch_event WHERE written_by >= $1) AS written`,
+      name: 'feed_is_written_ahead',
+      text: `WITH now AS MATERIALIZED (SELECT $1::bigint + pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS "end")
+        SELECT EXISTS (SELECT FROM outcome WHERE written_by >= (SELECT "end" FROM now))
+          OR EXISTS (SELECT FROM batch_event WHERE written_by >= (SELECT "end" FROM now)) AS written`,
     },
-    [number.toString()],
+    [shift.toString()],
   );
   return rows[0]!.written;
+}
+
+/**
+ * `settled`, or the lowest number below it that this cluster has given since the data came here: to what servers wrote before
+ * anybody looked. What the dump brought has the number of another transaction than the one that put it here.
+ */
+async function lowestWritten(
+  transaction: Queryable,
+  { epoch, isShifted }: { epoch: Epoch; isShifted: boolean },
+): Promise<bigint> {
+  const { shift, settled, put, horizon } = epoch;
+  const here = `written_by >= $1 AND written_by < least($2, $3 + pg_snapshot_xmax(pg_current_snapshot())::text::bigint)
+    AND (written_by - $3) & 4294967295 = xmin::text::bigint`;
+  const { rows } = await transaction.query<{ number: string }>(
+    {
+      name: 'feed_lowest_written',
+      text: `SELECT least($2::bigint, (SELECT min(written_by) FROM outcome WHERE ${here}),
+          (SELECT min(written_by) FROM batch_event WHERE ${here}))::text AS number`,
+    },
+    [put, settled, shift].map(String),
+  );
+  const lowest = BigInt(rows[0]!.number);
+  // Nobody waited for those who write: what they have written is not seen.
+  const open = shift + horizon;
+  return isShifted || lowest < open ? lowest : open;
+}
+
+/** By it the numbers of transactions that have not ended begin at a multiple of `countsApart`, above all that were given. */
+function shiftAbove({ shift, shifts, horizon }: Epoch): bigint {
+  let highest = shift;
+  for (const each of shifts) if (each > highest) highest = each;
+  const countsBefore = (highest + countsApart - 1n) / countsApart;
+  return (countsBefore + 1n) * countsApart - horizon;
 }
 
 /** A constant in each row's INSERT, where nothing is looked up. What is inserted goes by the parents, not by their partitions. */

@@ -2,6 +2,7 @@ import type { Bitmap } from '../../message/bitmap.ts';
 import type { StateNumber } from '../../message/state.ts';
 import type { Queryable } from '../database.ts';
 import { batchEventStates } from '../decisions/batch-event.ts';
+import { countsApart } from './feed-numbers.ts';
 
 /**
  * Where a reader of the change feed is: behind the message `offset` of the row (`writtenBy`, `shard`, `id`, `seq`).
@@ -52,14 +53,15 @@ export interface FeedPage {
 /** Transactions looked at first; four times as many when there was nothing, so that a long silence is passed in few steps. */
 const windowMin = 2_000n;
 const windowGrowth = 4n;
-/** Statements of one page: 2,000 times 4 to the 16th are passed over, more than two clusters' counts lie apart. */
+/** Statements of one page: 2,000 times 4 to the 16th are passed over, more than `countsApart`, and what comes behind is looked at. */
 const stepsMax = 17;
 
 const horizonStatement = {
   name: 'feed_horizon',
   // What a transaction at or above this number writes may be committed behind what is visible now.
   // Each epoch counts from a beginning of its own.
-  text: `SELECT name AS epoch, (shift + pg_snapshot_xmin(pg_current_snapshot())::text::bigint)::text AS "writtenBy"
+  text: `SELECT name AS epoch, (shift + pg_snapshot_xmin(pg_current_snapshot())::text::bigint)::text AS "writtenBy",
+      settled::text
     FROM feed_epoch ORDER BY number DESC LIMIT 1`,
 };
 
@@ -87,14 +89,13 @@ export async function readEvents(
   database: Queryable,
   read: { accountId: number; after: FeedPlace; rowsMax: number },
 ): Promise<FeedPage> {
-  const { writtenBy: horizon } = await feedHorizon(database);
+  const { horizon, settled } = await readHorizon(database);
   // The epoch stays that in which the place was found: one that has begun meanwhile puts it back when it is given again.
   const { epoch } = read.after;
   let place = read.after;
   let span = windowMin;
   for (let step = 0; step < stepsMax && place.writtenBy < horizon; step++) {
-    let end = place.writtenBy + span;
-    if (end > horizon) end = horizon;
+    const { end, isBoundary } = windowEnd(place.writtenBy, { span, horizon });
     const { rows } = await database.query<RawRow>(rowsStatement, [
       read.accountId,
       place.writtenBy.toString(),
@@ -105,23 +106,54 @@ export async function readEvents(
       read.rowsMax,
     ]);
     if (rows.length > 0) {
+      const last = feedRow(rows.at(-1)!);
       const full = rows.length === read.rowsMax;
-      return {
-        rows: rows.map(feedRow),
-        next: full ? placeOf(feedRow(rows.at(-1)!), epoch) : placeAt(end, epoch),
-      };
+      const passed = { from: placeAt(last.writtenBy + 1n, epoch), to: end };
+      return { rows: rows.map(feedRow), next: full ? placeOf(last, epoch) : lastingPlace(passed, settled) };
     }
     place = placeAt(end, epoch);
-    span *= windowGrowth;
+    span = isBoundary ? windowMin : span * windowGrowth;
   }
-  return { rows: [], next: place };
+  return { rows: [], next: lastingPlace({ from: read.after, to: place.writtenBy }, settled) };
 }
 
 /** Every transaction before it has ended. */
 export async function feedHorizon(database: Queryable): Promise<FeedPlace> {
-  const { rows } = await database.query<{ epoch: string | null; writtenBy: string }>(horizonStatement);
-  const { epoch, writtenBy } = rows[0]!;
-  return placeAt(BigInt(writtenBy), epoch);
+  const { epoch, horizon } = await readHorizon(database);
+  return placeAt(horizon, epoch);
+}
+
+async function readHorizon(
+  database: Queryable,
+): Promise<{ epoch: string | null; horizon: bigint; settled: bigint }> {
+  const { rows } = await database.query<{ epoch: string | null; writtenBy: string; settled: string }>(
+    horizonStatement,
+  );
+  const { epoch, writtenBy, settled } = rows[0]!;
+  return { epoch, horizon: BigInt(writtenBy), settled: BigInt(settled) };
+}
+
+/**
+ * A window ends where transactions were counted anew, for there the numbers lie close again: one that has grown over the gap
+ * before would hold all that was written since.
+ */
+function windowEnd(
+  begin: bigint,
+  { span, horizon }: { span: bigint; horizon: bigint },
+): { end: bigint; isBoundary: boolean } {
+  const boundary = (begin / countsApart + 1n) * countsApart;
+  const end = [begin + span, boundary, horizon].reduce((least, each) => (each < least ? each : least));
+  return { end, isBoundary: end === boundary };
+}
+
+/**
+ * Of the places between two with nothing between them the last whose numbers are never used again. A crash forgets transactions
+ * that were rolled back, and gives their numbers to others: only what is settled, or follows something that was committed,
+ * is on disk.
+ */
+function lastingPlace({ from, to }: { from: FeedPlace; to: bigint }, settled: bigint): FeedPlace {
+  const last = to < settled ? to : settled;
+  return last > from.writtenBy ? placeAt(last, from.epoch) : from;
 }
 
 interface RawRow {

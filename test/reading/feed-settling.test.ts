@@ -148,6 +148,9 @@ test('readers of before a restore that nobody wrote behind go back to what was s
   // The dump has a change under a number that this cluster has given since to something else.
   await execute(`INSERT INTO batch_event (written_by, account_id, shard, state, batch)
     SELECT xmin::text::bigint, 1, 7, 1, '${batch}' FROM feed_epoch`);
+  // And among others that came with it one under that of the very transaction that brought them.
+  await execute(`INSERT INTO batch_event (written_by, account_id, shard, state, batch)
+    SELECT pg_current_xact_id()::text::bigint - n, 1, 7, 1, '${batch}' FROM generate_series(0, 100) AS n`);
   const settled = BigInt(await settledAtFirst());
   expect(await settleFeed(database)).toMatchObject({ begins: settled, isShifted: true });
 });

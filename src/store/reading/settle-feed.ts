@@ -15,6 +15,8 @@ export interface FeedEpochBegun {
 const settleLock = 7_155_923;
 /** Who uses the tables waits behind the change of a default. */
 const tableLockMs = 1_000;
+/** Of a table that a dump brought, what has numbers so near tells from what is written here: enough, and few to look at. */
+const siblingNumbers = 100_000n;
 /** Not permitted, not supported, not there: of managed databases that hide where they are. */
 const hiddenCodes: ReadonlySet<string> = new Set(['42501', '0A000', '42883']);
 
@@ -167,27 +169,35 @@ async function isWrittenAhead(transaction: Queryable, shift: bigint): Promise<bo
 
 /**
  * `settled`, or the lowest number below it that this cluster has given since the data came here: to what servers wrote before
- * anybody looked. What the dump brought has the number of another transaction than the one that put it here.
+ * anybody looked. What the dump brought has the number of another transaction than the one that put it here, or has come with what
+ * has another.
  */
 async function lowestWritten(
   transaction: Queryable,
   { epoch, isShifted }: { epoch: Epoch; isShifted: boolean },
 ): Promise<bigint> {
   const { shift, settled, put, horizon } = epoch;
-  const here = `written_by >= $1 AND written_by < least($2, $3 + pg_snapshot_xmax(pg_current_snapshot())::text::bigint)
-    AND (written_by - $3) & 4294967295 = xmin::text::bigint`;
   const { rows } = await transaction.query<{ number: string }>(
     {
       name: 'feed_lowest_written',
-      text: `SELECT least($2::bigint, (SELECT min(written_by) FROM outcome WHERE ${here}),
-          (SELECT min(written_by) FROM batch_event WHERE ${here}))::text AS number`,
+      text: `SELECT least($2::bigint, min(number))::text AS number
+        FROM (${writtenHere('outcome')} UNION ALL ${writtenHere('batch_event')}) AS written`,
     },
-    [put, settled, shift].map(String),
+    [put, settled, shift, put - siblingNumbers].map(String),
   );
   const lowest = BigInt(rows[0]!.number);
   // Nobody waited for those who write: what they have written is not seen.
   const open = shift + horizon;
   return isShifted || lowest < open ? lowest : open;
+}
+
+/** The numbers below `settled` that transactions gave here since the one that put the data here. */
+function writtenHere(table: string): string {
+  return `SELECT min(written_by) AS number FROM ${table}
+    WHERE written_by >= $4 AND written_by < least($2, $3 + pg_snapshot_xmax(pg_current_snapshot())::text::bigint)
+    GROUP BY tableoid, xmin::text::bigint
+    HAVING min(written_by) = max(written_by) AND min(written_by) >= $1
+      AND (min(written_by) - $3) & 4294967295 = xmin::text::bigint`;
 }
 
 /** By it the numbers of transactions that have not ended begin at a multiple of `countsApart`, above all that were given. */

@@ -405,6 +405,7 @@ export class DeliveryWorker {
       mayTake: (nowMs) => mayLeave(nowMs) && this.#held.known && !this.#outcomes.full,
       mayLeave,
       leaseStands: (nowMs) => nowMs < this.#ownership.deadlineMs,
+      isHeld: ({ chunk }) => chunk.batch !== null && this.#held.heldAs(chunk.batch) !== undefined,
       databaseNowMs: (ms) => ms + this.#databaseAheadMs,
       accountPace: (accountId, nowMs) => this.#shares.accountPace(accountId, nowMs),
       shareOf: (key) => this.#shares.shareOf(key),

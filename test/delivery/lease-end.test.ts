@@ -1,13 +1,12 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { Answer, Connector, OutgoingMessage, SendTerms } from '../../src/connectors/connector.ts';
 import { type Clock, systemClock } from '../../src/lib/clock.ts';
 import { stateNumber } from '../../src/message/state.ts';
 import { pauseBatch, resumeBatch } from '../../src/store/decisions/hold-batch.ts';
 import { deliveryStatements } from '../../src/store/delivery/delivery-statements.ts';
 import { createTestDatabase } from '../support/postgres.ts';
+import { connecting } from './connecting.ts';
 import { createMill, insertBatch, insertChunk, type Mill, pendingCount, testRoute, until } from './mill.ts';
 
-const notBegun: Answer = { kind: 'retry', error: { code: 'not_begun', detail: 'too late' } };
 /** Longer than any lease here. */
 const suspensionMs = 60_000;
 let mill: Mill;
@@ -23,24 +22,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await mill.close();
 });
-
-/** Sends when `connect` has made a connection, if it still may. */
-function connecting(connect: () => Promise<void>): ReadonlyMap<string, Connector> {
-  const send = async (messages: readonly OutgoingMessage[], { mayBegin }: SendTerms): Promise<Answer[]> => {
-    await connect();
-    if (!mayBegin()) return messages.map(() => notBegun);
-    mill.received.push(...messages);
-    return messages.map(() => ({ kind: 'sent' }));
-  };
-  const connector: Connector = {
-    name: 'test',
-    onUncertainDefault: 'resend',
-    optionSchemas: {},
-    check: () => [],
-    open: () => ({ batchMax: 1, send, close: async () => {} }),
-  };
-  return new Map([[connector.name, connector]]);
-}
 
 function done(): Promise<void> {
   return until(async () => (await pendingCount(mill.database)) === 0);
@@ -113,7 +94,7 @@ test.each(['resend', 'hold'] as const)(
     mill.routes.set(1, { ...testRoute, onUncertain, retry: { ...testRoute.retry, attemptsMax: 1 } });
     await insertChunk(mill.database, { count: 5 });
     let sends = 0;
-    const connectors = connecting(async () => {
+    const connectors = connecting(mill.received, async () => {
       sends++;
       suspendedMs = suspensionMs;
     });
@@ -139,7 +120,7 @@ test('a lease that was renewed lets nothing begin of a shard that was lost befor
   const connected = new Promise<void>((resolve) => {
     connect = resolve;
   });
-  const connectors = connecting(() => {
+  const connectors = connecting(mill.received, () => {
     sends++;
     return connected;
   });

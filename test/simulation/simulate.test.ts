@@ -18,9 +18,9 @@ test('whatever goes wrong, no message is lost, doubled where it is held, or star
 /**
  * A worker registered twice under one id; the one retry now and then spent on messages that had expired; a late flush
  * made a chunk pending again; the model gave a row's lock to two; a worker that came back was granted what it still
- * used, beside another that had all.
+ * used, beside another that had all; a message expired while its connection was made, and left.
  */
-test.each([15_397, 19_203, 27_919, 64_052, 66_598])(
+test.each([1_315, 15_397, 19_203, 27_919, 50_675, 64_052, 66_598])(
   'seed %i, which broke a promise once, keeps them all',
   async (seed) => {
     const { violations, defects } = await simulateSeed(seed);

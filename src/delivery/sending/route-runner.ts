@@ -28,6 +28,8 @@ export interface RouteContext extends SliceMarks, SliceSettling {
   mayTake: (nowMs: number) => boolean;
   /** What was handed to a sender may still leave: the lease stands. */
   leaseStands: (nowMs: number) => boolean;
+  /** Its batch is paused or canceled. */
+  isHeld: (work: ChunkWork) => boolean;
   /** Ends requests that are on their way when the worker must stop. */
   signal: AbortSignal;
   /** How fast the messages of an account may leave, over all routes; undefined for no limit. */
@@ -314,10 +316,11 @@ export class RouteRunner implements RetryGate {
 
   #leave(sender: Sender, slice: Slice, permit: Permit): void {
     const { signal, clock, leaseStands } = this.#context;
-    // A lease that was renewed since says nothing of a shard that was lost before.
     let refused = false;
     const mayBegin = () => {
-      refused = !leaseStands(clock.monotonicMs()) || !slice.works.every(isOwned);
+      const nowMs = clock.monotonicMs();
+      const isOfThisRoute = sender === this.#sender;
+      refused = !isOfThisRoute || !leaseStands(nowMs) || !this.#mayStillLeave(slice, nowMs);
       return !refused;
     };
     sender.send(slice.messages, { signal, mayBegin }).then(
@@ -327,6 +330,16 @@ export class RouteRunner implements RetryGate {
         this.#context.onError(error);
         this.#settle(slice, { answers: [], refused, permit });
       },
+    );
+  }
+
+  /** Whatever happened while the connection was made. A lease that was renewed says nothing of a shard that was lost before. */
+  #mayStillLeave({ works, offsets }: Slice, nowMs: number): boolean {
+    return works.every(
+      (work, index) =>
+        isOwned(work) &&
+        !this.#context.isHeld(work) &&
+        this.#expiresAtMs(work, offsets[index]!, nowMs) > nowMs,
     );
   }
 

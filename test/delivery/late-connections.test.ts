@@ -1,0 +1,130 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { stateNumber } from '../../src/message/state.ts';
+import { cancelBatch, pauseBatch, resumeBatch } from '../../src/store/decisions/hold-batch.ts';
+import { deliveryStatements } from '../../src/store/delivery/delivery-statements.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+import { connecting } from './connecting.ts';
+import { createMill, insertBatch, insertChunk, type Mill, pendingCount, testRoute, until } from './mill.ts';
+
+let mill: Mill;
+/** Sends that have waited for a connection so far. */
+let sends: number;
+let connect: () => void;
+/** Batches that the worker has read as paused or canceled. */
+let heldKnown: Set<string>;
+
+beforeEach(async () => {
+  mill = createMill((await createTestDatabase()).url);
+  sends = 0;
+  heldKnown = new Set();
+});
+
+afterEach(async () => {
+  await mill.close();
+});
+
+/** A worker whose sends wait for their connections until `connect` is called; from then on connections are there at once. */
+function startWorker(): void {
+  const connected = new Promise<void>((resolve) => {
+    connect = resolve;
+  });
+  const connectors = connecting(mill.received, () => {
+    sends++;
+    return connected;
+  });
+  const statements = deliveryStatements(mill.database);
+  const store = {
+    ...statements,
+    async readHeldBatches() {
+      const held = await statements.readHeldBatches();
+      // The worker acts on what was read before anybody who waits for this hears of it.
+      setImmediate(() => {
+        for (const { id } of held) heldKnown.add(id);
+      });
+      return held;
+    },
+  };
+  mill.worker({ connectors, store }).start();
+}
+
+function done(): Promise<void> {
+  return until(async () => (await pendingCount(mill.database)) === 0);
+}
+
+async function countIn(state: number): Promise<number> {
+  const { rows } = await mill.database.query<{ messages: number }>(
+    {
+      name: 'test_ends',
+      text: 'SELECT coalesce(sum(count), 0)::int AS messages FROM outcome WHERE state = $1',
+    },
+    [state],
+  );
+  return rows[0]!.messages;
+}
+
+test.each(['resend', 'hold'] as const)(
+  'a message that expires while its connection is made does not leave: %s',
+  async (onUncertain) => {
+    const expireAfterMs = 1_000;
+    mill.routes.set(1, { ...testRoute, onUncertain, retry: { ...testRoute.retry, expireAfterMs } });
+    const expiresAtMs = Date.now() + expireAfterMs;
+    await insertChunk(mill.database, { count: 3 });
+    startWorker();
+    await until(() => sends === 3);
+    await until(() => Date.now() > expiresAtMs + 10);
+    connect();
+    await done();
+    expect(mill.received).toEqual([]);
+    expect(await countIn(stateNumber.expired)).toBe(3);
+  },
+);
+
+test.each(['resend', 'hold'] as const)(
+  'a batch that is paused while connections are made leaves when it is resumed: %s',
+  async (onUncertain) => {
+    mill.routes.set(1, { ...testRoute, onUncertain });
+    const batch = await insertBatch(mill.database, { accepted: 3 });
+    await insertChunk(mill.database, { count: 3, batch });
+    startWorker();
+    await until(() => sends === 3);
+    await pauseBatch(mill.database, { batch, accountId: 1 });
+    await until(() => heldKnown.has(batch));
+    connect();
+    await insertChunk(mill.database, { count: 1 });
+    await until(() => mill.received.length > 0);
+    expect(mill.received).toHaveLength(1);
+    await resumeBatch(mill.database, { batch, accountId: 1 });
+    await done();
+    expect(mill.received.map(({ attempt }) => attempt)).toEqual([1, 1, 1, 1]);
+  },
+);
+
+test('a batch that is canceled while connections are made does not leave', async () => {
+  const batch = await insertBatch(mill.database, { accepted: 3 });
+  await insertChunk(mill.database, { count: 3, batch });
+  startWorker();
+  await until(() => sends === 3);
+  await cancelBatch(mill.database, { batch, accountId: 1 });
+  await until(() => heldKnown.has(batch));
+  connect();
+  await done();
+  expect(mill.received).toEqual([]);
+  expect(await countIn(stateNumber.canceled)).toBe(3);
+});
+
+test('what waits for connections when its route is paused leaves by the route as it is resumed', async () => {
+  await insertChunk(mill.database, { count: 3 });
+  startWorker();
+  await until(() => sends === 3);
+  mill.routes.set(1, { ...testRoute, paused: true, version: 2 });
+  mill.routes.set(2, { ...testRoute, id: 2, name: 'other' });
+  mill.changeControl();
+  connect();
+  await insertChunk(mill.database, { count: 1, routeId: 2 });
+  await until(() => mill.received.length > 0);
+  expect(mill.received).toHaveLength(1);
+  mill.routes.set(1, { ...testRoute, version: 3 });
+  mill.changeControl();
+  await done();
+  expect(mill.received.map(({ attempt }) => attempt)).toEqual([1, 1, 1, 1]);
+});

@@ -1,88 +1,38 @@
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { type ClientRequest, type IncomingMessage, request } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { ApiContext } from '../../src/api/context.ts';
-import { writesElsewhere } from '../../src/api/elsewhere/writes-elsewhere.ts';
 import { until } from '../delivery/mill.ts';
-import { type CuttingProxy, startCuttingProxy } from '../support/cutting-proxy.ts';
-import {
-  answerJson,
-  type Handler,
-  readBody,
-  type ScriptedServer,
-  startScriptedServer,
-} from '../support/scripted-server.ts';
+import { answerJson, readBody } from '../support/scripted-server.ts';
 import { killProcesses, startProcess } from '../support/start-process.ts';
+import { answerTo, type FarSite, line, lines, message, startFarSite } from './far-site.ts';
 import { startApi, type TestApi } from './start-api.ts';
 
-/** Near the primary. */
+let site: FarSite;
 let home: TestApi;
-/** Far from it, by way of something that can be cut. */
-let way: CuttingProxy;
+let way: FarSite['way'];
+let call: FarSite['call'];
+let open: FarSite['open'];
+let startFar: FarSite['startFar'];
+let startFarOf: FarSite['startFarOf'];
+/** Far from the primary, by way of something that can be cut. */
 let far: TestApi;
-const started: { stop(): Promise<void> }[] = [];
 
 beforeAll(async () => {
-  home = await startApi();
-  way = await startCuttingProxy(home.url);
+  site = await startFarSite();
+  ({ home, way, call, open, startFar, startFarOf } = site);
   far = await startFar({ writeForwardUrl: way.url });
-  const route = { connector: 'http', url: 'https://provider.example/', channel: 'sms' };
-  expect((await call(far, 'PUT', '/v1/routes/sms', { body: route })).status).toBe(201);
 });
 
 afterAll(async () => {
   killProcesses();
-  for (const server of started.reverse()) await server.stop();
-  await way.stop();
-  await home.stop();
+  await site.stop();
 });
-
-async function startFar(
-  options: { writeForwardUrl?: string; flyReplayRegion?: string; flyRegion?: string },
-  overrides: Partial<ApiContext> = {},
-): Promise<TestApi> {
-  const { writeForwardUrl, flyReplayRegion, flyRegion } = options;
-  const elsewhere = writesElsewhere({ writeForwardUrl, flyReplayRegion, flyRegion });
-  const api = await startApi({ databaseUrl: home.databaseUrl, ...elsewhere, ...overrides });
-  started.push(api);
-  return api;
-}
-
-/** A server that is forwarded to and does what a test tells it to. */
-async function startFarOf(handle: Handler): Promise<{ target: ScriptedServer; api: TestApi }> {
-  const target = await startScriptedServer(handle);
-  started.push(target);
-  return { target, api: await startFar({ writeForwardUrl: target.url }) };
-}
-
-function call(api: TestApi, method: string, path: string, options: Parameters<TestApi['call']>[2] = {}) {
-  return api.call(method, path, { key: home.adminKey, ...options });
-}
-
-/** An upload whose body is written by and by. */
-function open(api: TestApi, path: string, headers: Record<string, string> = {}): ClientRequest {
-  const sent = request(api.url + path, {
-    method: 'POST',
-    headers: {
-      authorization: `Bearer ${home.adminKey}`,
-      'content-type': 'application/x-ndjson',
-      ...headers,
-    },
-  });
-  sent.on('error', () => {});
-  return sent;
-}
-
-async function answerTo(sent: ClientRequest): Promise<{ response: IncomingMessage; text: string }> {
-  const [response] = (await once(sent, 'response')) as [IncomingMessage];
-  return { response, text: (await readBody(response)).toString() };
-}
 
 /** Made for tests, and trusted by nobody unasked. */
 function certificate(name: string): string {
@@ -99,11 +49,6 @@ async function openBatches(): Promise<string[]> {
     )
     .map(({ id }: { id: string }) => id);
 }
-
-const line = (n: number) => `{"to":"+316123${String(n).padStart(5, '0')}","body":"hi"}\n`;
-const lines = (from: number, to: number) =>
-  Array.from({ length: to - from }, (_, index) => line(from + index)).join('');
-const message = { to: '+31612345678', route: 'sms', body: 'hello' };
 
 test('a write is made by the server it is forwarded to, a read here', async () => {
   const made = await call(far, 'POST', '/v1/messages', { body: message });
@@ -329,16 +274,14 @@ test('a write whose answer breaks off is not made here as well', async () => {
   });
   const { id } = (await call(home, 'POST', '/v1/batches', { body: { route: 'sms' } })).json;
   await expect(call(api, 'POST', `/v1/batches/${id}/pause`)).rejects.toThrow();
-  // What would be made here is made before so many further requests are answered.
-  for (let request = 0; request < 20; request++) {
-    expect((await call(api, 'GET', `/v1/batches/${id}`)).json).toMatchObject({ state: 'open' });
-  }
+  // What would be made here is made before the server has ended.
+  await site.stopNow(api);
+  expect((await call(home, 'GET', `/v1/batches/${id}`)).json).toMatchObject({ state: 'open' });
 });
 
 test('where nobody listens nothing was done', async () => {
   const { target, api } = await startFarOf(() => {});
-  await target.stop();
-  started.splice(started.indexOf(target), 1);
+  await site.stopNow(target);
   const refused = await call(api, 'POST', '/v1/messages', { body: message });
   expect(refused).toMatchObject({ status: 503, json: { code: 'unavailable' } });
   expect(refused.json.detail).toContain('nothing was done');
@@ -353,7 +296,7 @@ test.each([
     ['localhost.crt', 'localhost.key'].map((name) => readFile(certificate(name), 'utf8')),
   );
   const secure = await startApi({ tls: { cert: cert!, key: key! } });
-  started.push(secure);
+  site.keep(secure);
   const data = await mkdtemp(join(tmpdir(), 'millrace-elsewhere-'));
   const url = `https://localhost:${new URL(secure.url).port}`;
   const place = ['--port', '0', '--roles', 'api', '--data', data, '--database', secure.databaseUrl];
@@ -419,72 +362,4 @@ test('a write that was forwarded already is refused', async () => {
     headers: { via: '2 a, 1.1 millrace (x)' },
   });
   expect(itself).toMatchObject({ status: 508 });
-});
-
-const fly = { flyReplayRegion: 'ams', flyRegion: 'syd' };
-/** Of the body alone; headers are a few hundred bytes. */
-const body = (bytes: number) => JSON.stringify({ ...message, body: 'x'.repeat(bytes - 60) });
-
-test("a write that Fly's proxy can repeat is answered with the region, and done nowhere", async () => {
-  const api = await startFar({ ...fly, writeForwardUrl: way.url });
-  for (const bytes of [100, 990_000]) {
-    const asked = await call(api, 'POST', '/v1/messages', { body: body(bytes) });
-    expect(asked).toMatchObject({ status: 409, json: { code: 'wrong_region' } });
-    expect(asked.headers.get('fly-replay')).toBe('region=ams');
-    expect(asked.headers.has('millrace-consistency')).toBe(false);
-  }
-  expect((await call(api, 'GET', '/v1/batches')).headers.has('fly-replay')).toBe(false);
-  expect((await api.call('POST', '/v1/messages', { key: null })).headers.has('fly-replay')).toBe(false);
-  expect((await call(api, 'GET', '/metrics')).text).toMatch(
-    /millrace_writes_elsewhere_total\{way="replay"\} 2/,
-  );
-});
-
-test("what Fly's proxy cannot repeat is forwarded, or refused with what to do", async () => {
-  const forwarding = await startFar({ ...fly, writeForwardUrl: way.url });
-  const refusing = await startFar(fly);
-  const big = { body: lines(0, 30_000), headers: { 'content-type': 'application/x-ndjson' } };
-  const forwarded = await call(forwarding, 'POST', '/v1/batches?route=sms', big);
-  expect(forwarded).toMatchObject({ status: 201, json: { counts: { accepted: 30_000 } } });
-  const refused = await call(refusing, 'POST', '/v1/batches?route=sms', big);
-  expect(refused).toMatchObject({ status: 409, json: { code: 'wrong_region' } });
-  expect(refused.headers.has('fly-replay')).toBe(false);
-  for (const words of ['fly-prefer-region: ams', 'writeForwardUrl'])
-    expect(refused.json.detail).toContain(words);
-
-  // Nobody knows how long it will be.
-  for (const [api, status] of [
-    [forwarding, 201],
-    [refusing, 409],
-  ] as const) {
-    const chunked = open(api, '/v1/batches?route=sms');
-    chunked.write(line(1));
-    chunked.end();
-    expect((await answerTo(chunked)).response.statusCode).toBe(status);
-  }
-});
-
-test.each(['fly-replay-src', 'fly-replay-failed'])(
-  'a write with %s is not repeated again',
-  async (header) => {
-    const headers = { [header]: 'instance=1;region=syd;t=1' };
-    const forwarding = await startFar({ ...fly, writeForwardUrl: way.url });
-    const alone = await startFar(fly);
-    for (const api of [forwarding, alone]) {
-      const made = await call(api, 'POST', '/v1/messages', { body: message, headers });
-      expect(made).toMatchObject({ status: 202 });
-      expect(made.headers.has('fly-replay')).toBe(false);
-    }
-  },
-);
-
-test('in the region of the primary writes are made here', async () => {
-  const api = await startFar({
-    flyReplayRegion: 'ams',
-    flyRegion: 'ams',
-    writeForwardUrl: 'http://127.0.0.1:9',
-  });
-  const headers = { 'fly-replay-src': 'instance=1;region=syd;t=1' };
-  expect(await call(api, 'POST', '/v1/messages', { body: message, headers })).toMatchObject({ status: 202 });
-  expect(await call(api, 'POST', '/v1/messages', { body: message })).toMatchObject({ status: 202 });
 });

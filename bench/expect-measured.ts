@@ -10,6 +10,9 @@ export const measuringMs = 900_000;
 
 /** What takes minutes to try. `npm test` holds most of it by other tests of the same thing; `npm run test:long` tries all. */
 const slow = new Set([
+  'deliver-peers',
+  'deliver-batch',
+  'ordinary-day',
   'memory',
   'reads',
   'search',
@@ -25,7 +28,7 @@ const slow = new Set([
 /** Names of the figures that are measured together. */
 export function namesOf(kind: 'own' | 'peers' | 'slow'): string[] {
   const kindOf = ({ name, peers }: (typeof figures)[number]) =>
-    peers ? 'peers' : slow.has(name) ? 'slow' : 'own';
+    slow.has(name) ? 'slow' : peers ? 'peers' : 'own';
   return figures.filter((figure) => kindOf(figure) === kind).map(({ name }) => name);
 }
 

@@ -4,6 +4,10 @@ import { expectMeasured, measuringMs, namesOf } from './expect-measured.ts';
 
 vi.setConfig({ testTimeout: measuringMs });
 
-needs('psql')('figures that take minutes to try can be measured at a small size', async () => {
+needs(
+  'psql',
+  'nginx',
+  'redis-server',
+)('figures that take minutes to try can be measured at a small size', async () => {
   await expectMeasured(namesOf('slow'));
 });

@@ -8,6 +8,6 @@ needs('psql', 'nginx')('figures of Millrace alone can be measured at a small siz
   await expectMeasured(namesOf('own'));
 });
 
-needs('nginx', 'redis-server')('every figure with peers can be measured at a small size', async () => {
+needs('nginx', 'redis-server')('the acceptance of peers can be measured at a small size', async () => {
   await expectMeasured(namesOf('peers'));
 });

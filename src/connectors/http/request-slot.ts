@@ -109,11 +109,9 @@ export class RequestSlot<Task> implements Dispatcher.DispatchHandler {
   /** The moment before undici writes. Stopped here, a request has not left. */
   onConnect(abort: (fault?: Error) => void): void {
     if (this.#state === 'waiting' && !this.#mayBegin!()) this.cancel(sendError('not_begun'));
-    if (this.#state !== 'waiting') {
-      // Abandoned; or undici means to send the same POST again, which only the delivery may decide.
-      abort(new Error('not to be sent'));
-      return;
-    }
+    // Abandoned; or undici means to send the same POST again, which only the delivery may decide. Where `abort` would
+    // end the connection, what is thrown here ends the request alone.
+    if (this.#state !== 'waiting') throw new Error('not to be sent');
     this.#state = 'begun';
     this.#abort = abort;
   }

@@ -177,6 +177,7 @@ export class DeliveryWorker {
       onFenced: (tenure) => this.#ownership.lose(tenure),
       onRefused: (tenure) => {
         this.#ownership.retire(tenure);
+        this.#release(tenure);
         this.#resume();
       },
       onRoom: () => this.#runners.pump(),
@@ -301,9 +302,14 @@ export class DeliveryWorker {
   #onLost(tenures: readonly Tenure[]): void {
     for (const tenure of tenures) {
       this.#outcomes.drop(tenure);
-      for (const chunk of tenure.chunks.values()) if (chunk.work) this.#loader.release(chunk.work);
+      this.#release(tenure);
     }
     this.#backlog.drop(tenures);
+  }
+
+  /** Nothing more of it is sent: its messages take no room in memory from others. */
+  #release(tenure: Tenure): void {
+    for (const chunk of tenure.chunks.values()) if (chunk.work) this.#loader.release(chunk.work);
   }
 
   #onBeat({ databaseNowMs, lapsed }: { databaseNowMs: number; lapsed: boolean }): void {

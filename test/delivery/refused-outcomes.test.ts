@@ -1,9 +1,13 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { loadedBytesMax } from '../../src/delivery/chunks/chunk-loader.ts';
 import { unrecordedMax } from '../../src/delivery/outcomes/outcome-buffer.ts';
+import { deliveryStatements } from '../../src/store/delivery/delivery-statements.ts';
+import type { OutcomeFlush } from '../../src/store/delivery/record-outcomes.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { createMill, insertBatch, insertChunk, type Mill, pendingCount, progressOf, until } from './mill.ts';
 
 const [flushesMax, wholeChunk] = [2, 1_000];
+const long = 'x'.repeat(1_000);
 /** More of them than shards are recorded at a time. */
 const refusedShards = [3, 4, 5];
 
@@ -70,6 +74,29 @@ test('a single shard whose outcomes the database refuses does not fill the room 
   await until(async () => (await progressOf(mill.database, others))[3] === wholeChunk);
   expect(worker.heldShards()).toHaveLength(1_023);
   expect(mill.received.length - wholeChunk).toBeLessThan(accepted);
+});
+
+test('chunks whose outcomes the database refuses take no room in memory from those of other shards', async () => {
+  await refuse();
+  const lines = Array.from({ length: wholeChunk }, () => JSON.stringify({ to: '+31612340000', body: long }));
+  const chunks = Math.ceil(loadedBytesMax / (wholeChunk * long.length)) + 1;
+  for (let n = 0; n < chunks; n++) await insertChunk(mill.database, { shard: refusedShards[0]!, lines });
+  const statements = deliveryStatements(mill.database);
+  let isCrowded = false;
+  const store = {
+    ...statements,
+    async recordOutcomes(flush: OutcomeFlush) {
+      await until(() => isCrowded);
+      return await statements.recordOutcomes(flush);
+    },
+  };
+  const worker = mill.worker({ flushesMax, store });
+  worker.start();
+  await until(() => worker.stats().loadedBytes >= loadedBytesMax);
+  isCrowded = true;
+  const others = await insertChunks(9, 1);
+  await until(async () => (await progressOf(mill.database, others))[3] === wholeChunk);
+  expect(worker.heldShards()).toHaveLength(1_023);
 });
 
 test('what could not be marked before it leaves does not leave, and other messages of its request do', async () => {

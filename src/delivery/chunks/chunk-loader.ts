@@ -32,7 +32,7 @@ export interface ChunkLoaderSettings {
 }
 
 /** Bytes of loaded messages at most, about. Beyond it, chunks of routes that cannot send give way. */
-const loadedBytesMax = 32 * 1_048_576;
+export const loadedBytesMax = 32 * 1_048_576;
 /** Below it, what had to leave memory comes back: so much lower that it does not push out the next. */
 const returnBytes = (loadedBytesMax / 4) * 3;
 /** A bulk lane that has nothing left in memory waits so long for that, before it pushes others out. */

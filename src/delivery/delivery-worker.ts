@@ -410,7 +410,7 @@ export class DeliveryWorker {
       isStopping: () => this.#stopping,
       mayTake: (nowMs) => mayLeave(nowMs) && this.#held.known && !this.#outcomes.full,
       mayLeave,
-      leaseStands: (nowMs) => nowMs < this.#ownership.deadlineMs,
+      leaseStands: (nowMs) => nowMs < this.#ownership.deadlineMs && this.#held.known,
       isHeld: ({ chunk }) => chunk.batch !== null && this.#held.heldAs(chunk.batch) !== undefined,
       databaseNowMs: (ms) => ms + this.#databaseAheadMs,
       accountPace: (accountId, nowMs) => this.#shares.accountPace(accountId, nowMs),

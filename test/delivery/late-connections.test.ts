@@ -1,7 +1,11 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Answer, Connector, Sender } from '../../src/connectors/connector.ts';
+import { type SendErrorCode, sendError } from '../../src/connectors/send-errors.ts';
+import type { DeliveryWorker } from '../../src/delivery/delivery-worker.ts';
 import { stateNumber } from '../../src/message/state.ts';
 import { cancelBatch, pauseBatch, resumeBatch } from '../../src/store/decisions/hold-batch.ts';
 import { deliveryStatements } from '../../src/store/delivery/delivery-statements.ts';
+import type { OutcomeFlush } from '../../src/store/delivery/record-outcomes.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { connecting } from './connecting.ts';
 import { createMill, insertBatch, insertChunk, type Mill, pendingCount, testRoute, until } from './mill.ts';
@@ -24,7 +28,7 @@ afterEach(async () => {
 });
 
 /** A worker whose sends wait for their connections until `connect` is called; from then on connections are there at once. */
-function startWorker(): void {
+function startWorker(): DeliveryWorker {
   const connected = new Promise<void>((resolve) => {
     connect = resolve;
   });
@@ -44,7 +48,9 @@ function startWorker(): void {
       return held;
     },
   };
-  mill.worker({ connectors, store }).start();
+  const worker = mill.worker({ connectors, store });
+  worker.start();
+  return worker;
 }
 
 function done(): Promise<void> {
@@ -67,11 +73,14 @@ test.each(['resend', 'hold'] as const)(
   async (onUncertain) => {
     const expireAfterMs = 1_000;
     mill.routes.set(1, { ...testRoute, onUncertain, retry: { ...testRoute.retry, expireAfterMs } });
-    const expiresAtMs = Date.now() + expireAfterMs;
+    // A worker that starts slowly would find it expired already.
+    const worker = startWorker();
+    await until(() => worker.heldShards().length === 1_024);
     await insertChunk(mill.database, { count: 3 });
-    startWorker();
+    // What the worker knows of the database's clock is late by the time that it took to hear it.
+    const expiredAtMs = Date.now() + 2 * expireAfterMs;
     await until(() => sends === 3);
-    await until(() => Date.now() > expiresAtMs + 10);
+    await until(() => Date.now() > expiredAtMs);
     connect();
     await done();
     expect(mill.received).toEqual([]);
@@ -102,7 +111,7 @@ test.each(['resend', 'hold'] as const)(
 test('a batch that is canceled while connections are made does not leave', async () => {
   const batch = await insertBatch(mill.database, { accepted: 3 });
   await insertChunk(mill.database, { count: 3, batch });
-  startWorker();
+  const worker = startWorker();
   await until(() => sends === 3);
   await cancelBatch(mill.database, { batch, accountId: 1 });
   await until(() => heldKnown.has(batch));
@@ -110,6 +119,7 @@ test('a batch that is canceled while connections are made does not leave', async
   await done();
   expect(mill.received).toEqual([]);
   expect(await countIn(stateNumber.canceled)).toBe(3);
+  expect(worker.stats().counts).toMatchObject({ canceled: 3, retried: 0, attempts: 0 });
 });
 
 test('what waits for connections when its route is paused leaves by the route as it is resumed', async () => {
@@ -127,4 +137,78 @@ test('what waits for connections when its route is paused leaves by the route as
   mill.changeControl();
   await done();
   expect(mill.received.map(({ attempt }) => attempt)).toEqual([1, 1, 1, 1]);
+});
+
+/** Changes nothing but that senders of before are closed. */
+function changeRoute(): void {
+  const route = mill.routes.get(1)!;
+  mill.routes.set(1, { ...route, version: route.version + 1 });
+  mill.changeControl();
+}
+
+function connectorOf(send: Sender['send']): ReadonlyMap<string, Connector> {
+  const [name, onUncertainDefault] = ['test', 'resend'] as const;
+  const open = (): Sender => {
+    let closed = false;
+    return {
+      batchMax: 1,
+      send: async (messages, terms) =>
+        closed ? messages.map(() => unsent('sender_closed')) : send(messages, terms),
+      close: async () => {
+        closed = true;
+      },
+    };
+  };
+  const connector = { name, onUncertainDefault, optionSchemas: {}, check: () => [], open };
+  return new Map([[name, connector]]);
+}
+
+function unsent(code: SendErrorCode): Answer {
+  return { kind: 'retry', error: sendError(code) };
+}
+
+test('what is marked as in flight while its route is changed leaves by the route as it is then, and is no attempt before', async () => {
+  mill.routes.set(1, { ...testRoute, onUncertain: 'hold', retry: { ...testRoute.retry, attemptsMax: 1 } });
+  await insertChunk(mill.database, { count: 3 });
+  const statements = deliveryStatements(mill.database);
+  let changed = false;
+  const store = {
+    ...statements,
+    async recordOutcomes(flush: OutcomeFlush) {
+      const recorded = await statements.recordOutcomes(flush);
+      if (!changed && flush.outcomes.some(({ state }) => state === stateNumber.sending)) {
+        changed = true;
+        changeRoute();
+      }
+      return recorded;
+    },
+  };
+  const connectors = connectorOf(async (messages, { mayBegin }) => {
+    if (!mayBegin()) return messages.map(() => unsent('not_begun'));
+    mill.received.push(...messages);
+    return messages.map(() => ({ kind: 'sent' }));
+  });
+  mill.worker({ connectors, store }).start();
+  await done();
+  expect(mill.received.map(({ attempt }) => attempt)).toEqual([1, 1, 1]);
+  expect(await countIn(stateNumber.sent)).toBe(3);
+});
+
+test('a retry that was kept from beginning again and again uses up no retries', async () => {
+  const refusals = 14;
+  await insertChunk(mill.database, { count: 1 });
+  const connectors = connectorOf(async (messages, { mayBegin }) => {
+    sends++;
+    if (sends === 1) return messages.map(() => unsent('rate_limited'));
+    // Not amid the turn that it was sent in.
+    await Promise.resolve();
+    if (sends < 2 + refusals) changeRoute();
+    if (!mayBegin()) return messages.map(() => unsent('not_begun'));
+    mill.received.push(...messages);
+    return messages.map(() => ({ kind: 'sent' }));
+  });
+  mill.worker({ connectors }).start();
+  await done();
+  expect(sends).toBe(2 + refusals);
+  expect(mill.received.map(({ attempt }) => attempt)).toEqual([2]);
 });

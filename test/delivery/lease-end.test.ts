@@ -88,6 +88,53 @@ test('a worker whose lease had run out sends nothing before it has read again wh
   expect(mill.received).toHaveLength(10);
 });
 
+test('a send whose connection is there when the lease stands again begins only when it has been read what is held', async () => {
+  const batch = await insertBatch(mill.database, { accepted: 3 });
+  await insertChunk(mill.database, { count: 3, batch });
+  const store = deliveryStatements(mill.database);
+  const [connected, read] = [signal(), signal()];
+  let [sends, beats] = [0, 0];
+  const late = async <Result>(readHeld: () => Promise<Result>): Promise<Result> => {
+    if (suspendedMs > 0) await read.given;
+    return await readHeld();
+  };
+  const lateStore = {
+    ...store,
+    readHeldBatches: () => late(store.readHeldBatches),
+    readHeldDigest: () => late(store.readHeldDigest),
+    async beatWorker(id: string) {
+      const answer = await store.beatWorker(id);
+      if (suspendedMs > 0) beats++;
+      return answer;
+    },
+  };
+  const connectors = connecting(mill.received, () => {
+    sends++;
+    return connected.given;
+  });
+  mill.worker({ clock, connectors, store: lateStore, leaseMs: 1_500 }).start();
+  await until(() => sends === 3);
+  await pauseBatch(mill.database, { batch, accountId: 1 });
+  suspendedMs = suspensionMs;
+  await until(() => beats > 1);
+  connected.give();
+  // All of them have asked by then.
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(mill.received).toEqual([]);
+  read.give();
+  await resumeBatch(mill.database, { batch, accountId: 1 });
+  await done();
+  expect(mill.received.map(({ attempt }) => attempt)).toEqual([1, 1, 1]);
+});
+
+function signal(): { given: Promise<void>; give: () => void } {
+  let give = () => {};
+  const given = new Promise<void>((resolve) => {
+    give = resolve;
+  });
+  return { given, give };
+}
+
 test.each(['resend', 'hold'] as const)(
   'a send that was kept from beginning is no attempt, and begins when the lease stands again: %s',
   async (onUncertain) => {

@@ -99,3 +99,16 @@ test('without a share nothing leaves, and a lane asks again within a second', ()
   expect(pace.room(only, { batchMax: 1, nowMs: 5_000 })).toBe(0);
   expect(pace.againAtMs(only)).toBe(6_000);
 });
+
+test('what did not leave takes nothing from the rate, and is not saved up beyond what a pause allows', () => {
+  const [pace, first] = [new AccountPace(0), lane(1)];
+  pace.change(100, 0);
+  const room = (nowMs: number) => pace.room(first, { batchMax: 10, nowMs });
+  expect(room(100)).toBe(10);
+  pace.take(first, 10);
+  expect(room(100)).toBe(0);
+  pace.giveBack(10);
+  expect(room(100)).toBe(10);
+  pace.giveBack(10);
+  expect(room(100)).toBe(10);
+});

@@ -55,6 +55,11 @@ export class AccountPace {
     else this.#owedToBulk = Math.max(0, this.#owedToBulk - messages);
   }
 
+  /** So many messages that were taken did not leave after all. */
+  giveBack(messages: number): void {
+    this.#pace.giveBack(messages);
+  }
+
   /** Nobody waits, and nothing is left to remember of what has left. */
   isIdle(nowMs: number): boolean {
     for (const queue of [this.#interactive, this.#bulk]) {

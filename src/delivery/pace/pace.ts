@@ -54,6 +54,11 @@ export class Pace {
     if (this.#ratePerSecond !== undefined) this.#tokens -= messages;
   }
 
+  /** So many of those did not leave after all. */
+  giveBack(messages: number): void {
+    if (this.#ratePerSecond !== undefined) this.#tokens = Math.min(this.#burst(), this.#tokens + messages);
+  }
+
   #fill(nowMs: number): void {
     if (this.#ratePerSecond !== undefined) {
       const earned = ((nowMs - this.#filledAtMs) / 1_000) * this.#ratePerSecond;

@@ -49,6 +49,15 @@ test('without a share of the route nothing leaves', () => {
   expect(gate.waitMs(1, 10_000)).toBe(Number.POSITIVE_INFINITY);
 });
 
+test('a request that did not leave takes nothing from the rate', () => {
+  const gate = gateWith({ ratePerSecond: 100 });
+  expect(gate.room(500, 100)).toBe(10);
+  const permit = gate.begin({ accountId: 1, messages: 10, nowMs: 100 });
+  expect(gate.room(500, 100)).toBe(0);
+  gate.giveBack(permit, 100);
+  expect(gate.room(500, 100)).toBe(10);
+});
+
 test('a provider that is down gets a few requests, then probes of one message, then more in steps', () => {
   const gate = gateWith();
   expect(send(gate, { count: 100, answer: lost, atMs: 0 })).toBe(20);

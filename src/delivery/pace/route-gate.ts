@@ -22,6 +22,7 @@ export interface GateLimits {
 /** What a request that was let out brings back to its gate with the answers. */
 export interface Permit {
   beganAtMs: number;
+  readonly messages: number;
   readonly account: AccountOnRoute;
   readonly breaker: BreakerState | undefined;
 }
@@ -139,13 +140,15 @@ export class RouteGate {
     this.#probeRetries.admitted = Math.max(0, this.#probeRetries.admitted - 1);
     return {
       beganAtMs: nowMs,
+      messages,
       account: this.accounts.begin(accountId, nowMs),
       breaker: this.#breaker?.begin(nowMs),
     };
   }
 
-  /** It did not leave after all. */
+  /** It did not leave after all: others may in its place. */
   giveBack(permit: Permit, nowMs: number): void {
+    this.#pace.giveBack(permit.messages);
     this.#end(permit, { result: { kind: 'unsent' }, messages: [], nowMs });
   }
 

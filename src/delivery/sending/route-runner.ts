@@ -26,7 +26,7 @@ export interface RouteContext extends SliceMarks, SliceSettling {
   connectors: ReadonlyMap<string, Connector>;
   /** Messages may be taken to be sent: the lease stands, what is held is known, outcomes have room, and the worker is not stopping. */
   mayTake: (nowMs: number) => boolean;
-  /** What was handed to a sender may still leave: the lease stands. */
+  /** What was handed to a sender may still leave: the lease stands, and what is held is known. */
   leaseStands: (nowMs: number) => boolean;
   /** Its batch is paused or canceled. */
   isHeld: (work: ChunkWork) => boolean;
@@ -316,7 +316,8 @@ export class RouteRunner implements RetryGate {
 
   #leave(sender: Sender, slice: Slice, permit: Permit): void {
     const { signal, clock, leaseStands } = this.#context;
-    let refused = false;
+    // A sender that was closed while the slice was marked answers without asking.
+    let refused = sender !== this.#sender;
     const mayBegin = () => {
       const nowMs = clock.monotonicMs();
       const isOfThisRoute = sender === this.#sender;
@@ -346,17 +347,26 @@ export class RouteRunner implements RetryGate {
   #settle(slice: Slice, answered: { answers: readonly Answer[]; refused: boolean; permit: Permit }): void {
     const { answers, refused, permit } = answered;
     const { counts } = this.#context;
-    if (!refused) {
-      counts.requests++;
-      counts.attempts += slice.messages.length;
-    }
     const nowMs = this.#context.clock.monotonicMs();
     const { beganAtMs } = permit;
-    this.#watch.note(slice.works[0]!.chunk.lane, answers, nowMs);
-    this.#gate.end(permit, { messages: slice.messages, answers, nowMs });
+    const { lane } = slice.works[0]!.chunk;
+    if (refused) this.#giveBack(lane, slice, { permit, nowMs });
+    else {
+      counts.requests++;
+      counts.attempts += slice.messages.length;
+      this.#watch.note(lane, answers, nowMs);
+      this.#gate.end(permit, { messages: slice.messages, answers, nowMs });
+    }
     this.#destinations?.end(slice, nowMs);
     settleSlice({ route: this.#route!, slice, answers, refused, beganAtMs, nowMs }, this.#context);
     this.pump();
+  }
+
+  /** What did not leave takes nothing from what may leave now. */
+  #giveBack(lane: Lane, { messages }: Slice, { permit, nowMs }: { permit: Permit; nowMs: number }): void {
+    this.#gate.giveBack(permit, nowMs);
+    for (const { attempt } of messages) if (attempt > 1) this.#gate.giveBackRetry();
+    this.#context.accountPace(lane.key.accountId, nowMs)?.giveBack(messages.length);
   }
 
   #tellBreaker(change: BreakerChange): void {

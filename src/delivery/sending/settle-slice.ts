@@ -1,5 +1,6 @@
 import type { Answer } from '../../connectors/connector.ts';
 import type { Route } from '../../message/route.ts';
+import { stateNumber } from '../../message/state.ts';
 import type { ChunkWork } from '../chunks/chunk-work.ts';
 import { type AttemptLog, answerKinds } from '../observe/attempt-log.ts';
 import { countOutcome, type DeliveryCounts } from '../observe/delivery-counts.ts';
@@ -60,7 +61,8 @@ function record(index: number, answered: AnsweredSlice, context: SliceSettling):
   }
   if (unsent) {
     // It is no attempt; and where it was marked as in flight, the next owner would take it for an uncertain send.
-    work.record(offset, notSent(attempt, nowMs));
+    const { state } = work.record(offset, notSent(attempt, nowMs));
+    if (state === stateNumber.canceled) context.counts.canceled++;
     return true;
   }
   const expiresAtMs = () => work.expiry.atMs(offset, policy.expireAfterMs) - databaseNowMs(nowMs) + nowMs;

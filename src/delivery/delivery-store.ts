@@ -25,7 +25,8 @@ export interface OwnershipStore {
     free: ShardEpoch[];
     lockMs: number;
   }): Promise<ShardEpoch[] | undefined>;
-  releaseShards(release: { workerId: string; shards: ShardEpoch[] }): Promise<void>;
+  /** False: one of them stayed locked for `lockMs`; none was released. */
+  releaseShards(release: { workerId: string; shards: ShardEpoch[]; lockMs: number }): Promise<boolean>;
   readOwnedShards(workerId: string): Promise<ShardEpoch[]>;
 }
 

@@ -145,6 +145,23 @@ test('locked shards of a dead worker hold up none of the others, and are taken w
   await taker.ownership.close();
 });
 
+test('a locked shard holds up the release of no other, and is released when it is unlocked', async () => {
+  const [a, b] = [owner(), owner()];
+  await turns(1, a);
+  const unlock = await lockOwners([0, 511, 1_023]);
+  await turns(4, a, b);
+  const claims = await claimsEver();
+  await turns(2, a, b);
+  // Nothing goes to and fro meanwhile.
+  expect(await claimsEver()).toBe(claims);
+  expect(a.ownership.tenures.size + b.ownership.tenures.size).toBeGreaterThanOrEqual(1_024 - 3);
+  expect(b.ownership.tenures.size).toBeGreaterThanOrEqual(512 - 3);
+  await unlock();
+  await turns(4, a, b);
+  expect([a, b].map(({ ownership }) => ownership.tenures.size)).toEqual([512, 512]);
+  for (const { ownership } of [a, b]) await ownership.close();
+});
+
 /** As somebody's session does that is left open amid a transaction; the answer ends it. */
 async function lockOwners(shards: number[]): Promise<() => Promise<void>> {
   const client = new pg.Client({ connectionString: url });
@@ -327,9 +344,9 @@ test('a release that arrives late leaves alone what the same worker has claimed 
   const workerId = '7d1f6f5e-1111-4222-8333-444455556666';
   const first = (await claimShards({ workerId, free: [{ shard: 3, epoch: 0 }], lockMs: 1_000 }))!;
   const second = (await claimShards({ workerId, free: first, lockMs: 1_000 }))!;
-  await releaseShards({ workerId, shards: first });
+  await releaseShards({ workerId, shards: first, lockMs: 1_000 });
   expect(await readOwnedShards(workerId)).toEqual(second);
-  await releaseShards({ workerId, shards: second });
+  await releaseShards({ workerId, shards: second, lockMs: 1_000 });
   expect(await readOwnedShards(workerId)).toEqual([]);
 });
 

@@ -54,9 +54,9 @@ describe.each([
     expect((await store.readFreeShards([])).some((free) => free.shard === shard)).toBe(false);
     expect(await store.readFreeShards([owner])).toContainEqual({ shard, epoch: 1 });
     expect((await store.readOwners()).shardsByWorker.get(owner)).toBe(1);
-    await store.releaseShards({ workerId: owner, shards: [{ shard, epoch: 0 }] });
+    await store.releaseShards({ workerId: owner, shards: [{ shard, epoch: 0 }], lockMs: patienceMs });
     expect(await store.readOwnedShards(owner)).toHaveLength(1);
-    await store.releaseShards({ workerId: owner, shards: [{ shard, epoch: 1 }] });
+    await store.releaseShards({ workerId: owner, shards: [{ shard, epoch: 1 }], lockMs: patienceMs });
     expect(await store.readOwnedShards(owner)).toEqual([]);
     expect(await store.readFreeShards([])).toContainEqual({ shard, epoch: 1 });
   });

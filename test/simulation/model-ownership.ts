@@ -113,21 +113,40 @@ export function modelOwnership(client: ModelClient) {
         }),
       ),
 
-    releaseShards: ({ workerId, shards }: { workerId: string; shards: ShardEpoch[] }) =>
-      client.query<void>('release_shards', (session, reply) => {
-        const owned = shards.filter(({ shard }) => owners[shard]!.worker === workerId);
-        const sorted = owned.map(({ shard }) => shard).sort((a, b) => a - b);
-        lockShards(database, session, sorted, () => {
-          for (const { shard, epoch } of owned) {
-            const owner = owners[shard]!;
-            if (owner.worker !== workerId || owner.epoch !== epoch) continue;
-            write(session, () => {
-              owner.worker = null;
-            });
-          }
-          reply();
-        });
-      }),
+    releaseShards: ({
+      workerId,
+      shards,
+      lockMs,
+    }: {
+      workerId: string;
+      shards: ShardEpoch[];
+      lockMs: number;
+    }) =>
+      client.transaction('release_shards', (connection) =>
+        connection.call((session, reply: Reply<boolean>) => {
+          const owned = shards.filter(({ shard }) => owners[shard]!.worker === workerId);
+          const sorted = owned.map(({ shard }) => shard).sort((a, b) => a - b);
+          let waiting = true;
+          lockShards(database, session, sorted, () => {
+            if (!waiting) return;
+            waiting = false;
+            for (const { shard, epoch } of owned) {
+              const owner = owners[shard]!;
+              if (owner.worker !== workerId || owner.epoch !== epoch) continue;
+              write(session, () => {
+                owner.worker = null;
+              });
+            }
+            reply(true);
+          });
+          if (!waiting) return;
+          server.scheduler.after(lockMs, () => {
+            if (!waiting || session.ended) return;
+            waiting = false;
+            reply(false);
+          });
+        }),
+      ),
 
     readOwnedShards: (workerId: string) =>
       client.query('read_owned_shards', (_, reply: Reply<ReturnType<typeof epochOf>[]>) => {

@@ -58,7 +58,8 @@ interface ShardOutcomes {
  * shard is lost, because nobody knows whether a COMMIT that was not answered took place.
  *
  * A shard whose flush the database refuses for what is in it is set aside: it takes no room from the others, its flush is
- * tried again between theirs, and no more of it is sent, so that what nobody can record does not grow.
+ * tried again between theirs, and no more of it is sent, so that what nobody can record does not grow. One that waits for a lock
+ * until its time is up gives way to the others too, and is sent on.
  */
 export class OutcomeBuffer {
   readonly #settings: OutcomeBufferSettings;
@@ -68,7 +69,9 @@ export class OutcomeBuffer {
   #due = new Set<ShardOutcomes>();
   #urgent = new Set<ShardOutcomes>();
   #running = 0;
-  /** Those that wait to try a refused flush again. */
+  /** Whose flushes run again after they gave way. */
+  readonly #retrying = new Set<Tenure>();
+  /** Those that wait to try again after they gave way. */
   readonly #turns: (() => void)[] = [];
   #unrecorded = 0;
   /** What the outcomes of shards that were set aside weigh. */
@@ -162,12 +165,15 @@ export class OutcomeBuffer {
   }
 
   #startDue(): void {
-    while (this.#turns.length > 0 && this.#running < this.#settings.flushesMax) {
+    const { flushesMax } = this.#settings;
+    // One is left to those that have not failed: each of the others may wait for its lock as long as a statement may.
+    const retryingMax = Math.max(1, flushesMax - 1);
+    while (this.#turns.length > 0 && this.#running < flushesMax && this.#retrying.size < retryingMax) {
       this.#running++;
       this.#turns.shift()!();
     }
     for (const shard of this.#due) {
-      if (this.#running >= this.#settings.flushesMax) break;
+      if (this.#running >= flushesMax) break;
       this.#due.delete(shard);
       void this.#record(shard);
     }
@@ -184,6 +190,7 @@ export class OutcomeBuffer {
     const onRefused = () => this.#setAside(shard, waiters);
     const recorded = await this.#recordUntilLost(tenure, { flush, onRefused });
     this.#running--;
+    this.#retrying.delete(tenure);
     shard.flushing = false;
     this.#weigh(tenure, -weight);
     tell(waiters.splice(0), recorded);
@@ -216,25 +223,25 @@ export class OutcomeBuffer {
         if (isRefusal(error)) refusals++;
         if (refusals === refusalsMax && !tenure.refused) onRefused();
         const failedAtMs = clock.monotonicMs();
-        await this.#pause(tenure, waitMs);
+        if (tenure.refused || isTimeout(error)) await this.#giveWay(tenure, waitMs);
+        else await clock.sleep(Math.min(waitMs, retryMs.max));
         delay(flush, clock.monotonicMs() - failedAtMs);
       }
     }
     return false;
   }
 
-  /** While the database is away, nobody else would get on with the turn of the one that waits. */
-  async #pause(tenure: Tenure, waitMs: number): Promise<void> {
-    const { clock } = this.#settings;
-    if (!tenure.refused) {
-      await clock.sleep(Math.min(waitMs, retryMs.max));
-      return;
-    }
+  /** Not while the database is away: nobody else would get on then. */
+  async #giveWay(tenure: Tenure, waitMs: number): Promise<void> {
     this.#running--;
+    this.#retrying.delete(tenure);
     this.#startDue();
-    await clock.sleep(Math.min(waitMs, refusedRetryMsMax));
-    await new Promise<void>((turn) => {
-      this.#turns.push(turn);
+    await this.#settings.clock.sleep(Math.min(waitMs, tenure.refused ? refusedRetryMsMax : retryMs.max));
+    await new Promise<void>((resolve) => {
+      this.#turns.push(() => {
+        this.#retrying.add(tenure);
+        resolve();
+      });
       this.#startDue();
     });
   }
@@ -269,6 +276,11 @@ export class OutcomeBuffer {
 /** The same flush is refused whenever it comes, for what it holds or because the schema does not fit. */
 function isRefusal(error: unknown): boolean {
   return error instanceof DatabaseError && error.fault.kind === 'invalid' && !error.fault.ambiguous;
+}
+
+/** It may have waited for a lock: somebody keeps the row of its shard. */
+function isTimeout(error: unknown): boolean {
+  return error instanceof DatabaseError && error.fault.kind === 'timeout';
 }
 
 function tell(waiters: Recorded[], recorded: boolean): void {

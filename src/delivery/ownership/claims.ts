@@ -5,7 +5,7 @@ export interface ClaimsSettings {
   clock: Clock;
   leaseMs: number;
   random: () => number;
-  /** Claims all of these; false when one of them stayed locked for `lockMs`, and then none was claimed. */
+  /** Claims all of these, or releases them; false when one of them stayed locked for `lockMs`, and then nothing was done. */
   claim: (free: ShardEpoch[], lockMs: number) => Promise<boolean>;
 }
 
@@ -21,7 +21,8 @@ const parts = 32;
 
 /**
  * Claims shards all together, and what is locked apart. A row of `shard_owner` may be locked for long, by a worker that
- * was stopped amid a recording or by somebody's session: the others are taken at once, and that one when it is free.
+ * was stopped amid a recording or by somebody's session: the others are taken at once, and that one when it is free. Shards
+ * are released in the same way.
  */
 export class Claims {
   readonly #settings: ClaimsSettings;

@@ -49,6 +49,7 @@ export class Ownership {
   #watchedAtMs = Number.NEGATIVE_INFINITY;
   readonly #newWorkerId: () => string;
   readonly #claims: Claims;
+  readonly #releases: Claims;
   #workerId: string;
   #registered = false;
   /** The database may know this worker: it was told at least. */
@@ -64,7 +65,9 @@ export class Ownership {
     this.#newWorkerId = settings.newWorkerId ?? randomUUID;
     this.#workerId = this.#newWorkerId();
     const { clock, leaseMs, random = Math.random } = settings;
-    this.#claims = new Claims({ clock, leaseMs, random, claim: (...claim) => this.#claimAll(...claim) });
+    const of = { clock, leaseMs, random };
+    this.#claims = new Claims({ ...of, claim: (...claim) => this.#claimAll(...claim) });
+    this.#releases = new Claims({ ...of, claim: (...release) => this.#releaseAll(...release) });
   }
 
   get workerId(): string {
@@ -266,8 +269,13 @@ export class Ownership {
     this.#end(quiet);
     const shards = quiet.map(({ shard, epoch }) => ({ shard, epoch }));
     this.#unclear = true;
-    await this.#settings.store.releaseShards({ workerId: this.#workerId, shards });
+    await this.#releases.take(shards, shards.length);
     this.#unclear = false;
+  }
+
+  /** One that stays locked is found to be owned still, and claimed when it is free: it may be released then. */
+  async #releaseAll(shards: ShardEpoch[], lockMs: number): Promise<boolean> {
+    return await this.#settings.store.releaseShards({ workerId: this.#workerId, shards, lockMs });
   }
 
   #end(tenures: Tenure[]): void {

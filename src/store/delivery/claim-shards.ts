@@ -54,10 +54,18 @@ export async function claimShardsWithin(
   database: Database,
   { lockMs, ...claim }: { workerId: string; free: ShardEpoch[]; lockMs: number },
 ): Promise<ShardEpoch[] | undefined> {
+  return await within(database, { lockMs, work: (transaction) => claimShards(transaction, claim) });
+}
+
+/** `undefined` when the work waited for a lock for `lockMs`; then nothing of it was done. */
+async function within<Result>(
+  database: Database,
+  { lockMs, work }: { lockMs: number; work: (transaction: Queryable) => Promise<Result> },
+): Promise<Result | undefined> {
   try {
     return await database.transaction(async (transaction) => {
       await transaction.query(lockLimitStatement, [`${lockMs}`]);
-      return await claimShards(transaction, claim);
+      return await work(transaction);
     });
   } catch (error) {
     if (error instanceof DatabaseError && error.fault.code === lockedCode) return undefined;
@@ -72,16 +80,18 @@ const releaseStatement = {
       AND epoch = ($3::bigint[])[array_position($2::smallint[], shard)]`,
 };
 
-/** Gives up shards as they were claimed: one that arrives late leaves alone what the worker has claimed since. */
+/**
+ * Gives up shards as they were claimed: one that arrives late leaves alone what the worker has claimed since. False when one
+ * of them stayed locked for `lockMs`, and then none was given up.
+ */
 export async function releaseShards(
-  database: Queryable,
-  release: { workerId: string; shards: ShardEpoch[] },
-): Promise<void> {
-  await database.query(releaseStatement, [
-    release.workerId,
-    release.shards.map(({ shard }) => shard),
-    release.shards.map(({ epoch }) => epoch),
-  ]);
+  database: Database,
+  release: { workerId: string; shards: ShardEpoch[]; lockMs: number },
+): Promise<boolean> {
+  const { workerId, shards, lockMs } = release;
+  const [numbers, epochs] = [shards.map(({ shard }) => shard), shards.map(({ epoch }) => epoch)];
+  const work = (transaction: Queryable) => transaction.query(releaseStatement, [workerId, numbers, epochs]);
+  return (await within(database, { lockMs, work })) !== undefined;
 }
 
 const ownedStatement = {

@@ -27,6 +27,36 @@ function done(): Promise<void> {
   return until(async () => (await pendingCount(mill.database)) === 0);
 }
 
+function signal(): { given: Promise<void>; give: () => void } {
+  let give = () => {};
+  const given = new Promise<void>((resolve) => {
+    give = resolve;
+  });
+  return { given, give };
+}
+
+/** Once the worker was suspended, what is held is read no sooner than told; its beats are counted from then on. */
+function readingLate() {
+  const store = deliveryStatements(mill.database);
+  const read = signal();
+  const late = async <Result>(readHeld: () => Promise<Result>): Promise<Result> => {
+    if (suspendedMs > 0) await read.given;
+    return await readHeld();
+  };
+  const counted = { beats: 0 };
+  const lateStore = {
+    ...store,
+    readHeldBatches: () => late(store.readHeldBatches),
+    readHeldDigest: () => late(store.readHeldDigest),
+    async beatWorker(id: string) {
+      const answer = await store.beatWorker(id);
+      if (suspendedMs > 0) counted.beats++;
+      return answer;
+    },
+  };
+  return { store: lateStore, counted, read };
+}
+
 test('a worker that is suspended between two sends begins no further one when its lease has run out', async () => {
   await insertChunk(mill.database, { count: 10 });
   let begun = 0;
@@ -48,17 +78,8 @@ test('a worker that is suspended between two sends begins no further one when it
 test('a worker whose lease had run out sends nothing before it has read again what is held', async () => {
   const batch = await insertBatch(mill.database, { accepted: 10 });
   await insertChunk(mill.database, { count: 10, batch });
-  const store = deliveryStatements(mill.database);
-  let allow = () => {};
-  const allowed = new Promise<void>((resolve) => {
-    allow = resolve;
-  });
-  const late = async <Result>(read: () => Promise<Result>): Promise<Result> => {
-    if (suspendedMs > 0) await allowed;
-    return await read();
-  };
+  const { store, counted, read } = readingLate();
   let begun = 0;
-  let beats = 0;
   mill.respond = async () => {
     if (suspendedMs === 0) {
       await pauseBatch(mill.database, { batch, accountId: 1 });
@@ -68,21 +89,11 @@ test('a worker whose lease had run out sends nothing before it has read again wh
     return { kind: 'sent' };
   };
   mill.routes.set(1, { ...testRoute, concurrency: 1 });
-  const lateStore = {
-    ...store,
-    readHeldBatches: () => late(store.readHeldBatches),
-    readHeldDigest: () => late(store.readHeldDigest),
-    async beatWorker(id: string) {
-      const answer = await store.beatWorker(id);
-      if (suspendedMs > 0) beats++;
-      return answer;
-    },
-  };
-  mill.worker({ clock, store: lateStore, leaseMs: 1_500 }).start();
+  mill.worker({ clock, store, leaseMs: 1_500 }).start();
   // The lease stands again, and by the second beat all has been begun that would have been.
-  await until(async () => beats > 1);
+  await until(() => counted.beats > 1);
   expect(mill.received).toHaveLength(begun);
-  allow();
+  read.give();
   await resumeBatch(mill.database, { batch, accountId: 1 });
   await done();
   expect(mill.received).toHaveLength(10);
@@ -91,32 +102,18 @@ test('a worker whose lease had run out sends nothing before it has read again wh
 test('a send whose connection is there when the lease stands again begins only when it has been read what is held', async () => {
   const batch = await insertBatch(mill.database, { accepted: 3 });
   await insertChunk(mill.database, { count: 3, batch });
-  const store = deliveryStatements(mill.database);
-  const [connected, read] = [signal(), signal()];
-  let [sends, beats] = [0, 0];
-  const late = async <Result>(readHeld: () => Promise<Result>): Promise<Result> => {
-    if (suspendedMs > 0) await read.given;
-    return await readHeld();
-  };
-  const lateStore = {
-    ...store,
-    readHeldBatches: () => late(store.readHeldBatches),
-    readHeldDigest: () => late(store.readHeldDigest),
-    async beatWorker(id: string) {
-      const answer = await store.beatWorker(id);
-      if (suspendedMs > 0) beats++;
-      return answer;
-    },
-  };
+  const { store, counted, read } = readingLate();
+  const connected = signal();
+  let sends = 0;
   const connectors = connecting(mill.received, () => {
     sends++;
     return connected.given;
   });
-  mill.worker({ clock, connectors, store: lateStore, leaseMs: 1_500 }).start();
+  mill.worker({ clock, connectors, store, leaseMs: 1_500 }).start();
   await until(() => sends === 3);
   await pauseBatch(mill.database, { batch, accountId: 1 });
   suspendedMs = suspensionMs;
-  await until(() => beats > 1);
+  await until(() => counted.beats > 1);
   connected.give();
   // All of them have asked by then.
   await new Promise((resolve) => setImmediate(resolve));
@@ -126,14 +123,6 @@ test('a send whose connection is there when the lease stands again begins only w
   await done();
   expect(mill.received.map(({ attempt }) => attempt)).toEqual([1, 1, 1]);
 });
-
-function signal(): { given: Promise<void>; give: () => void } {
-  let give = () => {};
-  const given = new Promise<void>((resolve) => {
-    give = resolve;
-  });
-  return { given, give };
-}
 
 test.each(['resend', 'hold'] as const)(
   'a send that was kept from beginning is no attempt, and begins when the lease stands again: %s',

@@ -4,7 +4,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { limits } from '../../message/limits.ts';
 import type { ShardEpoch } from '../../store/delivery/claim-shards.ts';
 import type { OwnershipStore } from '../delivery-store.ts';
-import { Claims } from './claims.ts';
+import { ShardMoves } from './shard-moves.ts';
 import { Tenure } from './tenure.ts';
 
 export interface OwnershipSettings {
@@ -48,8 +48,8 @@ export class Ownership {
   readonly #watched = new Map<string, { beat: string; sinceMs: number }>();
   #watchedAtMs = Number.NEGATIVE_INFINITY;
   readonly #newWorkerId: () => string;
-  readonly #claims: Claims;
-  readonly #releases: Claims;
+  readonly #claims: ShardMoves;
+  readonly #releases: ShardMoves;
   #workerId: string;
   #registered = false;
   /** The database may know this worker: it was told at least. */
@@ -66,8 +66,8 @@ export class Ownership {
     this.#workerId = this.#newWorkerId();
     const { clock, leaseMs, random = Math.random } = settings;
     const of = { clock, leaseMs, random };
-    this.#claims = new Claims({ ...of, claim: (...claim) => this.#claimAll(...claim) });
-    this.#releases = new Claims({ ...of, claim: (...release) => this.#releaseAll(...release) });
+    this.#claims = new ShardMoves({ ...of, move: (...claim) => this.#claimAll(...claim) });
+    this.#releases = new ShardMoves({ ...of, move: (...release) => this.#releaseAll(...release) });
   }
 
   get workerId(): string {
@@ -226,7 +226,7 @@ export class Ownership {
     if (wanted <= 0) return;
     const free = await this.#settings.store.readFreeShards(removedWorkers);
     const others = free.filter(({ shard }) => !this.#tenures.has(shard));
-    await this.#claims.take(others, wanted);
+    await this.#claims.run(others, wanted);
   }
 
   async #claimAll(free: ShardEpoch[], lockMs: number): Promise<boolean> {
@@ -246,7 +246,7 @@ export class Ownership {
     const { store } = this.#settings;
     const owned = await store.readOwnedShards(this.#workerId);
     const unknown = owned.filter(({ shard }) => !this.#tenures.has(shard));
-    await this.#claims.take(unknown, unknown.length);
+    await this.#claims.run(unknown, unknown.length);
     this.#unclear = false;
   }
 
@@ -269,7 +269,7 @@ export class Ownership {
     this.#end(quiet);
     const shards = quiet.map(({ shard, epoch }) => ({ shard, epoch }));
     this.#unclear = true;
-    await this.#releases.take(shards, shards.length);
+    await this.#releases.run(shards, shards.length);
     this.#unclear = false;
   }
 

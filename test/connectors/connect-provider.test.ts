@@ -1,8 +1,8 @@
 import type { LookupFunction } from 'node:net';
 import { Client } from 'undici';
 import { afterEach, expect, it, vi } from 'vitest';
-import { connectProvider } from '../../src/connectors/http/connect-provider.ts';
 import { httpConnector } from '../../src/connectors/http/http-connector.ts';
+import { connectProvider } from '../../src/connectors/transport/connect-provider.ts';
 import { outgoing } from './outgoing.ts';
 import { startProvider } from './scripted-provider.ts';
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Answer, OutgoingMessage } from '../../src/connectors/connector.ts';
-import { retryAfterMsMax } from '../../src/connectors/http/reply-answer.ts';
+import { retryAfterMsMax } from '../../src/connectors/transport/reply-answer.ts';
 import { closeSenders, openSender, provide, terms } from './open-sender.ts';
 import { outgoing } from './outgoing.ts';
 import { answerWith, httpAnswer, type Script } from './scripted-provider.ts';

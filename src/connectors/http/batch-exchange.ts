@@ -1,11 +1,11 @@
 import { withoutPersons } from '../../message/may-name-person.ts';
 import type { Answer, OutgoingMessage } from '../connector.ts';
 import { oneLine, sendError } from '../send-errors.ts';
+import type { Exchange } from '../transport/http-sender.ts';
+import { providerRef } from '../transport/provider-ref.ts';
+import { isObject, isTaken, jsonObject, providerCode, refusalAnswer } from '../transport/reply-answer.ts';
+import type { Reply } from '../transport/request-slot.ts';
 import type { MessageJson } from './body-template.ts';
-import type { Exchange } from './http-sender.ts';
-import { providerRef } from './provider-ref.ts';
-import { isObject, isTaken, jsonObject, providerCode, refusalAnswer } from './reply-answer.ts';
-import type { Reply } from './request-slot.ts';
 
 /** A thousand results with a reference and an error each fit; more is refused unread. */
 const responseBytesMax = 1024 * 1024;

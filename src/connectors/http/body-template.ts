@@ -1,5 +1,5 @@
 import type { OptionProblem, OutgoingMessage } from '../connector.ts';
-import { pointerTo } from './option-pointer.ts';
+import { pointerTo } from '../transport/option-pointer.ts';
 
 /** Makes the JSON text that is posted for a message. */
 export type MessageJson = (message: OutgoingMessage) => string;

@@ -1,9 +1,10 @@
 import type { Connector, Sender, SenderSettings } from '../connector.ts';
+import { HttpSender } from '../transport/http-sender.ts';
+import { timeoutMsDefault } from '../transport/option-checks.ts';
 import { batchExchange } from './batch-exchange.ts';
 import { compileTemplate, defaultJson } from './body-template.ts';
 import type { HttpOptions } from './http-options.ts';
-import { checkHttpOptions, httpOptionSchemas, timeoutMsDefault } from './http-options.ts';
-import { HttpSender } from './http-sender.ts';
+import { checkHttpOptions, httpOptionSchemas } from './http-options.ts';
 import { singleExchange } from './single-exchange.ts';
 
 /**

@@ -1,12 +1,23 @@
 import { limits } from '../../message/limits.ts';
 import type { OptionProblem } from '../connector.ts';
+import type { OptionCheck, TransportOptions } from '../transport/option-checks.ts';
+import {
+  checkHeaders,
+  checkInteger,
+  checkOptions,
+  checkUrl,
+  headersSchema,
+  problem,
+  transportChecks,
+  transportSchemas,
+  urlSchema,
+} from '../transport/option-checks.ts';
+import { pointerTo } from '../transport/option-pointer.ts';
+import { isObject } from '../transport/reply-answer.ts';
 import { checkTemplate } from './body-template.ts';
-import { isPublicAddress, literalAddress } from './egress.ts';
-import { pointerTo } from './option-pointer.ts';
-import { isObject } from './reply-answer.ts';
 
 /** The options of the `http` connector. */
-export interface HttpOptions {
+export interface HttpOptions extends TransportOptions {
   url: string;
   /** Added to every request; they may hold credentials and are never logged or quoted. */
   headers?: Record<string, string>;
@@ -14,58 +25,29 @@ export interface HttpOptions {
   bodyTemplate?: unknown;
   /** Post `{messages: […]}` with up to `max` messages. Default: one message a request. */
   batch?: { max: number };
-  /** From the request's start to its last byte, connecting included. Default: `timeoutMsDefault`. */
-  timeoutMs?: number;
-  /** Let the provider be on a private, loopback or otherwise reserved address. Default: false. */
-  allowPrivate?: boolean;
 }
-
-export const timeoutMsDefault = 30_000;
-
-const timeoutMsMin = 10;
-const timeoutMsMax = 600_000;
-const urlLengthMax = 2_048;
-const headersMax = 64;
-const headerValueLengthMax = 8_192;
 
 /** Every problem of the options; empty when they are `HttpOptions`. */
 export function checkHttpOptions(options: Record<string, unknown>): OptionProblem[] {
-  const problems = Object.keys(options)
-    .filter((name) => !Object.hasOwn(checks, name))
-    .map((name) => problem(pointerTo('', name), 'unknown_field', `There is no option "${name}".`));
-  for (const [name, check] of Object.entries(checks)) problems.push(...check(options[name], options));
-  return problems;
+  return checkOptions(options, checks);
 }
 
-type Check = (value: unknown, options: Record<string, unknown>) => OptionProblem[];
-
-const checks: Record<keyof HttpOptions, Check> = {
+const checks: Record<keyof HttpOptions, OptionCheck> = {
   url: checkUrl,
   headers: checkHeaders,
   bodyTemplate: (value) => (value === undefined ? [] : checkTemplate(value, '/bodyTemplate')),
   batch: checkBatch,
-  timeoutMs: (value) =>
-    value === undefined
-      ? []
-      : checkInteger(value, { pointer: '/timeoutMs', min: timeoutMsMin, max: timeoutMsMax }),
-  allowPrivate: (value) =>
-    value === undefined || typeof value === 'boolean'
-      ? []
-      : [problem('/allowPrivate', 'invalid_type', 'allowPrivate is true or false.')],
+  ...transportChecks,
 };
 
 /** What `checks` allow, as the documentation of the API shows it. */
 export const httpOptionSchemas: Record<keyof HttpOptions, object> = {
   url: {
-    type: 'string',
-    format: 'uri',
-    maxLength: urlLengthMax,
+    ...urlSchema,
     description: 'required: where messages are posted; http(s), without credentials',
   },
   headers: {
-    type: 'object',
-    maxProperties: headersMax,
-    additionalProperties: { type: 'string', maxLength: headerValueLengthMax },
+    ...headersSchema,
     description: 'of every request; they may hold credentials, which are encrypted in the database',
   },
   bodyTemplate: {
@@ -78,90 +60,8 @@ export const httpOptionSchemas: Record<keyof HttpOptions, object> = {
     properties: { max: { type: 'integer', minimum: 1, maximum: limits.chunkMessagesMax } },
     description: 'post `{messages: […]}` with up to `max` of them; without it one message a request',
   },
-  timeoutMs: {
-    type: 'integer',
-    minimum: timeoutMsMin,
-    maximum: timeoutMsMax,
-    default: timeoutMsDefault,
-    description: 'of a request, connecting included',
-  },
-  allowPrivate: {
-    type: 'boolean',
-    default: false,
-    description: 'let the URL lead to a private, loopback or otherwise reserved address',
-  },
+  ...transportSchemas,
 };
-
-function checkUrl(value: unknown, options: Record<string, unknown>): OptionProblem[] {
-  const wrong = (code: string, detail: string) => [problem('/url', code, detail)];
-  if (value === undefined) return wrong('required', 'url is required: where messages are posted.');
-  if (typeof value !== 'string') return wrong('invalid_type', 'url is text.');
-  if (value.length > urlLengthMax)
-    return wrong('invalid_value', `url is ${urlLengthMax} characters at most.`);
-  if (!URL.canParse(value)) return wrong('invalid_value', 'url is not a URL.');
-  const url = new URL(value);
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    return wrong('invalid_value', 'url begins with http:// or https://.');
-  }
-  if (url.username !== '' || url.password !== '') {
-    return wrong('invalid_value', 'Credentials do not belong in the url; set headers.authorization.');
-  }
-  if (url.hash !== '') return wrong('invalid_value', 'A fragment (#…) is never sent; leave it out.');
-  const literal = literalAddress(url.hostname);
-  if (literal !== undefined && options.allowPrivate !== true && !isPublicAddress(literal)) {
-    return wrong(
-      'address_not_allowed',
-      `${literal} is private or reserved; set allowPrivate (--allow-private) to permit it.`,
-    );
-  }
-  return [];
-}
-
-/** Set by the connection itself, or by the connector for each message. */
-const reservedHeaders = new Set([
-  'connection',
-  'content-length',
-  'expect',
-  'host',
-  'idempotency-key',
-  'keep-alive',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
-
-function checkHeaders(value: unknown): OptionProblem[] {
-  if (value === undefined) return [];
-  if (!isObject(value)) return [problem('/headers', 'invalid_type', 'headers is an object of text.')];
-  const names = Object.keys(value);
-  if (names.length > headersMax) {
-    return [problem('/headers', 'out_of_range', `There are ${headersMax} headers at most.`)];
-  }
-  const lowerCased = names.map((name) => name.toLowerCase());
-  return names.flatMap((name, n) => {
-    const pointer = pointerTo('/headers', name);
-    const twice = lowerCased.indexOf(name.toLowerCase()) < n;
-    if (twice) return [problem(pointer, 'invalid_value', 'The header is there twice.')];
-    return checkHeader(name, value[name], pointer);
-  });
-}
-
-function checkHeader(name: string, value: unknown, pointer: string): OptionProblem[] {
-  // RFC 9110: a name is a token; a value is visible characters with spaces and tabs between them.
-  if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name)) {
-    return [problem(pointer, 'invalid_value', 'This is not the name of a header.')];
-  }
-  if (reservedHeaders.has(name.toLowerCase())) {
-    return [problem(pointer, 'not_allowed', `The header "${name}" is set by the connector.`)];
-  }
-  if (typeof value !== 'string') return [problem(pointer, 'invalid_type', 'The value of a header is text.')];
-  if (value.length > headerValueLengthMax || !/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) {
-    const detail = `The value of a header is at most ${headerValueLengthMax} characters of Latin-1, on one line.`;
-    return [problem(pointer, 'invalid_value', detail)];
-  }
-  return [];
-}
 
 function checkBatch(value: unknown): OptionProblem[] {
   if (value === undefined) return [];
@@ -175,20 +75,4 @@ function checkBatch(value: unknown): OptionProblem[] {
     ...unknown,
     ...checkInteger(value.max, { pointer: '/batch/max', min: 1, max: limits.chunkMessagesMax }),
   ];
-}
-
-function checkInteger(
-  value: unknown,
-  bounds: { pointer: string; min: number; max: number },
-): OptionProblem[] {
-  const { pointer, min, max } = bounds;
-  if (typeof value !== 'number' || !Number.isInteger(value)) {
-    return [problem(pointer, 'invalid_type', 'This is a whole number.')];
-  }
-  if (value >= min && value <= max) return [];
-  return [problem(pointer, 'out_of_range', `This is a number from ${min} to ${max}.`)];
-}
-
-function problem(pointer: string, code: string, detail: string): OptionProblem {
-  return { pointer, code, detail };
 }

@@ -1,9 +1,9 @@
 import type { Answer } from '../connector.ts';
+import type { Exchange } from '../transport/http-sender.ts';
+import { providerRef } from '../transport/provider-ref.ts';
+import { isTaken, jsonObject, refusalAnswer } from '../transport/reply-answer.ts';
+import type { Reply } from '../transport/request-slot.ts';
 import type { MessageJson } from './body-template.ts';
-import type { Exchange } from './http-sender.ts';
-import { providerRef } from './provider-ref.ts';
-import { isTaken, jsonObject, refusalAnswer } from './reply-answer.ts';
-import type { Reply } from './request-slot.ts';
 
 /** An answer to one message is an id and little else; of a larger one the status still counts. */
 const responseBytesMax = 16 * 1024;

@@ -72,6 +72,46 @@ export interface SenderSettings {
   concurrency: number;
 }
 
+/** A provider's later word on a message. */
+export interface ReceiptNews {
+  /**
+   * What Millrace had sent along as idempotency key or client reference (message id, or `<id>.<n>`), where the provider
+   * echoes it.
+   */
+  key?: string;
+  /** The provider's own id of the message. At least one of both is there. */
+  providerRef?: string;
+  state: 'delivered' | 'failed';
+  error?: SendError;
+  /** When it happened by the provider's clock, Unix milliseconds. */
+  atMs?: number;
+}
+
+/** A provider's callback, as it came. */
+export interface ReceiptRequest {
+  method: string;
+  /** As the provider called it: scheme, host, path and query. */
+  url: string;
+  /** By their names in lower case. */
+  headers: Readonly<Record<string, string | undefined>>;
+  body: Uint8Array;
+}
+
+/**
+ * What a callback says, or why it is not believed:
+ * - `read`: `news` in its order, and the answer that the provider wants, where it wants one;
+ * - `refused`: 400 for what cannot be read, 401 and 403 for a signature that is missing or wrong.
+ */
+export type ReceiptReading =
+  | {
+      kind: 'read';
+      news: ReceiptNews[];
+      /** News that change nothing, such as "queued". */
+      ignored: number;
+      reply?: { status: number; contentType?: string; body?: string };
+    }
+  | { kind: 'refused'; status: 400 | 401 | 403; detail: string };
+
 /** One provider protocol. Configuration time (`check`) is apart from send time (`open`). */
 export interface Connector {
   readonly name: string;
@@ -82,4 +122,10 @@ export interface Connector {
   /** Every problem of a route's options; empty when they can be obeyed to the letter. */
   check(options: Record<string, unknown>): OptionProblem[];
   open(settings: SenderSettings): Sender;
+  /** Judges and reads a provider's callback; absent where a provider tells nothing later. Pure but for `nowMs`. */
+  readReceipts?(
+    options: Record<string, unknown>,
+    request: ReceiptRequest,
+    at: { nowMs: number },
+  ): ReceiptReading;
 }

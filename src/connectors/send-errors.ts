@@ -27,6 +27,7 @@ const sendErrors = {
   result_missing: 'The provider took the batch, but said nothing of this message',
   redirect_refused: 'The provider answered with a redirect, and redirects are not followed',
   provider_rejected: 'The provider refused the message',
+  undelivered: 'The provider could not deliver the message',
 } as const;
 
 export type SendErrorCode = keyof typeof sendErrors;

@@ -3,6 +3,7 @@ import { HttpSender } from '../transport/http-sender.ts';
 import { timeoutMsDefault } from '../transport/option-checks.ts';
 import { batchExchange } from './batch-exchange.ts';
 import { compileTemplate, defaultJson } from './body-template.ts';
+import { readGenericReceipts } from './generic-receipts.ts';
 import type { HttpOptions } from './http-options.ts';
 import { checkHttpOptions, httpOptionSchemas } from './http-options.ts';
 import { singleExchange } from './single-exchange.ts';
@@ -17,6 +18,8 @@ export const httpConnector: Connector = {
   optionSchemas: httpOptionSchemas,
   check: checkHttpOptions,
   open: openHttpSender,
+  readReceipts: (options, request, at) =>
+    readGenericReceipts((options as unknown as HttpOptions).receiptSecret, request, at),
 };
 
 function openHttpSender({ options, concurrency }: SenderSettings): Sender {

@@ -15,6 +15,7 @@ import {
 import { pointerTo } from '../transport/option-pointer.ts';
 import { isObject } from '../transport/reply-answer.ts';
 import { checkTemplate } from './body-template.ts';
+import { checkReceiptSecret, receiptSecretSchema } from './generic-receipts.ts';
 
 /** The options of the `http` connector. */
 export interface HttpOptions extends TransportOptions {
@@ -25,6 +26,8 @@ export interface HttpOptions extends TransportOptions {
   bodyTemplate?: unknown;
   /** Post `{messages: […]}` with up to `max` messages. Default: one message a request. */
   batch?: { max: number };
+  /** Receipts must be signed with it. */
+  receiptSecret?: string;
 }
 
 /** Every problem of the options; empty when they are `HttpOptions`. */
@@ -37,6 +40,7 @@ const checks: Record<keyof HttpOptions, OptionCheck> = {
   headers: checkHeaders,
   bodyTemplate: (value) => (value === undefined ? [] : checkTemplate(value, '/bodyTemplate')),
   batch: checkBatch,
+  receiptSecret: checkReceiptSecret,
   ...transportChecks,
 };
 
@@ -60,6 +64,7 @@ export const httpOptionSchemas: Record<keyof HttpOptions, object> = {
     properties: { max: { type: 'integer', minimum: 1, maximum: limits.chunkMessagesMax } },
     description: 'post `{messages: […]}` with up to `max` of them; without it one message a request',
   },
+  receiptSecret: receiptSecretSchema,
   ...transportSchemas,
 };
 

@@ -27,6 +27,8 @@ const sendErrors = {
   result_missing: 'The provider took the batch, but said nothing of this message',
   redirect_refused: 'The provider answered with a redirect, and redirects are not followed',
   provider_rejected: 'The provider refused the message',
+  credentials_refused: 'The provider does not accept the credentials of the route',
+  credit_exhausted: 'The account at the provider has no credit left',
   undelivered: 'The provider could not deliver the message',
 } as const;
 

@@ -1,10 +1,10 @@
-import { withoutPersons } from '../../message/may-name-person.ts';
 import type { Answer, OutgoingMessage } from '../connector.ts';
 import { oneLine, sendError } from '../send-errors.ts';
 import type { Exchange } from '../transport/http-sender.ts';
 import { providerRef } from '../transport/provider-ref.ts';
 import { isObject, isTaken, jsonObject, providerCode, refusalAnswer } from '../transport/reply-answer.ts';
 import type { Reply } from '../transport/request-slot.ts';
+import { answerForAll } from './answer-for-all.ts';
 import type { MessageJson } from './body-template.ts';
 
 /** A thousand results with a reference and an error each fit; more is refused unread. */
@@ -27,9 +27,10 @@ export function batchExchange(settings: {
   return {
     batchMax: settings.batchMax,
     responseBytesMax,
-    headers: () => headers,
-    body: (messages) =>
-      `{"messages":[${messages.map((message) => withKey(message, messageJson(message))).join()}]}`,
+    request: (messages) => ({
+      headers,
+      body: `{"messages":[${messages.map((message) => withKey(message, messageJson(message))).join()}]}`,
+    }),
     answers,
   };
 }
@@ -49,16 +50,6 @@ function answers(messages: readonly OutgoingMessage[], reply: Reply): Answer[] {
     return messages.map(() => ({ kind: 'uncertain', error }));
   }
   return matchResults(messages, results);
-}
-
-/**
- * What is said of a whole request is kept with every message in it, of which some may be in chunks that have nothing else
- * of a person whom it names: erasing the person would not find it there.
- */
-function answerForAll(answer: Answer, count: number): Answer {
-  if (count === 1 || answer.kind === 'sent') return answer;
-  const { error } = answer;
-  return { ...answer, error: { ...error, detail: withoutPersons(error.detail) } };
 }
 
 /** Results in the order of the messages, as most providers give them, need no index. */

@@ -1,16 +1,14 @@
 import { parseTime } from '../../lib/parse-time.ts';
-import { isSigned, toleranceMs, verifyingKey } from '../../lib/standard-webhooks.ts';
+import { verifyingKey } from '../../lib/standard-webhooks.ts';
 import type { OptionProblem, ReceiptNews, ReceiptReading, ReceiptRequest, SendError } from '../connector.ts';
-import { oneLine, sendError } from '../send-errors.ts';
 import { problem } from '../transport/option-checks.ts';
 import { providerRef } from '../transport/provider-ref.ts';
-import { isObject, providerCode } from '../transport/reply-answer.ts';
+import { isObject } from '../transport/reply-answer.ts';
+import { receiptError } from './preset-fields.ts';
+import { problemOfSigned } from './signed-receipt.ts';
 
 /** Receipts in one callback. */
 const receiptsMax = 10_000;
-
-/** Characters of a provider's words on one message. */
-const detailLengthMax = 500;
 
 export const receiptSecretSchema = {
   type: 'string',
@@ -35,8 +33,8 @@ export function readGenericReceipts(
   request: ReceiptRequest,
   { nowMs }: { nowMs: number },
 ): ReceiptReading {
-  const unsigned = secret === undefined ? undefined : refuseUnsigned(secret, request, nowMs);
-  if (unsigned !== undefined) return unsigned;
+  const unsigned = secret === undefined ? undefined : problemOfSigned(verifyingKey(secret)!, request, nowMs);
+  if (unsigned !== undefined) return { kind: 'refused', status: 401, detail: unsigned };
   const items = receiptItems(request.body);
   if (items === undefined) return refusal('The body is no JSON object and no array of them.');
   if (items.length > receiptsMax)
@@ -50,22 +48,6 @@ export function readGenericReceipts(
     else news.push(read);
   }
   return { kind: 'read', news, ignored };
-}
-
-function refuseUnsigned(secret: string, request: ReceiptRequest, nowMs: number): ReceiptReading | undefined {
-  const refused = (detail: string): ReceiptReading => ({ kind: 'refused', status: 401, detail });
-  const { 'webhook-id': id, 'webhook-timestamp': time, 'webhook-signature': header } = request.headers;
-  if (id === undefined || time === undefined || header === undefined) {
-    return refused(
-      'Receipts are signed by Standard Webhooks: webhook-id, webhook-timestamp, webhook-signature.',
-    );
-  }
-  const timestamp = /^\d{1,12}$/.test(time) ? Number(time) : 0;
-  if (Math.abs(timestamp * 1_000 - nowMs) > toleranceMs) {
-    return refused(`webhook-timestamp is not within ${toleranceMs / 1_000} seconds of the time here.`);
-  }
-  const isOurs = isSigned(verifyingKey(secret)!, { id, timestamp, body: request.body }, header);
-  return isOurs ? undefined : refused('webhook-signature holds no signature by the secret of the route.');
 }
 
 function receiptItems(body: Uint8Array): unknown[] | undefined {
@@ -95,20 +77,16 @@ function readItem(item: unknown): ReceiptNews | undefined | string {
     ...(key !== undefined && { key }),
     ...(ref !== undefined && { providerRef: ref }),
     state: status,
-    ...(status === 'failed' && { error: receiptError(item.error) }),
+    ...(status === 'failed' && { error: errorOf(item.error) }),
     ...(time !== undefined && { atMs: time.getTime() }),
   };
 }
 
 /** `error` is text or `{code?, detail? or message?}`. */
-function receiptError(error: unknown): SendError {
-  const words = isObject(error) ? (error.detail ?? error.message) : error;
-  const made = sendError('undelivered');
-  const code = isObject(error) ? providerCode(error.code) : undefined;
-  return {
-    code: code ?? made.code,
-    detail: typeof words === 'string' && words !== '' ? oneLine(words, detailLengthMax) : made.detail,
-  };
+function errorOf(error: unknown): SendError {
+  return isObject(error)
+    ? receiptError(error.code, error.detail ?? error.message)
+    : receiptError(undefined, error);
 }
 
 function refusal(detail: string): ReceiptReading {

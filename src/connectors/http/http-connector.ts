@@ -1,4 +1,5 @@
-import type { Connector, Sender, SenderSettings } from '../connector.ts';
+import type { Connector, ReceiptReading, ReceiptRequest, Sender, SenderSettings } from '../connector.ts';
+import type { Exchange } from '../transport/http-sender.ts';
 import { HttpSender } from '../transport/http-sender.ts';
 import { timeoutMsDefault } from '../transport/option-checks.ts';
 import { batchExchange } from './batch-exchange.ts';
@@ -6,11 +7,15 @@ import { compileTemplate, defaultJson } from './body-template.ts';
 import { readGenericReceipts } from './generic-receipts.ts';
 import type { HttpOptions } from './http-options.ts';
 import { checkHttpOptions, httpOptionSchemas } from './http-options.ts';
+import type { OptionValues } from './preset.ts';
+import { presetExchange } from './preset-exchange.ts';
+import { presetOf, presetUrl } from './preset-options.ts';
+import { readPresetReceipts } from './preset-receipts.ts';
 import { singleExchange } from './single-exchange.ts';
 
 /**
- * Posts messages as JSON to a provider's URL, one or many at a time. Redirects are not followed: they would
- * lead a POST, and its credentials, to where no administrator sent it.
+ * Posts messages to a provider's URL, one or many at a time: as JSON of Millrace's own, or as a preset has it. Redirects are
+ * not followed: they would lead a POST, and its credentials, to where no administrator sent it.
  */
 export const httpConnector: Connector = {
   name: 'http',
@@ -18,26 +23,47 @@ export const httpConnector: Connector = {
   optionSchemas: httpOptionSchemas,
   check: checkHttpOptions,
   open: openHttpSender,
-  readReceipts: (options, request, at) =>
-    readGenericReceipts((options as unknown as HttpOptions).receiptSecret, request, at),
+  readReceipts,
 };
 
 function openHttpSender({ options, concurrency }: SenderSettings): Sender {
   const problem = checkHttpOptions(options)[0];
   if (problem !== undefined) throw new TypeError(`http options: ${problem.pointer} ${problem.detail}`);
-  const { url, headers, bodyTemplate, batch, timeoutMs, allowPrivate } = options as unknown as HttpOptions;
-  const messageJson = bodyTemplate === undefined ? defaultJson : compileTemplate(bodyTemplate);
-  const fixedHeaders = requestHeaders(headers ?? {});
+  const { timeoutMs, allowPrivate } = options as unknown as HttpOptions;
   return new HttpSender({
-    url: new URL(url),
-    exchange:
-      batch === undefined
-        ? singleExchange(fixedHeaders, messageJson)
-        : batchExchange({ batchMax: batch.max, headers: fixedHeaders, messageJson }),
+    ...exchangeOf(options),
     concurrency,
     timeoutMs: timeoutMs ?? timeoutMsDefault,
     allowPrivate: allowPrivate ?? false,
   });
+}
+
+function exchangeOf(options: Record<string, unknown>): { url: URL; exchange: Exchange } {
+  const preset = presetOf(options);
+  if (preset !== undefined) {
+    const url = presetUrl(preset, options as OptionValues);
+    return { url, exchange: presetExchange(preset, options as OptionValues, url) };
+  }
+  const { url, headers, bodyTemplate, batch } = options as unknown as HttpOptions;
+  const messageJson = bodyTemplate === undefined ? defaultJson : compileTemplate(bodyTemplate);
+  const fixedHeaders = requestHeaders(headers ?? {});
+  const exchange =
+    batch === undefined
+      ? singleExchange(fixedHeaders, messageJson)
+      : batchExchange({ batchMax: batch.max, headers: fixedHeaders, messageJson });
+  return { url: new URL(url), exchange };
+}
+
+function readReceipts(
+  options: Record<string, unknown>,
+  request: ReceiptRequest,
+  { nowMs }: { nowMs: number },
+): ReceiptReading {
+  const preset = presetOf(options);
+  if (preset !== undefined) {
+    return readPresetReceipts(preset, { options: options as OptionValues, request, nowMs });
+  }
+  return readGenericReceipts((options as unknown as HttpOptions).receiptSecret, request, { nowMs });
 }
 
 /** Names and values in turn, as undici takes them with the least work. */

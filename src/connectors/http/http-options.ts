@@ -16,8 +16,10 @@ import { pointerTo } from '../transport/option-pointer.ts';
 import { isObject } from '../transport/reply-answer.ts';
 import { checkTemplate } from './body-template.ts';
 import { checkReceiptSecret, receiptSecretSchema } from './generic-receipts.ts';
+import { presets } from './preset-catalogue.ts';
+import { checkPresetOptions, presetOptionSchemas } from './preset-options.ts';
 
-/** The options of the `http` connector. */
+/** The options of the `http` connector, where they name no `preset`. */
 export interface HttpOptions extends TransportOptions {
   url: string;
   /** Added to every request; they may hold credentials and are never logged or quoted. */
@@ -32,7 +34,7 @@ export interface HttpOptions extends TransportOptions {
 
 /** Every problem of the options; empty when they are `HttpOptions`. */
 export function checkHttpOptions(options: Record<string, unknown>): OptionProblem[] {
-  return checkOptions(options, checks);
+  return options.preset === undefined ? checkOptions(options, checks) : checkPresetOptions(options);
 }
 
 const checks: Record<keyof HttpOptions, OptionCheck> = {
@@ -44,11 +46,22 @@ const checks: Record<keyof HttpOptions, OptionCheck> = {
   ...transportChecks,
 };
 
-/** What `checks` allow, as the documentation of the API shows it. */
-export const httpOptionSchemas: Record<keyof HttpOptions, object> = {
+const presetSchemas = presetOptionSchemas();
+
+/** What `checks` and presets allow, as the documentation of the API shows it. */
+export const httpOptionSchemas: Record<keyof HttpOptions | 'preset', object> = {
+  ...presetSchemas,
+  preset: {
+    type: 'string',
+    enum: [...presets.keys()],
+    description:
+      'a provider whose interface is known: its own options take the place of `headers`, `bodyTemplate` and `batch`',
+  },
   url: {
     ...urlSchema,
-    description: 'required: where messages are posted; http(s), without credentials',
+    description:
+      'required: where messages are posted; http(s), without credentials. With a preset not required, and the base of the ' +
+      "provider's URLs",
   },
   headers: {
     ...headersSchema,
@@ -64,7 +77,10 @@ export const httpOptionSchemas: Record<keyof HttpOptions, object> = {
     properties: { max: { type: 'integer', minimum: 1, maximum: limits.chunkMessagesMax } },
     description: 'post `{messages: […]}` with up to `max` of them; without it one message a request',
   },
-  receiptSecret: receiptSecretSchema,
+  receiptSecret: {
+    ...receiptSecretSchema,
+    description: `${receiptSecretSchema.description}. ${presetSchemas.receiptSecret?.description}`,
+  },
   ...transportSchemas,
 };
 

@@ -13,8 +13,10 @@ export function singleExchange(headers: readonly string[], messageJson: MessageJ
   return {
     batchMax: 1,
     responseBytesMax,
-    headers: ([message]) => [...headers, 'idempotency-key', message!.key],
-    body: ([message]) => messageJson(message!),
+    request: ([message]) => ({
+      headers: [...headers, 'idempotency-key', message!.key],
+      body: messageJson(message!),
+    }),
     answers: (_, reply) => [answer(reply)],
   };
 }

@@ -8,12 +8,18 @@ import type { Reply } from './request-slot.ts';
 import { RequestSlot } from './request-slot.ts';
 import { SignalWatch } from './signal-watch.ts';
 
+/** What is posted: names and values of headers in turn, as undici takes them with the least work. */
+export interface PostedRequest {
+  headers: string[];
+  body: string;
+}
+
 /** How messages become a request and its reply their answers: singly or as a batch. */
 export interface Exchange {
   readonly batchMax: number;
   readonly responseBytesMax: number;
-  headers(messages: readonly OutgoingMessage[]): string[];
-  body(messages: readonly OutgoingMessage[]): string;
+  /** Throws, for its reason to be read by users, where messages cannot be posted. */
+  request(messages: readonly OutgoingMessage[]): PostedRequest;
   answers(messages: readonly OutgoingMessage[], reply: Reply): Answer[];
 }
 
@@ -53,6 +59,7 @@ interface CancelCodes {
 export class HttpSender implements Sender {
   readonly batchMax: number;
   readonly #settings: HttpSenderSettings;
+  readonly #path: string;
   readonly #slots: RequestSlot<Request>[] = [];
   /** Last in, first out: the warmest connection is used, surplus ones fall idle and close. */
   readonly #idle: RequestSlot<Request>[] = [];
@@ -66,11 +73,11 @@ export class HttpSender implements Sender {
   constructor(settings: HttpSenderSettings) {
     const { url, exchange, concurrency, timeoutMs, allowPrivate } = settings;
     this.#settings = settings;
+    this.#path = url.pathname + url.search;
     this.batchMax = exchange.batchMax;
     const connectTimeoutMs = Math.min(timeoutMs, connectTimeoutMsMax);
     const slotSettings = {
       origin: url.origin,
-      path: url.pathname + url.search,
       connect: connectProvider({ allowPrivate, connectTimeoutMs }),
       responseBytesMax: exchange.responseBytesMax,
       onReply: (request: Request, reply: Reply) => this.#onReply(request, reply),
@@ -120,11 +127,9 @@ export class HttpSender implements Sender {
 
   #start(slot: RequestSlot<Request>, request: Request): void {
     const { exchange } = this.#settings;
-    let headers: string[];
-    let body: string;
+    let posted: PostedRequest;
     try {
-      headers = exchange.headers(request.messages);
-      body = exchange.body(request.messages);
+      posted = exchange.request(request.messages);
     } catch (fault) {
       const error = sendError('request_invalid', (fault as Error).message);
       this.#settle(request, this.#unsent(request.messages, error));
@@ -133,7 +138,7 @@ export class HttpSender implements Sender {
     }
     this.#runningCount += 1;
     request.sinceMs = performance.now();
-    slot.start(request, { headers, body, mayBegin: request.terms.mayBegin });
+    slot.start(request, { path: this.#path, ...posted, mayBegin: request.terms.mayBegin });
   }
 
   #onReply(request: Request, reply: Reply): void {

@@ -19,7 +19,6 @@ export type Reply =
 
 export interface SlotSettings<Task> {
   origin: string;
-  path: string;
   connect: buildConnector.connector;
   /** Bytes of an answer's body that are read before the rest is refused. */
   responseBytesMax: number;
@@ -27,6 +26,13 @@ export interface SlotSettings<Task> {
   onReply(task: Task, reply: Reply): void;
   /** Called when the slot can `start` again, after `onReply`. */
   onFree(slot: RequestSlot<Task>): void;
+}
+
+export interface SlotRequest {
+  path: string;
+  headers: string[];
+  body: string;
+  mayBegin: () => boolean;
 }
 
 /**
@@ -71,8 +77,8 @@ export class RequestSlot<Task> implements Dispatcher.DispatchHandler {
   }
 
   /** `mayBegin` is asked when undici is about to write. */
-  start(task: Task, request: { headers: string[]; body: string; mayBegin: () => boolean }): void {
-    const { headers, body, mayBegin } = request;
+  start(task: Task, request: SlotRequest): void {
+    const { path, headers, body, mayBegin } = request;
     this.#task = task;
     this.#mayBegin = mayBegin;
     this.#state = 'waiting';
@@ -80,10 +86,7 @@ export class RequestSlot<Task> implements Dispatcher.DispatchHandler {
     this.#status = 0;
     this.#bodyBytes = 0;
     // `blocking: false` spares undici a pass over its queue; it matters to pipelining only.
-    this.#client.dispatch(
-      { path: this.#settings.path, method: 'POST', headers, body, blocking: false },
-      this,
-    );
+    this.#client.dispatch({ path, method: 'POST', headers, body, blocking: false }, this);
   }
 
   /** Whether the request in the slot may have begun to leave. */

@@ -146,6 +146,8 @@ const plainErrors = new Set([
   'UnopenedRouteError',
   'ReplicaError',
   'OwnFileError',
+  'OutboxError',
+  'SessionLostError',
   'AbortError',
 ]);
 

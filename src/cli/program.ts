@@ -11,6 +11,7 @@ import { labCommand } from './commands/lab.ts';
 import { lanesCommand } from './commands/lanes.ts';
 import { messageCommand } from './commands/message.ts';
 import { migrateCommand } from './commands/migrate.ts';
+import { outboxCommand } from './commands/outbox.ts';
 import { recipientCommand } from './commands/recipient.ts';
 import { routeCommand } from './commands/route.ts';
 import { sendCommand } from './commands/send.ts';
@@ -67,6 +68,7 @@ export function createProgram(context: CommandContext): Command {
     configCommand,
     migrateCommand,
     doctorCommand,
+    outboxCommand,
     sinkCommand,
     benchCommand,
     labCommand,

@@ -27,7 +27,20 @@ interface ServerFile {
  * With an account it asks for what is that account's.
  */
 export function connect(context: CommandContext, flags: ServerFlags, account?: string): Client {
-  const { environment } = context;
+  return createClient({
+    ...findServer(context, flags),
+    account,
+    userAgent: 'millrace-cli',
+    retryUnreachable: false,
+    signal: context.signal,
+  });
+}
+
+/** The server that is meant, and the key for it, as above. */
+export function findServer(
+  { environment }: CommandContext,
+  flags: ServerFlags,
+): { url: string; key: string } {
   const usual = environment.MILLRACE_DATA || defaultDataDirectory();
   const url =
     flags.url ??
@@ -40,14 +53,7 @@ export function connect(context: CommandContext, flags: ServerFlags, account?: s
   const named = flags.data === undefined ? undefined : localKey(flags.data, url);
   const key = named ?? (environment.MILLRACE_KEY || localKey(usual, url));
   if (!key) throw noKey(flags.data ?? usual, url);
-  return createClient({
-    url,
-    key,
-    account,
-    userAgent: 'millrace-cli',
-    retryUnreachable: false,
-    signal: context.signal,
-  });
+  return { url, key };
 }
 
 /** Undefined where no server runs; what cannot be read as one counts as none. */

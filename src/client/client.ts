@@ -24,6 +24,7 @@ export { ApiError, ConnectionError, type Problem, SourceError } from './client-e
 export { type FileSource, fileSource } from './file-source.ts';
 export type { Page } from './http.ts';
 export type { LineSource } from './line-source.ts';
+export { type StageConnection, type StagedMessage, type StageOptions, stage } from './outbox.ts';
 export type * from './resources.ts';
 
 export interface ClientOptions {

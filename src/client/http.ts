@@ -8,7 +8,7 @@ export interface Call {
   method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   path: string;
   query?: Record<string, string | number | boolean | undefined>;
-  /** Sent as JSON. */
+  /** Sent as JSON; bytes are JSON already. */
   body?: unknown;
   /**
    * Of a POST; one is made up when absent, so that a retry cannot do it twice. `false` sends none, which costs
@@ -113,7 +113,7 @@ function requestOf({
   headers,
   signal,
 }: Call): ExchangeRequest {
-  const bytes = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+  const bytes = body === undefined || Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
   return {
     method,
     path: pathOf(path, query),

@@ -1,10 +1,11 @@
+import { readFile } from 'node:fs/promises';
 import { expect } from 'vitest';
 import { stage } from '../../src/client/outbox.ts';
 import { outboxTable } from '../../src/client/outbox-table.ts';
 import { openOutbox } from '../../src/outbox/open-outbox.ts';
 import type { OutboxSession } from '../../src/outbox/outbox-session.ts';
 import { SessionLostError } from '../../src/outbox/outbox-session.ts';
-import type { AppConnection, AppDatabase } from './app-database.ts';
+import { type AppConnection, type AppDatabase, mariadbApp, postgresApp } from './app-database.ts';
 import { type OutboxSite, routeName, testDrainer, withMethods } from './outbox-site.ts';
 
 type Define = (name: string, body: () => Promise<void>) => void;
@@ -224,6 +225,44 @@ export function outboxSuite(define: Define, { app, site }: Around): void {
       await session.end();
     },
   );
+
+  outboxTest('the privileges that the documentation names are enough', async (outbox) => {
+    const owner = await outbox.connect();
+    const { table } = outbox;
+    const text = await readFile(new URL('../../docs/outbox.md', import.meta.url), 'utf8');
+    const { dialect } = app();
+    const grants = [...text.matchAll(/^GRANT (.*) ON (.*) TO (drainer|app)(@'%')?;$/gm)].filter(
+      ([, , , , host]) => (host === undefined) === (dialect === 'postgres'),
+    );
+    expect(grants.length).toBeGreaterThan(2);
+    const users = { drainer: `${table}_drainer`, app: `${table}_app` };
+    for (const user of Object.values(users)) {
+      const made =
+        dialect === 'postgres'
+          ? `ROLE ${user} LOGIN PASSWORD 'secret'`
+          : `USER ${user}@'%' IDENTIFIED BY 'secret'`;
+      await owner.query(`CREATE ${made}`);
+    }
+    for (const [, privileges, on, user, host = ''] of grants) {
+      const tables = on!.replaceAll('app.', '').replaceAll('millrace_outbox', table);
+      await owner.query(`GRANT ${privileges} ON ${tables} TO ${users[user as 'app']}${host}`);
+    }
+    const as = (user: string) => {
+      const url = new URL(app().url);
+      [url.username, url.password] = [user, 'secret'];
+      return { ...app(), url: url.href };
+    };
+    const connection = await (dialect === 'postgres' ? postgresApp : mariadbApp)(as(users.app).url).connect();
+    outbox.connections.push(connection);
+    await outbox.stageIn(connection, `granted-${table}`, { orderingKey: 'k' });
+    await outbox.stageIn(connection, `granted-bad-${table}`, { to: 'nobody' });
+    await outbox.insert(connection, [{ ...good('granted-long'), body: 'x'.repeat(70_000) }]);
+    const { drainer, told } = testDrainer({ ...site(), app: as(users.drainer), table });
+    await drainer.runOnce(new AbortController().signal);
+    expect(told).toMatchObject({ accepted: 1, rejected: 1, setAside: ['line_too_long'] });
+    if (dialect === 'mariadb') return;
+    for (const user of Object.values(users)) await owner.query(`DROP OWNED BY ${user}; DROP ROLE ${user}`);
+  });
 
   async function arrived(refs: readonly string[]): Promise<string[]> {
     const here = () =>

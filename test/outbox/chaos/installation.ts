@@ -49,10 +49,6 @@ export class Installation {
     await Promise.all(this.#drainers.map(({ up }) => up));
   }
 
-  async serverUrl(): Promise<string> {
-    return (await this.#server!).url;
-  }
-
   /** kill -9; answers what. */
   async killOne(): Promise<Victim> {
     const victim = this.#draw();

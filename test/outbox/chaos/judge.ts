@@ -70,7 +70,9 @@ export async function judge({
 async function countSetAside(app: AppDatabase): Promise<number> {
   const connection = await app.connect();
   const { rejected } = outboxTable(outboxTableDefault, app.dialect);
-  const [row] = await connection.query<{ count: number | string }>(`SELECT COUNT(*) AS count FROM ${rejected}`);
+  const [row] = await connection.query<{ count: number | string }>(
+    `SELECT COUNT(*) AS count FROM ${rejected}`,
+  );
   await connection.end();
   return Number(row!.count);
 }

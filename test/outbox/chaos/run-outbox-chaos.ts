@@ -1,10 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createClient } from '../../../src/client/client.ts';
 import { outboxTable, outboxTableDefault } from '../../../src/client/outbox-table.ts';
 import { openOutbox } from '../../../src/outbox/open-outbox.ts';
 import { seededRandom } from '../../../src/sink/seeded-random.ts';
-import type { AppDatabase } from '../app-database.ts';
-import { adminKey } from '../outbox-site.ts';
+import { type AppDatabase, postgresApp } from '../app-database.ts';
 import { type RefSink, startRefSink } from '../ref-sink.ts';
 import { Installation } from './installation.ts';
 import { judge, type OutboxReport } from './judge.ts';
@@ -44,12 +42,14 @@ export async function runOutboxChaos(options: OutboxChaosOptions): Promise<Outbo
       staging.allow((kill + 1) / (kills + 1));
       await sleep(pauseMs.min + random() * (pauseMs.max - pauseMs.min));
       const what = await installation.killOne();
-      onProgress(`kill ${kill + 1} of ${kills}: ${what}; ${staging.committed} committed, ${sink.arrivals.length} arrived`);
+      onProgress(
+        `kill ${kill + 1} of ${kills}: ${what}; ${staging.committed} committed, ${sink.arrivals.length} arrived`,
+      );
       if (performance.now() > deadline) throw new Error('the run took longer than it may');
     }
     staging.allow(1);
     await staged;
-    await emptied({ installation, app, sink, staging, deadline, onProgress });
+    await emptied({ databaseUrl, app, sink, staging, deadline, onProgress });
     return await judge({ app, sink, staging, kills: installation.kills, startedAt });
   } finally {
     await installation.stop();
@@ -58,7 +58,7 @@ export async function runOutboxChaos(options: OutboxChaosOptions): Promise<Outbo
 }
 
 interface Emptying {
-  installation: Installation;
+  databaseUrl: string;
   app: AppDatabase;
   sink: RefSink;
   staging: Staging;
@@ -66,27 +66,28 @@ interface Emptying {
   onProgress: (line: string) => void;
 }
 
-/** Until nothing is staged, fixed or queued: what is sent twice has come twice by then. */
-async function emptied({ installation, app, sink, staging, deadline, onProgress }: Emptying): Promise<void> {
-  const connection = await app.connect();
-  const client = createClient({ url: await installation.serverUrl(), key: adminKey });
+/** Until nothing is staged, fixed or undelivered, in this order: what is sent twice has come twice by then. */
+async function emptied({ databaseUrl, app, sink, staging, deadline, onProgress }: Emptying): Promise<void> {
+  const [outbox, millrace] = [await app.connect(), await postgresApp(databaseUrl).connect()];
   const { staged, request } = outboxTable(outboxTableDefault, app.dialect);
   try {
     for (let round = 0; ; round++) {
-      const [left] = await connection.query<{ count: number | string }>(
+      const [left] = await outbox.query<{ count: number | string }>(
         `SELECT (SELECT COUNT(*) FROM ${staged}) + (SELECT COUNT(*) FROM ${request}) AS count`,
       );
-      let queued = 0;
-      for await (const lane of client.lanes()) queued += lane.queued;
-      if (Number(left!.count) === 0 && queued === 0) return;
+      const [pending] = await millrace.query<{ count: string }>('SELECT COUNT(*) AS count FROM pending');
+      if (Number(left!.count) === 0 && Number(pending!.count) === 0) return;
       if (round % 25 === 0) {
-        onProgress(`${left!.count} left in the outbox, ${queued} queued; ${sink.arrivals.length} of ${staging.committed} arrived`);
+        onProgress(
+          `${left!.count} left in the outbox, ${pending!.count} chunks undelivered; ` +
+            `${sink.arrivals.length} of ${staging.committed} arrived`,
+        );
       }
       if (performance.now() > deadline) throw new Error('messages are left that nobody moves or delivers');
       await sleep(pollMs);
     }
   } finally {
-    client.close();
-    await connection.end();
+    await outbox.end();
+    await millrace.end();
   }
 }

@@ -67,7 +67,9 @@ export class Staging {
     if (!rollsBack) this.#begun += count;
     const key = random() < keyedRate * 10 ? `key-${Math.floor(random() * keys)}` : undefined;
     const keyed = key === undefined ? 0 : Math.ceil(count * 0.1);
-    const messages = Array.from({ length: count }, (_, index) => this.#message(index < keyed ? key : undefined));
+    const messages = Array.from({ length: count }, (_, index) =>
+      this.#message(index < keyed ? key : undefined),
+    );
     await connection.begin();
     await stage(connection.staging, messages);
     if (random() < lateRate) await sleep(random() * lateMsMax);

@@ -4,8 +4,9 @@ import { ProblemError } from '../message/error-codes.ts';
 import { priorityNumber } from '../message/fields.ts';
 import { chunkIdOf, messageIdAt, parseId } from '../message/id.ts';
 import { limits } from '../message/limits.ts';
-import type { GroupCommit } from './group-commit.ts';
+import type { GroupCommit, MessageGroup } from './group-commit.ts';
 import type { ParsedMessage, ParsedMessages } from './parse-messages.ts';
+import { refusalProblem, refusedBeforeProblem } from './refusal-problem.ts';
 
 export interface AcceptedMessages {
   messages: { id: string; to: string; state: 'queued' }[];
@@ -25,7 +26,9 @@ interface ChunkMessages {
 /**
  * Makes the valid messages of a request durable. `reservedIds` are those of `reserveMessages`: storing the
  * same messages under them again changes nothing.
- * @throws ProblemError `conflict` when the chunks are no longer those that the ids were reserved for
+ * Messages that the account may not send any more are listed among the errors.
+ * @throws ProblemError `conflict` when the chunks are no longer those that the ids were reserved for; what keeps all of them out
+ * when none was taken
  */
 export async function acceptMessages(
   groupCommit: GroupCommit,
@@ -44,29 +47,63 @@ export async function acceptMessages(
     );
   }
   const stored = await Promise.all(
-    chunks.map(async ({ routeId, priority, timed, shard, messages }, chunk) => {
-      const ids = await groupCommit.store({
-        accountId,
-        routeId,
-        priority,
-        timed,
-        dueAtMs: dueAtMsOf(messages),
-        lines: messages.map(({ line }) => line),
-        toHashes: messages.map(({ toHash }) => toHash),
-        refHashes: messages.map(({ refHash }) => refHash),
-        ...(shard !== undefined && {
-          ordering: { shard, hashes: messages.map(({ orderingKey }) => orderingKey!.hash) },
-        }),
-        ...(reservedIds && { chunkId: chunkIdOf(reservedIds[chunk]!) }),
+    chunks.map(async (chunk, index) => {
+      const { ids, refusal } = await groupCommit.store({
+        ...groupOf(chunk, accountId),
+        ...(reservedIds && { chunkId: chunkIdOf(reservedIds[index]!) }),
       });
-      return messages.map(({ index, to }, position) => ({ index, id: ids[position]!, to }));
+      const taken = chunk.messages.slice(0, ids.length);
+      const refused = chunk.messages.slice(ids.length);
+      return {
+        messages: taken.map(({ index, to }, position) => ({ index, id: ids[position]!, to })),
+        refused: refused.map(({ index }) => ({
+          index,
+          problem: refusal ? refusalProblem(refusal) : refusedBeforeProblem(),
+        })),
+      };
     }),
   );
-  const messages = stored.flat().sort((a, b) => a.index - b.index);
-  return {
-    messages: messages.map(({ id, to }) => ({ id, to, state: 'queued' as const })),
+  return answerOf({
+    messages: stored.flatMap(({ messages }) => messages),
+    refused: stored.flatMap(({ refused }) => refused),
     errors: parsed.errors,
+  });
+}
+
+function groupOf(
+  { routeId, priority, timed, shard, messages }: ChunkMessages,
+  accountId: number,
+): MessageGroup {
+  return {
+    ...{ accountId, routeId, priority, timed },
+    dueAtMs: dueAtMsOf(messages),
+    lines: messages.map(({ line }) => line),
+    toHashes: messages.map(({ toHash }) => toHash),
+    refHashes: messages.map(({ refHash }) => refHash),
+    ...(shard !== undefined && {
+      ordering: { shard, hashes: messages.map(({ orderingKey }) => orderingKey!.hash) },
+    }),
   };
+}
+
+/** Each in the order of the request. */
+function answerOf({
+  messages,
+  refused,
+  errors: invalid,
+}: {
+  messages: { index: number; id: string; to: string }[];
+  refused: { index: number; problem: ProblemError }[];
+  errors: ErrorItem[];
+}): AcceptedMessages {
+  const items = refused.map(({ index, problem }) => ({ index, code: problem.code, detail: problem.message }));
+  const errors = [...invalid, ...items].sort((a, b) => a.index! - b.index!);
+  if (messages.length === 0 && refused.length > 0) {
+    const { code, message, retryAfterSeconds } = refused[0]!.problem;
+    throw new ProblemError(code, message, { errors, ...(retryAfterSeconds && { retryAfterSeconds }) });
+  }
+  messages.sort((a, b) => a.index - b.index);
+  return { messages: messages.map(({ id, to }) => ({ id, to, state: 'queued' as const })), errors };
 }
 
 /**

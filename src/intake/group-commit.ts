@@ -8,8 +8,9 @@ import { limits } from '../message/limits.ts';
 import { encodeOrdering } from '../message/ordering.ts';
 import type { Database } from '../store/database.ts';
 import type { IdMint } from '../store/id-mint.ts';
+import type { Refusal } from '../store/intake/charge.ts';
 import type { ChunkRow } from '../store/intake/insert-chunks.ts';
-import { storeMessages } from '../store/intake/store-messages.ts';
+import { type StoredMessages, storeMessages, storeMeteredMessages } from '../store/intake/store-messages.ts';
 import { bloomLookup } from './bloom-lookup.ts';
 import type { PendingHint, PendingHints } from './hints.ts';
 import { retryStore } from './retry-store.ts';
@@ -41,6 +42,8 @@ export interface GroupCommitSettings {
   /** The database's time, in Unix milliseconds. */
   nowMs: () => number;
   hints: PendingHints;
+  /** Whether what is stored for the account is charged to its meter. */
+  isMetered: (accountId: number) => boolean;
   onStored: (event: { priority: Priority; count: number }) => void;
   /** Messages that were committed together waited so long, from the first of them on. */
   onCommitted: (tookMs: number) => void;
@@ -51,20 +54,33 @@ const gatherMs = 2;
 /** Small commits stay on one shard this long, so that their outcomes can share transactions as well. */
 const shardStayMs = 100;
 const commitsMax = 4;
+/** Of these, for accounts with a meter: they wait for one another's, and must leave room to those that do not. */
+const meteredCommitsMax = 2;
 /** A statement takes 65,535 parameters, and a chunk ten of them. */
 const chunksPerCommitMax = 1_000;
 /** Messages, and their bytes, that wait for a commit: beyond them is refused, because the database is behind. */
 const waitingMax = 50_000;
 const waitingBytesMax = 67_108_864;
 
+/** What became of a group. */
+export interface StoredGroup {
+  /** Of the messages that are durable, in order: all of them, or the first ones where the account may not send the others. */
+  ids: string[];
+  /** Why it may not; absent too where an earlier try of the same request was told. */
+  refusal?: Refusal;
+}
+
 /**
  * Stores small requests, many in one transaction on one shard. A message is durable when its promise
- * resolves.
+ * resolves. Accounts that have a meter share their transactions with nobody: what one may not send, and a meter that
+ * another transaction holds, is no trouble of others.
  */
 export class GroupCommit {
   private readonly settings: GroupCommitSettings;
   private readonly commits = createSemaphore(commitsMax);
-  private readonly gathering = new Map<number, Gathered>();
+  private readonly meteredCommits = createSemaphore(meteredCommitsMax);
+  /** By shard and, for accounts with a meter, account. */
+  private readonly gathering = new Map<string, Gathered>();
   private readonly running = new Set<Promise<void>>();
   private waiting = 0;
   private waitingBytes = 0;
@@ -95,8 +111,8 @@ export class GroupCommit {
     return this.settings.mint.mint(shard);
   }
 
-  /** Resolves to the ids of the messages, in order, when they are durable. At most 1,000 messages. */
-  async store(group: MessageGroup): Promise<string[]> {
+  /** Resolves when the messages are durable, or refused for good. At most 1,000 messages. */
+  async store(group: MessageGroup): Promise<StoredGroup> {
     const bytes = group.lines.reduce((sum, line) => sum + line.length, 0);
     if (this.waiting + group.lines.length > waitingMax || this.waitingBytes + bytes > waitingBytesMax) {
       throw new ProblemError('unavailable', 'Too many messages wait for the database.', {
@@ -104,22 +120,26 @@ export class GroupCommit {
       });
     }
     const shard = group.chunkId ? shardOf(group.chunkId) : (group.ordering?.shard ?? this.currentShard());
-    const gathered = this.gathering.get(shard) ?? this.open(shard);
+    const of: Share = { shard };
+    if (this.settings.isMetered(group.accountId)) of.metered = group.accountId;
+    const gathered = this.gathering.get(nameOf(of)) ?? this.open(of);
     const { chunk, offset } = placeIn(gathered, { group, mint: this.settings.mint });
     if (gathered.chunks.length === chunksPerCommitMax) {
-      this.gathering.delete(shard);
+      this.gathering.delete(nameOf(of));
       // What follows in the same request must not be committed before.
-      if (group.ordering) this.open(shard, gathered.committed);
+      if (group.ordering) this.open(of, gathered.committed);
     }
     this.waiting += group.lines.length;
     this.waitingBytes += bytes;
     try {
-      await gathered.committed;
+      const { counts, refusal } = await gathered.committed;
+      const stored = Math.max(0, Math.min(group.lines.length, (counts.get(chunk.id) ?? 0) - offset));
+      const ids = Array.from({ length: stored }, (_, index) => messageIdAt(chunk.id, offset + index));
+      return { ids, ...(refusal && { refusal }) };
     } finally {
       this.waiting -= group.lines.length;
       this.waitingBytes -= bytes;
     }
-    return group.lines.map((_, index) => messageIdAt(chunk.id, offset + index));
   }
 
   /** Resolves when every commit under way has ended. */
@@ -127,14 +147,17 @@ export class GroupCommit {
     while (this.running.size > 0) await Promise.allSettled(this.running);
   }
 
-  private open(shard: number, after?: Promise<void>): Gathered {
-    const gathered: Gathered = { shard, chunks: [], committed: Promise.resolve() };
-    this.gathering.set(shard, gathered);
+  private open(of: Share, after?: Promise<unknown>): Gathered {
+    const gathered: Gathered = { ...of, chunks: [], committed: Promise.resolve(nothing) };
+    this.gathering.set(nameOf(of), gathered);
     const committed = after === undefined ? this.commit(gathered) : after.then(() => this.commit(gathered));
     gathered.committed = committed;
     // Those whose messages are in it hear how it ended.
     const tracked = committed
-      .catch(() => {})
+      .then(
+        () => {},
+        () => {},
+      )
       .finally(() => {
         this.running.delete(tracked);
       });
@@ -142,35 +165,78 @@ export class GroupCommit {
     return gathered;
   }
 
-  private async commit(gathered: Gathered): Promise<void> {
-    const { database, clock, nowMs, hints, onStored, onCommitted } = this.settings;
+  private async commit(gathered: Gathered): Promise<StoredMessages> {
+    const { clock, nowMs, hints, onStored, onCommitted } = this.settings;
     const openedAtMs = clock.monotonicMs();
     await clock.sleep(gatherMs);
+    const releaseMetered = gathered.metered === undefined ? undefined : await this.meteredCommits.acquire();
     const release = await this.commits.acquire();
     try {
-      const { shard } = gathered;
-      if (this.gathering.get(shard) === gathered) this.gathering.delete(shard);
-      const { chunks: open } = gathered;
-      if (open.length === 0) return;
-      const chunks = open.map(chunkRow);
+      const { shard, chunks } = gathered;
+      if (this.gathering.get(nameOf(gathered)) === gathered) this.gathering.delete(nameOf(gathered));
+      if (chunks.length === 0) return nothing;
       const beganAtMs = clock.monotonicMs();
-      const stored = await retryStore(() => storeMessages(database, { shard, chunks }), { clock });
+      const { rows, stored } = await this.write(gathered);
       onCommitted(clock.monotonicMs() - openedAtMs);
-      for (const { priority, count } of chunks) onStored({ priority: priorityName(priority), count });
+      for (const { priority, count } of rows) onStored({ priority: priorityName(priority), count });
       // What was there may have been delivered since: only reading tells.
-      const due = chunks.filter(({ id }, index) => stored.has(id) && (open[index]!.dueAtMs ?? 0) <= nowMs());
+      const due = rows.filter(({ id, dueAt }) => stored.fresh.has(id) && isDue(dueAt, nowMs()));
       hints.push(due.map((chunk) => hintOf(chunk, { shard, beganAtMs })));
+      return stored;
     } finally {
       release();
+      releaseMetered?.();
     }
+  }
+
+  /** Answers also the rows as they are stored now. */
+  private async write({
+    shard,
+    metered,
+    chunks,
+  }: Gathered): Promise<{ rows: ChunkRow[]; stored: StoredMessages }> {
+    const { database, clock } = this.settings;
+    if (metered === undefined) {
+      const rows = chunks.map((chunk) => chunkRow(chunk));
+      return {
+        rows,
+        stored: await retryStore(() => storeMessages(database, { shard, chunks: rows }), { clock }),
+      };
+    }
+    const divisible = chunks.map((chunk) => ({
+      id: chunk.id,
+      count: chunk.lines.length,
+      first: rowOnce(chunk),
+    }));
+    const stored = await retryStore(
+      () => storeMeteredMessages(database, { shard, accountId: metered, chunks: divisible }),
+      { clock },
+    );
+    const rows = divisible.flatMap(({ id, first }) => {
+      const count = stored.counts.get(id);
+      return count === undefined ? [] : [first(count)];
+    });
+    return { rows, stored };
   }
 }
 
-/** What shares the next commit on a shard. */
-interface Gathered {
+/** Whose messages may share a transaction: all of a shard but those of accounts with a meter. */
+interface Share {
   shard: number;
+  /** The account alone whose messages these are, to be charged for them. */
+  metered?: number;
+}
+
+function nameOf({ shard, metered }: Share): string {
+  return metered === undefined ? `${shard}` : `${shard}:${metered}`;
+}
+
+const nothing: StoredMessages = { counts: new Map(), fresh: new Set() };
+
+/** What shares the next commit. */
+interface Gathered extends Share {
   chunks: OpenChunk[];
-  committed: Promise<void>;
+  committed: Promise<StoredMessages>;
 }
 
 interface OpenChunk {
@@ -236,21 +302,34 @@ function placeIn(
   return { chunk, offset };
 }
 
-function chunkRow(chunk: OpenChunk): ChunkRow {
-  const frame = Buffer.concat(
-    chunk.lines.flatMap((line, index) => (index === 0 ? [line] : [lineFeed, line])),
-  );
+/** Of the first `count` messages. */
+function chunkRow(chunk: OpenChunk, count = chunk.lines.length): ChunkRow {
+  const lines = chunk.lines.slice(0, count);
+  const frame = Buffer.concat(lines.flatMap((line, index) => (index === 0 ? [line] : [lineFeed, line])));
   const { codec, payload } = encodeChunk(frame);
   const { id, accountId, routeId, priority, timed } = chunk;
   const dueAt = chunk.dueAtMs === null ? null : new Date(chunk.dueAtMs);
-  const count = chunk.lines.length;
-  const refHashes = chunk.refHashes.filter((hash) => hash !== null);
+  const toHashes = chunk.toHashes.slice(0, count);
+  const refHashes = chunk.refHashes.slice(0, count).filter((hash) => hash !== null);
   const lookup =
     count < limits.filterMessagesMin
-      ? { hashes: [...chunk.toHashes, ...refHashes] }
-      : bloomLookup({ toHashes: chunk.toHashes, refHashes });
-  const ordering = chunk.hashes && { ordering: encodeOrdering(chunk.hashes) };
+      ? { hashes: [...toHashes, ...refHashes] }
+      : bloomLookup({ toHashes, refHashes });
+  const ordering = chunk.hashes && { ordering: encodeOrdering(chunk.hashes.slice(0, count)) };
   return { id, accountId, routeId, priority, count, codec, payload, timed, dueAt, lookup, ...ordering };
+}
+
+/** The same row, made once, for the same count. */
+function rowOnce(chunk: OpenChunk): (count: number) => ChunkRow {
+  let made: ChunkRow | undefined;
+  return (count) => {
+    if (made?.count !== count) made = chunkRow(chunk, count);
+    return made;
+  };
+}
+
+function isDue(dueAt: ChunkRow['dueAt'], nowMs: number): boolean {
+  return dueAt === null || (dueAt !== 'infinity' && dueAt.getTime() <= nowMs);
 }
 
 function hintOf(chunk: ChunkRow, at: { shard: number; beganAtMs: number }): PendingHint {

@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock.ts';
 import { createSemaphore } from '../lib/semaphore.ts';
+import { type Account, isMetered } from '../message/account.ts';
 import { ProblemError } from '../message/error-codes.ts';
 import type { Channel } from '../message/fields.ts';
 import { limits } from '../message/limits.ts';
@@ -31,8 +32,9 @@ export interface Intake {
   stop(): Promise<void>;
 }
 
-/** The routes that are known here, and a look at those that are not. */
-interface RouteFinder {
+/** The accounts and routes that are known here, and a look at those that are not. */
+interface ControlFinder {
+  accountById(id: number): Account | undefined;
   routeById(id: number): Route | undefined;
   lookAgain(): Promise<boolean>;
 }
@@ -47,7 +49,7 @@ export interface IntakeSettings {
   connections: number;
   /** How long messages are kept: nothing can be scheduled beyond. */
   retentionDays: number;
-  control: RouteFinder;
+  control: ControlFinder;
   hints: PendingHints;
   metrics: IntakeMetrics;
   /** Told of faults that end no upload. */
@@ -76,6 +78,10 @@ export function createIntake(settings: IntakeSettings): Intake {
   const packPool = openPackPool({ buffers });
   const packing = createSemaphore(packsMax);
   const brake = new UploadBrake({ clock, singlesWait: () => groupCommit.isWaitedFor });
+  const metered = (accountId: number) => {
+    const account = control.accountById(accountId);
+    return account !== undefined && isMetered(account);
+  };
   metrics.readUploadPace(() => brake.slotsPerSecond);
   const uploads = new BatchUploads({
     database,
@@ -104,6 +110,7 @@ export function createIntake(settings: IntakeSettings): Intake {
     mint,
     nowMs,
     hints,
+    isMetered: metered,
     onStored: (event) => metrics.messagesAccepted(event),
     onCommitted: (tookMs) => brake.noteCommit(tookMs),
   });
@@ -129,7 +136,7 @@ export function createIntake(settings: IntakeSettings): Intake {
  * Another server may have made the route, and the batch, a moment ago.
  * @throws ProblemError `unavailable` while the route cannot be found: no line can be judged without its channel
  */
-async function channelOf(control: RouteFinder, routeId: number): Promise<Channel | undefined> {
+async function channelOf(control: ControlFinder, routeId: number): Promise<Channel | undefined> {
   if (!control.routeById(routeId)) await control.lookAgain();
   const route = control.routeById(routeId);
   if (route) return route.channel;

@@ -9,6 +9,20 @@ export interface AccountLimits {
   requestsPerSecond?: number;
   /** Messages that leave for it in a second, over all routes and workers; absent for no limit. */
   ratePerSecond?: number;
+  /** Messages taken in on a day (UTC, by the database's clock); absent for no limit. */
+  messagesPerDay?: number;
+}
+
+/** What is taken off an account's balance for each message, in millionths of the currency. */
+export interface Prepaid {
+  /** ISO 4217, such as `EUR`. */
+  currency: string;
+  messageMicros: number;
+}
+
+/** What is taken in for the account is charged to its meter. */
+export function isMetered({ limits, prepaid }: Pick<Account, 'limits' | 'prepaid'>): boolean {
+  return limits.messagesPerDay !== undefined || prepaid !== null;
 }
 
 /** A customer of the installation. */
@@ -20,6 +34,8 @@ export interface Account {
   /** Names of the routes that messages without a route take. */
   defaultRoutes: Partial<Record<Channel, string>>;
   limits: AccountLimits;
+  /** Null for an account that pays later. */
+  prepaid: Prepaid | null;
   createdAt: Date;
   /** A deleted account has no keys; what it had sent is still delivered. */
   deleted: boolean;

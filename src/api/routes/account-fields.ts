@@ -12,6 +12,9 @@ const nameLengthMax = 200;
 const weightMax = 1_000;
 const requestsPerSecondMax = 1_000_000;
 const ratePerSecondMax = 1_000_000;
+const perDayMax = 1_000_000_000;
+/** A thousand of the currency for one message: what a day of the largest quota costs is still an exact number. */
+const messageMicrosMax = 1_000_000_000;
 const routeName = Type.String({ minLength: 1, maxLength: 64 });
 
 const DefaultRoutes = Type.Object(
@@ -35,9 +38,32 @@ const Limits = Type.Object(
         description: 'messages that leave in a second, over all its routes; absent for no limit',
       }),
     ),
+    messagesPerDay: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: perDayMax,
+        description: 'messages taken in on a day of UTC; what comes beyond is refused; absent for no limit',
+      }),
+    ),
   },
   { additionalProperties: false, description: 'what the account may do at most' },
 );
+
+const PrepaidFields = Type.Object(
+  {
+    currency: Type.String({ pattern: '^[A-Z]{3}$', description: 'of ISO 4217' }),
+    messageMicros: Type.Integer({
+      minimum: 0,
+      maximum: messageMicrosMax,
+      description: 'what a message costs, in millionths of the currency',
+    }),
+  },
+  { additionalProperties: false },
+);
+
+const Prepaid = Type.Union([PrepaidFields, Type.Null()], {
+  description: 'set for an account that sends only what its balance pays for; null for one that pays later',
+});
 
 /** What an account is made of; each field may be changed later. */
 export const accountFields = {
@@ -57,6 +83,7 @@ export const accountFields = {
   ),
   defaultRoutes: Type.Optional(DefaultRoutes),
   limits: Type.Optional(Limits),
+  prepaid: Type.Optional(Prepaid),
 };
 
 export const AccountAnswer = Type.Object({
@@ -65,6 +92,7 @@ export const AccountAnswer = Type.Object({
   weight: Type.Integer(),
   defaultRoutes: DefaultRoutes,
   limits: Limits,
+  prepaid: Prepaid,
   createdAt: Type.String({ format: 'date-time' }),
 });
 
@@ -75,6 +103,7 @@ export function accountAnswer(account: Account) {
     weight: account.weight,
     defaultRoutes: account.defaultRoutes,
     limits: account.limits,
+    prepaid: account.prepaid,
     createdAt: account.createdAt.toISOString(),
   };
 }

@@ -20,7 +20,7 @@ export function changeAccount(app: ApiInstance, context: ApiContext): void {
       schema: {
         summary: 'Change an account',
         description:
-          'Fields left out stay as they are; `defaultRoutes` and `limits` are replaced as a whole.',
+          'Fields left out stay as they are; `defaultRoutes`, `limits` and `prepaid` are replaced as a whole.',
         tags: ['accounts'],
         params: Type.Object({ id: Type.String() }),
         body: Type.Partial(Type.Object(accountFields), { additionalProperties: false }),
@@ -30,7 +30,7 @@ export function changeAccount(app: ApiInstance, context: ApiContext): void {
     (request, reply) => {
       const id = parseAccountId(request.params.id);
       if (id === null) throw noSuchAccount();
-      const { name, weight, defaultRoutes, limits } = request.body;
+      const { name, weight, defaultRoutes, limits, prepaid } = request.body;
       return controlWrite(
         context,
         { request, reply },
@@ -54,6 +54,7 @@ export function changeAccount(app: ApiInstance, context: ApiContext): void {
               weight: weight ?? present.weight,
               defaultRoutes: defaultRoutes ?? present.defaultRoutes,
               limits: limits ?? present.limits,
+              prepaid: prepaid === undefined ? present.prepaid : prepaid,
             });
             if (!account) throw noSuchAccount();
             return { status: 200, body: accountAnswer(account) };

@@ -26,7 +26,7 @@ export function createAccount(app: ApiInstance, context: ApiContext): void {
       },
     },
     (request, reply) => {
-      const fields = { weight: 1, defaultRoutes: {}, limits: {}, ...request.body };
+      const fields = { weight: 1, defaultRoutes: {}, limits: {}, prepaid: null, ...request.body };
       return controlWrite(
         context,
         { request, reply },
@@ -55,6 +55,9 @@ function isTheSame(account: Account, fields: Static<typeof Body>): boolean {
     account.weight === fields.weight &&
     account.limits.requestsPerSecond === fields.limits?.requestsPerSecond &&
     account.limits.ratePerSecond === fields.limits?.ratePerSecond &&
+    account.limits.messagesPerDay === fields.limits?.messagesPerDay &&
+    account.prepaid?.currency === fields.prepaid?.currency &&
+    account.prepaid?.messageMicros === fields.prepaid?.messageMicros &&
     routes.sms === sms &&
     routes.email === email &&
     routes.webhook === webhook

@@ -31,6 +31,8 @@ export function createMessages(app: ApiInstance, context: ApiContext): void {
           'unsupported_media_type',
           'validation_failed',
           'idempotency_key_reused',
+          'quota_exceeded',
+          'credit_exhausted',
         ],
       },
       schema: {

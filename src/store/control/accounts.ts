@@ -2,13 +2,14 @@ import type { Account } from '../../message/account.ts';
 import type { Queryable } from '../database.ts';
 
 /** Named, because a prepared `*` fails when a migration adds a column. */
-const columns = 'id, name, weight, default_routes, limits, created_at, deleted_at';
+const columns = 'id, name, weight, default_routes, limits, prepaid, created_at, deleted_at';
 
 export interface AccountFields {
   name: string;
   weight: number;
   defaultRoutes: Account['defaultRoutes'];
   limits: Account['limits'];
+  prepaid: Account['prepaid'];
 }
 
 /** The caller has seen, in the same transaction, that no live account has the name. */
@@ -16,10 +17,10 @@ export async function insertAccount(database: Queryable, fields: AccountFields):
   const { rows } = await database.query<AccountRow>(
     {
       name: 'insert_account',
-      text: `INSERT INTO account (name, weight, default_routes, limits) VALUES ($1, $2, $3, $4)
+      text: `INSERT INTO account (name, weight, default_routes, limits, prepaid) VALUES ($1, $2, $3, $4, $5)
         RETURNING ${columns}`,
     },
-    [fields.name, fields.weight, JSON.stringify(fields.defaultRoutes), JSON.stringify(fields.limits)],
+    valuesOf(fields),
   );
   return accountOf(rows[0]!);
 }
@@ -68,10 +69,10 @@ export async function updateAccount(
   const { rows } = await database.query<AccountRow>(
     {
       name: 'update_account',
-      text: `UPDATE account SET name = $2, weight = $3, default_routes = $4, limits = $5
+      text: `UPDATE account SET name = $2, weight = $3, default_routes = $4, limits = $5, prepaid = $6
         WHERE id = $1 AND deleted_at IS NULL RETURNING ${columns}`,
     },
-    [id, fields.name, fields.weight, JSON.stringify(fields.defaultRoutes), JSON.stringify(fields.limits)],
+    [id, ...valuesOf(fields)],
   );
   return rows[0] ? accountOf(rows[0]) : null;
 }
@@ -105,12 +106,20 @@ export async function readAllAccounts(database: Queryable): Promise<Account[]> {
   return rows.map(accountOf);
 }
 
+function valuesOf({ name, weight, defaultRoutes, limits, prepaid }: AccountFields): unknown[] {
+  return [
+    ...[name, weight, JSON.stringify(defaultRoutes), JSON.stringify(limits)],
+    prepaid && JSON.stringify(prepaid),
+  ];
+}
+
 interface AccountRow extends Record<string, unknown> {
   id: number;
   name: string;
   weight: number;
   default_routes: Account['defaultRoutes'];
   limits: Account['limits'];
+  prepaid: Account['prepaid'];
   created_at: Date;
   deleted_at: Date | null;
 }
@@ -122,6 +131,7 @@ function accountOf(row: AccountRow): Account {
     weight: row.weight,
     defaultRoutes: row.default_routes,
     limits: row.limits,
+    prepaid: row.prepaid,
     createdAt: row.created_at,
     deleted: row.deleted_at !== null,
   };

@@ -1,0 +1,160 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startIntake, type TestIntake } from './start-intake.ts';
+
+/** Two servers on one database. The administrator's key is the first one's. */
+let api: TestIntake;
+let other: TestIntake;
+beforeAll(async () => {
+  api = await startIntake();
+  other = await startIntake({ wayTo: async () => api.databaseUrl });
+});
+afterAll(async () => {
+  await other.stop();
+  await api.stop();
+});
+
+interface Customer {
+  id: string;
+  key: string;
+}
+
+let made = 0;
+
+async function customer(settings: Record<string, unknown>): Promise<Customer> {
+  const account = await api.call('POST', '/v1/accounts', { body: { name: `c${++made}`, ...settings } });
+  expect(account.status).toBe(201);
+  const { id } = account.json;
+  const key = await api.call('POST', '/v1/keys', { body: { accountId: id, scopes: ['send', 'read'] } });
+  await other.context.control.refresh();
+  return { id, key: key.json.key };
+}
+
+function messages(count: number): { to: string; route: string }[] {
+  return Array.from({ length: count }, (_, n) => ({ to: `+3161${1_000_000 + n}`, route: 'r' }));
+}
+
+function post({ key }: Customer, body: unknown, { at = api, headers = {} }: PostOptions = {}) {
+  return at.call('POST', '/v1/messages', { key, body, headers });
+}
+
+interface PostOptions {
+  at?: TestIntake;
+  headers?: Record<string, string>;
+}
+
+/** Messages of the account in the database, and what its meter says. */
+async function books({ id }: Customer): Promise<{ stored: number; charged: number }> {
+  const { rows } = await api.database.query<{ stored: number; charged: number }>(
+    {
+      name: 'test_books',
+      text: `SELECT (SELECT coalesce(sum(count), 0)::int FROM chunk WHERE account_id = $1) AS stored,
+        coalesce((SELECT messages::int FROM account_meter WHERE account_id = $1), 0) AS charged`,
+    },
+    [Number(id)],
+  );
+  return rows[0]!;
+}
+
+test('many requests at once on two servers get exactly the quota, and others all that they send', async () => {
+  const quota = 200;
+  const limited = await customer({ limits: { messagesPerDay: quota } });
+  const free = await customer({});
+  const requests = Array.from({ length: 60 }, (_, n) => ({
+    at: n % 2 === 0 ? api : other,
+    count: 1 + (n % 9),
+    headers: n % 3 === 0 ? { 'idempotency-key': `many-${n}` } : {},
+  }));
+  const sent = requests.map(async ({ at, count, headers }) => {
+    const [mine, others] = await Promise.all([
+      post(limited, messages(count), { at, headers }),
+      post(free, messages(count), { at }),
+    ]);
+    return { count, mine, others };
+  });
+  const answers = await Promise.all(sent);
+  const accepted = answers.flatMap(({ mine }) => mine.json.messages ?? []) as { id: string }[];
+  expect(accepted).toHaveLength(quota);
+  expect(new Set(accepted.map(({ id }) => id)).size).toBe(quota);
+  expect(await books(limited)).toEqual({ stored: quota, charged: quota });
+  for (const { count, mine, others } of answers) {
+    expect([202, 429]).toContain(mine.status);
+    expect((mine.json.messages?.length ?? 0) + mine.json.errors.length).toBe(count);
+    expect([others.status, others.json.messages.length]).toEqual([202, count]);
+  }
+  const total = requests.reduce((sum, { count }) => sum + count, 0);
+  expect(total).toBeGreaterThan(quota);
+  // Who has no limit has no meter.
+  expect(await books(free)).toEqual({ stored: total, charged: 0 });
+});
+
+test('what does not fit is refused by itself, and then everything until the day ends', async () => {
+  const limited = await customer({ limits: { messagesPerDay: 5 } });
+  const { status, json } = await post(limited, [
+    ...messages(3),
+    { to: 'nobody', route: 'r' },
+    ...messages(4),
+  ]);
+  expect(status).toBe(202);
+  expect(json.messages).toHaveLength(5);
+  expect(json.errors.map(({ index, code }: { index: number; code: string }) => [index, code])).toEqual([
+    [3, 'invalid_recipient'],
+    [6, 'quota_exceeded'],
+    [7, 'quota_exceeded'],
+  ]);
+  const more = await post(limited, messages(2)[0]);
+  expect([more.status, more.json.code]).toEqual([429, 'quota_exceeded']);
+  const left = Number(more.headers.get('retry-after'));
+  expect(left).toBeGreaterThan(0);
+  expect(left).toBeLessThanOrEqual(86_400);
+  expect(await books(limited)).toEqual({ stored: 5, charged: 5 });
+});
+
+test('a request that is repeated is charged once, also one of which a part was refused', async () => {
+  const limited = await customer({ limits: { messagesPerDay: 12 } });
+  const died = `UPDATE idempotency SET status = NULL, answer = NULL, locked_until = now() WHERE account_id = $1`;
+  const send = () => post(limited, messages(8), { headers: { 'idempotency-key': 'first' } });
+  const cut = () => post(limited, messages(7), { at: other, headers: { 'idempotency-key': 'cut' } });
+  const first = await send();
+  expect(first.json.messages).toHaveLength(8);
+  const second = await cut();
+  expect(second.json.messages).toHaveLength(4);
+  expect((await cut()).text).toBe(second.text);
+  // The tries died before they were answered.
+  for (let again = 0; again < 2; again++) {
+    await api.database.query({ name: '', text: died }, [Number(limited.id)]);
+    expect((await send()).json.messages).toEqual(first.json.messages);
+    expect((await cut()).json).toMatchObject({
+      messages: second.json.messages,
+      errors: [4, 5, 6].map((index) => ({ index, code: 'quota_exceeded' })),
+    });
+    expect(await books(limited)).toEqual({ stored: 12, charged: 12 });
+  }
+  // Without the limit nothing of the refused ones is told to be there.
+  await api.call('PATCH', `/v1/accounts/${limited.id}`, { body: { limits: {} } });
+  await api.database.query({ name: '', text: died }, [Number(limited.id)]);
+  const afterwards = await post(limited, messages(7), { headers: { 'idempotency-key': 'cut' } });
+  expect(afterwards.json.messages).toEqual(second.json.messages);
+});
+
+test('a new limit holds for the next message, and a new day begins from nothing', async () => {
+  const limited = await customer({ limits: { messagesPerDay: 2 } });
+  expect((await post(limited, messages(3))).json.messages).toHaveLength(2);
+  await api.call('PATCH', `/v1/accounts/${limited.id}`, { body: { limits: { messagesPerDay: 3 } } });
+  // The other server need not have heard of it: it reads it with the charge.
+  expect((await post(limited, messages(3), { at: other })).json.messages).toHaveLength(1);
+  await api.database.query(
+    { name: '', text: 'UPDATE account_meter SET day = day - 1 WHERE account_id = $1' },
+    [Number(limited.id)],
+  );
+  expect((await post(limited, messages(4))).json.messages).toHaveLength(3);
+  expect(await books(limited)).toEqual({ stored: 6, charged: 3 });
+});
+
+test('messages with ordering keys are charged on whatever shards they lie', async () => {
+  const limited = await customer({ limits: { messagesPerDay: 30 } });
+  const body = messages(50).map((message, n) => ({ ...message, orderingKey: `k${n % 10}` }));
+  const { json } = await post(limited, body);
+  expect(json.messages).toHaveLength(30);
+  expect(json.errors).toHaveLength(20);
+  expect(await books(limited)).toEqual({ stored: 30, charged: 30 });
+});

@@ -5,7 +5,9 @@ import { type Channel, type Priority, priorityName } from '../message/fields.ts'
 import { limits } from '../message/limits.ts';
 import type { Database } from '../store/database.ts';
 import type { IdMint } from '../store/id-mint.ts';
+import type { Refusal } from '../store/intake/charge.ts';
 import { type BegunUpload, beginUpload, checkpointUpload } from '../store/intake/uploads.ts';
+import { cutSlot } from './cut-slot.ts';
 import { DurableLines } from './durable-lines.ts';
 import type { PendingHints } from './hints.ts';
 import type { PackedSlot, PackSettings } from './pack-slot.ts';
@@ -70,7 +72,11 @@ export interface BatchUploadsSettings {
   /** The database's time, and how far ahead of it a schedule may lie. */
   nowMs: () => number;
   scheduleAheadMs: number;
+  /** Whether what is stored for the account is charged to its meter. */
+  isMetered: (accountId: number) => boolean;
   onStored: (event: { priority: Priority; accepted: number; rejected: number }) => void;
+  /** An upload has ended where the account may not send more. */
+  onRefused: (refusal: Refusal) => void;
   /** Told of faults that end no upload: a checkpoint that could not be written, or a key not kept locked. */
   onError?: (error: unknown) => void;
 }
@@ -209,9 +215,22 @@ async function streamIn(
   // Of an upload whose sender has gone, what was taken in becomes durable, and what waits for its turn does not.
   const wanted = request.gone ? AbortSignal.any([signal, request.gone]) : signal;
   const tally = { accepted: 0, rejected: 0, errors: [] as Rejection[] };
+  const packSettings = (): PackSettings => ({
+    accountId,
+    batch: true,
+    orderingKey: begun.orderingKey,
+    linesOfMessages: settings.isMetered(accountId),
+    ...(channel && { channel }),
+    times: {
+      latestMs: settings.nowMs() + settings.scheduleAheadMs,
+      scheduledAtMs: begun.scheduledAt?.getTime(),
+      expiresAtMs: begun.expiresAt?.getTime(),
+    },
+  });
   const writer = createSlotWriter({
     ...settings,
     signal,
+    cut: (packed, endLine) => cutSlot(packed, endLine, packSettings()),
     target: { batch, accountId, ...begun, held: begun.startOn === 'close' },
     onPending: (hints) => settings.hints.push(hints),
     onKeyed(accepted) {
@@ -230,19 +249,7 @@ async function streamIn(
     ...(settings.buffers && { buffers: settings.buffers }),
   });
   const packing = createPacking({
-    pack: (slot) =>
-      settings.pack(slot, {
-        signal: wanted,
-        accountId,
-        batch: true,
-        orderingKey: begun.orderingKey,
-        ...(channel && { channel }),
-        times: {
-          latestMs: settings.nowMs() + settings.scheduleAheadMs,
-          scheduledAtMs: begun.scheduledAt?.getTime(),
-          expiresAtMs: begun.expiresAt?.getTime(),
-        },
-      }),
+    pack: (slot) => settings.pack(slot, { ...packSettings(), signal: wanted }),
     async take(packed) {
       tally.accepted += packed.count + (packed.keyed?.lines.length ?? 0);
       tally.rejected += packed.rejected;

@@ -45,6 +45,8 @@ export interface GroupCommitSettings {
   /** Whether what is stored for the account is charged to its meter. */
   isMetered: (accountId: number) => boolean;
   onStored: (event: { priority: Priority; count: number }) => void;
+  /** So many messages were not stored because the account may not send them. */
+  onRefused: (refusal: Refusal, count: number) => void;
   /** Messages that were committed together waited so long, from the first of them on. */
   onCommitted: (tookMs: number) => void;
 }
@@ -135,7 +137,9 @@ export class GroupCommit {
       const { counts, refusal } = await gathered.committed;
       const stored = Math.max(0, Math.min(group.lines.length, (counts.get(chunk.id) ?? 0) - offset));
       const ids = Array.from({ length: stored }, (_, index) => messageIdAt(chunk.id, offset + index));
-      return { ids, ...(refusal && { refusal }) };
+      if (stored === group.lines.length || refusal === undefined) return { ids };
+      this.settings.onRefused(refusal, group.lines.length - stored);
+      return { ids, refusal };
     } finally {
       this.waiting -= group.lines.length;
       this.waitingBytes -= bytes;

@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.ts';
 import { createSemaphore } from '../lib/semaphore.ts';
 import { type Account, isMetered } from '../message/account.ts';
+import type { RefusedBy } from '../message/allowance.ts';
 import { ProblemError } from '../message/error-codes.ts';
 import type { Channel } from '../message/fields.ts';
 import { limits } from '../message/limits.ts';
@@ -60,6 +61,7 @@ export interface IntakeSettings {
 export interface IntakeMetrics {
   messagesAccepted(event: { priority: 'interactive' | 'bulk'; count: number }): void;
   linesRejected(count: number): void;
+  intakeRefused(event: { reason: RefusedBy; count: number }): void;
   readUploadPace(read: () => number | undefined): void;
 }
 
@@ -73,15 +75,15 @@ const dayMs = 86_400_000;
 
 export function createIntake(settings: IntakeSettings): Intake {
   const { database, clock, mint, nowMs, control, hints, metrics } = settings;
+  const metered = (accountId: number) => {
+    const account = control.accountById(accountId);
+    return account !== undefined && isMetered(account);
+  };
   const scheduleAheadMs = settings.retentionDays * dayMs;
   const buffers = new SlotBuffers();
   const packPool = openPackPool({ buffers });
   const packing = createSemaphore(packsMax);
   const brake = new UploadBrake({ clock, singlesWait: () => groupCommit.isWaitedFor });
-  const metered = (accountId: number) => {
-    const account = control.accountById(accountId);
-    return account !== undefined && isMetered(account);
-  };
   metrics.readUploadPace(() => brake.slotsPerSecond);
   const uploads = new BatchUploads({
     database,
@@ -99,6 +101,8 @@ export function createIntake(settings: IntakeSettings): Intake {
     scheduleAheadMs,
     ...(settings.onError && { onError: settings.onError }),
     channelOf: (routeId) => channelOf(control, routeId),
+    isMetered: metered,
+    onRefused: ({ by }) => metrics.intakeRefused({ reason: by, count: 1 }),
     onStored(event) {
       metrics.messagesAccepted({ priority: event.priority, count: event.accepted });
       metrics.linesRejected(event.rejected);
@@ -112,6 +116,7 @@ export function createIntake(settings: IntakeSettings): Intake {
     hints,
     isMetered: metered,
     onStored: (event) => metrics.messagesAccepted(event),
+    onRefused: ({ by: reason }, count) => metrics.intakeRefused({ reason, count }),
     onCommitted: (tookMs) => brake.noteCommit(tookMs),
   });
   return {

@@ -25,6 +25,28 @@ export interface KeyedLines {
   dueAtMs: Float64Array;
 }
 
+/** Those of lines before `endLine`. */
+export function keyedBefore(keyed: KeyedLines, endLine: number): KeyedLines {
+  const behind = keyed.lines.findIndex((line) => line >= endLine);
+  if (behind === -1) return keyed;
+  const hasRef = keyed.hasRef.slice(0, behind);
+  return {
+    records: keyed.records.slice(0, behind === 0 ? 0 : keyed.ends[behind - 1]),
+    ends: keyed.ends.slice(0, behind),
+    lines: keyed.lines.slice(0, behind),
+    hashes: keyed.hashes.slice(0, behind),
+    shards: keyed.shards.slice(0, behind),
+    toHashes: keyed.toHashes.slice(0, behind),
+    refHashes: keyed.refHashes.slice(
+      0,
+      hasRef.reduce((sum, one) => sum + one, 0),
+    ),
+    hasRef,
+    timed: keyed.timed.slice(0, behind),
+    dueAtMs: keyed.dueAtMs.slice(0, behind),
+  };
+}
+
 /** Gathers them while a slot is packed. */
 export class KeyedLinesBuilder {
   readonly #toHashes: LookupHashes;

@@ -20,6 +20,8 @@ export interface PackSettings {
   times?: TimeRules;
   /** The batch's ordering key, for lines without one. */
   orderingKey?: string | undefined;
+  /** Tells the line of each message, so that the slot can be cut: see `cutSlot`. */
+  linesOfMessages?: boolean;
 }
 
 /** A slot ready to be stored. */
@@ -30,6 +32,8 @@ export interface PackedSlot {
   count: number;
   codec: number;
   payload: Uint8Array<ArrayBuffer>;
+  /** The line of the batch that each of them is, where it was asked for. */
+  messageLines?: Float64Array<ArrayBuffer>;
   /** Some of the messages name times of their own. */
   timed: boolean;
   /** When the first of them is to be sent, in Unix milliseconds; null for at once. */
@@ -69,6 +73,7 @@ export function packSlot(slot: RawSlot, settings: PackSettings): PackedSlot {
   const due = new FirstDue(settings.times?.scheduledAtMs);
   const keyOf = keyReader(settings);
   let keyed: KeyedLinesBuilder | undefined;
+  const messageLines = settings.linesOfMessages ? new Float64Array(total) : undefined;
   for (let index = 0; index < total; index++) {
     const problem = records.prepare(index);
     if (problem === undefined && scanner.scan(records.bytes, records.start, records.end)) {
@@ -79,6 +84,7 @@ export function packSlot(slot: RawSlot, settings: PackSettings): PackedSlot {
         keyed.add(scanner, { bytes: records.bytes, line: lineOf(slot, index), key, dueAtMs });
         continue;
       }
+      if (messageLines) messageLines[toHashes.count] = lineOf(slot, index);
       toHashes.add(scanner.toBytes, scanner.toStart, scanner.toEnd);
       if (scanner.refStart !== -1) refHashes.add(scanner.refBytes, scanner.refStart, scanner.refEnd);
       if (scanner.hasTimes) due.add(scanner.scheduledAtMs);
@@ -94,6 +100,7 @@ export function packSlot(slot: RawSlot, settings: PackSettings): PackedSlot {
     lines: slot.lines,
     count,
     ...encodeFrame(records.frame()),
+    ...(messageLines && { messageLines: messageLines.slice(0, count) }),
     timed: due.timed > 0,
     dueAtMs: due.of(count),
     lookup: lookupOf(toHashes, refHashes),

@@ -29,3 +29,13 @@ export function refusedBeforeProblem(): ProblemError {
     { retryAfterSeconds: 1 },
   );
 }
+
+/** What the account may send ends here, and the upload with it. */
+export function refuse(
+  { onRefused }: { onRefused: (refusal: Refusal) => void },
+  refusal: Refusal | undefined,
+): never {
+  if (refusal === undefined) throw refusedBeforeProblem();
+  onRefused(refusal);
+  throw refusalProblem(refusal);
+}

@@ -3,11 +3,14 @@ import type { Semaphore } from '../lib/semaphore.ts';
 import { ProblemError } from '../message/error-codes.ts';
 import type { Database } from '../store/database.ts';
 import type { IdMint } from '../store/id-mint.ts';
+import { previewFit, type Refusal } from '../store/intake/charge.ts';
 import type { ChunkRow } from '../store/intake/insert-chunks.ts';
 import { type SlotRow, storeSlots } from '../store/intake/store-slots.ts';
+import { type GatheredSlot, GroupOfSlots } from './group-of-slots.ts';
 import type { PendingHint } from './hints.ts';
-import type { KeyedLines } from './keyed-lines.ts';
+import { keyedBefore } from './keyed-lines.ts';
 import type { PackedSlot } from './pack-slot.ts';
+import { refuse } from './refusal-problem.ts';
 import { retryStore } from './retry-store.ts';
 import { runOfLine, shardOfRun } from './shard-of-run.ts';
 import { storeParts } from './store-parts.ts';
@@ -29,6 +32,12 @@ export interface SlotWriterSettings {
   mint: IdMint;
   clock: Clock;
   target: SlotTarget;
+  /** Whether what is stored for the account is charged to its meter. */
+  isMetered: (accountId: number) => boolean;
+  /** What is left of a slot without its lines from `endLine` on. */
+  cut: (packed: PackedSlot, endLine: number) => PackedSlot;
+  /** Called with what the account may not send. */
+  onRefused: (refusal: Refusal) => void;
   /** Transactions at once, of all uploads. */
   stores: Semaphore;
   signal: AbortSignal;
@@ -61,32 +70,33 @@ const bytesPerStoreMax = 4_194_304;
 export function createSlotWriter(settings: SlotWriterSettings): SlotWriter {
   const { target, stores } = settings;
   const running = new Set<Promise<void>>();
-  let gathered: SlotRow[] = [];
-  let keyed: KeyedLines[] = [];
+  let gathered: GatheredSlot[] = [];
   let keyedStored: Promise<void> = Promise.resolve();
   let gatheredBytes = 0;
   let failure: { error: unknown } | undefined;
 
+  /** Of the slot with this id of its chunk, which is kept where it is cut. */
+  function cutRow({ row, packed }: GatheredSlot, endLine: number): GatheredSlot {
+    const id = row.chunk?.id ?? settings.mint.mint(shardOfRun(target.batch, runOfLine(row.firstLine)));
+    const keyed = packed.keyed && keyedBefore(packed.keyed, endLine);
+    const left = { ...settings.cut(packed, endLine), ...(keyed && { keyed }) };
+    return { row: slotRow(left, { target, id }), packed: left };
+  }
+
   async function flush(): Promise<void> {
     if (gathered.length === 0) return;
-    const slots = gathered;
-    const parts = keyed;
+    const group = new GroupOfSlots(gathered, cutRow);
     gathered = [];
-    keyed = [];
     gatheredBytes = 0;
+    const isMetered = settings.isMetered(target.accountId);
+    // One after another: what an account may send ends at one line.
+    if (isMetered) while (running.size > 0) await Promise.all(running);
     const release = await stores.acquire();
     if (failure) {
       release();
       throw failure.error;
     }
-    if (parts.length > 0) {
-      keyedStored = keyedStored.then(() => storeParts(settings, { slots, parts }));
-      // The store that waits for it fails with it.
-      keyedStored.catch(() => {});
-    }
-    const before = parts.length > 0 ? keyedStored : undefined;
-    const store = Promise.resolve(before)
-      .then(() => storeGroup(settings, slots))
+    const store = storeInOrder(group, isMetered)
       .catch((error: unknown) => {
         failure ??= { error };
       })
@@ -97,10 +107,21 @@ export function createSlotWriter(settings: SlotWriterSettings): SlotWriter {
     running.add(store);
   }
 
+  async function storeInOrder(group: GroupOfSlots, isMetered: boolean): Promise<void> {
+    if (group.keyed.length === 0) return await storeGroup(settings, { group, isMetered });
+    const fits = isMetered ? await fitting(settings, group) : { group };
+    keyedStored = keyedStored.then(() =>
+      storeParts(settings, { slots: fits.group.rows, parts: fits.group.keyed, isMetered }),
+    );
+    await keyedStored;
+    await storeGroup(settings, { group: fits.group, isMetered });
+    if (fits.refusal) refuse(settings, fits.refusal);
+  }
+
   return {
     async add(packed) {
       if (failure) throw failure.error;
-      const previous = gathered[0];
+      const previous = gathered[0]?.row;
       const full =
         previous !== undefined &&
         (runOfLine(previous.firstLine) !== runOfLine(packed.firstLine) ||
@@ -108,9 +129,8 @@ export function createSlotWriter(settings: SlotWriterSettings): SlotWriter {
           gatheredBytes >= bytesPerStoreMax);
       if (full) await flush();
       const shard = shardOfRun(target.batch, runOfLine(packed.firstLine));
-      gathered.push(slotRow(packed, { target, id: settings.mint.mint(shard) }));
+      gathered.push({ row: slotRow(packed, { target, id: settings.mint.mint(shard) }), packed });
       gatheredBytes += packed.payload.byteLength + (packed.keyed?.records.byteLength ?? 0);
-      if (packed.keyed) keyed.push(packed.keyed);
     },
     flush,
     async settle() {
@@ -124,15 +144,31 @@ export function createSlotWriter(settings: SlotWriterSettings): SlotWriter {
   };
 }
 
-async function storeGroup(settings: SlotWriterSettings, slots: SlotRow[]): Promise<void> {
+/** Some shards of their keys may have others of the account's messages meanwhile: then these end the upload as well. */
+async function fitting(
+  { database, clock, signal, target: { accountId } }: SlotWriterSettings,
+  group: GroupOfSlots,
+): Promise<{ group: GroupOfSlots; refusal?: Refusal }> {
+  const asked = { accountId, messages: group.messages };
+  const { count, refusal } = await retryStore(() => previewFit(database, asked), { clock, signal });
+  return refusal ? { group: group.firstOfAll(count), refusal } : { group };
+}
+
+async function storeGroup(
+  settings: SlotWriterSettings,
+  { group, isMetered }: { group: GroupOfSlots; isMetered: boolean },
+): Promise<void> {
+  if (group.slots.length === 0) return;
   const { database, clock, signal, target } = settings;
-  const { batch, upload } = target;
-  const shard = shardOfRun(batch, runOfLine(slots[0]!.firstLine));
+  const { batch, upload, accountId } = target;
+  const { rows } = group;
+  const shard = shardOfRun(batch, runOfLine(rows[0]!.firstLine));
+  const metered = isMetered && {
+    metered: { accountId, first: (messages: number) => group.first(messages).rows },
+  };
   const beganAtMs = clock.monotonicMs();
-  const result = await retryStore(() => storeSlots(database, { batch, shard, upload, slots }), {
-    clock,
-    signal,
-  });
+  const run = { batch, shard, upload, slots: rows, ...metered };
+  const result = await retryStore(() => storeSlots(database, run), { clock, signal });
   if (result.kind === 'superseded') throw supersededProblem();
   if (result.kind === 'overlap') {
     throw new ProblemError(
@@ -141,12 +177,14 @@ async function storeGroup(settings: SlotWriterSettings, slots: SlotRow[]): Promi
         'and go on from there.',
     );
   }
+  const slots = result.kind === 'cut' ? result.slots : rows;
   settings.onDurable(slots);
   settings.onPending(
     slots.flatMap(({ chunk }) =>
       chunk && isDue(chunk, settings.nowMs()) ? [hintOf(chunk, { shard, batch, beganAtMs })] : [],
     ),
   );
+  if (result.kind === 'cut') refuse(settings, result.refusal);
 }
 
 function slotRow(packed: PackedSlot, { target, id }: { target: SlotTarget; id: string }): SlotRow {

@@ -3,6 +3,7 @@ import { storePart } from '../store/intake/store-part.ts';
 import type { SlotRow } from '../store/intake/store-slots.ts';
 import type { KeyedLines } from './keyed-lines.ts';
 import { type KeyedMessage, keyedByShard, keyedChunks } from './keyed-part.ts';
+import { refuse } from './refusal-problem.ts';
 import { retryStore } from './retry-store.ts';
 import type { SlotWriterSettings } from './slot-writer.ts';
 import { supersededProblem } from './superseded-problem.ts';
@@ -16,15 +17,20 @@ const shardsAtOnceMax = 4;
  */
 export async function storeParts(
   settings: SlotWriterSettings,
-  { slots, parts }: { slots: readonly SlotRow[]; parts: readonly KeyedLines[] },
+  {
+    slots,
+    parts,
+    isMetered,
+  }: { slots: readonly SlotRow[]; parts: readonly KeyedLines[]; isMetered: boolean },
 ): Promise<void> {
+  if (parts.length === 0) return;
   const first = slots[0]!;
   const last = slots.at(-1)!;
   const extent = { firstLine: first.firstLine, lines: last.firstLine + last.lines - first.firstLine };
   const stores = createSemaphore(shardsAtOnceMax);
   const results = await Promise.allSettled(
     [...keyedByShard(parts)].map(([shard, messages]) =>
-      stores.run(() => storeOne(settings, { shard, messages, extent })),
+      stores.run(() => storeOne(settings, { shard, messages, extent, isMetered })),
     ),
   );
   for (const result of results) if (result.status === 'rejected') throw result.reason;
@@ -36,7 +42,13 @@ async function storeOne(
     shard,
     messages,
     extent,
-  }: { shard: number; messages: KeyedMessage[]; extent: { firstLine: number; lines: number } },
+    isMetered,
+  }: {
+    shard: number;
+    messages: KeyedMessage[];
+    extent: { firstLine: number; lines: number };
+    isMetered: boolean;
+  },
 ): Promise<void> {
   const { database, clock, signal, target, mint } = settings;
   const { batch, upload, accountId, routeId, priority } = target;
@@ -50,12 +62,14 @@ async function storeOne(
           messages.filter(({ line }) => !durable.some((one) => isWithin(line, one))),
           { target, idOf },
         );
+  const metered = isMetered && { metered: accountId };
   const beganAtMs = clock.monotonicMs();
   const result = await retryStore(
-    () => storePart(database, { batch, shard, upload, ...extent, chunksWithout }),
+    () => storePart(database, { batch, shard, upload, ...extent, chunksWithout, ...metered }),
     { clock, signal },
   );
   if (result.kind === 'superseded') throw supersededProblem();
+  if (result.kind === 'refused') refuse(settings, result.refusal);
   const { chunks } = result;
   if (chunks.length === 0) return;
   const [chunk] = chunks;

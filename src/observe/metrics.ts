@@ -12,6 +12,8 @@ export interface Metrics {
   requestAnswered(event: { method: string; route: string; status: number; seconds: number }): void;
   messagesAccepted(event: { priority: 'interactive' | 'bulk'; count: number }): void;
   linesRejected(count: number): void;
+  /** So many messages of requests, or uploads, were refused for this reason. */
+  intakeRefused(event: { reason: string; count: number }): void;
   uploadBytesRead(count: number): void;
   /** Asks it at each look: the slots a second that uploads are held to, or undefined while nothing holds them. */
   readUploadPace(read: () => number | undefined): void;
@@ -68,6 +70,11 @@ export function createMetrics(): Metrics {
   });
   const accepted = counter('millrace_messages_accepted_total', 'Messages made durable', ['priority']);
   const rejected = counter('millrace_lines_rejected_total', 'Lines refused for their syntax or shape', []);
+  const refused = counter(
+    'millrace_intake_refused_total',
+    'Messages of requests, and uploads, that an account may not send or that have to wait, by reason',
+    ['reason'],
+  );
   const uploaded = counter('millrace_upload_bytes_total', 'Bytes of uploads read, decompressed', []);
   let uploadPace: () => number | undefined = () => undefined;
   new Gauge({
@@ -128,6 +135,7 @@ export function createMetrics(): Metrics {
       accepted.inc({ priority }, count);
     },
     linesRejected: (count) => rejected.inc(count),
+    intakeRefused: ({ reason, count }) => refused.inc({ reason }, count),
     uploadBytesRead: (count) => uploaded.inc(count),
     readUploadPace(read) {
       uploadPace = read;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startIntake, type TestIntake } from './start-intake.ts';
+import { numbered, startIntake, storedMessages, type TestIntake } from './start-intake.ts';
 
 /** Two servers on one database. The administrator's key is the first one's. */
 let api: TestIntake;
@@ -157,4 +157,127 @@ test('messages with ordering keys are charged on whatever shards they lie', asyn
   expect(json.messages).toHaveLength(30);
   expect(json.errors).toHaveLength(20);
   expect(await books(limited)).toEqual({ stored: 30, charged: 30 });
+});
+
+function upload({ key }: Customer, path: string, { at = api, body, headers = {} }: UploadOptions) {
+  return at.call('POST', path, {
+    key,
+    body,
+    headers: { 'content-type': 'application/x-ndjson', ...headers },
+  });
+}
+
+interface UploadOptions extends PostOptions {
+  body: string;
+}
+
+/** The account may send its whole quota again. */
+async function nextDay({ id }: Customer): Promise<void> {
+  const text = 'UPDATE account_meter SET day = day - 1 WHERE account_id = $1';
+  await api.database.query({ name: '', text }, [Number(id)]);
+}
+
+function linesFrom(body: string, line: number): string {
+  return body
+    .split('\n')
+    .slice(line - 1)
+    .join('\n');
+}
+
+async function refsOf(batch: string): Promise<number[]> {
+  const stored = await storedMessages(api.database, batch);
+  return stored.map(({ ref }) => Number(ref)).sort((a, b) => a - b);
+}
+
+function upTo(count: number): number[] {
+  return Array.from({ length: count }, (_, n) => n);
+}
+
+test('uploads on two servers beside single messages are taken up to the quota, each to a line, and go on there', async () => {
+  const quota = 7_000;
+  const lines = 3_500;
+  const limited = await customer({ limits: { messagesPerDay: quota } });
+  const body = numbered(lines);
+  const [uploads, singles] = await Promise.all([
+    Promise.all(
+      [0, 1, 2, 3].map((n) => upload(limited, '/v1/batches?route=r', { at: n % 2 ? api : other, body })),
+    ),
+    Promise.all([0, 1, 2, 3].map((n) => post(limited, messages(50), { at: n % 2 ? api : other }))),
+  ]);
+  const taken = singles.reduce((sum, { json }) => sum + (json.messages?.length ?? 0), 0);
+  expect(uploads.filter(({ status }) => status === 201).length).toBeLessThan(2);
+  expect(await books(limited)).toEqual({ stored: quota, charged: quota });
+  let inBatches = 0;
+  for (const { status, json, headers } of uploads) {
+    if (status === 201) {
+      inBatches += json.counts.accepted;
+      continue;
+    }
+    expect([status, json.code]).toEqual([429, 'quota_exceeded']);
+    expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
+    const { batchId, nextLine } = json;
+    expect(await refsOf(batchId)).toEqual(upTo(nextLine - 1));
+    inBatches += nextLine - 1;
+  }
+  expect(inBatches + taken).toBe(quota);
+
+  const broken = uploads.filter(({ status }) => status === 429);
+  for (const { json } of broken) {
+    await nextDay(limited);
+    const { batchId, nextLine } = json;
+    const answer = await upload(limited, `/v1/batches/${batchId}/messages?close=true`, {
+      body: linesFrom(body, nextLine),
+      headers: { 'upload-line': String(nextLine) },
+    });
+    expect([answer.status, answer.json.accepted]).toEqual([200, lines - nextLine + 1]);
+    expect(await refsOf(batchId)).toEqual(upTo(lines));
+  }
+});
+
+test.each([
+  ['plain', (n: number) => `{"to":"+3161${1_000_000 + n}","ref":"${n}"}`],
+  ['ordered', (n: number) => `{"to":"+3161${1_000_000 + n}","ref":"${n}","orderingKey":"k${n % 50}"}`],
+  [
+    'mixed',
+    (n: number) => `{"to":"+3161${1_000_000 + n}","ref":"${n}"${n % 3 ? '' : `,"orderingKey":"k${n % 50}"`}}`,
+  ],
+])('an upload of %s lines ends behind the last that fits, among blank and bad ones', async (_, line) => {
+  const limited = await customer({ limits: { messagesPerDay: 1_203 } });
+  // Each message is followed by a blank line, every tenth by a bad one as well.
+  const body = upTo(2_000)
+    .map((n) => `${line(n)}\n\n${n % 10 === 9 ? 'bad\n' : ''}`)
+    .join('');
+  const first = await upload(limited, '/v1/batches?route=r', { body });
+  expect([first.status, first.json.code]).toEqual([429, 'quota_exceeded']);
+  const { batchId, nextLine } = first.json;
+  expect(await refsOf(batchId)).toEqual(upTo(1_203));
+  expect(JSON.parse(body.split('\n')[nextLine - 2]!).ref).toBe('1202');
+  expect(await books(limited)).toEqual({ stored: 1_203, charged: 1_203 });
+  // On the same day nothing more.
+  const path = `/v1/batches/${batchId}/messages?close=true`;
+  const rest = { body: linesFrom(body, nextLine), headers: { 'upload-line': String(nextLine) } };
+  const again = await upload(limited, path, rest);
+  expect([again.status, again.json.nextLine]).toEqual([429, nextLine]);
+  await nextDay(limited);
+  expect((await upload(limited, path, rest)).json).toMatchObject({ accepted: 797, rejected: 80 });
+  expect(await refsOf(batchId)).toEqual(upTo(2_000));
+  expect((await api.call('GET', `/v1/batches/${batchId}`, { key: limited.key })).json.counts).toMatchObject({
+    accepted: 2_000,
+    rejected: 200,
+  });
+});
+
+test('an upload that is sent again with its key is charged for what is new alone', async () => {
+  const limited = await customer({ limits: { messagesPerDay: 1_500 } });
+  const body = numbered(2_500);
+  const send = () =>
+    upload(limited, '/v1/batches?route=r', { body, headers: { 'idempotency-key': 'whole' } });
+  const first = await send();
+  expect([first.status, first.json.nextLine]).toEqual([429, 1_501]);
+  await nextDay(limited);
+  const second = await send();
+  expect([second.status, second.json.counts.accepted]).toEqual([201, 2_500]);
+  expect((await send()).text).toBe(second.text);
+  expect(await refsOf(second.json.id)).toEqual(upTo(2_500));
+  expect(await books(limited)).toEqual({ stored: 2_500, charged: 1_000 });
 });

@@ -299,6 +299,8 @@ async function uploadsWith(pack: BatchUploadsSettings['pack']): Promise<BatchUpl
     nowMs: Date.now,
     scheduleAheadMs: 86_400_000,
     onStored() {},
+    isMetered: () => false,
+    onRefused() {},
   });
 }
 

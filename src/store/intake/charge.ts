@@ -9,8 +9,8 @@ export interface Refusal {
   retryAfterSeconds?: number;
 }
 
-export interface Charge {
-  /** So many of the messages, the first ones, are paid for. */
+export interface Fit {
+  /** So many of the messages, the first ones. */
   count: number;
   /** Set when these are not all. */
   refusal?: Refusal;
@@ -35,7 +35,7 @@ export function meterShard(accountId: number): number {
  * waited for one that began after it is charged for the new day.
  */
 export async function lockMeter(transaction: Queryable, accountId: number): Promise<Meter> {
-  const meter = await transaction.query<{ messages: string; balance_micros: string }>(
+  const meter = await transaction.query<MeterRow>(
     {
       name: 'lock_meter',
       text: `INSERT INTO account_meter AS present (shard, account_id, day)
@@ -49,38 +49,69 @@ export async function lockMeter(transaction: Queryable, accountId: number): Prom
     [meterShard(accountId), accountId],
   );
   // Read behind the lock, and not from memory: a limit holds from the change's COMMIT on, on every server.
-  const account = await transaction.query<Pick<Allowance, 'limits' | 'prepaid'> & { day_seconds: number }>(
-    {
-      name: 'read_allowance',
-      text: `SELECT limits, prepaid, ceil(extract(epoch FROM
-          date_trunc('day', now() AT TIME ZONE 'UTC') + interval '1 day' - now() AT TIME ZONE 'UTC'))::integer AS day_seconds
-        FROM account WHERE id = $1`,
-    },
+  const account = await transaction.query<AccountRow>(
+    { name: 'read_allowance', text: `SELECT ${accountColumns} FROM account WHERE id = $1` },
     [accountId],
   );
-  const { messages, balance_micros } = meter.rows[0]!;
-  const { limits: most, prepaid, day_seconds: daySeconds } = account.rows[0]!;
-  const used = { messages: Number(messages) };
-  const allowance = { limits: most, prepaid, used, balanceMicros: Number(balance_micros) };
-  return { accountId, allowance, daySeconds };
+  return meterOf(accountId, { meter: meter.rows[0]!, account: account.rows[0]! });
 }
 
-/** Charges for as many of these messages, once in a transaction, as the account may send. */
+/** How many of these messages the account may send. */
+export function fit({ allowance, daySeconds }: Meter, messages: number): Fit {
+  const { count, refusedBy } = fitting(allowance, messages);
+  if (refusedBy === undefined) return { count };
+  const waiting = refusedBy !== 'credit' && { retryAfterSeconds: daySeconds };
+  return { count, refusal: { by: refusedBy, ...waiting } };
+}
+
+/** Charges for messages that fit, in the transaction that has locked the meter. */
 export async function charge(
   transaction: Queryable,
-  { accountId, allowance, daySeconds }: Meter,
+  { accountId, allowance }: Meter,
   messages: number,
-): Promise<Charge> {
-  const { count, refusedBy } = fitting(allowance, messages);
-  if (count > 0) {
-    const micros = count * (allowance.prepaid?.messageMicros ?? 0);
-    await transaction.query(raiseMeter, [meterShard(accountId), accountId, count, micros]);
-  }
-  if (refusedBy === undefined) return { count };
-  return {
-    count,
-    refusal: { by: refusedBy, ...(refusedBy !== 'credit' && { retryAfterSeconds: daySeconds }) },
-  };
+): Promise<void> {
+  if (messages === 0) return;
+  const micros = messages * (allowance.prepaid?.messageMicros ?? 0);
+  await transaction.query(raiseMeter, [meterShard(accountId), accountId, messages, micros]);
+}
+
+/** The same of the meter as it is at the moment, while others may be charged. */
+export async function previewFit(
+  database: Queryable,
+  { accountId, messages }: { accountId: number; messages: number },
+): Promise<Fit> {
+  const { rows } = await database.query<MeterRow & AccountRow>(
+    {
+      name: 'preview_meter',
+      text: `SELECT ${accountColumns}, coalesce(meter.messages, 0) AS messages,
+          coalesce(meter.balance_micros, 0) AS balance_micros, meter.day >= (now() AT TIME ZONE 'UTC')::date AS today
+        FROM account LEFT JOIN account_meter AS meter ON meter.shard = $1 AND meter.account_id = account.id
+        WHERE id = $2`,
+    },
+    [meterShard(accountId), accountId],
+  );
+  const row = rows[0]!;
+  const used = row.today ? row : { ...row, messages: '0' };
+  return fit(meterOf(accountId, { meter: used, account: row }), messages);
+}
+
+interface MeterRow extends Record<string, unknown> {
+  messages: string;
+  balance_micros: string;
+}
+
+interface AccountRow extends Pick<Allowance, 'limits' | 'prepaid'>, Record<string, unknown> {
+  day_seconds: number;
+}
+
+const accountColumns = `limits, prepaid, ceil(extract(epoch FROM
+  date_trunc('day', now() AT TIME ZONE 'UTC') + interval '1 day' - now() AT TIME ZONE 'UTC'))::integer AS day_seconds`;
+
+function meterOf(accountId: number, { meter, account }: { meter: MeterRow; account: AccountRow }): Meter {
+  const { limits: most, prepaid, day_seconds: daySeconds } = account;
+  const used = { messages: Number(meter.messages) };
+  const balanceMicros = Number(meter.balance_micros);
+  return { accountId, allowance: { limits: most, prepaid, used, balanceMicros }, daySeconds };
 }
 
 const raiseMeter = {

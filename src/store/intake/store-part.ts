@@ -1,5 +1,6 @@
 import type { Database, Queryable } from '../database.ts';
 import { insertRows } from '../multi-row.ts';
+import { charge, fit, lockMeter, type Refusal } from './charge.ts';
 import { type ChunkRow, insertChunks } from './insert-chunks.ts';
 import { raiseFence, raiseProgress } from './store-slots.ts';
 import type { Extent } from './uploads.ts';
@@ -12,10 +13,18 @@ export interface PartOfSlots extends Extent {
   upload: number;
   /** The chunks of those that lie in none of these extents. The same each time, under the same ids. */
   chunksWithout: (durable: readonly Extent[]) => ChunkRow[];
+  /** The account that is charged for them, where it is. */
+  metered?: number;
 }
 
-/** The chunks as they are stored now, or that a newer upload has written to this shard. */
-export type StorePartResult = { kind: 'stored'; chunks: ChunkRow[] } | { kind: 'superseded' };
+/**
+ * The chunks as they are stored now, or that a newer upload has written to this shard, or that the account may not send all of
+ * these messages: then none of them is stored.
+ */
+export type StorePartResult =
+  | { kind: 'stored'; chunks: ChunkRow[] }
+  | { kind: 'superseded' }
+  | { kind: 'refused'; refusal: Refusal };
 
 /**
  * Stores a part of some slots in one transaction on its shard, before the slots themselves: where a slot is durable, so
@@ -31,13 +40,28 @@ export async function storePart(database: Database, part: PartOfSlots): Promise<
     const mine = new Set(expected.map(({ id }) => id));
     if (present.some(({ chunkId }) => mine.has(chunkId))) return { kind: 'stored', chunks: expected };
     if (chunks.length === 0) return { kind: 'stored', chunks };
+    const accepted = chunks.reduce((sum, { count }) => sum + count, 0);
+    const refusal = await payFor(transaction, part, accepted);
+    if (refusal) return { kind: 'refused', refusal };
     const { batch, shard } = part;
     await insertChunks(transaction, { shard, batch, chunks });
     await insertParts(transaction, { part, chunks, present });
-    const accepted = chunks.reduce((sum, { count }) => sum + count, 0);
     await raiseProgress(transaction, { batch, shard, slots: [{ accepted, rejected: 0 }] });
     return { kind: 'stored', chunks };
   });
+}
+
+/** Behind the fence, and before the places of the shard: who waits for one of these holds no meter. */
+async function payFor(
+  transaction: Queryable,
+  { metered }: PartOfSlots,
+  messages: number,
+): Promise<Refusal | undefined> {
+  if (metered === undefined) return undefined;
+  const meter = await lockMeter(transaction, metered);
+  const { refusal } = fit(meter, messages);
+  if (refusal === undefined) await charge(transaction, meter, messages);
+  return refusal;
 }
 
 interface PresentPart extends Extent {

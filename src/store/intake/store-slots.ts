@@ -1,5 +1,6 @@
 import type { Database, Queryable } from '../database.ts';
 import { insertRows } from '../multi-row.ts';
+import { charge, fit, lockMeter, type Refusal } from './charge.ts';
 import { type ChunkRow, insertChunks } from './insert-chunks.ts';
 
 /** A slot as it is stored: its extent, its chunk when it has valid messages, its rejections when it has any. */
@@ -19,6 +20,8 @@ export interface SlotsOfRun {
   /** This upload's number: see `batch_fence`. */
   upload: number;
   slots: SlotRow[];
+  /** Set where the account is charged for them; gives what is stored of them where it may send so many messages only. */
+  metered?: { accountId: number; first: (messages: number) => SlotRow[] };
 }
 
 /** Pseudo-states in `batch_progress`. */
@@ -27,6 +30,8 @@ export const rejectedCounter = 101;
 
 export type StoreResult =
   | { kind: 'stored' }
+  /** These slots alone, the last one shorter, because the account may not send more; an earlier try was told why. */
+  | { kind: 'cut'; slots: SlotRow[]; refusal?: Refusal }
   /** A newer upload has written to this shard. */
   | { kind: 'superseded' }
   /** Lines of these slots became durable by an older upload whose commit came late, in other extents. */
@@ -40,15 +45,38 @@ export async function storeSlots(database: Database, run: SlotsOfRun): Promise<S
   return await database.transaction(async (transaction) => {
     if (!(await raiseFence(transaction, run))) return { kind: 'superseded' };
     const present = await presentSlots(transaction, run);
-    if (present === 'same') return { kind: 'stored' };
     if (present === 'other') return { kind: 'overlap' };
-    const chunks = run.slots.flatMap(({ chunk }) => (chunk ? [chunk] : []));
-    if (chunks.length > 0) await insertChunks(transaction, { shard: run.shard, batch: run.batch, chunks });
-    await insertSlots(transaction, run);
-    await insertRejections(transaction, run);
-    await raiseProgress(transaction, run);
-    return { kind: 'stored' };
+    if (present !== 'none')
+      return present.length === 0 ? { kind: 'stored' } : { kind: 'cut', slots: present };
+    const { slots, refusal } = await payFor(transaction, run);
+    if (slots.length > 0) await insertAll(transaction, { ...run, slots });
+    return refusal ? { kind: 'cut', slots, refusal } : { kind: 'stored' };
   });
+}
+
+async function payFor(
+  transaction: Queryable,
+  { slots, metered }: SlotsOfRun,
+): Promise<{ slots: SlotRow[]; refusal?: Refusal }> {
+  if (metered === undefined) return { slots };
+  // Behind the fence: whoever waits there holds no meter.
+  const meter = await lockMeter(transaction, metered.accountId);
+  const { count, refusal } = fit(meter, acceptedOf(slots));
+  const paid = refusal ? metered.first(count) : slots;
+  await charge(transaction, meter, acceptedOf(paid));
+  return { slots: paid, ...(refusal && { refusal }) };
+}
+
+function acceptedOf(slots: readonly SlotRow[]): number {
+  return slots.reduce((sum, { accepted }) => sum + accepted, 0);
+}
+
+async function insertAll(transaction: Queryable, run: SlotsOfRun): Promise<void> {
+  const chunks = run.slots.flatMap(({ chunk }) => (chunk ? [chunk] : []));
+  if (chunks.length > 0) await insertChunks(transaction, { shard: run.shard, batch: run.batch, chunks });
+  await insertSlots(transaction, run);
+  await insertRejections(transaction, run);
+  await raiseProgress(transaction, run);
 }
 
 /** Waits for a commit under way of an older upload on this shard, so that its slots can be seen afterwards. */
@@ -68,30 +96,54 @@ export async function raiseFence(
   return rowCount === 1;
 }
 
+/** Those of these slots that are durable when these are not all, none of them where they are. */
 async function presentSlots(
   transaction: Queryable,
   { batch, shard, slots }: SlotsOfRun,
-): Promise<'none' | 'same' | 'other'> {
+): Promise<'none' | 'other' | SlotRow[]> {
   const first = slots[0]!.firstLine;
   const last = slots.at(-1)!;
-  const { rows } = await transaction.query<{ first_line: string; lines: number; chunk_id: string | null }>(
+  const { rows } = await transaction.query<PresentSlot>(
     {
       name: 'present_slots',
-      text: `SELECT first_line, lines, chunk_id FROM batch_slot
-        WHERE shard = $1 AND batch = $2 AND part = 0 AND first_line + lines > $3 AND first_line < $4`,
+      text: `SELECT first_line, lines, accepted, rejected, chunk_id FROM batch_slot
+        WHERE shard = $1 AND batch = $2 AND part = 0 AND first_line + lines > $3 AND first_line < $4
+        ORDER BY first_line`,
     },
     [shard, batch, first, last.firstLine + last.lines],
   );
   const mine = new Map(slots.map((slot) => [slot.firstLine, slot]));
-  let same = 0;
+  const same: SlotRow[] = [];
   for (const row of rows) {
     const firstLine = Number(row.first_line);
     const slot = mine.get(firstLine);
-    if (slot?.lines === row.lines && (slot.chunk?.id ?? null) === row.chunk_id) same++;
+    const { lines, accepted, rejected } = row;
+    if (slot && isSame(slot, row)) same.push(storedAs(slot, { lines, accepted, rejected }));
     // Between these slots may lie lines that were durable before, and are left out of them.
-    else if (slots.some((other) => overlaps(other, { firstLine, lines: row.lines }))) return 'other';
+    else if (slots.some((other) => overlaps(other, { firstLine, lines }))) return 'other';
   }
-  return same === 0 ? 'none' : 'same';
+  if (same.length === 0) return 'none';
+  return same.length === slots.length && same.at(-1)!.lines === last.lines ? [] : same;
+}
+
+interface PresentSlot extends Record<string, unknown> {
+  first_line: string;
+  lines: number;
+  accepted: number;
+  rejected: number;
+  chunk_id: string | null;
+}
+
+function storedAs(
+  { chunk, ...slot }: SlotRow,
+  counts: Pick<SlotRow, 'lines' | 'accepted' | 'rejected'>,
+): SlotRow {
+  return { ...slot, ...counts, ...(chunk && { chunk: { ...chunk, count: counts.accepted } }) };
+}
+
+/** A chunk's id is that of one upload's slot, which may have been cut. */
+function isSame({ chunk, lines }: SlotRow, row: PresentSlot): boolean {
+  return chunk ? row.chunk_id === chunk.id : row.chunk_id === null && row.lines === lines;
 }
 
 function overlaps(

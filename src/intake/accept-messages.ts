@@ -1,10 +1,11 @@
 import { byWeight } from '../lib/by-weight.ts';
 import type { ErrorItem } from '../message/error-codes.ts';
 import { ProblemError } from '../message/error-codes.ts';
-import { priorityNumber } from '../message/fields.ts';
+import { priorityName, priorityNumber } from '../message/fields.ts';
 import { chunkIdOf, messageIdAt, parseId } from '../message/id.ts';
 import { limits } from '../message/limits.ts';
 import type { GroupCommit, MessageGroup } from './group-commit.ts';
+import type { LoadShedding } from './load-shedding.ts';
 import type { ParsedMessage, ParsedMessages } from './parse-messages.ts';
 import { refusalProblem, refusedBeforeProblem } from './refusal-problem.ts';
 
@@ -36,7 +37,14 @@ export async function acceptMessages(
     accountId,
     parsed,
     reservedIds,
-  }: { accountId: number; parsed: ParsedMessages; reservedIds?: readonly string[] },
+    shedding,
+  }: {
+    accountId: number;
+    parsed: ParsedMessages;
+    reservedIds?: readonly string[];
+    /** Absent for a request that is tried again: its messages may be there. */
+    shedding?: Pick<LoadShedding, 'problemOf'>;
+  },
 ): Promise<AcceptedMessages> {
   const chunks = chunksOf(parsed.messages);
   if (reservedIds && !areReservedFor(chunks, reservedIds)) {
@@ -48,18 +56,17 @@ export async function acceptMessages(
   }
   const stored = await Promise.all(
     chunks.map(async (chunk, index) => {
+      const overload = shedding?.problemOf(priorityName(chunk.priority), chunk.messages.length);
+      if (overload) return { messages: [], refused: refusedOf(chunk.messages, overload) };
       const { ids, refusal } = await groupCommit.store({
         ...groupOf(chunk, accountId),
         ...(reservedIds && { chunkId: chunkIdOf(reservedIds[index]!) }),
       });
       const taken = chunk.messages.slice(0, ids.length);
-      const refused = chunk.messages.slice(ids.length);
+      const left = chunk.messages.slice(ids.length);
       return {
         messages: taken.map(({ index, to }, position) => ({ index, id: ids[position]!, to })),
-        refused: refused.map(({ index }) => ({
-          index,
-          problem: refusal ? refusalProblem(refusal) : refusedBeforeProblem(),
-        })),
+        refused: refusedOf(left, refusal ? refusalProblem(refusal) : refusedBeforeProblem()),
       };
     }),
   );
@@ -84,6 +91,10 @@ function groupOf(
       ordering: { shard, hashes: messages.map(({ orderingKey }) => orderingKey!.hash) },
     }),
   };
+}
+
+function refusedOf(messages: readonly ParsedMessage[], problem: ProblemError) {
+  return messages.map(({ index }) => ({ index, problem }));
 }
 
 /** Each in the order of the request. */

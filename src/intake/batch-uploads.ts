@@ -6,10 +6,11 @@ import { limits } from '../message/limits.ts';
 import type { Database } from '../store/database.ts';
 import type { IdMint } from '../store/id-mint.ts';
 import type { Refusal } from '../store/intake/charge.ts';
-import { type BegunUpload, beginUpload, checkpointUpload } from '../store/intake/uploads.ts';
+import { type BegunUpload, beginUpload, checkpointUpload, readPriority } from '../store/intake/uploads.ts';
 import { cutSlot } from './cut-slot.ts';
 import { DurableLines } from './durable-lines.ts';
 import type { PendingHints } from './hints.ts';
+import type { LoadShedding } from './load-shedding.ts';
 import type { PackedSlot, PackSettings } from './pack-slot.ts';
 import { createPacking, type Packing } from './packing.ts';
 import type { RawSlot } from './raw-slot.ts';
@@ -72,6 +73,7 @@ export interface BatchUploadsSettings {
   /** The database's time, and how far ahead of it a schedule may lie. */
   nowMs: () => number;
   scheduleAheadMs: number;
+  shedding: Pick<LoadShedding, 'isOn' | 'problemOf'>;
   /** Whether what is stored for the account is charged to its meter. */
   isMetered: (accountId: number) => boolean;
   onStored: (event: { priority: Priority; accepted: number; rejected: number }) => void;
@@ -144,6 +146,7 @@ function placeOf({ batch, accountId }: BatchKey): string {
 }
 
 async function runUpload(settings: BatchUploadsSettings, request: UploadRequest): Promise<UploadResult> {
+  await shed(settings, request);
   const begun = await begin(settings, request);
   const durable = new DurableLines(begun.nextLine, begun.durable);
   const firstLine = request.again?.firstLine ?? begun.nextLine;
@@ -171,6 +174,15 @@ async function runUpload(settings: BatchUploadsSettings, request: UploadRequest)
     if (error instanceof ProblemError) error.extra.nextLine = durable.nextLine;
     throw error;
   }
+}
+
+/** Before it begins, which would end the upload that is still running. */
+async function shed(settings: BatchUploadsSettings, { batch, accountId }: BatchKey): Promise<void> {
+  const { database, stores, shedding } = settings;
+  if (!shedding.isOn) return;
+  const priority = await stores.run(() => readPriority(database, { batch, accountId }));
+  const problem = priority === undefined ? undefined : shedding.problemOf(priorityName(priority));
+  if (problem) throw problem;
 }
 
 async function begin(settings: BatchUploadsSettings, request: UploadRequest): Promise<BegunUpload> {

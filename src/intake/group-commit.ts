@@ -13,6 +13,7 @@ import type { ChunkRow } from '../store/intake/insert-chunks.ts';
 import { type StoredMessages, storeMessages, storeMeteredMessages } from '../store/intake/store-messages.ts';
 import { bloomLookup } from './bloom-lookup.ts';
 import type { PendingHint, PendingHints } from './hints.ts';
+import type { Backlog } from './load-shedding.ts';
 import { retryStore } from './retry-store.ts';
 
 /** Messages of one request for one lane. */
@@ -83,6 +84,8 @@ export class GroupCommit {
   private readonly meteredCommits = createSemaphore(meteredCommitsMax);
   /** By shard and, for accounts with a meter, account. */
   private readonly gathering = new Map<string, Gathered>();
+  /** What is not committed yet, in the order in which it came. */
+  private readonly uncommitted = new Set<Gathered>();
   private readonly running = new Set<Promise<void>>();
   private waiting = 0;
   private waitingBytes = 0;
@@ -96,6 +99,15 @@ export class GroupCommit {
   /** Messages are there that are not committed yet. */
   get isWaitedFor(): boolean {
     return this.waiting > 0;
+  }
+
+  get backlog(): Backlog {
+    const [oldest] = this.uncommitted;
+    return {
+      messages: this.waiting,
+      part: Math.max(this.waiting / waitingMax, this.waitingBytes / waitingBytesMax),
+      oldestMs: oldest ? this.settings.clock.monotonicMs() - oldest.openedAtMs : 0,
+    };
   }
 
   /** The shard on which new small chunks are stored at the moment. */
@@ -152,8 +164,10 @@ export class GroupCommit {
   }
 
   private open(of: Share, after?: Promise<unknown>): Gathered {
-    const gathered: Gathered = { ...of, chunks: [], committed: Promise.resolve(nothing) };
+    const openedAtMs = this.settings.clock.monotonicMs();
+    const gathered: Gathered = { ...of, openedAtMs, chunks: [], committed: Promise.resolve(nothing) };
     this.gathering.set(nameOf(of), gathered);
+    this.uncommitted.add(gathered);
     const committed = after === undefined ? this.commit(gathered) : after.then(() => this.commit(gathered));
     gathered.committed = committed;
     // Those whose messages are in it hear how it ended.
@@ -163,6 +177,7 @@ export class GroupCommit {
         () => {},
       )
       .finally(() => {
+        this.uncommitted.delete(gathered);
         this.running.delete(tracked);
       });
     this.running.add(tracked);
@@ -239,6 +254,7 @@ const nothing: StoredMessages = { counts: new Map(), fresh: new Set() };
 
 /** What shares the next commit. */
 interface Gathered extends Share {
+  openedAtMs: number;
   chunks: OpenChunk[];
   committed: Promise<StoredMessages>;
 }

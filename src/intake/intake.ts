@@ -12,6 +12,7 @@ import { closeBatch } from '../store/intake/close-batch.ts';
 import { type BatchKey, BatchUploads } from './batch-uploads.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { PendingHints } from './hints.ts';
+import { LoadShedding } from './load-shedding.ts';
 import { openPackPool } from './pack-pool.ts';
 import type { RawSlot } from './raw-slot.ts';
 import { SlotBuffers } from './slot-buffers.ts';
@@ -21,6 +22,7 @@ import { UploadBrake } from './upload-brake.ts';
 export interface Intake {
   uploads: BatchUploads;
   groupCommit: GroupCommit;
+  shedding: LoadShedding;
   newBatchId(): string;
   /**
    * Ends the uploads to a batch and closes it; its deliveries begin if they waited for that. Closing it again changes
@@ -61,7 +63,7 @@ export interface IntakeSettings {
 export interface IntakeMetrics {
   messagesAccepted(event: { priority: 'interactive' | 'bulk'; count: number }): void;
   linesRejected(count: number): void;
-  intakeRefused(event: { reason: RefusedBy; count: number }): void;
+  intakeRefused(event: { reason: RefusedBy | 'overloaded'; count: number }): void;
   readUploadPace(read: () => number | undefined): void;
 }
 
@@ -85,6 +87,10 @@ export function createIntake(settings: IntakeSettings): Intake {
   const packing = createSemaphore(packsMax);
   const brake = new UploadBrake({ clock, singlesWait: () => groupCommit.isWaitedFor });
   metrics.readUploadPace(() => brake.slotsPerSecond);
+  const shedding = new LoadShedding({
+    backlog: () => groupCommit.backlog,
+    onRefused: (count) => metrics.intakeRefused({ reason: 'overloaded', count }),
+  });
   const uploads = new BatchUploads({
     database,
     clock,
@@ -101,6 +107,7 @@ export function createIntake(settings: IntakeSettings): Intake {
     scheduleAheadMs,
     ...(settings.onError && { onError: settings.onError }),
     channelOf: (routeId) => channelOf(control, routeId),
+    shedding,
     isMetered: metered,
     onRefused: ({ by }) => metrics.intakeRefused({ reason: by, count: 1 }),
     onStored(event) {
@@ -122,6 +129,7 @@ export function createIntake(settings: IntakeSettings): Intake {
   return {
     uploads,
     groupCommit,
+    shedding,
     newBatchId: () => mint.mint(Math.floor(Math.random() * limits.shards)),
     async closeBatch(key) {
       await uploads.end(key);

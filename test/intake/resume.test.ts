@@ -300,6 +300,7 @@ async function uploadsWith(pack: BatchUploadsSettings['pack']): Promise<BatchUpl
     scheduleAheadMs: 86_400_000,
     onStored() {},
     isMetered: () => false,
+    shedding: { isOn: false, problemOf: () => undefined },
     onRefused() {},
   });
 }

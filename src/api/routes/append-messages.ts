@@ -24,6 +24,9 @@ export function appendMessages(app: ApiInstance, context: ApiContext): void {
           'upload_superseded',
           'unsupported_media_type',
           'idempotency_key_reused',
+          'quota_exceeded',
+          'credit_exhausted',
+          'overloaded',
         ],
       },
       schema: {

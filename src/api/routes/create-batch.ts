@@ -33,6 +33,9 @@ export function createBatch(app: ApiInstance, context: ApiContext): void {
           'unknown_route',
           'not_available',
           'idempotency_key_reused',
+          'quota_exceeded',
+          'credit_exhausted',
+          'overloaded',
         ],
       },
       schema: {
@@ -104,6 +107,9 @@ async function uploadOneShot(
       reserve: () => ({ ids: [context.intake.newBatchId()] }),
       async work(tried) {
         const id = tried.reservation.ids[0]!;
+        // Before there is a batch that nobody fills.
+        const overload = context.intake.shedding.problemOf(input.priority ?? 'bulk');
+        if (overload) throw overload;
         await insertBatch(context.database, await newBatch(context, { id, accountId, input }));
         const errors = await fill(id, tried);
         await context.intake.closeBatch({ batch: id, accountId });

@@ -33,6 +33,7 @@ export function createMessages(app: ApiInstance, context: ApiContext): void {
           'idempotency_key_reused',
           'quota_exceeded',
           'credit_exhausted',
+          'overloaded',
         ],
       },
       schema: {
@@ -61,7 +62,7 @@ export function createMessages(app: ApiInstance, context: ApiContext): void {
       const body = await readBody(request.body as never, { bytesMax: bodyBytesMax });
       const { accountId } = request.caller;
       const parsed = await parseKnown(context, { body, accountId });
-      const { groupCommit } = context.intake;
+      const { groupCommit, shedding } = context.intake;
       return await idempotently(
         context,
         { request, reply },
@@ -76,6 +77,7 @@ export function createMessages(app: ApiInstance, context: ApiContext): void {
               accountId,
               parsed,
               ...(keyHash !== undefined && { reservedIds: reservation.ids }),
+              ...(!again && { shedding }),
             });
             return { status: 202, body: accepted };
           },

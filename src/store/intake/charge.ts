@@ -57,7 +57,7 @@ export async function lockMeter(transaction: Queryable, accountId: number): Prom
 }
 
 /** How many of these messages the account may send. */
-export function fit({ allowance, daySeconds }: Meter, messages: number): Fit {
+export function fitOf({ allowance, daySeconds }: Meter, messages: number): Fit {
   const { count, refusedBy } = fitting(allowance, messages);
   if (refusedBy === undefined) return { count };
   const waiting = refusedBy !== 'credit' && { retryAfterSeconds: daySeconds };
@@ -92,7 +92,7 @@ export async function previewFit(
   );
   const row = rows[0]!;
   const used = row.today ? row : { ...row, messages: '0' };
-  return fit(meterOf(accountId, { meter: used, account: row }), messages);
+  return fitOf(meterOf(accountId, { meter: used, account: row }), messages);
 }
 
 interface MeterRow extends Record<string, unknown> {

@@ -1,5 +1,5 @@
 import { type Database, DatabaseError, type Queryable } from '../database.ts';
-import { charge, fit, lockMeter, type Refusal } from './charge.ts';
+import { charge, fitOf, lockMeter, type Refusal } from './charge.ts';
 import { type ChunkRow, insertChunks, newChunkCalls } from './insert-chunks.ts';
 
 /** Chunks of messages that belong to no batch, all on one shard. */
@@ -77,7 +77,7 @@ export async function storeMeteredMessages(
     const present = await countStored(transaction, { shard, chunks });
     const absent = chunks.filter(({ id }) => !present.has(id));
     const wanted = absent.reduce((sum, { count }) => sum + count, 0);
-    const { count, refusal } = fit(meter, wanted);
+    const { count, refusal } = fitOf(meter, wanted);
     await charge(transaction, meter, count);
     const rows = firstOf(absent, count);
     await insertChunks(transaction, { shard, batch: null, chunks: rows });

@@ -1,6 +1,6 @@
 import type { Database, Queryable } from '../database.ts';
 import { insertRows } from '../multi-row.ts';
-import { charge, fit, lockMeter, type Refusal } from './charge.ts';
+import { charge, fitOf, lockMeter, type Refusal } from './charge.ts';
 import { type ChunkRow, insertChunks } from './insert-chunks.ts';
 import { raiseFence, raiseProgress } from './store-slots.ts';
 import type { Extent } from './uploads.ts';
@@ -59,7 +59,7 @@ async function payFor(
 ): Promise<Refusal | undefined> {
   if (metered === undefined) return undefined;
   const meter = await lockMeter(transaction, metered);
-  const { refusal } = fit(meter, messages);
+  const { refusal } = fitOf(meter, messages);
   if (refusal === undefined) await charge(transaction, meter, messages);
   return refusal;
 }

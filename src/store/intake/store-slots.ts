@@ -1,6 +1,6 @@
 import type { Database, Queryable } from '../database.ts';
 import { insertRows } from '../multi-row.ts';
-import { charge, fit, lockMeter, type Refusal } from './charge.ts';
+import { charge, fitOf, lockMeter, type Refusal } from './charge.ts';
 import { type ChunkRow, insertChunks } from './insert-chunks.ts';
 
 /** A slot as it is stored: its extent, its chunk when it has valid messages, its rejections when it has any. */
@@ -61,7 +61,7 @@ async function payFor(
   if (metered === undefined) return { slots };
   // Behind the fence: whoever waits there holds no meter.
   const meter = await lockMeter(transaction, metered.accountId);
-  const { count, refusal } = fit(meter, acceptedOf(slots));
+  const { count, refusal } = fitOf(meter, acceptedOf(slots));
   const paid = refusal ? metered.first(count) : slots;
   await charge(transaction, meter, acceptedOf(paid));
   return { slots: paid, ...(refusal && { refusal }) };

@@ -81,6 +81,21 @@ export async function beginUpload(
   };
 }
 
+/** Of a batch of the account; undefined when it has none of this id. */
+export async function readPriority(
+  database: Queryable,
+  { batch, accountId }: { batch: string; accountId: number },
+): Promise<number | undefined> {
+  const { rows } = await database.query<{ priority: number }>(
+    {
+      name: 'batch_priority',
+      text: 'SELECT priority FROM batch WHERE shard = $1 AND id = $2 AND account_id = $3',
+    },
+    [shardOf(batch), batch, accountId],
+  );
+  return rows[0]?.priority;
+}
+
 /** Where the unbroken run of durable slots ends, reading on from a checkpoint, and what lies behind it. */
 export async function readDurable(
   database: Queryable,

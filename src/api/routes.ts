@@ -1,4 +1,5 @@
 import type { ApiInstance, Endpoint, ProbeContext } from './context.ts';
+import { addCredit } from './routes/add-credit.ts';
 import { appendMessages } from './routes/append-messages.ts';
 import { cancelBatch } from './routes/cancel-batch.ts';
 import { cancelMessage } from './routes/cancel-message.ts';
@@ -41,6 +42,7 @@ import { showMessage } from './routes/show-message.ts';
 import { showMetrics } from './routes/show-metrics.ts';
 import { showReadiness } from './routes/show-readiness.ts';
 import { showRoute } from './routes/show-route.ts';
+import { showUsage } from './routes/show-usage.ts';
 import { testRoute } from './routes/test-route.ts';
 
 /** Endpoints that take no key, also of a server that only delivers. */
@@ -56,6 +58,8 @@ export const endpoints: readonly Endpoint[] = [
   showAccount,
   changeAccount,
   deleteAccount,
+  showUsage,
+  addCredit,
   createKey,
   listKeys,
   showKey,

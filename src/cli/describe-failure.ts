@@ -65,12 +65,16 @@ function hintFor({ status, code }: Problem, retryAfterMs: number | undefined): s
   }
   if (status === 403) return 'Use a key with the scope that this needs: millrace key create --scope …';
   if (code === 'unknown_route') return 'millrace route list shows the routes; millrace route set makes one.';
+  if (code === 'quota_exceeded' || code === 'credit_exhausted') return goesOnHint;
   if (code === 'upload_superseded') return 'Another upload of this batch has taken over; let it finish.';
   if (code.startsWith('http_')) return protocolHint;
   if (retryAfterMs !== undefined)
     return `The server asks to try again in ${Math.ceil(retryAfterMs / 1_000)} s.`;
   return undefined;
 }
+
+const goesOnHint =
+  'millrace account show ID tells what is left. What was accepted stays; a file that is sent again goes on behind it.';
 
 function describeConnection(error: ConnectionError): DescribedFailure {
   const hints = {

@@ -5,14 +5,17 @@ import { type ExportOptions, type ExportResult, exportBatch } from './export-bat
 import { type Call, createHttp, type Http, type Page, type Reply } from './http.ts';
 import type {
   Account,
+  AccountUsage,
   AppendAnswer,
   Batch,
+  Credit,
   Erasure,
   Key,
   Lane,
   LineError,
   Message,
   NewBatch,
+  NewCredit,
   NewMessage,
   Route,
   RouteTest,
@@ -235,6 +238,10 @@ function accountCalls(http: Http) {
     set: (id: string, change: Members): Promise<Account> =>
       http.value({ method: 'PATCH', path: at(id), body: change }),
     delete: (id: string): Promise<void> => http.value({ method: 'DELETE', path: at(id) }),
+    usage: (id: string): Promise<AccountUsage> => http.value({ path: `${at(id)}/usage` }),
+    /** Once, however often it has to be asked for. */
+    credit: (id: string, credit: NewCredit, options: CallOptions = {}): Promise<Credit> =>
+      http.value({ method: 'POST', path: `${at(id)}/credit`, body: credit, ...options }),
   };
 }
 

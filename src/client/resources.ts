@@ -159,8 +159,32 @@ export interface Lane {
 export interface Account {
   id: string;
   name: string;
-  limits?: { requestsPerSecond?: number; ratePerSecond?: number };
+  limits?: { requestsPerSecond?: number; ratePerSecond?: number; messagesPerDay?: number };
+  /** Null for an account that pays later; absent from older servers. */
+  prepaid?: { currency: string; messageMicros: number } | null;
   [member: string]: unknown;
+}
+
+/** What an account has used on this day of UTC. Money is in millionths of the currency. */
+export interface AccountUsage {
+  /** Whether it is counted at all: it has a daily quota, or is prepaid. */
+  metered: boolean;
+  day: string;
+  nextDayAt: string;
+  messages: { used: number; limit: number | null; left: number | null };
+  prepaid: { currency: string; balanceMicros: number; spentMicros: number } | null;
+  [member: string]: unknown;
+}
+
+export interface NewCredit {
+  amountMicros: number;
+  currency: string;
+  reason: string;
+}
+
+export interface Credit extends NewCredit {
+  id: string;
+  balanceMicros: number;
 }
 
 export interface Key {

@@ -75,12 +75,13 @@ async function append(
 
 /**
  * Of the conflicts only a wrong `Upload-Line` is tried again. `upload_superseded` is final: another upload of the
- * batch has taken over, and to fight it would only end it in turn.
+ * batch has taken over, and to fight it would only end it in turn. A quota that is used up may take a day.
  */
 function isResumable(error: unknown): error is ConnectionError | ApiError {
   if (error instanceof ConnectionError) return error.kind !== 'protocol';
   if (!(error instanceof ApiError)) return false;
   const { status, code } = error.problem;
+  if (code === 'quota_exceeded') return false;
   return status === 429 || (status >= 502 && status <= 504) || code === 'upload_line_mismatch';
 }
 

@@ -281,3 +281,79 @@ test('an upload that is sent again with its key is charged for what is new alone
   expect(await refsOf(second.json.id)).toEqual(upTo(2_500));
   expect(await books(limited)).toEqual({ stored: 2_500, charged: 1_000 });
 });
+
+test('a prepaid account sends what its balance pays for, and each credit counts once', async () => {
+  const prepaid = { currency: 'EUR', messageMicros: 75_000 };
+  const shop = await customer({ prepaid });
+  const before = await post(shop, messages(1)[0]);
+  expect([before.status, before.json.code, before.headers.get('retry-after')]).toEqual([
+    402,
+    'credit_exhausted',
+    null,
+  ]);
+
+  const path = `/v1/accounts/${shop.id}/credit`;
+  const credit = { amountMicros: 1_000_000, currency: 'EUR', reason: 'invoice 1' };
+  const give = (key: string, body: unknown = credit) =>
+    api.call('POST', path, { body, headers: { 'idempotency-key': key } });
+  const first = await give('c1');
+  expect([first.status, first.json.balanceMicros]).toEqual([200, 1_000_000]);
+  // Its answer was lost: the try did everything but tell.
+  const died = `UPDATE idempotency SET status = NULL, answer = NULL, locked_until = now() WHERE key = 'c1'`;
+  await api.database.query({ name: '', text: died });
+  expect((await give('c1')).json).toEqual(first.json);
+  expect((await api.call('POST', path, { body: credit })).status).toBe(400);
+  expect((await give('c2', { ...credit, currency: 'USD' })).status).toBe(409);
+  const change = { body: { prepaid: { ...prepaid, currency: 'USD' } } };
+  expect((await api.call('PATCH', `/v1/accounts/${shop.id}`, change)).status).toBe(409);
+
+  // 13 messages are 0.975, and the next one 0.075.
+  const sent = await Promise.all(
+    Array.from({ length: 20 }, (_, n) => post(shop, messages(1)[0], { at: n % 2 ? api : other })),
+  );
+  expect(sent.filter(({ status }) => status === 202)).toHaveLength(13);
+  expect(sent.filter(({ status }) => status === 402)).toHaveLength(7);
+  const usage = async () => (await api.call('GET', `/v1/accounts/${shop.id}/usage`, { key: shop.key })).json;
+  expect(await usage()).toMatchObject({
+    metered: true,
+    messages: { used: 13, limit: null, left: null },
+    prepaid: { currency: 'EUR', balanceMicros: 25_000, spentMicros: 975_000 },
+  });
+
+  await give('c3', { ...credit, amountMicros: 50_000, reason: 'goodwill' });
+  const cut = await upload(shop, '/v1/batches?route=r', { body: numbered(3) });
+  expect([cut.status, cut.json.code, cut.json.nextLine]).toEqual([402, 'credit_exhausted', 2]);
+  await give('c4', { ...credit, amountMicros: 150_000 });
+  const rest = await upload(shop, `/v1/batches/${cut.json.batchId}/messages`, {
+    body: linesFrom(numbered(3), 2),
+    headers: { 'upload-line': '2' },
+  });
+  expect([rest.status, rest.json.accepted]).toEqual([200, 2]);
+  expect((await usage()).prepaid).toMatchObject({ balanceMicros: 0, spentMicros: 1_200_000 });
+  const { rows } = await api.database.query<{ reason: string; amount: number; by: boolean }>(
+    {
+      name: 'test_ledger',
+      text: `SELECT reason, amount_micros::int AS amount, key_id IN (SELECT id FROM api_key) AS by
+        FROM account_credit WHERE account_id = $1 ORDER BY at`,
+    },
+    [Number(shop.id)],
+  );
+  expect(rows.map(({ reason, amount, by }) => [reason, amount, by])).toEqual([
+    ['invoice 1', 1_000_000, true],
+    ['goodwill', 50_000, true],
+    ['invoice 1', 150_000, true],
+  ]);
+});
+
+test('usage is shown to administrators and to the account itself', async () => {
+  const [mine, theirs] = [await customer({ limits: { messagesPerDay: 10 } }), await customer({})];
+  await post(mine, messages(4));
+  const look = (id: string, key?: string) =>
+    api.call('GET', `/v1/accounts/${id}/usage`, key === undefined ? {} : { key });
+  const own = await look(mine.id, mine.key);
+  expect(own.json).toMatchObject({ metered: true, messages: { used: 4, limit: 10, left: 6 }, prepaid: null });
+  expect(new Date(own.json.nextDayAt).getTime() - new Date(own.json.day).getTime()).toBe(86_400_000);
+  expect((await look(mine.id)).json).toEqual(own.json);
+  expect((await look(theirs.id)).json).toMatchObject({ metered: false, messages: { used: 0, limit: null } });
+  expect((await look(theirs.id, mine.key)).status).toBe(404);
+});

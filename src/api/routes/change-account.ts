@@ -1,5 +1,7 @@
 import { Type } from 'typebox';
+import { ProblemError } from '../../message/error-codes.ts';
 import { findAccount, findAccountByName, updateAccount } from '../../store/control/accounts.ts';
+import { mayChangeCurrency } from '../../store/control/meters.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { controlWrite } from '../control-write.ts';
 import {
@@ -48,6 +50,12 @@ export function changeAccount(app: ApiInstance, context: ApiContext): void {
                 accountId: id,
                 secrets: context.secrets,
               });
+            }
+            if (prepaid && !(await mayChangeCurrency(transaction, present, prepaid.currency))) {
+              throw new ProblemError(
+                'conflict',
+                'There is money of another currency: take it back first, by a credit.',
+              );
             }
             const account = await updateAccount(transaction, id, {
               name: name ?? present.name,

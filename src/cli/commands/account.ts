@@ -14,6 +14,14 @@ interface AccountFlags extends ServerOptions {
   requestsPerSecond?: number;
   /** False to take the limit away. */
   rate?: number | false;
+  messagesPerDay?: number | false;
+  /** False for an account that pays later. */
+  prepaid?: Prepaid | false;
+}
+
+interface Prepaid {
+  currency: string;
+  messageMicros: number;
 }
 
 export function accountCommand(context: CommandContext): Command {
@@ -22,6 +30,7 @@ export function accountCommand(context: CommandContext): Command {
   command.addCommand(createCommand(context));
   command.addCommand(showCommand(context));
   command.addCommand(setCommand(context));
+  command.addCommand(creditCommand(context));
   command.addCommand(deleteCommand(context));
   return withExamples(command, 'account list', 'account create Acme --weight 2');
 }
@@ -65,10 +74,11 @@ function createCommand(context: CommandContext): Command {
 
 function showCommand(context: CommandContext): Command {
   const command = withServer(new Command('show'))
-    .description('one account')
+    .description('one account, and what it has used today')
     .argument('<id>')
     .action(async (id: string, flags: ServerOptions) => {
-      const account = await connect(context, flags).accounts.get(id);
+      const { accounts } = connect(context, flags);
+      const account = { ...(await accounts.get(id)), usage: await accounts.usage(id) };
       printResult(context, account, { json: flags.json, render: (value) => JSON.stringify(value, null, 2) });
     });
   return withExamples(command, 'account show ID');
@@ -80,6 +90,8 @@ function setCommand(context: CommandContext): Command {
     .argument('<id>')
     .option('--name <name>', 'its name')
     .option('--no-rate', 'take the limit on messages a second away')
+    .option('--no-messages-per-day', 'take the limit on messages a day away')
+    .option('--no-prepaid', 'let it pay later')
     .action(async (id: string, flags: AccountFlags) => {
       const change = { ...settings(flags), ...(flags.name === undefined ? {} : { name: flags.name }) };
       if (Object.keys(change).length === 0) throw usageFailure('there is nothing to change');
@@ -90,6 +102,27 @@ function setCommand(context: CommandContext): Command {
       printResult(context, account, { json: flags.json, render: () => `account ${id} is changed` });
     });
   return withExamples(command, 'account set ID --weight 4', 'account set ID --rate 50');
+}
+
+function creditCommand(context: CommandContext): Command {
+  const command = withServer(new Command('credit'))
+    .description('add to the balance of a prepaid account; a negative amount takes back')
+    .argument('<id>')
+    .argument('<amount>', 'in the account’s currency, up to six decimals', micros)
+    .requiredOption('--reason <text>', 'kept with it, such as the number of an invoice')
+    .action(async (id: string, amountMicros: number, flags: ServerOptions & { reason: string }) => {
+      const { accounts } = connect(context, flags);
+      const { prepaid } = await accounts.get(id);
+      if (!prepaid)
+        throw usageFailure('the account is not prepaid: millrace account set ID --prepaid EUR=0.05');
+      const { currency } = prepaid;
+      const credit = await accounts.credit(id, { amountMicros, currency, reason: flags.reason });
+      printResult(context, credit, {
+        json: flags.json,
+        render: ({ balanceMicros }) => `account ${id} has ${amountOf(balanceMicros)} ${currency}`,
+      });
+    });
+  return withExamples(command, 'account credit ID 250.00 --reason "invoice 17"');
 }
 
 function deleteCommand(context: CommandContext): Command {
@@ -117,6 +150,16 @@ function withSettings(command: Command): Command {
       decimalNumber(0.001, 1_000_000),
     )
     .option(
+      '--messages-per-day <n>',
+      'messages taken in on a day of UTC; more are refused (default: no limit)',
+      wholeNumber(0, 1_000_000_000),
+    )
+    .option(
+      '--prepaid <currency=price>',
+      'take what a message costs off a balance, such as EUR=0.05, and refuse what it does not pay for',
+      prepaidOf,
+    )
+    .option(
       '--default-route <channel=route>',
       'route for messages that name none; sms, email or webhook',
       collectRoute,
@@ -127,29 +170,66 @@ interface Settings {
   weight?: number;
   limits?: Limits;
   defaultRoutes?: Record<string, string>;
+  prepaid?: Prepaid | null;
   name?: string;
 }
 
 interface Limits {
   requestsPerSecond?: number;
   ratePerSecond?: number | false;
+  messagesPerDay?: number | false;
 }
 
-function settings({ weight, defaultRoute, requestsPerSecond, rate }: AccountFlags): Settings {
+function settings({
+  weight,
+  defaultRoute,
+  requestsPerSecond,
+  rate,
+  messagesPerDay,
+  prepaid,
+}: AccountFlags): Settings {
   const limits: Limits = {
     ...(requestsPerSecond === undefined ? {} : { requestsPerSecond }),
     ...(rate === undefined ? {} : { ratePerSecond: rate }),
+    ...(messagesPerDay === undefined ? {} : { messagesPerDay }),
   };
   return {
     ...(weight === undefined ? {} : { weight }),
     ...(Object.keys(limits).length === 0 ? {} : { limits }),
     ...(defaultRoute === undefined ? {} : { defaultRoutes: defaultRoute }),
+    ...(prepaid === undefined ? {} : { prepaid: prepaid || null }),
   };
 }
 
 function kept(limits: Limits): Limits {
-  const { ratePerSecond, ...others } = limits;
-  return ratePerSecond === false ? others : limits;
+  return Object.fromEntries(Object.entries(limits).filter(([, limit]) => limit !== false));
+}
+
+function prepaidOf(text: string): Prepaid {
+  const [, currency, price] = /^([A-Z]{3})=(.+)$/.exec(text) ?? [];
+  if (currency === undefined || price === undefined)
+    throw new InvalidArgumentError('It must look like EUR=0.05.');
+  const messageMicros = micros(price);
+  if (messageMicros < 0) throw new InvalidArgumentError('A price is not negative.');
+  return { currency, messageMicros };
+}
+
+const microsPerUnit = 1_000_000;
+const decimals = 6;
+
+/** Of a decimal number, digit by digit: 0.1 is exact. */
+function micros(text: string): number {
+  const [, sign, whole, part = ''] = /^(-?)(\d{1,9})(?:\.(\d{1,6}))?$/.exec(text) ?? [];
+  if (whole === undefined)
+    throw new InvalidArgumentError(`It must be an amount with ${decimals} decimals at most.`);
+  const amount = Number(whole) * microsPerUnit + Number(part.padEnd(decimals, '0'));
+  return sign === '-' && amount > 0 ? -amount : amount;
+}
+
+function amountOf(amountMicros: number): string {
+  const amount = Math.abs(amountMicros);
+  const part = String(amount % microsPerUnit).padStart(decimals, '0');
+  return `${amountMicros < 0 ? '-' : ''}${Math.floor(amount / microsPerUnit)}.${part.replace(/0{1,4}$/, '')}`;
 }
 
 function collectRoute(text: string, before: Record<string, string> = {}): Record<string, string> {

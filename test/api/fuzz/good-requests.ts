@@ -39,6 +39,7 @@ const route = {
 export const goodBodies: Readonly<Record<string, Body>> = {
   'POST /v1/accounts': () => ({ name: 'Fuzz', weight: 2, defaultRoutes: { sms: 'known' } }),
   'PATCH /v1/accounts/{id}': () => ({ name: 'Fuzz', weight: 3, limits: { requestsPerSecond: 1_000 } }),
+  'POST /v1/accounts/{id}/credit': () => ({ amountMicros: 5_000_000, currency: 'EUR', reason: 'fuzz' }),
   'POST /v1/keys': ({ accounts }) => ({
     accountId: accounts[0] ?? '1',
     scopes: ['read'],

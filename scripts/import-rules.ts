@@ -21,11 +21,12 @@ export const folders: Record<string, Folder> = {
   outbox: { imports: ['client', 'lib'], packages: ['mysql2'] },
   connectors: { imports: ['message', 'lib'] },
   intake: { imports: ['store', 'message', 'lib'] },
+  events: { imports: ['connectors', 'store', 'message', 'lib'] },
   delivery: { imports: ['connectors', 'store', 'observe', 'message', 'lib'] },
   doctor: { imports: ['store', 'lib', 'message'] },
   services: { imports: ['intake', 'delivery', 'store', 'observe', 'message', 'lib'] },
   api: {
-    imports: ['intake', 'connectors', 'store', 'observe', 'message', 'lib'],
+    imports: ['intake', 'events', 'connectors', 'store', 'observe', 'message', 'lib'],
     packages: ['fastify', '@fastify/', 'typebox'],
   },
   composition: {
@@ -35,6 +36,7 @@ export const folders: Record<string, Folder> = {
       'connectors',
       'delivery',
       'embedded',
+      'events',
       'intake',
       'services',
       'store',

@@ -11,11 +11,13 @@ import {
   sendsEndMs,
   startDeliveries,
 } from './composition/start-deliveries.ts';
+import { startEvents } from './composition/start-events.ts';
 import { startOwnDatabase } from './composition/start-own-database.ts';
 import { startUpkeep } from './composition/start-upkeep.ts';
 import type { Config } from './config/resolve-config.ts';
 import { type ServerChannel, serveDeliveries } from './delivery/processes/serve-deliveries.ts';
 import { makeDirectory } from './embedded/make-directory.ts';
+import { ReceiptIntake } from './events/receipt-intake.ts';
 import { createIntake } from './intake/intake.ts';
 import { checkPort } from './lib/check-port.ts';
 import { systemClock } from './lib/clock.ts';
@@ -148,6 +150,7 @@ async function startParts(
   const delivery = config.roles.includes('deliver')
     ? await startDeliveries({ databaseUrl, secretKeys }, { config, log, metrics, stops, processes })
     : undefined;
+  if (config.roles.includes('events')) startEvents(databaseUrl, { config, log, metrics, stops });
   const range = await patiently(() => startUpkeep(space.inPlace, { config, log, stops }));
   if (!hasApi && !hasProbes) return {};
   if (!hasApi) {
@@ -182,6 +185,8 @@ async function startParts(
     onError: (err) => log.warn({ err }, 'the progress of an upload could not be noted; it is tried again'),
   });
   stops.push(() => intake.stop());
+  const receipts = new ReceiptIntake({ database: intakeDatabase, clock: systemClock });
+  stops.push(() => receipts.settle());
   const adminKeyAt = {
     ...(config.adminKey !== undefined && { key: config.adminKey }),
     path: join(config.data, 'admin.key'),
@@ -190,7 +195,7 @@ async function startParts(
   if (adminKey.kind === 'present') await tellAbsentKey(config, log);
   await patiently(() => control.refresh());
   const replicas = await patiently(() => openReads(config, { database, databaseUrl, log, metrics, stops }));
-  const api = { database, full, control, secrets, intake, log, metrics, stops };
+  const api = { database, full, control, secrets, intake, receipts, log, metrics, stops };
   const url = await listen(config, { ...api, ...replicas });
   return { url, ...(adminKey.kind === 'made' && { madeAdminKey: adminKey.key }) };
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance, RawServerDefault } from 'fastify';
 import type { Connector } from '../connectors/connector.ts';
+import type { ReceiptIntake } from '../events/receipt-intake.ts';
 import type { Intake } from '../intake/intake.ts';
 import type { SecretBox } from '../lib/secret-box.ts';
 import type { ApiKey, Scope } from '../message/api-key.ts';
@@ -29,6 +30,9 @@ export interface ApiContext {
   secrets: SecretBox;
   connectors: ReadonlyMap<string, Connector>;
   intake: Intake;
+  receipts: ReceiptIntake;
+  /** The origin by which others reach this server, where it is configured. */
+  publicUrl?: string;
   lifecycle: Lifecycle;
   /** Why nothing could be written lately, if the database was full. */
   full?: () => Fault | undefined;

@@ -34,6 +34,7 @@ import { resumeBatch } from './routes/resume-batch.ts';
 import { resumeRoute } from './routes/resume-route.ts';
 import { revokeKey } from './routes/revoke-key.ts';
 import { rotateKey } from './routes/rotate-key.ts';
+import { rotateReceiptsUrl } from './routes/rotate-receipts-url.ts';
 import { showAccount } from './routes/show-account.ts';
 import { showBatch } from './routes/show-batch.ts';
 import { showKey } from './routes/show-key.ts';
@@ -43,6 +44,7 @@ import { showMetrics } from './routes/show-metrics.ts';
 import { showReadiness } from './routes/show-readiness.ts';
 import { showRoute } from './routes/show-route.ts';
 import { showUsage } from './routes/show-usage.ts';
+import { takeReceipts } from './routes/take-receipts.ts';
 import { testRoute } from './routes/test-route.ts';
 
 /** Endpoints that take no key, also of a server that only delivers. */
@@ -71,6 +73,7 @@ export const endpoints: readonly Endpoint[] = [
   deleteRoute,
   pauseRoute,
   resumeRoute,
+  rotateReceiptsUrl,
   testRoute,
   listLanes,
   listBatches,
@@ -95,5 +98,10 @@ export const endpoints: readonly Endpoint[] = [
   refuseUnavailable,
 ];
 
-/** Endpoints that get their body as a stream and read it themselves: uploads and messages. */
-export const streamEndpoints: readonly Endpoint[] = [createBatch, appendMessages, createMessages];
+/** Endpoints that get their body as a stream and read it themselves: uploads, messages and receipts. */
+export const streamEndpoints: readonly Endpoint[] = [
+  createBatch,
+  appendMessages,
+  createMessages,
+  takeReceipts,
+];

@@ -221,6 +221,9 @@ function routeCalls(http: Http) {
     delete: (name: string): Promise<void> => http.value({ method: 'DELETE', path: at(name) }),
     pause: (name: string): Promise<Route> => http.value({ method: 'POST', path: `${at(name)}/pause` }),
     resume: (name: string): Promise<Route> => http.value({ method: 'POST', path: `${at(name)}/resume` }),
+    /** Its provider is to be told the new `receiptsUrl`. */
+    rotateReceiptsUrl: (name: string): Promise<Route> =>
+      http.value({ method: 'POST', path: `${at(name)}/rotate-receipts-url` }),
     /** Sends one message to `message.to` at once, which no account has, and tells what the provider said. */
     test: (name: string, message: Members): Promise<RouteTest> =>
       http.value({ method: 'POST', path: `${at(name)}/test`, body: message }),

@@ -19,7 +19,10 @@ const requestsEndMs = 5_000;
 /** The HTTP API; its URL. */
 export async function listen(
   config: Config,
-  parts: Pick<ApiContext, 'database' | 'full' | 'control' | 'secrets' | 'log' | 'metrics' | 'replicas'> & {
+  parts: Pick<
+    ApiContext,
+    'database' | 'full' | 'control' | 'secrets' | 'log' | 'metrics' | 'replicas' | 'receipts'
+  > & {
     intake: Intake;
     stops: StopStack;
   },
@@ -30,6 +33,7 @@ export async function listen(
   const context: ApiContext = {
     ...{ ...rest, intake, connectors, lifecycle, keyFreer, clientLimits },
     requestsPerSecond: config.keyRequestsPerSecond,
+    ...(config.publicUrl !== undefined && { publicUrl: config.publicUrl }),
     ...writesElsewhere(config),
     ...(await readTls(config)),
   };

@@ -7,13 +7,17 @@ const leaseConnections = 1;
 /** Asks the primary where its log ends, where there are replicas to compare. */
 const logWatchConnections = 1;
 
+/** One finds the messages of receipts at a time. */
+const eventsConnections = 1;
+
 /** Database connections that the pools of a server may open together, over all its processes. */
 export function connectionsOf(config: Config): number {
   const { readConnections, intakeConnections, deliveryConnections, processes, roles, replicaUrls } = config;
   const watching = replicaUrls.length > 0 ? logWatchConnections : 0;
   const reading = roles.includes('api') ? readConnections + watching : 0;
   const delivering = roles.includes('deliver') ? processes * (deliveryConnections + leaseConnections) : 0;
-  return intakeConnections + reading + delivering + lookingOf(config);
+  const matching = roles.includes('events') ? eventsConnections : 0;
+  return intakeConnections + reading + delivering + matching + lookingOf(config);
 }
 
 /** Each thread that has connections asks the hosts of the database by another, where there are several. */

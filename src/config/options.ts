@@ -5,7 +5,7 @@ import { parseSecretKeys } from '../lib/secret-box.ts';
 import { defaultDataDirectory } from './default-data-directory.ts';
 import { choice, integer, type Option, text, truth, ValueError, type ValueOf } from './option.ts';
 
-export type Role = 'api' | 'deliver';
+export type Role = 'api' | 'deliver' | 'events';
 
 /** Every option of the server, once. The key is its name in a file; `--flag-name` and `MILLRACE_FLAG_NAME` follow from it. */
 export const options = {
@@ -48,6 +48,11 @@ export const options = {
     min: 500,
     max: 600_000,
   }),
+  publicUrl: origin({
+    doc: 'where providers reach this server, for the URLs that they call: http(s)://host:port; else as whoever asks reaches it',
+    placeholder: '<url>',
+    default: undefined,
+  }),
   writeForwardUrl: origin({
     doc: 'server near the primary that makes the writes of this one, which stands beside a replica: http(s)://host:port',
     placeholder: '<url>',
@@ -65,9 +70,9 @@ export const options = {
     aliases: ['FLY_REGION'],
   }),
   roles: roles({
-    doc: 'what this server does: api, deliver',
+    doc: 'what this server does: api, deliver, events (finds the messages of receipts)',
     placeholder: '<list>',
-    default: ['api', 'deliver'],
+    default: ['api', 'deliver', 'events'],
   }),
   processes: integer({
     doc: 'processes of this server that deliver; the first of them serves the API as well',
@@ -309,11 +314,10 @@ function roles(description: Described<readonly Role[]>): Option<readonly Role[]>
     parse(value) {
       const names = typeof value === 'string' ? value.split(',').map((name) => name.trim()) : value;
       if (!Array.isArray(names) || names.length === 0)
-        throw new ValueError('must be a list such as api,deliver');
+        throw new ValueError('must be a list such as api,deliver,events');
       for (const name of names) {
-        if (name === 'events') throw new ValueError('the role events is not available yet', 'not_available');
-        if (name !== 'api' && name !== 'deliver') {
-          throw new ValueError(`must list api and deliver; ${JSON.stringify(name)} is no role`);
+        if (name !== 'api' && name !== 'deliver' && name !== 'events') {
+          throw new ValueError(`must list api, deliver and events; ${JSON.stringify(name)} is no role`);
         }
       }
       return [...new Set(names as Role[])];

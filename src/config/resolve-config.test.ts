@@ -142,8 +142,10 @@ describe('refusals name the option, the source and the reason', () => {
     expect(refusal({ flags: { database: 'http://u:s3cret@h/x' } }).message).not.toContain('s3cret');
   });
 
-  it('says not_available of a role that is named and not built', () => {
-    expect(refusal({ flags: { roles: 'api,deliver,events' } }).code).toBe('not_available');
+  it('takes every role that there is, each by itself as well', () => {
+    const rolesOf = (roles: string) => resolveConfig({ flags: { roles }, env: {} }).roles;
+    expect(rolesOf('api,deliver,events')).toEqual(['api', 'deliver', 'events']);
+    expect(rolesOf('events')).toEqual(['events']);
   });
 
   it('starts no further processes for a server that does not deliver', () => {

@@ -7,7 +7,9 @@ import type { HeldBatch } from '../store/delivery/read-held-batches.ts';
 import type { InboxRead, InboxRow } from '../store/delivery/read-inbox.ts';
 import type { Owners } from '../store/delivery/read-owners.ts';
 import type { OrderedRow, PendingKey, PendingRow } from '../store/delivery/read-pending.ts';
+import type { ReceiptRead, ReceiptRow } from '../store/delivery/read-receipts.ts';
 import type { OutcomeFlush } from '../store/delivery/record-outcomes.ts';
+import type { RecountMark } from '../store/delivery/recount-batches.ts';
 
 /** What ownership asks of the database. */
 export interface OwnershipStore {
@@ -77,6 +79,13 @@ export interface DecisionStore {
   loadChunkKeys(keys: { ids: string[] }): Promise<ChunkKeyRow[]>;
 }
 
+/** What providers told later, for the owner of a shard. */
+export interface ReceiptStore {
+  /** In order of place. */
+  readReceipts(read: ReceiptRead): Promise<ReceiptRow[]>;
+  loadChunkKeys(keys: { ids: string[] }): Promise<ChunkKeyRow[]>;
+}
+
 export interface BatchHoldStore {
   readHeldBatches(): Promise<HeldBatch[]>;
   /** `heldDigest` of what `readHeldBatches` would answer. */
@@ -94,12 +103,21 @@ export interface BatchStore {
   finishBatch(batch: FinishedBatch): Promise<void>;
 }
 
+/** What lets the counts of a batch follow receipts that come when it is done. */
+export interface RecountStore {
+  /** All marks of the next batches behind `after`, in order of batch. */
+  readRecountMarks(page: { shards: number[]; after: string; limit: number }): Promise<RecountMark[]>;
+  recountBatch(recount: { batch: string; marks: readonly RecountMark[] }): Promise<void>;
+}
+
 export type DeliveryStore = OwnershipStore &
   PaceStore &
   PendingStore &
   OrderedStore &
   ChunkStore &
   DecisionStore &
+  ReceiptStore &
   BatchHoldStore &
   OutcomeStore &
-  BatchStore;
+  BatchStore &
+  RecountStore;

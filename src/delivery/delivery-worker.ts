@@ -10,6 +10,7 @@ import type { ChunkWork } from './chunks/chunk-work.ts';
 import { Decisions } from './decisions/decisions.ts';
 import { type HeldAs, HeldBatches } from './decisions/held-batches.ts';
 import { holdChunk } from './decisions/hold-chunk.ts';
+import { Receipts } from './decisions/receipts.ts';
 import type { DeliveryControl } from './delivery-control.ts';
 import type { DeliveryStore } from './delivery-store.ts';
 import { Loop } from './loop.ts';
@@ -18,6 +19,7 @@ import { noDeliveries } from './observe/delivery-counts.ts';
 import type { DeliveryStats, LaneStats } from './observe/delivery-stats.ts';
 import { OrderedChunks } from './ordering/ordered-chunks.ts';
 import { BatchFinisher } from './outcomes/batch-finisher.ts';
+import { BatchRecounter } from './outcomes/batch-recounter.ts';
 import type { FlushRest } from './outcomes/flush-of.ts';
 import { OutcomeBuffer } from './outcomes/outcome-buffer.ts';
 import { Ownership } from './ownership/ownership.ts';
@@ -77,8 +79,10 @@ export class DeliveryWorker {
   readonly #loader: ChunkLoader;
   readonly #outcomes: OutcomeBuffer;
   readonly #finisher: BatchFinisher;
+  readonly #recounter: BatchRecounter;
   readonly #held: HeldBatches;
   readonly #decisions: Decisions;
+  readonly #receipts: Receipts;
   readonly #shares: WorkerShares;
   readonly #runners: RouteRunners;
   readonly #counts = noDeliveries();
@@ -112,6 +116,7 @@ export class DeliveryWorker {
     });
     this.#runners = new RouteRunners({ control, context: this.#routeContext() });
     this.#finisher = new BatchFinisher(store);
+    this.#recounter = new BatchRecounter(store);
     this.#backlog = new Backlog({
       clock,
       tenures: () => this.#ownership.tenures,
@@ -183,19 +188,19 @@ export class DeliveryWorker {
       onRoom: () => this.#runners.pump(),
       onError,
     });
-    this.#decisions = new Decisions({
-      store,
-      clock,
-      backlog: this.#backlog,
-      loader: this.#loader,
-      outcomes: this.#outcomes,
+    const deciding = {
+      ...{ store, clock, backlog: this.#backlog, loader: this.#loader, outcomes: this.#outcomes },
       counts: this.#counts,
       tenures: () => this.#ownership.tenures,
-      databaseNowMs: (ms) => ms + this.#databaseAheadMs,
+      databaseNowMs: (ms: number) => ms + this.#databaseAheadMs,
+      onForgotten: () => this.#reader.readAllSoon(),
+    };
+    this.#decisions = new Decisions({
+      ...deciding,
       onReady: (work, messages) => this.#onReady(work, messages),
       onReplayed: (batch) => this.#held.noteReplayed(batch),
-      onForgotten: () => this.#reader.readAllSoon(),
     });
+    this.#receipts = new Receipts(deciding);
   }
 
   /** Returns at once; shards are claimed and messages sent from now on. */
@@ -212,12 +217,14 @@ export class DeliveryWorker {
       owning,
       this.#holding,
       loop(decideEveryMs, () => this.#decisions.runOnce()),
+      loop(decideEveryMs, () => this.#receipts.runOnce()),
       loop(sharesEveryMs, () => this.#shares.runOnce()),
       this.#reading,
       loop(readEveryMs, () => this.#ordered.runOnce()),
       loop(tidyEveryMs, () => this.#backlog.forgetLeft()),
       loop(tidyEveryMs, () => this.#tidyAside()),
       loop(tidyEveryMs, () => this.#finisher.runOnce(this.#ownership.heldShards())),
+      loop(tidyEveryMs, () => this.#recounter.runOnce(this.#ownership.heldShards())),
     ];
   }
 

@@ -1,5 +1,8 @@
 import { type Bitmap, eachOffset, inBitmap, rankInBitmap } from './bitmap.ts';
+import { isId } from './id.ts';
 import { type State, type StateNumber, stateName, stateNumber } from './state.ts';
+
+const idLength = 36;
 
 /** One row of `outcome`: what became of some messages of a chunk at once. */
 export interface OutcomeRow {
@@ -112,6 +115,15 @@ export function timelineOf(rows: readonly OutcomeRow[], offset: number): Timelin
 /** The key by which the provider tells a message from another: its id, followed by the number of renewals. */
 export function providerKeyOf(id: string, renewals: number): string {
   return renewals === 0 ? id : `${id}.${renewals}`;
+}
+
+/** What such a key names; undefined for a text that is none. */
+export function parseProviderKey(key: string): { id: string; renewals: number } | undefined {
+  const id = key.slice(0, idLength);
+  if (!isId(id)) return undefined;
+  if (key.length === idLength) return { id, renewals: 0 };
+  const digits = /^\.([1-9]\d{0,3})$/.exec(key.slice(idLength))?.[1];
+  return digits === undefined ? undefined : { id, renewals: Number(digits) };
 }
 
 export function noReplays(count: number): Replayed {

@@ -81,6 +81,10 @@ export interface Route {
   retry: RetryPolicy;
   breaker: BreakerPolicy | false;
   onUncertain: OnUncertain;
+  /** Receipts name messages by the provider's own ids; absent where they echo the key that was sent along. */
+  receiptsBy?: 'providerRef';
+  /** The unguessable part of the URL that its provider calls; absent until one is wished for. */
+  receiptsToken?: string;
   /** The accounts that may send through it; absent for all. */
   accounts?: readonly number[];
   paused: boolean;

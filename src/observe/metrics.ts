@@ -20,6 +20,8 @@ export interface Metrics {
   /** One request to a provider was answered, for `messages` messages. */
   attemptAnswered(event: { route: string; answer: AnswerKind; messages: number; seconds: number }): void;
   outcomesRecorded(event: { state: State; count: number }): void;
+  /** What came of receipts of providers; `refused` counts requests. */
+  receiptsTold(event: { result: ReceiptResult; count: number }): void;
   /** Present values, summed over the workers of this server. */
   deliveryState(state: DeliveryState): void;
   databaseFault(kind: string): void;
@@ -39,6 +41,17 @@ interface ReplicaFigures {
   behindMs: number | undefined;
   behindBytes: number | undefined;
 }
+
+type ReceiptResult =
+  | 'stored'
+  | 'ignored'
+  | 'matched'
+  | 'repeated'
+  | 'unchanged'
+  | 'early'
+  | 'late'
+  | 'unknown'
+  | 'refused';
 
 type AnswerKind = 'sent' | 'rejected' | 'retry' | 'uncertain';
 
@@ -98,6 +111,11 @@ export function createMetrics(): Metrics {
     ['route', 'answer'],
   );
   const outcomes = counter('millrace_outcomes_total', 'Outcomes recorded, by state', ['state']);
+  const receipts = counter(
+    'millrace_receipts_total',
+    'Receipts of providers, by what came of them; of those refused, requests',
+    ['result'],
+  );
   const elsewhere = counter('millrace_writes_elsewhere_total', 'Writes sent to where the primary is', [
     'way',
   ]);
@@ -146,6 +164,7 @@ export function createMetrics(): Metrics {
       attempted.inc(labels, messages);
     },
     outcomesRecorded: ({ state, count }) => outcomes.inc({ state }, count),
+    receiptsTold: ({ result, count }) => receipts.inc({ result }, count),
     deliveryState(state) {
       workers.set(state.workers);
       pending.set(state.pendingChunks);

@@ -11,6 +11,7 @@ export const partitionedTables = [
   { table: 'chunk_filter', key: 'chunk' },
   { table: 'message_key', key: 'chunk' },
   { table: 'outcome', key: 'chunk' },
+  { table: 'provider_ref', key: 'chunk' },
   { table: 'batch', key: 'batch' },
   { table: 'batch_slot', key: 'batch' },
   { table: 'batch_fence', key: 'batch' },

@@ -8,6 +8,7 @@ import { createKeyFreer } from '../../src/api/key-freer.ts';
 import { createLifecycle } from '../../src/api/lifecycle.ts';
 import { buildServer, stopServer } from '../../src/api/server.ts';
 import { connectors } from '../../src/connectors/registry.ts';
+import { ReceiptIntake } from '../../src/events/receipt-intake.ts';
 import { createIntake } from '../../src/intake/intake.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createLog } from '../../src/observe/log.ts';
@@ -83,6 +84,7 @@ export async function startApi(
     clientLimits,
     connectors,
     intake,
+    receipts: new ReceiptIntake({ database, clock: systemClock }),
     lifecycle,
     keyFreer: createKeyFreer({ clock: systemClock, log, signal: lifecycle.signal }),
     log,

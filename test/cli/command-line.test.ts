@@ -90,7 +90,7 @@ describe('wrong usage ends with status 2 and says what is wrong', () => {
     [['batch', 'resolve', 'x', '--as', 'lost'], /sent, failed/],
     [['serve', '--port', 'http'], /port \(flag --port\)/],
     [['serve', '--prot', '1'], /unknown option '--prot'/],
-    [['serve', '--roles', 'events'], /not available yet/],
+    [['serve', '--roles', 'sing'], /"sing" is no role/],
     [['send'], /nothing to send/],
     [['send', 'x.csv'], /--route/],
     [['send', 'x.csv', '--to', '+31612345678'], /not both/],

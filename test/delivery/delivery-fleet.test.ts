@@ -27,6 +27,7 @@ test('a thread that dies is told as gone, until the next one delivers', async ()
         if (state.workers !== workers.at(-1)) workers.push(state.workers);
         ownedShards = state.ownedShards;
       },
+      receiptsTold() {},
       databaseFault() {},
     },
     onFailure: () => failures++,

@@ -54,6 +54,7 @@ function start(): Promise<DeliveryHost> {
       if (state === 'sent') counted.sent += count;
     },
     deliveryState: () => {},
+    receiptsTold() {},
     databaseFault: () => {},
   });
   return startDelivery({

@@ -1,7 +1,10 @@
 import type { DeliveryStore } from '../../src/delivery/delivery-store.ts';
+import { uuidV7 } from '../../src/lib/uuid-v7.ts';
+import { bitmapOf } from '../../src/message/bitmap.ts';
 import { encodeChunk } from '../../src/message/chunk-codec.ts';
 import { makeChunkId, shardOf } from '../../src/message/id.ts';
 import { encodeOrdering } from '../../src/message/ordering.ts';
+import { stateNumber } from '../../src/message/state.ts';
 import { type Database, openDatabase, type Queryable } from '../../src/store/database.ts';
 import { cancelBatch, pauseBatch, resumeBatch } from '../../src/store/decisions/hold-batch.ts';
 import { reopenBatch } from '../../src/store/decisions/reopen-batch.ts';
@@ -41,6 +44,14 @@ export interface StoreHarness {
   insertBatch(accepted: number): Promise<string>;
   progressOf(batch: string): Promise<Record<number, number>>;
   pendingCount(): Promise<number>;
+  /** Matches receipts that say the same of messages of one chunk; the answer is the id of their row. */
+  insertReceipt(receipt: {
+    chunkId: string;
+    offsets: number[];
+    state: 'delivered' | 'failed';
+  }): Promise<string>;
+  /** What the batch was folded to when it was done. */
+  countsOf(batch: string): Promise<Record<string, number> | undefined>;
   /** Takes the fence of a shard and keeps it; the answer ends that. */
   holdFence(shard: number, epoch: number): Promise<() => Promise<void>>;
   /** Stores a chunk with ordering keys in a transaction that goes on until `end` is called. */
@@ -69,6 +80,14 @@ export async function postgresHarness(): Promise<StoreHarness> {
     insertBatch: (accepted) => insertBatch(database, { accepted }),
     progressOf: (batch) => progressOf(database, batch),
     pendingCount: () => pendingCount(database),
+    insertReceipt: (receipt) => insertReceipt(database, receipt),
+    async countsOf(batch) {
+      const text = 'SELECT counts FROM batch WHERE id = $1';
+      const { rows } = await database.query<{ counts: Record<string, number> | null }>({ name: '', text }, [
+        batch,
+      ]);
+      return rows[0]?.counts ?? undefined;
+    },
     holdFence: (shard, epoch) => holdFence(database, shard, epoch),
     holdPlace: (shard, keys) => holdPlace(database, shard, keys),
     async lockAwaited() {
@@ -83,6 +102,26 @@ export async function postgresHarness(): Promise<StoreHarness> {
     },
     close: () => database.close(),
   };
+}
+
+/** As who matches receipts stores them. */
+async function insertReceipt(
+  database: Database,
+  { chunkId, offsets, state }: Parameters<StoreHarness['insertReceipt']>[0],
+): Promise<string> {
+  const id = uuidV7(Date.now());
+  await database.query(
+    {
+      name: '',
+      text: `INSERT INTO matched_receipt (id, shard, chunk_id, state, renewal, offsets, error_code, details, at,
+        received_at) VALUES ($1, $2, $3, $4, 0, $5, $6, $7, to_timestamp(5), to_timestamp(6))`,
+    },
+    [
+      ...[id, shardOf(chunkId), chunkId, stateNumber[state], bitmapOf(Math.max(...offsets) + 1, offsets)],
+      ...(state === 'failed' ? ['absent', ['No such number']] : [null, null]),
+    ],
+  );
+  return id;
 }
 
 /** As the API composes them, for the account of the tests. */
@@ -209,6 +248,16 @@ export async function modelHarness(): Promise<StoreHarness> {
       database.raise(id, acceptedCounter, accepted);
       return id;
     },
+    async insertReceipt({ chunkId, offsets, state }) {
+      const id = uuidV7(server.nowMs);
+      const error = { errorCode: 'absent', details: ['No such number'] };
+      const row = { id, shard: shardOf(chunkId), chunkId, state: stateNumber[state], renewal: 0 };
+      const told = state === 'failed' ? error : { errorCode: null, details: null };
+      const bitmap = bitmapOf(Math.max(...offsets) + 1, offsets);
+      database.receipts.set(id, { ...row, ...told, offsets: bitmap, atMs: 5_000, receivedAtMs: 6_000 });
+      return id;
+    },
+    countsOf: async (batch) => database.batches.get(batch)?.doneCounts,
     progressOf: async (batch) => Object.fromEntries(database.progress.get(batch) ?? []),
     pendingCount: async () => database.pending.size,
     async holdFence(shard) {

@@ -1,13 +1,14 @@
-import type { BatchHoldStore, BatchStore } from '../../src/delivery/delivery-store.ts';
+import type { BatchHoldStore, BatchStore, RecountStore } from '../../src/delivery/delivery-store.ts';
 import { stateNumber } from '../../src/message/state.ts';
 import { batchCounts } from '../../src/store/batch-counts.ts';
 import type { FinishedBatch } from '../../src/store/delivery/finish-batches.ts';
 import { type HeldBatch, heldDigest } from '../../src/store/delivery/read-held-batches.ts';
+import type { RecountMark } from '../../src/store/delivery/recount-batches.ts';
 import type { ModelClient, Reply } from './model-client.ts';
 import { acceptedCounter, lockBatch, write } from './model-database.ts';
 
 /** What is asked of batches as a whole, on the model. */
-export function modelBatches(client: ModelClient): BatchStore & BatchHoldStore {
+export function modelBatches(client: ModelClient): BatchStore & BatchHoldStore & RecountStore {
   const { database } = client.server;
   const heldBatches = () =>
     [...database.batches.values()]
@@ -60,6 +61,33 @@ export function modelBatches(client: ModelClient): BatchStore & BatchHoldStore {
           if (batch !== undefined && batch.doneCounts === undefined && batch.reopened === reopened) {
             write(session, () => {
               batch.doneCounts = counts;
+            });
+          }
+          reply();
+        });
+      }),
+
+    readRecountMarks: ({ shards, after, limit }: Parameters<RecountStore['readRecountMarks']>[0]) =>
+      client.query('read_recount_marks', (_, reply: Reply<RecountMark[]>) => {
+        const marks = [...database.recounts.values()].filter(
+          ({ batch, shard }) => shards.includes(shard) && batch > after,
+        );
+        const batches = [...new Set(marks.map(({ batch }) => batch))].sort().slice(0, limit);
+        reply(batches.flatMap((batch) => marks.filter((mark) => mark.batch === batch)));
+      }),
+
+    recountBatch: ({ batch: id, marks }: Parameters<RecountStore['recountBatch']>[0]) =>
+      client.query<void>('recount_batch', (session, reply) => {
+        lockBatch(database, session, id, () => {
+          const batch = database.batches.get(id);
+          if (batch === undefined || batch.doneCounts !== undefined) {
+            const counts = batchCounts(Object.fromEntries(database.progress.get(id) ?? []));
+            write(session, () => {
+              if (batch) batch.doneCounts = counts;
+              for (const { shard, changes } of marks) {
+                const key = `${id} ${shard}`;
+                if (database.recounts.get(key)?.changes === changes) database.recounts.delete(key);
+              }
             });
           }
           reply();

@@ -4,7 +4,9 @@ import type { BatchCounts } from '../../src/store/batch-counts.ts';
 import type { ChunkKeyRow, ChunkRow } from '../../src/store/delivery/load-chunks.ts';
 import type { PaceGrant, PaceReport } from '../../src/store/delivery/pace-grants.ts';
 import type { InboxRow } from '../../src/store/delivery/read-inbox.ts';
+import type { ReceiptRow } from '../../src/store/delivery/read-receipts.ts';
 import type { OutcomeInsert } from '../../src/store/delivery/record-outcomes.ts';
+import type { RecountMark } from '../../src/store/delivery/recount-batches.ts';
 import { type LockHolder, ModelLocks } from './model-locks.ts';
 
 /** The row of an outcome, with the epoch by which it was written, which `seq` holds. */
@@ -97,6 +99,10 @@ export class ModelDatabase {
   readonly batches = new Map<string, StoredBatch>();
   /** Requests to the owners of shards, by id and in the order in which they came. */
   readonly inbox = new Map<string, StoredRequest>();
+  /** What was matched for the owners of shards, by id. */
+  readonly receipts = new Map<string, ReceiptRow>();
+  /** How often receipts changed a batch on a shard, by both. */
+  readonly recounts = new Map<string, RecountMark>();
   /** By batch, then by state, summed over shards. */
   readonly progress = new Map<string, Map<number, number>>();
   /** Sees each transaction's changes before they are made. */

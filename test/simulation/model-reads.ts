@@ -3,6 +3,7 @@ import { lowestIdAt } from '../../src/message/id.ts';
 import type { ChunkKeyRow, ChunkOutcomeRow, ChunkRow } from '../../src/store/delivery/load-chunks.ts';
 import type { InboxPlace, InboxRead, InboxRow } from '../../src/store/delivery/read-inbox.ts';
 import type { OrderedRow, PendingRow } from '../../src/store/delivery/read-pending.ts';
+import type { ReceiptRead, ReceiptRow } from '../../src/store/delivery/read-receipts.ts';
 import type { ModelClient, Reply } from './model-client.ts';
 import type { StoredOutcome, StoredPending } from './model-database.ts';
 import type { StoreFaults } from './model-store.ts';
@@ -92,6 +93,16 @@ export function modelReads(client: ModelClient, faults: StoreFaults) {
       client.query('load_outcomes', (_, reply: Reply<ChunkOutcomeRow[]>) => {
         const sorted = [...ids].sort();
         reply(sorted.flatMap((id) => (database.outcomes.get(id) ?? []).map(outcomeRow)));
+      }),
+
+    readReceipts: ({ shards, after, limit }: ReceiptRead) =>
+      client.query('read_matched_receipts', (_, reply: Reply<ReceiptRow[]>) => {
+        const behind = (row: ReceiptRow) =>
+          row.id > after.id || (row.id === after.id && row.shard > after.shard);
+        const rows = [...database.receipts.values()].filter(
+          (row) => shards.includes(row.shard) && behind(row),
+        );
+        reply(rows.sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, limit));
       }),
 
     loadBatchDefaults: ({ ids }: { ids: string[] }) =>

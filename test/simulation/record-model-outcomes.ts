@@ -79,7 +79,7 @@ class Recording {
   /** What follows from the outcomes, in the order of the statements; each goes on when it has the row. */
   *#effects(session: Session): Generator<(done: () => void) => void> {
     const { database, nowMs } = this.#client.server;
-    const { progress, finished, waiting, renewed, answered } = this.#flush;
+    const { progress, finished, waiting, renewed, answered, receipts = [], recounted = [] } = this.#flush;
     for (const { batch, state, delta } of progress) {
       write(session, () => database.raise(batch, state, delta));
     }
@@ -99,6 +99,11 @@ class Recording {
       const apply = () => this.#forget(id);
       yield (done) => this.#change(session, { rows: database.inbox, key: id, apply }, done);
     }
+    for (const id of receipts) {
+      const apply = () => database.receipts.delete(id);
+      yield (done) => this.#change(session, { rows: database.receipts, key: id, apply }, done);
+    }
+    for (const batch of recounted) write(session, () => this.#markRecounted(batch));
   }
 
   /** UPDATE and DELETE: a row that is not there when they look for it is none of theirs, even if it is when they commit. */
@@ -134,6 +139,13 @@ class Recording {
       done();
     };
     database.locks.lock(session, { key: `row ${row.chunkId}`, mode: 'exclusive', granted });
+  }
+
+  #markRecounted(batch: string): void {
+    const { recounts } = this.#client.server.database;
+    const { shard } = this.#flush;
+    const changes = (recounts.get(`${batch} ${shard}`)?.changes ?? 0) + 1;
+    recounts.set(`${batch} ${shard}`, { batch, shard, changes });
   }
 
   #forget(id: string): void {

@@ -3,6 +3,7 @@ import { ProblemError } from '../../message/error-codes.ts';
 import { accountsDefaultingTo, deleteRoute as markDeleted } from '../../store/control/routes.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { controlWrite } from '../control-write.ts';
+import { publicOrigin } from '../public-origin.ts';
 import { noSuchRoute, RouteAnswer, routeAnswer } from './route-fields.ts';
 
 export function deleteRoute(app: ApiInstance, context: ApiContext): void {
@@ -34,7 +35,10 @@ export function deleteRoute(app: ApiInstance, context: ApiContext): void {
             }
             const route = await markDeleted(transaction, { name, secrets: context.secrets });
             if (!route) throw noSuchRoute();
-            return { status: 200, body: routeAnswer(route, { complete: true }) };
+            return {
+              status: 200,
+              body: routeAnswer(route, { complete: true, origin: publicOrigin(context, request) }),
+            };
           },
         },
       );

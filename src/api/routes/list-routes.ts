@@ -3,6 +3,7 @@ import { allows } from '../../message/api-key.ts';
 import { listRoutes as readRoutes } from '../../store/control/routes.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { Page, pageLimit, pageOf, pageQuery } from '../page.ts';
+import { publicOrigin } from '../public-origin.ts';
 import { RouteAnswer, routeAnswer } from './route-fields.ts';
 
 export function listRoutes(app: ApiInstance, context: ApiContext): void {
@@ -18,7 +19,9 @@ export function listRoutes(app: ApiInstance, context: ApiContext): void {
         response: { 200: Page(RouteAnswer) },
       },
     },
-    async ({ query, caller }) => {
+    async (request) => {
+      const { query, caller } = request;
+      const origin = publicOrigin(context, request);
       const limit = pageLimit(query);
       const complete = allows(caller.scopes, 'admin');
       const routes = await readRoutes(context.database, {
@@ -30,7 +33,7 @@ export function listRoutes(app: ApiInstance, context: ApiContext): void {
       return pageOf(routes, {
         limit,
         cursor: ({ name }) => name,
-        show: (route) => routeAnswer(route, { complete }),
+        show: (route) => routeAnswer(route, { complete, origin }),
       });
     },
   );

@@ -1,9 +1,11 @@
 import { Type } from 'typebox';
 import { findAccount } from '../../store/control/accounts.ts';
+import { makeReceiptsToken } from '../../store/control/receipts-token.ts';
 import { putRoute as storeRoute } from '../../store/control/routes.ts';
 import type { Queryable } from '../../store/database.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { controlWrite } from '../control-write.ts';
+import { publicOrigin } from '../public-origin.ts';
 import { invalid } from '../validation.ts';
 import {
   RouteAnswer,
@@ -47,8 +49,15 @@ export function putRoute(app: ApiInstance, context: ApiContext): void {
           async change(transaction) {
             await checkAccounts(transaction, fields.accounts ?? []);
             const { secrets } = context;
-            const { route, created } = await storeRoute(transaction, { fields, secrets });
-            return { status: created ? 201 : 200, body: routeAnswer(route, { complete: true }) };
+            const tells = context.connectors.get(fields.connector)?.readReceipts !== undefined;
+            const { route, created } = await storeRoute(transaction, {
+              ...{ fields, secrets },
+              ...(tells && { receiptsToken: makeReceiptsToken() }),
+            });
+            return {
+              status: created ? 201 : 200,
+              body: routeAnswer(route, { complete: true, origin: publicOrigin(context, request) }),
+            };
           },
         },
       );

@@ -109,6 +109,14 @@ export const RouteBody = Type.Object(
       }),
     ),
     breaker: Type.Optional(Breaker),
+    receiptsBy: Type.Optional(
+      Type.Enum(['key', 'providerRef'], {
+        default: 'key',
+        description:
+          'what the provider names messages by in its receipts: the key that was sent along, or its own ids, which are ' +
+          'then kept for it',
+      }),
+    ),
   },
   { description: "The fields below and the connector's own options." },
 );
@@ -123,7 +131,8 @@ export const RouteAnswer = Type.Object(
   { additionalProperties: true },
 );
 
-export function routeAnswer(route: Route, settings: { complete: boolean }) {
+/** `origin`: where others reach this server. */
+export function routeAnswer(route: Route, settings: { complete: boolean; origin: string }) {
   const shown = { name: route.name, connector: route.connector, channel: route.channel ?? null };
   if (!settings.complete) return shown;
   return {
@@ -135,11 +144,18 @@ export function routeAnswer(route: Route, settings: { complete: boolean }) {
     retry: route.retry,
     breaker: route.breaker,
     onUncertain: route.onUncertain,
+    receiptsBy: route.receiptsBy ?? 'key',
+    receiptsUrl: receiptsUrl(route, settings.origin),
     accounts: route.accounts?.map(String) ?? null,
     paused: route.paused,
     createdAt: route.createdAt.toISOString(),
     updatedAt: route.updatedAt.toISOString(),
   };
+}
+
+/** What its provider calls; null for a route that has none (yet). */
+function receiptsUrl({ receiptsToken }: Route, origin: string): string | null {
+  return receiptsToken === undefined ? null : `${origin}/v1/receipts/${receiptsToken}`;
 }
 
 /** @throws ProblemError with every fault of the body, the connector's options included. */
@@ -148,7 +164,7 @@ export function readRoute(
   input: { name: string; body: Static<typeof RouteBody> },
 ): RouteFields {
   const { connector: connectorName, channel, ratePerSecond, concurrency, ...rest } = input.body;
-  const { destinations, retry, onUncertain, accounts, breaker, ...options } = rest;
+  const { destinations, retry, onUncertain, accounts, breaker, receiptsBy, ...options } = rest;
   const connector = connectors.get(connectorName);
   if (!connector) {
     const names = [...connectors.keys()].join(', ');
@@ -179,6 +195,7 @@ export function readRoute(
     retry: wholeRetry,
     breaker: wholeBreaker,
     onUncertain: onUncertain ?? connector.onUncertainDefault,
+    ...(receiptsBy === 'providerRef' && { receiptsBy }),
     ...(accountIds && { accounts: accountIds as number[] }),
   };
 }

@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { allows } from '../../message/api-key.ts';
 import { findRoute } from '../../store/control/routes.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
+import { publicOrigin } from '../public-origin.ts';
 import { noSuchRoute, RouteAnswer, routeAnswer } from './route-fields.ts';
 
 export function showRoute(app: ApiInstance, context: ApiContext): void {
@@ -17,7 +18,8 @@ export function showRoute(app: ApiInstance, context: ApiContext): void {
         response: { 200: RouteAnswer },
       },
     },
-    async ({ params, caller }) => {
+    async (request) => {
+      const { params, caller } = request;
       const complete = allows(caller.scopes, 'admin');
       const route = await findRoute(context.database, {
         name: params.name,
@@ -25,7 +27,7 @@ export function showRoute(app: ApiInstance, context: ApiContext): void {
         secrets: context.secrets,
       });
       if (!route) throw noSuchRoute();
-      return routeAnswer(route, { complete });
+      return routeAnswer(route, { complete, origin: publicOrigin(context, request) });
     },
   );
 }

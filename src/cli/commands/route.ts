@@ -59,6 +59,14 @@ export function routeCommand(context: CommandContext): Command {
       render: (_, name) => `route ${name} is resumed`,
     }),
   );
+  command.addCommand(
+    nameCommand(context, 'rotate-receipts-url', {
+      description: 'another URL for what the provider reports later, in place of one that became known',
+      act: (routes, name) => routes.rotateReceiptsUrl(name),
+      render: (route, name) =>
+        `tell the provider of route ${name}: ${textOf((route as Route).receiptsUrl)} (the old URL ends within a second)`,
+    }),
+  );
   command.addCommand(testCommand(context));
   return withExamples(
     command,
@@ -282,7 +290,8 @@ function namesEach(destinations: unknown): boolean {
  * numbers of the breaker one by one. Null takes an option away, and shows one that is not there.
  */
 function changed(present: Partial<Route>, named: Record<string, unknown>): Record<string, unknown> {
-  const { name: _name, paused: _paused, createdAt: _createdAt, updatedAt: _updatedAt, ...fields } = present;
+  const { name: _name, paused: _paused, createdAt: _createdAt, updatedAt: _updatedAt, ...rest } = present;
+  const { receiptsUrl: _receiptsUrl, ...fields } = rest;
   const { headers, breaker } = named;
   const route = {
     ...fields,

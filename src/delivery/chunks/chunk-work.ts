@@ -4,7 +4,7 @@ import type { MessageFields } from '../../message/fields.ts';
 import { providerKeyOf } from '../../message/fold-outcomes.ts';
 import { isFinal, stateNumber } from '../../message/state.ts';
 import type { PendingChunk } from '../backlog/pending-chunk.ts';
-import type { Decision } from '../decisions/decision.ts';
+import type { Decision, ReceiptDecision } from '../decisions/decision.ts';
 import { KeyedMessages } from '../ordering/keyed-messages.ts';
 import { type MessageOutcome, type OutcomeGroup, OutcomeGroups } from '../outcomes/outcome-groups.ts';
 import { canceledAt, interruptedAt } from '../outcomes/own-outcomes.ts';
@@ -21,6 +21,18 @@ export interface Decided {
   recorded: number;
   ready: number;
   open: boolean;
+}
+
+/** What came of receipts, by offset. */
+export interface ReceiptsTaken {
+  /** Their messages are what they say from now on. */
+  matched: number[];
+  /** They tell what was told before. */
+  repeated: number[];
+  /** What receipts do not change: an end of another kind, or attempts before a replay. */
+  unchanged: number[];
+  /** Their messages are not through with their attempt. */
+  open: number[];
 }
 
 /** A chunk with times of its own is loaded at most this often for them. */
@@ -61,6 +73,8 @@ export class ChunkWork {
   urgent = false;
   /** Requests of the inbox that are answered by what is recorded next. */
   answered: string[] = [];
+  /** Matched receipts that are, likewise. */
+  receipts: string[] = [];
   readonly #text: ChunkText;
   readonly #history: MessageHistory;
   readonly #queue: SendQueue;
@@ -204,7 +218,10 @@ export class ChunkWork {
    * Applies what was decided on some of its messages. `recorded` outcomes came of it; `ready` messages more (or
    * fewer) can be sent; `open` says that some of those meant are in flight, so that it is to be asked again.
    */
-  decide(decision: Decision, at: { nowMs: number; databaseNowMs: number }): Decided {
+  decide(
+    decision: Exclude<Decision, ReceiptDecision>,
+    at: { nowMs: number; databaseNowMs: number },
+  ): Decided {
     if (decision.kind === 'cancel') return this.#cancel(decision.offsets, at.nowMs);
     if (decision.kind === 'erase') return this.#erase(decision.offsets, at.nowMs);
     this.#outcomes.seal();
@@ -229,6 +246,35 @@ export class ChunkWork {
     if (this.parked) decided.ready = 0;
     else this.ready += decided.ready;
     return decided;
+  }
+
+  /** Applies what a provider told later of some of its messages. */
+  takeReceipts(receipts: ReceiptDecision): ReceiptsTaken {
+    const taken: ReceiptsTaken = { matched: [], repeated: [], unchanged: [], open: [] };
+    const { state: told, errorCode, details, renewal, atMs } = receipts;
+    let sealed = false;
+    let rank = -1;
+    eachOffset(receipts.offsets, this.chunk.count, (offset) => {
+      rank++;
+      if (receipts.isTaken(offset)) return;
+      const state = this.#history.stateAt(offset);
+      // It tells of attempts before a replay that made another message of it.
+      if (this.#history.renewalsAt(offset) !== renewal) taken.unchanged.push(offset);
+      else if (!isFinal(state)) taken.open.push(offset);
+      else if (state === told) taken.repeated.push(offset);
+      else if (state !== stateNumber.sent && state !== stateNumber.uncertain) taken.unchanged.push(offset);
+      else {
+        // Of one attempt, groups are put in the order of their states: uncertain would come after what settles it.
+        if (state === stateNumber.uncertain && !sealed) this.#outcomes.seal();
+        sealed ||= state === stateNumber.uncertain;
+        const detail = details?.length === 1 ? details[0]! : (details?.[rank] ?? '');
+        const error = errorCode === null ? undefined : { code: errorCode, detail };
+        const attempt = this.#history.attemptsAt(offset);
+        this.#note(offset, { state: told, attempt, atMs, ...(error && { error }) });
+        taken.matched.push(offset);
+      }
+    });
+    return taken;
   }
 
   /** What providers said of them goes with the outcomes that are recorded next, whenever it was recorded. */

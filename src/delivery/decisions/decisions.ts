@@ -10,7 +10,8 @@ import type { DecisionStore, OutcomeStore } from '../delivery-store.ts';
 import type { DeliveryCounts } from '../observe/delivery-counts.ts';
 import type { OutcomeBuffer } from '../outcomes/outcome-buffer.ts';
 import type { Tenure } from '../ownership/tenure.ts';
-import type { Decision } from './decision.ts';
+import { bringChunks } from './bring-chunks.ts';
+import type { Decision, ReceiptDecision } from './decision.ts';
 
 export interface DecisionsSettings {
   store: DecisionStore & OutcomeStore;
@@ -124,38 +125,10 @@ export class Decisions {
   }
 
   async #decide(byChunk: Map<string, InboxRow[]>, left: Set<string>): Promise<void> {
-    const { backlog, loader, store, tenures } = this.#settings;
-    const unknown: string[] = [];
-    const parked: PendingChunk[] = [];
-    for (const [id, [row]] of byChunk) {
-      const chunk = tenures().get(row!.shard)?.chunks.get(id);
-      if (chunk === undefined) unknown.push(id);
-      else if (chunk.place === 'waiting' || chunk.place === 'due') {
-        // At once: it must not be loaded to be sent as well while the keys of others are read.
-        chunk.place = 'deciding';
-        parked.push(chunk);
-      } else if (chunk.place === 'loaded' && !chunk.work!.closed) this.#answer(chunk.work!, byChunk.get(id)!);
-      // It is on its way into memory or out of it: the next turn finds it.
-      else left.add(id);
-    }
-    const gone = new Set(unknown);
-    try {
-      const keys = unknown.length === 0 ? [] : await store.loadChunkKeys({ ids: unknown });
-      for (const key of keys) {
-        gone.delete(key.chunkId);
-        const tenure = tenures().get(key.shard);
-        // It may have been taken in while its key was read.
-        if (tenure?.state !== 'held' || tenure.chunks.has(key.chunkId)) left.add(key.chunkId);
-        else parked.push(backlog.adopt(tenure, key));
-      }
-      for (const work of await loader.loadParked(parked)) this.#answer(work, byChunk.get(work.chunk.id)!);
-    } catch (error) {
-      for (const id of byChunk.keys()) left.add(id);
-      for (const chunk of parked) backlog.forget(chunk);
-      this.#settings.onForgotten();
-      throw error;
-    }
-    await this.#drop([...gone].flatMap((id) => byChunk.get(id)!));
+    const shards = new Map([...byChunk].map(([id, [row]]) => [id, row!.shard]));
+    const answer = (work: ChunkWork) => this.#answer(work, byChunk.get(work.chunk.id)!);
+    const gone = await bringChunks(this.#settings, { shards, left, onWork: answer });
+    await this.#drop(gone.flatMap((id) => byChunk.get(id)!));
   }
 
   /** Their chunks are gone with their day: nobody can answer them any more, and their batches would never be done. */
@@ -187,7 +160,7 @@ export class Decisions {
     this.#settings.outcomes.add(work, 0);
   }
 
-  #apply(work: ChunkWork, decision: Decision): Decided {
+  #apply(work: ChunkWork, decision: Exclude<Decision, ReceiptDecision>): Decided {
     const { backlog, clock, counts, databaseNowMs, outcomes, onReady } = this.#settings;
     const nowMs = clock.monotonicMs();
     const decided = work.decide(decision, { nowMs, databaseNowMs: databaseNowMs(nowMs) });
@@ -221,7 +194,7 @@ function forgetAnswered(tenure: Tenure, readBeganAtMs: number): void {
   }
 }
 
-function decisionOf({ kind, offsets, filter }: InboxRow): Decision {
+function decisionOf({ kind, offsets, filter }: InboxRow): Exclude<Decision, ReceiptDecision> {
   if (kind === 'cancel' || kind === 'erase') return { kind, offsets };
   if (kind === 'resolve') {
     const { state = 'failed', errorCode, detail = '' } = filter;

@@ -11,11 +11,20 @@ export interface DeliveryCounts {
   expired: number;
   canceled: number;
   uncertain: number;
+  delivered: number;
+  receiptsMatched: number;
+  receiptsRepeated: number;
+  receiptsUnchanged: number;
+  receiptsEarly: number;
+  receiptsLate: number;
+  receiptsUnknown: number;
 }
 
 export function noDeliveries(): DeliveryCounts {
   const messages = { sent: 0, retried: 0, failed: 0, expired: 0, canceled: 0, uncertain: 0 };
-  return { requests: 0, attempts: 0, ...messages };
+  const told = { receiptsMatched: 0, receiptsRepeated: 0, receiptsUnchanged: 0 };
+  const astray = { receiptsEarly: 0, receiptsLate: 0, receiptsUnknown: 0 };
+  return { requests: 0, attempts: 0, ...messages, delivered: 0, ...told, ...astray };
 }
 
 /** What became of one message. */

@@ -1,5 +1,5 @@
 import { bitmapOf } from '../../message/bitmap.ts';
-import { type StateNumber, stateNumber } from '../../message/state.ts';
+import { isFinal, type StateNumber, stateNumber } from '../../message/state.ts';
 import type {
   OutcomeFlush,
   OutcomeInsert,
@@ -39,6 +39,8 @@ export function flushOf(tenure: Tenure, works: readonly ChunkWork[], nowMs: numb
   const renewed: PendingRenewal[] = [];
   const answered: string[] = [];
   const erased: ErasedMessages[] = [];
+  const receipts: string[] = [];
+  const recounted = new Set<string>();
   const rests: FlushRest[] = [];
   const settled: PreparedFlush['settled'] = [];
   let weight = 0;
@@ -49,6 +51,9 @@ export function flushOf(tenure: Tenure, works: readonly ChunkWork[], nowMs: numb
     for (const group of groups) {
       outcomes.push(outcomeRow({ work, group, seq: tenure.nextSeq(), nowMs }));
       count(progress, work.chunk.batch, group);
+      if (work.chunk.batch !== null && isFinal(group.prior) && isFinal(group.state)) {
+        recounted.add(work.chunk.batch);
+      }
     }
     const ended = work.keyed?.takeSettled() ?? [];
     if (ended.length > 0) settled.push({ work, offsets: ended });
@@ -56,6 +61,8 @@ export function flushOf(tenure: Tenure, works: readonly ChunkWork[], nowMs: numb
     work.unrecorded = 0;
     const answers = work.answered.splice(0);
     answered.push(...answers);
+    const told = work.receipts.splice(0);
+    receipts.push(...told);
     const { id: chunkId, count: messages } = work.chunk;
     const gone = work.takeErased();
     if (gone.length > 0) erased.push({ chunkId, offsets: bitmapOf(messages, gone), count: messages });
@@ -65,7 +72,7 @@ export function flushOf(tenure: Tenure, works: readonly ChunkWork[], nowMs: numb
     work.closed = true;
     if (rest.finished) {
       // A chunk that was done before is not pending, but it may be again when this arrives late and without outcomes.
-      if (groups.length > 0 || answers.length === 0) finished.push(chunkId);
+      if (groups.length > 0 || answers.length + told.length === 0) finished.push(chunkId);
     } else if (work.parked && groups.length > 0) renewed.push(renewalOf(rest, nowMs));
     else waiting.push(updateOf(rest, nowMs));
   }
@@ -74,7 +81,11 @@ export function flushOf(tenure: Tenure, works: readonly ChunkWork[], nowMs: numb
   deltas.sort((a, b) => (a.batch < b.batch ? -1 : a.batch > b.batch ? 1 : a.state - b.state));
   const { shard, epoch } = tenure;
   return {
-    flush: { shard, epoch, outcomes, progress: deltas, finished, waiting, renewed, answered, erased },
+    flush: {
+      ...{ shard, epoch, outcomes, progress: deltas, finished, waiting, renewed, answered, erased, receipts },
+      // In order of key as well.
+      recounted: [...recounted].sort(),
+    },
     weight,
     rests,
     settled,

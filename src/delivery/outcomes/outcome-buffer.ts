@@ -105,12 +105,16 @@ export class OutcomeBuffer {
     if (!shard.flushing) this.#collect(shard);
   }
 
-  /** The same, soon, and with word of it. */
-  addUrgent(work: ChunkWork, weight: number, recorded: Recorded): void {
+  /** The same, with word of it. */
+  addAwaited(work: ChunkWork, weight: number, recorded: Recorded): void {
     this.add(work, weight);
-    const shard = this.#shardOf(work.chunk.tenure);
-    shard.waiters.push(recorded);
-    this.#hasten(shard);
+    this.#shardOf(work.chunk.tenure).waiters.push(recorded);
+  }
+
+  /** The same, soon. */
+  addUrgent(work: ChunkWork, weight: number, recorded: Recorded): void {
+    this.addAwaited(work, weight, recorded);
+    this.#hasten(this.#shardOf(work.chunk.tenure));
   }
 
   /** The tenure has ended: what is not on its way to the database is dropped. */

@@ -1,6 +1,17 @@
 import type { PendingChunk } from '../backlog/pending-chunk.ts';
 import type { KeySequence } from '../ordering/key-sequence.ts';
 
+/** A row of receipts that the owner has read. */
+export interface ReceiptInHand {
+  /** Offsets of messages that were told. */
+  taken: Set<number>;
+  /** Some of its messages are not through with their attempt: it is looked at again then, and after so long a wait. */
+  againAtMs: number;
+  waitMs: number;
+  /** `null` while its answer is being recorded; then when that was done. Absent while it is open. */
+  answeredAtMs?: number | null;
+}
+
 /**
  * One stretch of owning a shard: from a claim, which raised the epoch, to the release or the loss. Nothing
  * of a tenure is carried into the next one of the same shard.
@@ -24,6 +35,8 @@ export class Tenure {
   readonly sequences = new Map<number, KeySequence>();
   /** Requests of the inbox that are being answered, or were a moment ago: `null`, or when that was recorded. */
   readonly decisions = new Map<string, number | null>();
+  /** Receipts that are being looked at, by the id of their row. */
+  readonly receipts = new Map<string, ReceiptInHand>();
   /** Messages handed to a sender that has not answered. */
   inFlight = 0;
   /** What outcomes that are not recorded yet weigh. */

@@ -28,6 +28,7 @@ function counting() {
       if (state === 'sent') told.sent += count;
     },
     deliveryState: ({ workers, ownedShards }) => Object.assign(told, { workers, ownedShards }),
+    receiptsTold() {},
     databaseFault() {},
   });
   return { tally, told };

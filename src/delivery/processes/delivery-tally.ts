@@ -1,7 +1,7 @@
 import type { State } from '../../message/state.ts';
 import type { AnswerKind } from '../observe/attempt-log.ts';
 import { attemptsIn } from '../observe/attempt-log.ts';
-import type { DeliveryCounts } from '../observe/delivery-counts.ts';
+import { type DeliveryCounts, noDeliveries } from '../observe/delivery-counts.ts';
 import type { DeliveryReport } from './delivery-protocol.ts';
 
 /** What the figures of deliveries are told to. */
@@ -10,8 +10,11 @@ export interface DeliveryMetrics {
   outcomesRecorded(event: { state: State; count: number }): void;
   /** Sums over the workers of this server. */
   deliveryState(state: DeliveryState): void;
+  receiptsTold(event: { result: ReceiptResult; count: number }): void;
   databaseFault(kind: string): void;
 }
+
+type ReceiptResult = (typeof countedReceipts)[number][1];
 
 interface DeliveryState {
   workers: number;
@@ -28,7 +31,17 @@ const countedStates = [
   ['expired', 'expired'],
   ['canceled', 'canceled'],
   ['uncertain', 'uncertain'],
+  ['delivered', 'delivered'],
 ] as const satisfies readonly [keyof DeliveryCounts, State][];
+
+const countedReceipts = [
+  ['receiptsMatched', 'matched'],
+  ['receiptsRepeated', 'repeated'],
+  ['receiptsUnchanged', 'unchanged'],
+  ['receiptsEarly', 'early'],
+  ['receiptsLate', 'late'],
+  ['receiptsUnknown', 'unknown'],
+] as const satisfies readonly [keyof DeliveryCounts, string][];
 
 /** Adds up what the workers of one server report: its own thread's and those of its further processes. */
 export class DeliveryTally {
@@ -45,10 +58,14 @@ export class DeliveryTally {
       this.#metrics.attemptAnswered({ ...attempt, route: routeNames[routeId] ?? `route ${routeId}` });
     }
     const before = this.#members.get(member);
+    // A worker that was started again counts from zero.
+    const known = before?.run === report.run ? before.counts : noDeliveries();
     for (const [name, state] of countedStates) {
-      // A worker that was started again counts from zero.
-      const known = before?.run === report.run ? before.counts[name] : 0;
-      this.#metrics.outcomesRecorded({ state, count: stats.counts[name] - known });
+      this.#metrics.outcomesRecorded({ state, count: stats.counts[name] - known[name] });
+    }
+    for (const [name, result] of countedReceipts) {
+      const count = stats.counts[name] - known[name];
+      if (count > 0) this.#metrics.receiptsTold({ result, count });
     }
     for (const [kind, count] of Object.entries(faults)) {
       for (let n = 0; n < count; n++) this.#metrics.databaseFault(kind);

@@ -24,6 +24,8 @@ export interface ControlCache {
   routeByName(name: string): Route | undefined;
   /** Also deleted routes, marked as such. */
   routeById(id: number): Route | undefined;
+  /** Also deleted routes: their messages' receipts come after them. */
+  routeByReceiptsToken(token: string): Route | undefined;
   routes(): Iterable<Route>;
   /** Calls `listener` after each reload; the answer ends that. */
   onChange(listener: () => void): () => void;
@@ -124,6 +126,7 @@ export function createControlCache(settings: ControlCacheSettings): ControlCache
     },
     routeByName: (name) => image.routesByName.get(name),
     routeById: (id) => image.routes.get(id),
+    routeByReceiptsToken: (token) => image.routesByToken.get(token),
     routes: () => image.routes.values(),
     onChange(listener) {
       listeners.add(listener);
@@ -153,6 +156,7 @@ interface Image {
   keys: Map<string, ApiKey>;
   routes: Map<number, Route>;
   routesByName: Map<string, Route>;
+  routesByToken: Map<string, Route>;
 }
 
 const emptyImage: Image = {
@@ -161,6 +165,7 @@ const emptyImage: Image = {
   keys: new Map(),
   routes: new Map(),
   routesByName: new Map(),
+  routesByToken: new Map(),
 };
 
 /** The version is read first: a change that commits meanwhile makes the next poll differ. */
@@ -180,6 +185,9 @@ async function readImage(
     keys: new Map(keys.map(({ hash, key }) => [hash, key])),
     routes: new Map(routes.map((route) => [route.id, route])),
     routesByName: new Map(routes.filter(({ deleted }) => !deleted).map((route) => [route.name, route])),
+    routesByToken: new Map(
+      routes.flatMap((route) => (route.receiptsToken === undefined ? [] : [[route.receiptsToken, route]])),
+    ),
   };
   return { image, unopened: unopened.map(({ error }) => error) };
 }

@@ -9,31 +9,40 @@ import {
   type Route,
 } from '../../message/route.ts';
 import type { Queryable } from '../database.ts';
+import { openReceiptsToken, sealReceiptsToken } from './receipts-token.ts';
 import { openOptions, type StoredOptions, sealOptions } from './sealed-options.ts';
 
 /** Named, because a prepared `*` fails when a migration adds a column. */
 const columns = `id, name, connector, channel, options, sealed_options, rate_per_second, concurrency, retry, breaker,
-  on_uncertain, accounts, destinations, paused, version, created_at, updated_at, deleted_at`;
+  on_uncertain, accounts, destinations, paused, version, created_at, updated_at, deleted_at, receipts_by,
+  sealed_receipts_token`;
 
-export type RouteFields = Omit<Route, 'id' | 'paused' | 'version' | 'createdAt' | 'updatedAt' | 'deleted'>;
+export type RouteFields = Omit<
+  Route,
+  'id' | 'paused' | 'version' | 'createdAt' | 'updatedAt' | 'deleted' | 'receiptsToken'
+>;
 
-/** Makes the route, or gives a live one of that name these fields and the next version. */
+/**
+ * Makes the route, or gives a live one of that name these fields and the next version. It keeps the token that its
+ * provider calls it by; one that has none gets `receiptsToken`.
+ */
 export async function putRoute(
   database: Queryable,
-  { fields, secrets }: { fields: RouteFields; secrets: SecretBox },
+  { fields, secrets, receiptsToken }: { fields: RouteFields; secrets: SecretBox; receiptsToken?: string },
 ): Promise<{ route: Route; created: boolean }> {
   const { rows } = await database.query<RouteRow>(
     {
       name: 'put_route',
       text: `INSERT INTO route
           (name, connector, channel, sealed_options, rate_per_second, concurrency, retry, on_uncertain, accounts,
-           breaker, destinations)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+           breaker, destinations, receipts_by, sealed_receipts_token)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
         ON CONFLICT (name) WHERE deleted_at IS NULL DO UPDATE SET
           connector = excluded.connector, channel = excluded.channel, options = NULL, sealed_options = excluded.sealed_options,
           rate_per_second = excluded.rate_per_second, concurrency = excluded.concurrency,
           retry = excluded.retry, on_uncertain = excluded.on_uncertain, accounts = excluded.accounts,
-          breaker = excluded.breaker, destinations = excluded.destinations,
+          breaker = excluded.breaker, destinations = excluded.destinations, receipts_by = excluded.receipts_by,
+          sealed_receipts_token = coalesce(route.sealed_receipts_token, excluded.sealed_receipts_token),
           version = route.version + 1, updated_at = now()
         RETURNING ${columns}`,
     },
@@ -49,6 +58,10 @@ export async function putRoute(
       fields.accounts ?? null,
       JSON.stringify(fields.breaker),
       fields.destinations === undefined ? null : JSON.stringify(fields.destinations),
+      fields.receiptsBy ?? null,
+      receiptsToken === undefined
+        ? null
+        : sealReceiptsToken(secrets, { name: fields.name, token: receiptsToken }),
     ],
   );
   const route = routeOf(rows[0]!, secrets);
@@ -101,6 +114,22 @@ export async function switchRoute(
         WHERE name = $1 AND deleted_at IS NULL RETURNING ${columns}`,
     },
     [name, paused],
+  );
+  return rows[0] ? routeOf(rows[0], secrets) : null;
+}
+
+/** Gives the route another token for its provider to call; null when there is no live one of that name. */
+export async function setReceiptsToken(
+  database: Queryable,
+  { name, token, secrets }: { name: string; token: string; secrets: SecretBox },
+): Promise<Route | null> {
+  const { rows } = await database.query<RouteRow>(
+    {
+      name: 'set_receipts_token',
+      text: `UPDATE route SET sealed_receipts_token = $2, updated_at = now()
+        WHERE name = $1 AND deleted_at IS NULL RETURNING ${columns}`,
+    },
+    [name, sealReceiptsToken(secrets, { name, token })],
   );
   return rows[0] ? routeOf(rows[0], secrets) : null;
 }
@@ -174,9 +203,12 @@ interface RouteRow extends StoredOptions, Record<string, unknown> {
   created_at: Date;
   updated_at: Date;
   deleted_at: Date | null;
+  receipts_by: 'providerRef' | null;
+  sealed_receipts_token: string | null;
 }
 
 function routeOf(row: RouteRow, secrets: SecretBox): Route {
+  const { name, sealed_receipts_token: sealed } = row;
   return {
     id: row.id,
     name: row.name,
@@ -195,5 +227,7 @@ function routeOf(row: RouteRow, secrets: SecretBox): Route {
     createdAt: row.created_at,
     updatedAt: row.updated_at,
     deleted: row.deleted_at !== null,
+    ...(row.receipts_by && { receiptsBy: row.receipts_by }),
+    ...(sealed !== null && { receiptsToken: openReceiptsToken(secrets, { name, sealed }) }),
   };
 }

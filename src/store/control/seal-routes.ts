@@ -1,6 +1,7 @@
 import { type SecretBox, SecretBoxError } from '../../lib/secret-box.ts';
 import type { Database, Queryable } from '../database.ts';
 import { changeControl } from './change-control.ts';
+import { openReceiptsToken, sealReceiptsToken } from './receipts-token.ts';
 import { openOptions, type StoredOptions, sealOptions } from './sealed-options.ts';
 
 export interface SealedRoutes {
@@ -20,7 +21,9 @@ export async function sealRoutes(database: Database, secrets: SecretBox): Promis
     const sealed: SealedRoutes = { plain: [], older: [] };
     for (const route of await readRoutes(transaction, secrets)) {
       if (!route.stale) continue;
-      await transaction.query(sealStatement, [route.id, sealOptions(secrets, route)]);
+      const { id, name, token } = route;
+      const sealedToken = token === undefined ? null : sealReceiptsToken(secrets, { name, token });
+      await transaction.query(sealStatement, [id, sealOptions(secrets, route), sealedToken]);
       sealed[route.wasPlain ? 'plain' : 'older'].push(route.name);
     }
     return sealed;
@@ -37,28 +40,35 @@ class UnopenedRouteError extends Error {
 
 const sealStatement = {
   name: 'seal_route',
-  text: 'UPDATE route SET options = NULL, sealed_options = $2 WHERE id = $1',
+  text: 'UPDATE route SET options = NULL, sealed_options = $2, sealed_receipts_token = $3 WHERE id = $1',
 };
 
 interface RouteRow extends StoredOptions, Record<string, unknown> {
   id: number;
+  sealed_receipts_token: string | null;
 }
 
 async function readRoutes(database: Queryable, secrets: SecretBox) {
   const { rows } = await database.query<RouteRow>({
     name: 'read_route_options',
-    text: 'SELECT id, name, connector, options, sealed_options FROM route ORDER BY id',
+    text: 'SELECT id, name, connector, options, sealed_options, sealed_receipts_token FROM route ORDER BY id',
   });
   return rows.map((row) => {
-    const { id, name, connector, sealed_options: sealed } = row;
-    const stale = sealed === null || !secrets.isCurrent(sealed);
-    return { id, name, connector, options: opened(row, secrets), stale, wasPlain: sealed === null };
+    const { id, name, connector, sealed_options: sealed, sealed_receipts_token: sealedToken } = row;
+    const isStale = (text: string) => !secrets.isCurrent(text);
+    const stale = sealed === null || isStale(sealed) || (sealedToken !== null && isStale(sealedToken));
+    const options = opened(row, () => openOptions(secrets, row));
+    const token =
+      sealedToken === null
+        ? undefined
+        : opened(row, () => openReceiptsToken(secrets, { name, sealed: sealedToken }));
+    return { id, name, connector, options, token, stale, wasPlain: sealed === null };
   });
 }
 
-function opened(row: RouteRow, secrets: SecretBox): Record<string, unknown> {
+function opened<Secret>(row: RouteRow, open: () => Secret): Secret {
   try {
-    return openOptions(secrets, row);
+    return open();
   } catch (error) {
     throw error instanceof SecretBoxError ? new UnopenedRouteError(row.name, error) : error;
   }

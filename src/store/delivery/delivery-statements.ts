@@ -14,8 +14,10 @@ import {
   readPendingOfLane,
   readRecentPending,
 } from './read-pending.ts';
+import { readReceipts } from './read-receipts.ts';
 import { readReleasedBatches } from './read-released-batches.ts';
 import { recordOutcomes } from './record-outcomes.ts';
+import { readRecountMarks, recountBatch } from './recount-batches.ts';
 import { registerWorker } from './register-worker.ts';
 import { removeSilentWorker, removeWorker } from './remove-worker.ts';
 
@@ -46,12 +48,15 @@ export function deliveryStatements(database: Database) {
     loadOutcomes: bind(database, loadOutcomes),
     loadBatchDefaults: bind(database, loadBatchDefaults),
     readInbox: bind(database, readInbox),
+    readReceipts: bind(database, readReceipts),
     readHeldBatches: () => readHeldBatches(database),
     readHeldDigest: () => readHeldDigest(database),
     recordOutcomes: bind(database, recordOutcomes),
     listClosedBatches: bind(database, listClosedBatches),
     readFinishedBatch: bind(database, readFinishedBatch),
     finishBatch: bind(database, finishBatch),
+    readRecountMarks: bind(database, readRecountMarks),
+    recountBatch: bind(database, recountBatch),
   };
 }
 

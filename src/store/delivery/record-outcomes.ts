@@ -59,6 +59,10 @@ export interface OutcomeFlush {
   answered: string[];
   /** Messages of which no outcome may tell any more than its state. */
   erased?: ErasedMessages[];
+  /** Ids of matched receipts that the outcomes answer. */
+  receipts?: string[];
+  /** Batches whose messages were changed that had come to an end: folded counts are to follow. */
+  recounted?: string[];
 }
 
 const fenceStatement = {
@@ -78,6 +82,17 @@ const deleteAnsweredStatement = {
   text: 'DELETE FROM inbox WHERE shard = $1 AND id = ANY($2::uuid[])',
 };
 
+const deleteReceiptsStatement = {
+  name: 'delete_matched_receipts',
+  text: 'DELETE FROM matched_receipt WHERE shard = $1 AND id = ANY($2::uuid[])',
+};
+
+const recountStatement = {
+  name: 'mark_recounted',
+  text: `INSERT INTO batch_recount AS present (shard, batch) SELECT $1::smallint, unnest($2::uuid[])
+    ON CONFLICT (shard, batch) DO UPDATE SET changes = present.changes + 1`,
+};
+
 const deletePendingStatement = {
   name: 'delete_pending',
   text: 'DELETE FROM pending WHERE shard = $1 AND chunk_id = ANY($2::uuid[])',
@@ -92,8 +107,9 @@ const uniqueViolation = '23505';
  * was written. A flush that is repeated after an ambiguous COMMIT finds its own rows, and counts nothing again.
  */
 export async function recordOutcomes(database: Database, flush: OutcomeFlush): Promise<boolean> {
-  const { progress, waiting, renewed, answered, erased = [] } = flush;
-  const simple = progress.length + waiting.length + renewed.length + answered.length + erased.length === 0;
+  const { progress, waiting, renewed, answered, erased = [], receipts = [] } = flush;
+  const effects = [progress, waiting, renewed, answered, erased, receipts];
+  const simple = effects.every(({ length }) => length === 0);
   if (simple && flush.outcomes.length > 0 && flush.outcomes.length <= rowsMax) {
     return await recordAtOnce(database, flush);
   }
@@ -154,7 +170,7 @@ function* outcomeCalls(
 
 /** What outcomes bring about. */
 function* effectCalls(flush: OutcomeFlush): Generator<Call> {
-  const { shard, progress, finished, waiting, renewed, answered } = flush;
+  const { shard, progress, finished, waiting, renewed, answered, receipts = [], recounted = [] } = flush;
   for (const deltas of slices(progress)) {
     const values = deltas.flatMap(({ batch, state, delta }) => [batch, state, delta]);
     yield { statement: progressStatement(deltas.length), values: [shard, ...values] };
@@ -172,6 +188,8 @@ function* effectCalls(flush: OutcomeFlush): Generator<Call> {
     yield { statement: renewStatement(chunks.length), values: [shard, ...values] };
   }
   if (answered.length > 0) yield { statement: deleteAnsweredStatement, values: [shard, answered] };
+  if (receipts.length > 0) yield { statement: deleteReceiptsStatement, values: [shard, receipts] };
+  if (recounted.length > 0) yield { statement: recountStatement, values: [shard, recounted] };
 }
 
 function outcomeValues(row: OutcomeInsert): unknown[] {

@@ -1,0 +1,184 @@
+import type { ServerResponse } from 'node:http';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { makeChunkId } from '../../src/message/id.ts';
+import { until } from '../delivery/mill.ts';
+import { allIn, type ReceiptsSite, startReceiptsSite, toldMore } from './receipts-site.ts';
+
+let site: ReceiptsSite;
+let takes: ReceiptsSite['onSend'];
+
+beforeAll(async () => {
+  site = await startReceiptsSite();
+  takes = site.onSend;
+});
+
+beforeEach(() => {
+  site.onSend = takes;
+});
+
+afterAll(() => site.close());
+
+test('receipts make delivered and failed of what was sent, in one outcome for many messages', async () => {
+  const url = await site.route('plain');
+  const ids = await site.send('plain', 5);
+  await allIn(site, ids, 'sent');
+  const before = await site.told();
+  const receipts = [
+    ...ids.slice(0, 3).map((id) => ({ id, status: 'delivered' })),
+    { id: ids[3], status: 'failed', error: { code: 'AbsentSubscriber', detail: 'Nobody at +31612341003' } },
+    { id: ids[4], status: 'queued' },
+  ];
+  const answer = await site.tell(url, { receipts });
+  expect([answer.status, await answer.json()]).toEqual([200, { stored: 4, ignored: 1 }]);
+  await site.match();
+  await allIn(site, ids.slice(0, 3), 'delivered');
+  await allIn(site, [ids[3]!], 'failed');
+  const { json } = await site.api.call('GET', `/v1/messages/${ids[3]}`);
+  // What may name a person is not kept of what was told.
+  expect(json.error).toEqual({ code: 'absent_subscriber', detail: 'Nobody at (…)' });
+  expect(json.timeline.map(({ state }: { state: string }) => state)).toEqual(['queued', 'sent', 'failed']);
+  expect(await site.stateOf(ids[4]!)).toBe('sent');
+  const rows = await site.api.context.database.query<{ count: number }>({
+    name: '',
+    text: 'SELECT count FROM outcome WHERE state = 4',
+  });
+  expect(rows.rows.map(({ count }) => count)).toEqual([3]);
+  await toldMore(site, before, { stored: 4, ignored: 1, matched: 4 });
+});
+
+test('a repeated receipt changes nothing, and neither does one of a message that came to another end', async () => {
+  const url = await site.route('plain');
+  const [id] = await site.send('plain');
+  await allIn(site, [id!], 'sent');
+  const before = await site.told();
+  await site.tell(url, [
+    { id, status: 'delivered' },
+    { id, status: 'delivered' },
+  ]);
+  await site.match();
+  await allIn(site, [id!], 'delivered');
+  await site.tell(url, { id, status: 'delivered' });
+  await site.tell(url, { id, status: 'failed' });
+  await site.match();
+  await toldMore(site, before, { matched: 1, repeated: 2, unchanged: 1 });
+  const { json } = await site.api.call('GET', `/v1/messages/${id}`);
+  expect(json.timeline.map(({ state }: { state: string }) => state)).toEqual(['queued', 'sent', 'delivered']);
+});
+
+test('what a provider tells before it has answered waits for its answer', async () => {
+  let waiting: ServerResponse | undefined;
+  site.onSend = (_, response) => {
+    waiting = response;
+  };
+  const url = await site.route('plain');
+  const [id] = await site.send('plain');
+  await until(() => waiting !== undefined);
+  const before = await site.told();
+  await site.tell(url, { id, status: 'delivered' });
+  await site.match();
+  await toldMore(site, before, { early: 1 });
+  expect(await site.stateOf(id!)).toBe('queued');
+  takes({ id: id!, key: id! }, waiting!);
+  await allIn(site, [id!], 'delivered');
+  await toldMore(site, before, { early: 1, matched: 1 });
+});
+
+test('what nobody knows is counted and kept, and so is what names a message of another route', async () => {
+  const url = await site.route('plain');
+  const other = await site.route('other');
+  const [id] = await site.send('other');
+  await allIn(site, [id!], 'sent');
+  const before = await site.told();
+  const random = new Uint8Array(8);
+  const unknown = makeChunkId({ unixMs: Date.now(), shard: 5, random });
+  const gone = makeChunkId({ unixMs: Date.now() - 400 * 86_400_000, shard: 5, random });
+  const answer = await site.tell(url, [
+    { id: unknown, status: 'delivered' },
+    { id: 'mine-1', status: 'failed', error: { detail: 'for ada@example.com' } },
+    { id: id!, status: 'delivered' },
+    { id: gone, status: 'delivered' },
+  ]);
+  expect(answer.status).toBe(200);
+  await site.match();
+  await toldMore(site, before, { stored: 4, unknown: 3, late: 1 });
+  expect(await site.stateOf(id!)).toBe('sent');
+  const { database } = site.api.context;
+  const kept = await database.query<{ payload: Buffer }>({
+    name: '',
+    text: 'SELECT payload FROM unknown_receipt',
+  });
+  const text = kept.rows.map(({ payload }) => payload.toString()).join();
+  expect(text).toContain(unknown);
+  expect(text).toContain('mine-1');
+  expect(text).not.toContain('ada');
+  expect((await database.query({ name: '', text: 'SELECT FROM receipt' })).rowCount).toBe(0);
+  await site.tell(other, { id, status: 'delivered' });
+  await site.match();
+  await allIn(site, [id!], 'delivered');
+});
+
+test('a receipt settles what is uncertain on a route that holds, and one of an earlier replay does not', async () => {
+  site.onSend = (_, response) => response.socket!.destroy();
+  const url = await site.route('held', { onUncertain: 'hold' });
+  const [arrived, lost] = await site.send('held', 2);
+  await allIn(site, [arrived!, lost!], 'uncertain');
+  const before = await site.told();
+  await site.tell(url, [
+    { id: arrived, status: 'delivered' },
+    { id: lost, status: 'failed', error: { code: 'lost', detail: 'Not delivered' } },
+  ]);
+  await site.match();
+  await allIn(site, [arrived!], 'delivered');
+  await allIn(site, [lost!], 'failed');
+  const keys: string[] = [];
+  site.onSend = (message, response) => {
+    keys.push(message.key);
+    takes(message, response);
+  };
+  await site.api.call('POST', `/v1/messages/${lost}/replay`);
+  await allIn(site, [lost!], 'sent');
+  expect(keys).toEqual([`${lost}.1`]);
+  await site.tell(url, { id: lost, status: 'delivered' });
+  await site.match();
+  await toldMore(site, before, { matched: 2, unchanged: 1 });
+  expect(await site.stateOf(lost!)).toBe('sent');
+  await site.tell(url, { id: `${lost}.1`, status: 'delivered' });
+  await site.match();
+  await allIn(site, [lost!], 'delivered');
+});
+
+test('the counts of a batch follow its receipts, also when it is done', async () => {
+  const url = await site.route('plain');
+  const lines = Array.from({ length: 4 }, (_, n) => `{"to":"+3161234567${n}","body":"x"}`).join('\n');
+  const headers = { 'content-type': 'application/x-ndjson' };
+  const made = await site.api.call('POST', '/v1/batches?route=plain', { body: lines, headers });
+  const path = `/v1/batches/${made.json.id}`;
+  const batch = async () => (await site.api.call('GET', path)).json;
+  await until(async () => (await batch()).state === 'done');
+  const listed = (await site.api.call('GET', `${path}/messages`)).json.data as { id: string }[];
+  await site.tell(url, [
+    { id: listed[0]!.id, status: 'delivered' },
+    { id: listed[1]!.id, status: 'delivered' },
+    { id: listed[2]!.id, status: 'failed' },
+  ]);
+  await site.match();
+  await until(async () => (await batch()).counts.delivered === 2);
+  expect(await batch()).toMatchObject({
+    state: 'done',
+    counts: { accepted: 4, sent: 1, delivered: 2, failed: 1 },
+  });
+  const { json } = await site.api.call('GET', `${path}/messages?state=delivered`);
+  expect(json.data.map(({ id }: { id: string }) => id).sort()).toEqual([listed[0]!.id, listed[1]!.id].sort());
+});
+
+test('two that match at the same time hand each receipt on once', async () => {
+  const url = await site.route('plain');
+  const ids = await site.send('plain', 40);
+  await allIn(site, ids, 'sent');
+  const before = await site.told();
+  await Promise.all(ids.map((id) => site.tell(url, { id, status: 'delivered' })));
+  const matchers = Array.from({ length: 3 }, () => site.matcher());
+  await Promise.all(matchers.map((matcher) => matcher.runOnce()));
+  await allIn(site, ids, 'delivered');
+  await toldMore(site, before, { stored: 40, matched: 40, repeated: 0 });
+});

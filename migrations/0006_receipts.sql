@@ -49,12 +49,14 @@ CREATE TABLE unknown_receipt (
   PRIMARY KEY (shard, id)
 );
 
--- Which message a provider's own id belongs to, where receipts name nothing else; `hash` is of the route and the id.
+-- Which message a provider's own id belongs to, where receipts name nothing else: written with the outcome that tells the id.
+-- `hash` is of the route and the id; `renewal` as above.
 CREATE TABLE provider_ref (
   hash bigint NOT NULL,
   route_id integer NOT NULL,
   shard smallint NOT NULL,
   "offset" smallint NOT NULL,
+  renewal smallint NOT NULL,
   chunk_id uuid NOT NULL
 ) PARTITION BY RANGE (chunk_id);
 CREATE INDEX provider_ref_hash ON provider_ref (hash);

@@ -177,6 +177,7 @@ export class DeliveryWorker {
       clock,
       flushEveryMs: settings.flushEveryMs ?? flushEveryMsDefault,
       flushesMax: settings.flushesMax ?? flushesMaxDefault,
+      keepsRefs: (routeId) => control.routeById(routeId)?.receiptsBy === 'providerRef',
       onRest: (rest) => this.#onRest(rest),
       onSettled: (work, offsets) => this.#ordered.noteRecorded(work, offsets),
       onFenced: (tenure) => this.#ownership.lose(tenure),

@@ -182,3 +182,56 @@ test('two that match at the same time hand each receipt on once', async () => {
   await allIn(site, ids, 'delivered');
   await toldMore(site, before, { stored: 40, matched: 40, repeated: 0 });
 });
+
+test('a provider that knows its own ids only is understood, also before its answer is recorded', async () => {
+  let waiting: ServerResponse | undefined;
+  site.onSend = (message, response) => {
+    if (waiting === undefined) waiting = response;
+    else takes(message, response);
+  };
+  const url = await site.route('by-ref', { receiptsBy: 'providerRef' });
+  const [early] = await site.send('by-ref');
+  await until(() => waiting !== undefined);
+  const [known] = await site.send('by-ref');
+  await allIn(site, [known!], 'sent');
+  const before = await site.told();
+  await site.tell(url, [
+    { providerRef: `p-${known}`, status: 'delivered' },
+    { providerRef: `p-${early}`, status: 'delivered' },
+    { providerRef: 'p-of-nobody', status: 'delivered' },
+  ]);
+  const matcher = site.matcher();
+  await matcher.runOnce();
+  await allIn(site, [known!], 'delivered');
+  takes({ id: early!, key: early! }, waiting!);
+  await until(async () => {
+    await matcher.runOnce();
+    return (await site.stateOf(early!)) === 'delivered';
+  });
+  await toldMore(site, before, { matched: 2, early: 1 });
+  // Nobody waits for ever: then it is counted, and kept as unknown.
+  await until(async () => {
+    await site.matcher({ waitMs: 0 }).runOnce();
+    const { rowCount } = await site.api.context.database.query({ name: '', text: 'SELECT FROM receipt' });
+    return rowCount === 0;
+  });
+  await toldMore(site, before, { unknown: 1 });
+});
+
+test('by its provider’s id no erased message is found', async () => {
+  const url = await site.route('by-ref', { receiptsBy: 'providerRef' });
+  const [id] = await site.send('by-ref');
+  await allIn(site, [id!], 'sent');
+  const { database } = site.api.context;
+  const count = async () =>
+    (await database.query({ name: '', text: 'SELECT FROM provider_ref WHERE chunk_id = $1' }, [id])).rowCount;
+  expect(await count()).toBe(1);
+  const body = { to: '+31612341000' };
+  expect((await site.api.call('POST', '/v1/recipients/erase', { body })).json.complete).toBe(true);
+  expect(await count()).toBe(0);
+  const before = await site.told();
+  await site.tell(url, { providerRef: `p-${id}`, status: 'delivered' });
+  await site.matcher({ waitMs: 0 }).runOnce();
+  await toldMore(site, before, { unknown: 1 });
+  expect(await site.stateOf(id!)).toBe('sent');
+});

@@ -144,6 +144,11 @@ export class ChunkWork {
     return this.#history.attemptsBeforeAt(offset);
   }
 
+  /** Replays that made another message of it for the provider. */
+  renewalsAt(offset: number): number {
+    return this.#history.renewalsAt(offset);
+  }
+
   /** What the provider knows the message by. */
   keyAt(offset: number): string {
     return providerKeyOf(this.idAt(offset), this.#history.renewalsAt(offset));

@@ -1,4 +1,5 @@
 import { bitmapOf } from '../../message/bitmap.ts';
+import { providerRefHash } from '../../message/provider-ref-hash.ts';
 import { isFinal, type StateNumber, stateNumber } from '../../message/state.ts';
 import type {
   OutcomeFlush,
@@ -6,6 +7,7 @@ import type {
   PendingRenewal,
   PendingUpdate,
   ProgressDelta,
+  ProviderReference,
 } from '../../store/delivery/record-outcomes.ts';
 import type { ErasedMessages } from '../../store/erasure/scrub-outcomes.ts';
 import type { ChunkWork } from '../chunks/chunk-work.ts';
@@ -30,8 +32,15 @@ export interface PreparedFlush {
   settled: { work: ChunkWork; offsets: number[] }[];
 }
 
-/** What the chunks of one shard have to record at this moment. They are clean afterwards. */
-export function flushOf(tenure: Tenure, works: readonly ChunkWork[], nowMs: number): PreparedFlush {
+/**
+ * What the chunks of one shard have to record at this moment. They are clean afterwards. `keepsRefs`: whether the
+ * messages of a route are to be found by their provider's own ids.
+ */
+export function flushOf(
+  tenure: Tenure,
+  works: readonly ChunkWork[],
+  { nowMs, keepsRefs }: { nowMs: number; keepsRefs: (routeId: number) => boolean },
+): PreparedFlush {
   const outcomes: OutcomeInsert[] = [];
   const progress = new Map<string, ProgressDelta>();
   const finished: string[] = [];
@@ -40,6 +49,7 @@ export function flushOf(tenure: Tenure, works: readonly ChunkWork[], nowMs: numb
   const answered: string[] = [];
   const erased: ErasedMessages[] = [];
   const receipts: string[] = [];
+  const references: ProviderReference[] = [];
   const recounted = new Set<string>();
   const rests: FlushRest[] = [];
   const settled: PreparedFlush['settled'] = [];
@@ -51,6 +61,9 @@ export function flushOf(tenure: Tenure, works: readonly ChunkWork[], nowMs: numb
     for (const group of groups) {
       outcomes.push(outcomeRow({ work, group, seq: tenure.nextSeq(), nowMs }));
       count(progress, work.chunk.batch, group);
+      if (group.providerRefs !== null && keepsRefs(work.chunk.lane.key.routeId)) {
+        references.push(...referencesOf(work, group));
+      }
       if (work.chunk.batch !== null && isFinal(group.prior) && isFinal(group.state)) {
         recounted.add(work.chunk.batch);
       }
@@ -83,6 +96,7 @@ export function flushOf(tenure: Tenure, works: readonly ChunkWork[], nowMs: numb
   return {
     flush: {
       ...{ shard, epoch, outcomes, progress: deltas, finished, waiting, renewed, answered, erased, receipts },
+      references,
       // In order of key as well.
       recounted: [...recounted].sort(),
     },
@@ -111,6 +125,18 @@ function outcomeRow(of: { work: ChunkWork; group: OutcomeGroup; seq: string; now
     agoMs: nowMs - group.atMs,
     dueInMs: group.dueAtMs === null ? null : group.dueAtMs - nowMs,
   };
+}
+
+function referencesOf(work: ChunkWork, { offsets, providerRefs }: OutcomeGroup): ProviderReference[] {
+  const { id: chunkId, lane } = work.chunk;
+  const { routeId } = lane.key;
+  return offsets.flatMap((offset, index) => {
+    const ref = providerRefs?.[index];
+    if (ref == null) return [];
+    return [
+      { hash: providerRefHash(routeId, ref), routeId, chunkId, offset, renewal: work.renewalsAt(offset) },
+    ];
+  });
 }
 
 /** Details and references follow the order of the offsets; answers come in any order. */

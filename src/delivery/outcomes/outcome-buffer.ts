@@ -11,6 +11,8 @@ export interface OutcomeBufferSettings {
   clock: Clock;
   /** How long an outcome may wait for others of its shard. */
   flushEveryMs: number;
+  /** Whether the messages of a route are to be found by their provider's own ids; none are without it. */
+  keepsRefs?: (routeId: number) => boolean;
   /** Shards recorded at the same time, each in a transaction of its own. */
   flushesMax: number;
   /** A chunk came to rest: `finished`, or all that remains of it waits. It may leave memory. */
@@ -190,7 +192,10 @@ export class OutcomeBuffer {
     shard.works = [];
     shard.flushing = true;
     this.#running++;
-    const { flush, weight, rests, settled } = flushOf(tenure, works, this.#settings.clock.monotonicMs());
+    const { flush, weight, rests, settled } = flushOf(tenure, works, {
+      nowMs: this.#settings.clock.monotonicMs(),
+      keepsRefs: this.#settings.keepsRefs ?? (() => false),
+    });
     const onRefused = () => this.#setAside(shard, waiters);
     const recorded = await this.#recordUntilLost(tenure, { flush, onRefused });
     this.#running--;

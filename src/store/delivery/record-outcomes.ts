@@ -21,6 +21,17 @@ export interface OutcomeInsert {
   dueInMs: number | null;
 }
 
+/** Where the message is that a provider knows by an id of its own. */
+export interface ProviderReference {
+  /** `providerRefHash`. */
+  hash: bigint;
+  routeId: number;
+  chunkId: string;
+  offset: number;
+  /** The number of replays that it was sent under. */
+  renewal: number;
+}
+
 export interface ProgressDelta {
   batch: string;
   state: StateNumber;
@@ -61,6 +72,8 @@ export interface OutcomeFlush {
   erased?: ErasedMessages[];
   /** Ids of matched receipts that the outcomes answer. */
   receipts?: string[];
+  /** Where messages are found by their providers' own ids. */
+  references?: ProviderReference[];
   /** Batches whose messages were changed that had come to an end: folded counts are to follow. */
   recounted?: string[];
 }
@@ -87,6 +100,13 @@ const deleteReceiptsStatement = {
   text: 'DELETE FROM matched_receipt WHERE shard = $1 AND id = ANY($2::uuid[])',
 };
 
+// As arrays, because there is one for each message.
+const referencesStatement = {
+  name: 'insert_provider_refs',
+  text: `INSERT INTO provider_ref (shard, chunk_id, "offset", renewal, route_id, hash)
+    SELECT $1::smallint, r.* FROM unnest($2::uuid[], $3::smallint[], $4::smallint[], $5::integer[], $6::bigint[]) AS r`,
+};
+
 const recountStatement = {
   name: 'mark_recounted',
   text: `INSERT INTO batch_recount AS present (shard, batch) SELECT $1::smallint, unnest($2::uuid[])
@@ -107,8 +127,8 @@ const uniqueViolation = '23505';
  * was written. A flush that is repeated after an ambiguous COMMIT finds its own rows, and counts nothing again.
  */
 export async function recordOutcomes(database: Database, flush: OutcomeFlush): Promise<boolean> {
-  const { progress, waiting, renewed, answered, erased = [], receipts = [] } = flush;
-  const effects = [progress, waiting, renewed, answered, erased, receipts];
+  const { progress, waiting, renewed, answered, erased = [], receipts = [], references = [] } = flush;
+  const effects = [progress, waiting, renewed, answered, erased, receipts, references];
   const simple = effects.every(({ length }) => length === 0);
   if (simple && flush.outcomes.length > 0 && flush.outcomes.length <= rowsMax) {
     return await recordAtOnce(database, flush);
@@ -170,7 +190,8 @@ function* outcomeCalls(
 
 /** What outcomes bring about. */
 function* effectCalls(flush: OutcomeFlush): Generator<Call> {
-  const { shard, progress, finished, waiting, renewed, answered, receipts = [], recounted = [] } = flush;
+  const { shard, progress, finished, waiting, renewed, answered } = flush;
+  const { receipts = [], references = [], recounted = [] } = flush;
   for (const deltas of slices(progress)) {
     const values = deltas.flatMap(({ batch, state, delta }) => [batch, state, delta]);
     yield { statement: progressStatement(deltas.length), values: [shard, ...values] };
@@ -189,6 +210,16 @@ function* effectCalls(flush: OutcomeFlush): Generator<Call> {
   }
   if (answered.length > 0) yield { statement: deleteAnsweredStatement, values: [shard, answered] };
   if (receipts.length > 0) yield { statement: deleteReceiptsStatement, values: [shard, receipts] };
+  if (references.length > 0) {
+    const values = [
+      references.map(({ chunkId }) => chunkId),
+      references.map(({ offset }) => offset),
+      references.map(({ renewal }) => renewal),
+      references.map(({ routeId }) => routeId),
+      references.map(({ hash }) => hash),
+    ];
+    yield { statement: referencesStatement, values: [shard, ...values] };
+  }
   if (recounted.length > 0) yield { statement: recountStatement, values: [shard, recounted] };
 }
 

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Bitmap, inBitmap, offsetsOf } from '../../message/bitmap.ts';
 import { erasedError } from '../../message/erased-line.ts';
 import { mayNamePerson } from '../../message/may-name-person.ts';
+import { providerRefHash } from '../../message/provider-ref-hash.ts';
 import type { Queryable } from '../database.ts';
 
 /** Messages of one chunk that were erased. */
@@ -45,12 +46,43 @@ export async function scrubOutcomes(
     chunkId,
     erasedError.code,
   ]);
+  await forgetReferences(transaction, { shard, erased, rows });
   for (const row of rows) {
     const details = scrubbedDetails(row, { erased, quoting });
     const refs = row.provider_refs && withoutErased(row.provider_refs, row.offsets, erased);
     if (isDeepStrictEqual([details, refs], [row.details, row.provider_refs])) continue;
     await transaction.query(writeStatement, [shard, chunkId, row.seq, details, refs]);
   }
+}
+
+const routeStatement = {
+  name: 'route_of_erased',
+  text: 'SELECT route_id AS "routeId" FROM chunk WHERE shard = $1 AND id = $2',
+};
+
+const forgetStatement = {
+  name: 'forget_provider_refs',
+  text: 'DELETE FROM provider_ref WHERE hash = ANY($3::bigint[]) AND shard = $1 AND chunk_id = $2',
+};
+
+/** By its provider's id no erased message is found any more. */
+async function forgetReferences(
+  transaction: Queryable,
+  of: { shard: number; erased: ErasedMessages; rows: readonly OutcomeText[] },
+): Promise<void> {
+  const { shard, erased } = of;
+  const refs = of.rows.flatMap(({ provider_refs: refs, offsets }) =>
+    offsetsOf(offsets, erased.count).flatMap((offset, index) => {
+      const ref = refs?.[index];
+      return ref != null && inBitmap(erased.offsets, offset) ? [ref] : [];
+    }),
+  );
+  if (refs.length === 0) return;
+  const key = [shard, erased.chunkId];
+  const [chunk] = (await transaction.query<{ routeId: number }>(routeStatement, key)).rows;
+  if (!chunk) return;
+  const hashes = refs.map((ref) => providerRefHash(chunk.routeId, ref));
+  await transaction.query(forgetStatement, [...key, hashes]);
 }
 
 function scrubbedDetails(

@@ -2,6 +2,7 @@ import type { Bitmap } from '../../message/bitmap.ts';
 import { shardOf } from '../../message/id.ts';
 import type { StateNumber } from '../../message/state.ts';
 import type { Database, Queryable } from '../database.ts';
+import type { ProviderReference } from '../delivery/record-outcomes.ts';
 import { insertRows } from '../multi-row.ts';
 import type { ReceiptRow } from './store-receipts.ts';
 
@@ -167,6 +168,25 @@ export async function findReceiptChunks(
     sorted.at(-1),
   ]);
   return new Map(rows.map((row) => [row.id, row]));
+}
+
+const referencesStatement = {
+  name: 'find_provider_refs',
+  text: `SELECT hash, route_id AS "routeId", chunk_id AS "chunkId", "offset", renewal FROM provider_ref
+    WHERE hash = ANY($1::bigint[]) AND chunk_id >= $2 AND chunk_id < $3 ORDER BY chunk_id, renewal`,
+};
+
+/** Messages by the hashes of their providers' own ids, among those of some days: the oldest first. */
+export async function findProviderRefs(
+  database: Queryable,
+  find: { hashes: readonly bigint[]; fromId: string; toId: string },
+): Promise<ProviderReference[]> {
+  if (find.hashes.length === 0) return [];
+  const { rows } = await database.query<Omit<ProviderReference, 'hash'> & { hash: string }>(
+    referencesStatement,
+    [find.hashes, find.fromId, find.toId],
+  );
+  return rows.map((row) => ({ ...row, hash: BigInt(row.hash) }));
 }
 
 const forgetStatement = {

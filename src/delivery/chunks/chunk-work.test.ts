@@ -14,6 +14,7 @@ import type { RetryGate } from '../pace/retry-budget.ts';
 import { ChunkWork } from './chunk-work.ts';
 
 const chunkId = '01932c07-a3b0-7005-8000-000000000000';
+const at = { nowMs: 0, keepsRefs: () => false };
 
 function chunkOf(count: number): PendingChunk {
   return {
@@ -68,7 +69,7 @@ test('however answers and flushes mix, the rows fold to what happened and the co
       const progress = new Map<StateNumber, number>();
       const inFlight: { offset: number; attempt: number }[] = [];
       const flush = () => {
-        const { flush: made, rests } = flushOf(chunk.tenure, [work], 0);
+        const { flush: made, rests } = flushOf(chunk.tenure, [work], at);
         rows.push(...made.outcomes);
         for (const { state, delta } of made.progress) progress.set(state, (progress.get(state) ?? 0) + delta);
         const rest = rests[0];
@@ -151,7 +152,7 @@ test('a chunk that was handed back is never taken for finished', () => {
   work.giveBack(work.take());
   work.record(offset, { state: stateNumber.sent, attempt: 1, atMs: 0 });
   expect(work.resting).toBe(false);
-  expect(flushOf(chunk.tenure, [work], 0).flush.finished).toEqual([]);
+  expect(flushOf(chunk.tenure, [work], at).flush.finished).toEqual([]);
 });
 
 test('a message that was replayed since the chunk came to rest is sent by whoever loads the chunk next', () => {
@@ -173,7 +174,7 @@ test('a chunk with ordering keys is finished with its last outcome, whoever was 
   const work = workOn(chunk);
   work.record(work.take(), { state: stateNumber.sent, attempt: 1, atMs: 0 });
   work.decide({ kind: 'cancel', offsets: null }, { nowMs: 0, databaseNowMs: 0 });
-  expect(flushOf(chunk.tenure, [work], 0).flush).toMatchObject({ finished: [chunkId] });
+  expect(flushOf(chunk.tenure, [work], at).flush).toMatchObject({ finished: [chunkId] });
 });
 
 test('a request that changes nothing of a chunk that is done deletes nothing: it would again if it came late', () => {
@@ -183,7 +184,7 @@ test('a request that changes nothing of a chunk that is done deletes nothing: it
   work.park();
   work.decide({ kind: 'cancel', offsets: null }, { nowMs: 0, databaseNowMs: 0 });
   work.answered.push('r');
-  const { flush, rests } = flushOf(chunk.tenure, [work], 0);
+  const { flush, rests } = flushOf(chunk.tenure, [work], at);
   expect(flush).toMatchObject({ outcomes: [], finished: [], waiting: [], renewed: [], answered: ['r'] });
   expect(rests).toMatchObject([{ finished: true }]);
 });
@@ -197,7 +198,7 @@ test('a request that changes nothing of a chunk that is pending puts nothing bac
     { nowMs: 0, databaseNowMs: 0 },
   );
   work.answered.push('r');
-  const { flush } = flushOf(chunk.tenure, [work], 0);
+  const { flush } = flushOf(chunk.tenure, [work], at);
   expect(flush).toMatchObject({ outcomes: [], finished: [], renewed: [], answered: ['r'] });
   expect(flush.waiting).toEqual([{ chunkId, remaining: null, dueInMs: 0 }]);
 });

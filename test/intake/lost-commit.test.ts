@@ -98,3 +98,41 @@ test('messages that shared a COMMIT which was not answered are each stored once'
   const stored = await storedMessages(api.database);
   expect(stored.map(({ ref }) => ref).sort()).toEqual([...refs].sort());
 });
+
+test('what an account is charged for and what is stored stay the same where COMMITs are not answered', async () => {
+  const quota = 6_400;
+  const account = await api.call('POST', '/v1/accounts', {
+    body: { name: 'limited', limits: { messagesPerDay: quota } },
+  });
+  const made = await api.call('POST', '/v1/keys', { body: { accountId: account.json.id, scopes: ['send'] } });
+  const { key } = made.json;
+  commits = 0;
+  chosen = (commit) => commit % 3 === 1;
+  const until = async (path: string, headers: Record<string, string>, body: unknown) => {
+    for (let tries = 1; ; tries++) {
+      const answer = await api.call('POST', path, { key, headers, body });
+      if (answer.status < 500 || tries > triesMax) return answer;
+    }
+  };
+  const requests = Array.from({ length: 30 }, (_, n) => {
+    const messages = Array.from({ length: 10 }, () => ({ to: '+31612345678', route: 'r', ref: `single ${n}` }));
+    return until('/v1/messages', { 'idempotency-key': `single-${n}` }, messages);
+  });
+  const upload = { 'content-type': 'application/x-ndjson', 'idempotency-key': 'limited upload' };
+  const [whole, ...singles] = await Promise.all([
+    until('/v1/batches?route=r', upload, numbered(10_000)),
+    ...requests,
+  ]);
+  expect(way.lost()).toBeGreaterThan(2);
+  expect([whole!.status, whole!.json.code]).toEqual([429, 'quota_exceeded']);
+  const { batchId, nextLine } = whole!.json;
+  const refs = (await storedMessages(api.database, batchId)).map(({ ref }) => Number(ref));
+  expect(refs).toEqual(Array.from({ length: nextLine - 1 }, (_, n) => n));
+  const taken = singles.reduce((sum, { json }) => sum + (json.messages?.length ?? 0), 0);
+  expect(taken + refs.length).toBe(quota);
+  const { rows } = await api.database.query({
+    name: 'test_charged',
+    text: `SELECT (SELECT sum(count)::int FROM chunk) AS stored, messages::int AS charged FROM account_meter`,
+  });
+  expect(rows).toEqual([{ stored: quota, charged: quota }]);
+});

@@ -20,8 +20,8 @@ interface Drainer {
 /** Of a killed server's shards; the next one has the most of its start behind it by then. */
 const leaseMs = 2_000;
 const weights: [Victim, number][] = [
-  ['the working drainer', 0.6],
-  ['the server', 0.3],
+  ['the working drainer', 0.75],
+  ['the server', 0.15],
   ['the drainer that stands by', 0.1],
 ];
 

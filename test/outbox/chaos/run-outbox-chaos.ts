@@ -42,6 +42,8 @@ export async function runOutboxChaos(options: OutboxChaosOptions): Promise<Outbo
       staging.allow((kill + 1) / (kills + 1));
       await sleep(pauseMs.min + random() * (pauseMs.max - pauseMs.min));
       const what = await installation.killOne();
+      // A key that a killed server had taken is free after 30 s: kills meanwhile would hit drainers that only wait.
+      if (what === 'the server') await settled(app, deadline);
       onProgress(
         `kill ${kill + 1} of ${kills}: ${what}; ${staging.committed} committed, ${sink.arrivals.length} arrived`,
       );
@@ -54,6 +56,27 @@ export async function runOutboxChaos(options: OutboxChaosOptions): Promise<Outbo
   } finally {
     await installation.stop();
     await sink.stop();
+  }
+}
+
+/** The requests that are fixed now are settled. */
+async function settled(app: AppDatabase, deadline: number): Promise<void> {
+  const connection = await app.connect();
+  const { request } = outboxTable(outboxTableDefault, app.dialect);
+  const count = async (where: string) =>
+    (
+      await connection.query<{ last: number | string | null; count: number | string }>(
+        `SELECT MAX(id) AS last, COUNT(*) AS count FROM ${request} ${where}`,
+      )
+    )[0]!;
+  try {
+    const { last } = await count('');
+    while (last !== null && Number((await count(`WHERE id <= ${last}`)).count) > 0) {
+      if (performance.now() > deadline) throw new Error('nothing is moved any more');
+      await sleep(pollMs);
+    }
+  } finally {
+    await connection.end();
   }
 }
 

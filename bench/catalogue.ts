@@ -13,6 +13,7 @@ import { memory } from './figures/memory.ts';
 import { oldTransaction } from './figures/old-transaction.ts';
 import { ordinaryDay } from './figures/ordinary-day.ts';
 import { reads } from './figures/reads.ts';
+import { receipts } from './figures/receipts.ts';
 import { replicaLag } from './figures/replica-lag.ts';
 import { search } from './figures/search.ts';
 import { steering } from './figures/steering.ts';
@@ -38,4 +39,5 @@ export const figures: readonly Figure[] = [
   backlog,
   steering,
   handover,
+  receipts,
 ];

@@ -22,6 +22,7 @@ const slow = new Set([
   'backlog',
   'steering',
   'handover',
+  'receipts',
   'replica-lag',
 ]);
 

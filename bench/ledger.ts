@@ -4,6 +4,8 @@ interface Ledger {
   received: number;
   distinct: number;
   duplicates: number;
+  /** What was told later. */
+  receipts: { told: number; waiting: number };
 }
 
 export async function readLedger(sinkUrl: string): Promise<Ledger> {

@@ -27,6 +27,7 @@ export interface BatchCounts {
   sending: number;
   retrying: number;
   sent: number;
+  delivered: number;
   failed: number;
   canceled: number;
   uncertain: number;

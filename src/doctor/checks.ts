@@ -12,6 +12,7 @@ import { orderingBacklog } from './checks/ordering-backlog.ts';
 import { partitions } from './checks/partitions.ts';
 import { pendingSize } from './checks/pending-size.ts';
 import { preparedTransactions } from './checks/prepared-transactions.ts';
+import { receipts } from './checks/receipts.ts';
 import { replicas } from './checks/replicas.ts';
 import { replication } from './checks/replication.ts';
 import { replicationSlots } from './checks/replication-slots.ts';
@@ -38,6 +39,7 @@ export const checks: readonly Check[] = [
   unfinishedChunks,
   routes,
   uncertainMessages,
+  receipts,
   orderingBacklog,
   pendingSize,
   autovacuum,

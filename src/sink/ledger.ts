@@ -1,5 +1,6 @@
 import { SetDigest } from '../lib/set-digest.ts';
 import { readUuidWords } from '../lib/uuid-words.ts';
+import type { ReceiptBooks } from './receipts.ts';
 import { UuidSet } from './uuid-set.ts';
 
 /** Ids that are no UUIDs are kept as text; beyond this many the count of distinct ones is no longer exact. */
@@ -19,6 +20,8 @@ export interface SinkLedger {
   refused: { failed: number; rateLimited: number; invalid: number };
   /** Requests taken but left without an answer. */
   unanswered: { hung: number; reset: number };
+  /** What was told later of the messages that were taken. */
+  receipts: ReceiptBooks;
   /** Digest of the distinct ids that are UUIDs (`lib/set-digest.ts`). */
   idsDigest: string;
   /** Distinct ids that are no UUIDs. */
@@ -45,7 +48,7 @@ export class Ledger {
     for (const id of ids) this.#take(id);
   }
 
-  read(): SinkLedger {
+  read(): Omit<SinkLedger, 'receipts'> {
     const distinct = this.#uuids.size + this.#others.size;
     return {
       received: distinct + this.#duplicates + this.#withoutId + this.#uncounted,

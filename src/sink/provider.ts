@@ -3,6 +3,7 @@ import { Arrivals } from './arrivals.ts';
 import type { SinkLedger } from './ledger.ts';
 import { Ledger } from './ledger.ts';
 import { ProviderLimit } from './provider-limit.ts';
+import { Receipts } from './receipts.ts';
 import { seededRandom } from './seeded-random.ts';
 import type { SinkOptions } from './sink-options.ts';
 
@@ -19,12 +20,14 @@ export class Provider {
   #limit: ProviderLimit;
   #ledger = new Ledger();
   #arrivals: Arrivals;
+  readonly receipts: Receipts;
 
   constructor(options: SinkOptions) {
     this.#options = options;
     this.#random = seededRandom(options.seed);
     this.#limit = new ProviderLimit(options.rateLimit);
     this.#arrivals = new Arrivals(options.arrivals);
+    this.receipts = new Receipts(options);
   }
 
   post(text: string, idempotencyKey: string | undefined): Verdict {
@@ -40,11 +43,13 @@ export class Provider {
       return { ...refusal, retryAfterSeconds: Math.ceil(waitMs / 1_000) };
     }
     const ids = messages.list.map(idOf);
+    const namesRefs = this.#options.receiptsBy === 'providerRef';
     if (!messages.batch) ids[0] ??= idempotencyKey;
     if (!messages.batch || ids.length <= this.#options.arrivalsBatchMax) {
       for (const id of ids) if (id !== undefined) this.#arrivals.add(id, performance.timeOrigin + nowMs);
     }
     this.#ledger.takeRequest(ids);
+    this.receipts.take(keysOf(messages, ids, idempotencyKey));
     if (draw < failRate + hangRate) {
       this.#ledger.unanswered.hung += 1;
       return { kind: 'hang' };
@@ -53,11 +58,15 @@ export class Provider {
       this.#ledger.unanswered.reset += 1;
       return { kind: 'reset' };
     }
-    return { kind: 'answer', status: 200, body: messages.batch ? batchAnswer(ids) : singleAnswer(ids[0]) };
+    return {
+      kind: 'answer',
+      status: 200,
+      body: messages.batch ? batchAnswer(ids, namesRefs) : singleAnswer(ids[0]),
+    };
   }
 
   ledger(): SinkLedger {
-    return this.#ledger.read();
+    return { ...this.#ledger.read(), receipts: this.receipts.books() };
   }
 
   arrivals(after: number, limit: number): ReturnType<Arrivals['read']> {
@@ -70,6 +79,7 @@ export class Provider {
     this.#limit = new ProviderLimit(this.#options.rateLimit);
     this.#ledger = new Ledger();
     this.#arrivals = new Arrivals(this.#options.arrivals);
+    this.receipts.reset();
   }
 
   #refuse(reason: 'failed' | 'rateLimited' | 'invalid', refusal: { status: number; code: string }) {
@@ -96,14 +106,29 @@ function idOf(message: unknown): string | undefined {
   return typeof id === 'string' && id !== '' ? id : undefined;
 }
 
+/** What Millrace knows the messages by: after a replay that is another key than the id. */
+function keysOf(
+  { batch, list }: { batch: boolean; list: unknown[] },
+  ids: readonly (string | undefined)[],
+  idempotencyKey: string | undefined,
+): (string | undefined)[] {
+  if (!batch) return [idempotencyKey ?? ids[0]];
+  return list.map((message, n) => {
+    const key = (message as { idempotencyKey?: unknown } | null)?.idempotencyKey;
+    return typeof key === 'string' ? key : ids[n];
+  });
+}
+
 function singleAnswer(id: string | undefined): string {
   return id === undefined ? '{}' : `{"id":${quoted(`sink-${id}`)}}`;
 }
 
-function batchAnswer(ids: readonly (string | undefined)[]): string {
+function batchAnswer(ids: readonly (string | undefined)[], namesRefs: boolean): string {
   let results = '';
   for (const id of ids) {
-    if (id !== undefined) results += `${results === '' ? '' : ','}{"id":${quoted(id)},"status":"sent"}`;
+    if (id === undefined) continue;
+    const ref = namesRefs ? `,"providerRef":${quoted(`sink-${id}`)}` : '';
+    results += `${results === '' ? '' : ','}{"id":${quoted(id)},"status":"sent"${ref}}`;
   }
   return `{"results":[${results}]}`;
 }

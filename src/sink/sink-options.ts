@@ -18,6 +18,17 @@ export interface SinkOptions {
   arrivals: number;
   /** Of batched posts it lists those of so many messages at most; 0 for none. */
   arrivalsBatchMax: number;
+  /** Where receipts of taken messages are posted, as the `http` connector reads them; empty for nowhere. */
+  receiptsUrl: string;
+  receiptsDelayMs: number;
+  /** Share of receipts that say `failed`. */
+  receiptsFailRate: number;
+  /** Share of receipts that are told twice. */
+  receiptsRepeatRate: number;
+  /** Messages of one post at most. */
+  receiptsBatchMax: number;
+  /** What they name messages by: `key`, or `providerRef`, the id that was answered. */
+  receiptsBy: string;
   /** Requests with the same seed meet the same faults in the same order. */
   seed: number;
 }
@@ -31,6 +42,8 @@ export interface SinkOptionDoc {
   max?: number;
   wholeNumber?: boolean;
   doc: string;
+  /** Of a text: what it may be; anything but an empty one without it. */
+  values?: readonly string[];
 }
 
 /** Every option once: what the command line offers and what `checkSinkOptions` holds. */
@@ -113,6 +126,52 @@ export const sinkOptions: readonly SinkOptionDoc[] = [
     doc: 'messages of the largest batched post that it keeps; 0 keeps only what was posted singly',
   },
   {
+    name: 'receiptsUrl',
+    flag: 'receipts-url',
+    default: '',
+    doc: "a route's receiptsUrl, to which receipts of messages are posted; PUT /receipts {url} sets it later",
+  },
+  {
+    name: 'receiptsDelayMs',
+    flag: 'receipts-delay-ms',
+    default: 0,
+    min: 0,
+    max: 3_600_000,
+    doc: 'milliseconds from taking a message to its receipt',
+  },
+  {
+    name: 'receiptsFailRate',
+    flag: 'receipts-fail-rate',
+    default: 0,
+    min: 0,
+    max: 1,
+    doc: 'share of receipts that say failed; the others say delivered',
+  },
+  {
+    name: 'receiptsRepeatRate',
+    flag: 'receipts-repeat-rate',
+    default: 0,
+    min: 0,
+    max: 1,
+    doc: 'share of receipts that are told twice',
+  },
+  {
+    name: 'receiptsBatchMax',
+    flag: 'receipts-batch-max',
+    default: 500,
+    min: 1,
+    max: 5_000,
+    wholeNumber: true,
+    doc: 'receipts of one post at most',
+  },
+  {
+    name: 'receiptsBy',
+    flag: 'receipts-by',
+    default: 'key',
+    values: ['key', 'providerRef'],
+    doc: 'what receipts name messages by: key or providerRef',
+  },
+  {
     name: 'seed',
     flag: 'seed',
     default: 1,
@@ -132,14 +191,24 @@ export function checkSinkOptions(given: Partial<SinkOptions>): SinkOptions {
   if (failRate + hangRate + resetRate > 1) {
     throw new RangeError('fail-rate, hang-rate and reset-rate together are 1 at most');
   }
+  checkReceiptsUrl(options.receiptsUrl as string);
   return options as unknown as SinkOptions;
+}
+
+/** @throws RangeError for what is neither empty nor a URL of HTTP */
+export function checkReceiptsUrl(url: string): string {
+  const protocol = URL.canParse(url) ? new URL(url).protocol : undefined;
+  if (url === '' || protocol === 'http:' || protocol === 'https:') return url;
+  throw new RangeError('receipts-url is an http or https URL');
 }
 
 function checkOption(option: SinkOptionDoc, value: number | string): number | string {
   const { flag, min, max, wholeNumber } = option;
   if (typeof option.default === 'string') {
-    if (typeof value === 'string' && value !== '') return value;
-    throw new RangeError(`${flag} is text`);
+    const { values } = option;
+    const isAllowed = values ? values.includes(String(value)) : value !== '' || option.default === '';
+    if (typeof value === 'string' && isAllowed) return value;
+    throw new RangeError(values ? `${flag} is one of ${values.join(', ')}` : `${flag} is text`);
   }
   const fits = typeof value === 'number' && value >= (min ?? -Infinity) && value <= (max ?? Infinity);
   if (fits && (!wholeNumber || Number.isInteger(value))) return value;

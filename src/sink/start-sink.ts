@@ -6,7 +6,7 @@ import type { SinkLedger } from './ledger.ts';
 import type { Verdict } from './provider.ts';
 import { Provider } from './provider.ts';
 import type { SinkOptions } from './sink-options.ts';
-import { checkSinkOptions } from './sink-options.ts';
+import { checkReceiptsUrl, checkSinkOptions } from './sink-options.ts';
 
 export interface Sink {
   readonly url: string;
@@ -19,6 +19,8 @@ export interface Sink {
 /** A thousand messages of 64 KiB, escaped. */
 const bodyBytesMax = 128 * 1024 * 1024;
 
+const settingsBytesMax = 10_000;
+
 const arrivalsPageDefault = 1_000;
 const arrivalsPageMax = 10_000;
 
@@ -27,13 +29,15 @@ const keepAliveTimeoutMs = 120_000;
 
 /**
  * A simulated provider that keeps a ledger of what it received. Every POST but `/reset` hands messages over;
- * `GET /ledger` and `GET /arrivals?after=N&limit=` tell what came.
+ * `GET /ledger` and `GET /arrivals?after=N&limit=` tell what came; `PUT /receipts` sets where receipts are posted.
  */
 export async function startSink(given: Partial<SinkOptions>): Promise<Sink> {
   const options = checkSinkOptions(given);
   const provider = new Provider(options);
   const server = createServer({ keepAliveTimeout: keepAliveTimeoutMs }, (request, response) => {
-    if (request.method === 'POST') receive(request, response, { provider, latencyMs: options.latencyMs });
+    if (request.method === 'PUT' && request.url === '/receipts') setReceipts(request, response, provider);
+    else if (request.method === 'POST')
+      receive(request, response, { provider, latencyMs: options.latencyMs });
     else answerRead(request, response, provider);
   });
   server.listen(options.port, options.host);
@@ -46,6 +50,7 @@ export async function startSink(given: Partial<SinkOptions>): Promise<Sink> {
     port,
     ledger: () => provider.ledger(),
     stop() {
+      provider.receipts.stop();
       stopped ??= stop(server);
       return stopped;
     },
@@ -79,6 +84,23 @@ function receive(
     const verdict = provider.post(text, typeof key === 'string' ? key : undefined);
     if (latencyMs === 0) answer(response, verdict);
     else setTimeout(answer, latencyMs, response, verdict);
+  });
+}
+
+/** `{url}`: a route's receiptsUrl is known only when the sink is there. */
+function setReceipts(request: IncomingMessage, response: ServerResponse, provider: Provider): void {
+  let text = '';
+  request.on('data', (part: Buffer) => {
+    text = (text + part).slice(0, settingsBytesMax);
+  });
+  request.on('end', () => {
+    try {
+      const { url } = JSON.parse(text) as { url?: unknown };
+      provider.receipts.tellAt(checkReceiptsUrl(String(url)));
+      answerJson(response, 200, {});
+    } catch {
+      answerJson(response, 400, { error: { code: 'invalid_url' } });
+    }
   });
 }
 

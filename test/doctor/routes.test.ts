@@ -1,6 +1,7 @@
 import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { DoctorContext, Finding } from '../../src/doctor/check.ts';
+import { receipts } from '../../src/doctor/checks/receipts.ts';
 import { routes } from '../../src/doctor/checks/routes.ts';
 import { uncertainMessages } from '../../src/doctor/checks/uncertain-messages.ts';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -155,4 +156,24 @@ test('uncertain messages are told by account until they are settled, those of ba
   expect(await look(uncertainMessages)).toEqual([inBatches]);
   await run(`UPDATE batch SET counts = '{"accepted": 4, "uncertain": 0, "sent": 4}'`);
   expect(await look(uncertainMessages)).toMatchObject([{ severity: 'ok' }]);
+});
+
+test('receipts that nobody matches are told of, and those that no message was found for', async () => {
+  expect(await look(receipts)).toMatchObject([{ severity: 'ok' }]);
+  const row = "1, 5, 0, 40, gen_random_uuid(), '[]'";
+  await run(`INSERT INTO receipt (route_id, shard, codec, count, id, payload) VALUES (${row})`);
+  expect(await look(receipts)).toMatchObject([{ severity: 'ok' }]);
+  await run("UPDATE receipt SET due_at = now() - interval '2 minutes'");
+  await run(`INSERT INTO unknown_receipt (route_id, shard, codec, count, id, payload) VALUES (${row})`);
+  await run(
+    "INSERT INTO unknown_receipt (at, route_id, shard, codec, count, id, payload) SELECT now() - interval '2 days', 2, 5, 0, 7, id, '' FROM receipt",
+  );
+  expect(await look(receipts)).toMatchObject([
+    {
+      severity: 'error',
+      summary: expect.stringMatching(/^40 receipts/),
+      mend: expect.stringContaining('events'),
+    },
+    { severity: 'warning', summary: expect.stringContaining('40 receipts that came to route sms') },
+  ]);
 });

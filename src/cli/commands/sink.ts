@@ -13,7 +13,7 @@ export function sinkCommand(context: CommandContext): Command {
     'a simulated provider that keeps a ledger of what it received: GET /ledger, POST /reset',
   );
   for (const option of sinkOptions) {
-    const description = `${option.doc} (default: ${option.default})`;
+    const description = `${option.doc} (default: ${option.default === '' ? 'none' : option.default})`;
     if (typeof option.default === 'string') command.option(`--${option.flag} <text>`, description);
     else command.option(`--${option.flag} <n>`, description, (text) => parseNumber(option, text));
   }

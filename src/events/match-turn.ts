@@ -1,7 +1,6 @@
 import type { ReceiptNews } from '../connectors/connector.ts';
 import { uuidV7 } from '../lib/uuid-v7.ts';
-import { parseProviderKey } from '../message/fold-outcomes.ts';
-import { chunkIdOf, lowestIdAt, parseId, unixMsOf } from '../message/id.ts';
+import { lowestIdAt, unixMsOf } from '../message/id.ts';
 import { providerRefHash } from '../message/provider-ref-hash.ts';
 import type { Queryable } from '../store/database.ts';
 import {
@@ -12,6 +11,7 @@ import {
   type WaitingReceipts,
 } from '../store/events/match-receipts.ts';
 import { MatchedGroups, type MessagePlace } from './matched-groups.ts';
+import { PlaceReader } from './place-reader.ts';
 import { decodeReceipts, forgetful } from './receipt-codec.ts';
 import { receiptRows } from './receipt-intake.ts';
 
@@ -47,17 +47,20 @@ export class MatchTurn {
   }
 
   async match(transaction: Queryable, rows: readonly DueReceipts[]): Promise<Matching> {
-    const byKey: (Named & { key: { id: string; renewals: number } })[] = [];
+    const byKey: (Named & { place: MessagePlace })[] = [];
+    const ids = new Set<string>();
+    const reader = new PlaceReader();
     const byRef: (Named & { hash: bigint })[] = [];
     for (const row of rows) {
       for (const news of decodeReceipts(row)) {
-        const key = parseProviderKey(news.key ?? '');
-        if (key) byKey.push({ row, news, key });
-        else if (news.providerRef === undefined) this.#keepUnknown({ row, news });
+        const place = news.key === undefined ? undefined : reader.read(news.key);
+        if (place) {
+          byKey.push({ row, news, place });
+          ids.add(place.chunkId);
+        } else if (news.providerRef === undefined) this.#keepUnknown({ row, news });
         else byRef.push({ row, news, hash: providerRefHash(row.routeId, news.providerRef) });
       }
     }
-    const ids = new Set(byKey.map(({ key }) => chunkIdOf(key.id)));
     const chunks = await findReceiptChunks(transaction, [...ids]);
     for (const named of byKey) this.#placeByKey(named, chunks);
     const places = await this.#findRefs(transaction, byRef);
@@ -65,14 +68,12 @@ export class MatchTurn {
     return this.#matching();
   }
 
-  #placeByKey(named: Named & { key: { id: string; renewals: number } }, chunks: Chunks): void {
-    const { row, key } = named;
-    const chunkId = chunkIdOf(key.id);
-    const { offset } = parseId(key.id);
-    const chunk = chunks.get(chunkId);
-    if (chunk === undefined && unixMsOf(key.id) < this.#settings.firstDayMs) this.#count('late');
-    else if (chunk?.routeId !== row.routeId || offset >= chunk.count) this.#keepUnknown(named);
-    else this.#add(named, { chunkId, offset, renewal: key.renewals });
+  #placeByKey(named: Named & { place: MessagePlace }, chunks: Chunks): void {
+    const { row, place } = named;
+    const chunk = chunks.get(place.chunkId);
+    if (chunk === undefined && unixMsOf(place.chunkId) < this.#settings.firstDayMs) this.#count('late');
+    else if (chunk?.routeId !== row.routeId || place.offset >= chunk.count) this.#keepUnknown(named);
+    else this.#add(named, place);
   }
 
   /** In the days that most are of, then in all others. A provider that uses an id again means the newest message. */

@@ -8,29 +8,45 @@ const refLengthMax = 256;
 const codeLengthMax = 64;
 const detailLengthMax = 500;
 
-/** As an array, which is compact and quick to read: state, key, reference, code, detail, time. */
+/** Each as an array, which is compact and quick to read: state, key, reference, code, detail, time. */
 type StoredReceipt = ['d' | 'f', string | 0, string | 0, string?, string?, number?];
+
+/** What says no more than `delivered` of a key, which most do, and all others. */
+interface StoredReceipts {
+  keys: string[];
+  others: StoredReceipt[];
+}
 
 /**
  * Receipts as they are stored until they are matched: nothing else is kept of what the provider posted. What it says of a
- * failure is kept without what may name a person, because erasing does not look here.
+ * failure is kept without what may name a person, because erasing does not look here. Their order is not kept.
  */
 export function encodeReceipts(news: readonly ReceiptNews[]): {
   codec: number;
   payload: Uint8Array<ArrayBuffer>;
 } {
-  return encodeChunk(Buffer.from(JSON.stringify(news.map(storedOf))));
+  const stored: StoredReceipts = { keys: [], others: [] };
+  for (const each of news) {
+    if (each.state === 'delivered' && each.key !== undefined && isPlain(each))
+      stored.keys.push(cut(each.key));
+    else stored.others.push(storedOf(each));
+  }
+  return encodeChunk(Buffer.from(JSON.stringify(stored)));
 }
 
 export function decodeReceipts({ codec, payload }: { codec: number; payload: Uint8Array }): ReceiptNews[] {
-  const stored = JSON.parse(Buffer.from(decodeChunk(codec, payload)).toString()) as StoredReceipt[];
-  return stored.map(([state, key, providerRef, code, detail = '', atMs]) => ({
-    ...(key !== 0 && { key }),
-    ...(providerRef !== 0 && { providerRef }),
-    state: state === 'd' ? 'delivered' : 'failed',
-    ...(code && { error: { code, detail } }),
-    ...(atMs !== undefined && { atMs }),
-  }));
+  const { keys, others } = JSON.parse(Buffer.from(decodeChunk(codec, payload)).toString()) as StoredReceipts;
+  const news: ReceiptNews[] = keys.map((key) => ({ key, state: 'delivered' }));
+  for (const [state, key, providerRef, code, detail = '', atMs] of others) {
+    news.push({
+      ...(key !== 0 && { key }),
+      ...(providerRef !== 0 && { providerRef }),
+      state: state === 'd' ? 'delivered' : 'failed',
+      ...(code && { error: { code, detail } }),
+      ...(atMs !== undefined && { atMs }),
+    });
+  }
+  return news;
 }
 
 /** Of one that no message was found for: what it named, and no more. */
@@ -45,7 +61,11 @@ export function forgetful(news: ReceiptNews): ReceiptNews {
 }
 
 function storedOf({ key, providerRef, state, error, atMs }: ReceiptNews): StoredReceipt {
-  const named: StoredReceipt = [state === 'delivered' ? 'd' : 'f', cut(key), cut(providerRef)];
+  const named: StoredReceipt = [
+    state === 'delivered' ? 'd' : 'f',
+    key === undefined ? 0 : cut(key),
+    providerRef === undefined ? 0 : cut(providerRef),
+  ];
   if (error === undefined && atMs === undefined) return named;
   const { code = '', detail = '' } = error ?? {};
   const whole: StoredReceipt = [...named.slice(0, 3), code.slice(0, codeLengthMax), masked(detail)] as never;
@@ -53,8 +73,12 @@ function storedOf({ key, providerRef, state, error, atMs }: ReceiptNews): Stored
   return whole;
 }
 
-function cut(text: string | undefined): string | 0 {
-  return text === undefined ? 0 : storable(text.slice(0, refLengthMax));
+function isPlain({ providerRef, error, atMs }: ReceiptNews): boolean {
+  return providerRef === undefined && error === undefined && atMs === undefined;
+}
+
+function cut(text: string): string {
+  return storable(text.length > refLengthMax ? text.slice(0, refLengthMax) : text);
 }
 
 function masked(detail: string): string {

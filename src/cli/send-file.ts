@@ -55,7 +55,12 @@ export async function sendFile(context: CommandContext, options: SendFileOptions
     const key = options.again
       ? `send-${randomUUID()}`
       : await keyOf(file, wanted, { progress, signal: context.signal });
-    const created = await client.batches.create(wanted, { idempotencyKey: key });
+    const created = await client.call<Batch>({
+      method: 'POST',
+      path: '/v1/batches',
+      body: wanted,
+      idempotencyKey: key,
+    });
     const batch = created.replayed ? await client.batches.get(created.value.id) : created.value;
     const base = { file: path, batchId: batch.id, retries: 0 };
     if (batch.closedAt || batch.state === 'done' || batch.state === 'canceled') {

@@ -25,11 +25,23 @@ export class ApiError extends Error {
   readonly problem: Problem;
   /** What `Retry-After` asked for, in ms. */
   readonly retryAfterMs: number | undefined;
+  /** By which the server's log names the request. */
+  readonly requestId: string | undefined;
 
-  constructor(problem: Problem, retryAfterMs?: number) {
+  constructor(problem: Problem, answered: { retryAfterMs?: number; requestId?: string } = {}) {
     super(`${problem.status} ${problem.code}: ${problem.detail}`);
     this.problem = problem;
-    this.retryAfterMs = retryAfterMs;
+    this.retryAfterMs = answered.retryAfterMs;
+    this.requestId = answered.requestId;
+  }
+
+  get status(): number {
+    return this.problem.status;
+  }
+
+  /** Such as `not_found`; the API documentation has them all. */
+  get code(): string {
+    return this.problem.code;
   }
 }
 
@@ -51,6 +63,39 @@ export class ConnectionError extends Error {
 /** The input on this side cannot be sent: unreadable, changed meanwhile, or not what it was said to be. */
 export class SourceError extends Error {
   override readonly name = 'SourceError';
+}
+
+/**
+ * An upload ended before its end. What came before line `nextLine` is durable in the batch, which is still open: call
+ * again with the same messages and this key to go on there. `cause` says what happened.
+ */
+export class UploadError extends Error {
+  override readonly name = 'UploadError';
+  readonly batchId: string;
+  readonly nextLine: number;
+  /** Undefined of an append, which has none. */
+  readonly idempotencyKey: string | undefined;
+
+  constructor(upload: { batchId: string; nextLine: number; idempotencyKey?: string }, cause: unknown) {
+    const { batchId, nextLine, idempotencyKey } = upload;
+    const goOn =
+      idempotencyKey === undefined
+        ? `append the rest from there`
+        : `send the same again with idempotencyKey ${JSON.stringify(idempotencyKey)} to go on there`;
+    super(
+      `${cause instanceof Error ? cause.message : String(cause)}; batch ${batchId} is durable up to line ${nextLine - 1} and open: ${goOn}`,
+      { cause },
+    );
+    this.batchId = batchId;
+    this.nextLine = nextLine;
+    this.idempotencyKey = idempotencyKey;
+  }
+}
+
+/** Whether the same may go well a little later: no connection, a broken one, an overload, a server that restarts. */
+export function mayPass(error: unknown): error is ConnectionError | ApiError {
+  if (error instanceof ConnectionError) return error.kind !== 'protocol';
+  return error instanceof ApiError && [429, 502, 503, 504].includes(error.status);
 }
 
 export function readProblem(status: number, text: string): Problem {

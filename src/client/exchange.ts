@@ -117,7 +117,11 @@ export function createExchange(settings: ExchangeSettings): Exchange {
     const text = await readText(answer.body, call.signal);
     const retryAfter = answer.headers['retry-after'];
     const retryAfterMs = retryAfter === undefined ? undefined : parseRetryAfter(retryAfter, Date.now());
-    throw new ApiError(readProblem(answer.status, text), retryAfterMs);
+    const requestId = answer.headers['request-id'];
+    throw new ApiError(readProblem(answer.status, text), {
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
+      ...(typeof requestId === 'string' && { requestId }),
+    });
   }
 
   return {

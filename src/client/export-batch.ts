@@ -1,25 +1,33 @@
 import { createHash, type Hash } from 'node:crypto';
-import { ApiError, ConnectionError, readProblem } from './client-error.ts';
+import { ApiError, ConnectionError, mayPass, readProblem } from './client-error.ts';
 import { asConnectionError } from './exchange.ts';
 import type { Http } from './http.ts';
+import type { Message } from './resources.ts';
 import { retryWaitMs, wait } from './retry-wait.ts';
 
 export interface ExportOptions {
-  batchId: string;
   /** Goes on behind the message with this id. */
   after?: string;
+  /** Breaks in a row, without a single line between them, after which the export gives up. */
+  breaksMax?: number;
+  /** Called before a cut stream is taken up again. */
+  onResume?(event: { after: string | undefined; error: Error; waitMs: number }): void;
+  signal?: AbortSignal | undefined;
+}
+
+interface BatchExport extends ExportOptions {
+  batchId: string;
+}
+
+export interface ExportLinesOptions extends BatchExport {
   /**
    * Takes whole lines, several at once, each with its line feed, and how many there were in all by then;
    * resolves when there is room for more.
    */
   write(lines: Buffer, count: number): Promise<void> | void;
-  /** Breaks in a row, without a single line between them, after which the export gives up. */
-  breaksMax?: number;
-  onResume?(event: { after: string | undefined; error: Error; waitMs: number }): void;
-  signal?: AbortSignal | undefined;
 }
 
-export interface ExportResult {
+export interface ExportedLines {
   /** Lines written. */
   count: number;
   /** Times that the stream broke and was taken up again. */
@@ -30,22 +38,53 @@ const breaksDefault = 8;
 /** One exported message: its fields (64 KiB a line, escaped) with what became of it. */
 const exportLineBytesMax = 1_048_576;
 
+export async function* exportMessages(
+  http: Http,
+  options: BatchExport,
+): AsyncGenerator<Message, void, undefined> {
+  for await (const { lines } of exportParts(http, options)) {
+    for (const line of lines.toString('utf8').split('\n')) if (line !== '') yield JSON.parse(line) as Message;
+  }
+}
+
+export async function exportLines(
+  http: Http,
+  { write, ...options }: ExportLinesOptions,
+): Promise<ExportedLines> {
+  const parts = exportParts(http, options);
+  try {
+    for (;;) {
+      const part = await parts.next();
+      if (part.done) return part.value;
+      await write(part.value.lines, part.value.count);
+    }
+  } finally {
+    await parts.return({ count: 0, resumed: 0 });
+  }
+}
+
 /**
  * Streams a batch as NDJSON. The last line of every stream is a trailer with the count and the SHA-256 of the
  * bytes before it: a stream that ends without one was cut, and is taken up again behind its last whole line.
  */
-export async function exportBatch(http: Http, options: ExportOptions): Promise<ExportResult> {
-  const { signal, breaksMax = breaksDefault } = options;
+async function* exportParts(
+  http: Http,
+  options: BatchExport,
+): AsyncGenerator<{ lines: Buffer; count: number }, ExportedLines, undefined> {
+  const { breaksMax = breaksDefault } = options;
+  const signal = options.signal ?? http.signal;
   let after = options.after;
   let count = 0;
   let breaks = 0;
   for (let resumed = 0; ; resumed++) {
-    const reader = new ExportReader(options.write, count);
+    const reader = new ExportReader();
     try {
-      await readStream(http, { ...options, after }, reader);
+      for await (const lines of readStream(http, { ...options, after, signal }, reader)) {
+        yield { lines, count: count + reader.count };
+      }
       return { count: count + reader.count, resumed };
     } catch (error) {
-      if (signal?.aborted || !isCut(error)) throw error;
+      if (signal?.aborted || !mayPass(error)) throw error;
       count += reader.count;
       breaks = reader.count > 0 ? 1 : breaks + 1;
       if (breaks > breaksMax) throw error;
@@ -58,15 +97,15 @@ export async function exportBatch(http: Http, options: ExportOptions): Promise<E
   }
 }
 
-interface StreamRequest extends Omit<ExportOptions, 'after'> {
+interface StreamRequest extends Omit<BatchExport, 'after'> {
   after: string | undefined;
 }
 
-async function readStream(
+async function* readStream(
   http: Http,
   { batchId, after, signal }: StreamRequest,
   reader: ExportReader,
-): Promise<void> {
+): AsyncGenerator<Buffer> {
   const answer = await http.stream({
     method: 'GET',
     path: `/v1/batches/${encodeURIComponent(batchId)}/export`,
@@ -77,7 +116,8 @@ async function readStream(
   const chunks = answer.body[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   try {
     for (let next = await pull(chunks, signal); !next.done; next = await pull(chunks, signal)) {
-      await reader.take(next.value);
+      const lines = reader.take(next.value);
+      if (lines !== undefined) yield lines;
     }
   } finally {
     answer.body.destroy();
@@ -85,7 +125,7 @@ async function readStream(
   reader.checkTrailer();
 }
 
-/** Only what happens on the wire is a broken connection; a fault of the caller's `write` is not. */
+/** Only what happens on the wire is a broken connection; a fault of whoever takes the lines is not. */
 async function pull(
   chunks: AsyncIterator<Buffer>,
   signal: AbortSignal | undefined,
@@ -97,28 +137,19 @@ async function pull(
   }
 }
 
-function isCut(error: unknown): error is Error {
-  if (error instanceof ConnectionError) return error.kind !== 'protocol';
-  return error instanceof ApiError && [429, 502, 503, 504].includes(error.problem.status);
-}
-
 /**
  * Cuts the stream into whole lines. The last line read is held back, because only the end of the stream shows
  * whether it was a message or the trailer.
  */
 class ExportReader {
   count = 0;
-  readonly #write: (lines: Buffer) => Promise<void> | void;
   readonly #hash: Hash = createHash('sha256');
-  /** Bytes behind the last line that was written: at most one whole line and the beginning of another. */
+  /** Bytes behind the last line that was given out: at most one whole line and the beginning of another. */
   #held: Buffer = Buffer.alloc(0);
-  #lastWritten: Buffer | undefined;
+  #lastTaken: Buffer | undefined;
 
-  constructor(write: ExportOptions['write'], countBefore: number) {
-    this.#write = (lines) => write(lines, countBefore + this.count);
-  }
-
-  async take(bytes: Buffer): Promise<void> {
+  /** The lines that have become whole, if any. */
+  take(bytes: Buffer): Buffer | undefined {
     const joined = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
     const end = joined.lastIndexOf('\n', -2) + 1;
     this.#held = joined.subarray(end);
@@ -128,19 +159,19 @@ class ExportReader {
         `a line of the export is longer than ${exportLineBytesMax} bytes`,
       );
     }
-    if (end === 0) return;
+    if (end === 0) return undefined;
     const lines = joined.subarray(0, end);
     this.#hash.update(lines);
     this.count += countLines(lines);
-    this.#lastWritten = lines.subarray(lines.lastIndexOf('\n', -2) + 1);
-    await this.#write(lines);
+    this.#lastTaken = lines.subarray(lines.lastIndexOf('\n', -2) + 1);
+    return lines;
   }
 
-  /** The id of the last message that was written. */
+  /** The id of the last message that was given out. */
   lastId(): string | undefined {
-    return this.#lastWritten === undefined
+    return this.#lastTaken === undefined
       ? undefined
-      : (JSON.parse(this.#lastWritten.toString('utf8')) as { id: string }).id;
+      : (JSON.parse(this.#lastTaken.toString('utf8')) as { id: string }).id;
   }
 
   checkTrailer(): void {

@@ -1,6 +1,6 @@
 import { createReadStream, type ReadStream } from 'node:fs';
-import { pipeline, type Readable, type Transform } from 'node:stream';
 import { constants, createGunzip, createGzip } from 'node:zlib';
+import { chain } from './chain.ts';
 import { SourceError } from './client-error.ts';
 import type { LineSource } from './line-source.ts';
 import { skipLines } from './skip-lines.ts';
@@ -10,9 +10,13 @@ const readBytes = 1_048_576;
 
 export interface FileSourceSettings {
   path: string;
-  format: 'ndjson' | 'csv';
-  /** The file is gzip and goes as it is; from a later line on it is unpacked, cut and packed again. */
-  gzip: boolean;
+  /** Default: by the name, `.ndjson`, `.jsonl` or `.csv`. */
+  format?: 'ndjson' | 'csv';
+  /**
+   * The file is gzip and goes as it is; from a later line on it is unpacked, cut and packed again. Default: by the
+   * name, `.gz`.
+   */
+  gzip?: boolean;
 }
 
 export interface FileSource extends LineSource {
@@ -20,7 +24,8 @@ export interface FileSource extends LineSource {
   position(): number;
 }
 
-export function fileSource({ path, format, gzip }: FileSourceSettings): FileSource {
+export function fileSource(settings: FileSourceSettings): FileSource {
+  const { path, format = formatByName(path), gzip = path.toLowerCase().endsWith('.gz') } = settings;
   let file: ReadStream | undefined;
   return {
     contentType: format === 'csv' ? 'text/csv' : 'application/x-ndjson',
@@ -37,11 +42,9 @@ export function fileSource({ path, format, gzip }: FileSourceSettings): FileSour
   };
 }
 
-function chain(file: ReadStream, steps: [...Transform[], Transform]): Readable {
-  const last = steps[steps.length - 1]!;
-  pipeline([file, ...steps], (error) => {
-    if (error && !last.destroyed)
-      last.destroy(error instanceof SourceError ? error : new SourceError(error.message, { cause: error }));
-  });
-  return last;
+function formatByName(path: string): 'ndjson' | 'csv' {
+  const name = path.toLowerCase().replace(/\.gz$/, '');
+  if (/\.(ndjson|jsonl)$/.test(name)) return 'ndjson';
+  if (name.endsWith('.csv')) return 'csv';
+  throw new SourceError(`${path} does not say by its name what it holds: give format "ndjson" or "csv"`);
 }

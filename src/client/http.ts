@@ -11,8 +11,9 @@ export interface Call {
   /** Sent as JSON; bytes are JSON already. */
   body?: unknown;
   /**
-   * Of a POST; one is made up when absent, so that a retry cannot do it twice. `false` sends none, which costs
-   * the server less: the call is then tried again only where it certainly was not done (429, no connection).
+   * Of a write; one is made up when absent, so that a retry cannot do it twice, nor find that what it deletes is gone.
+   * `false` sends none, which costs the server less: the call is then tried again only where it certainly was not done
+   * (429, no connection).
    */
   idempotencyKey?: string | false;
   headers?: Record<string, string>;
@@ -39,6 +40,8 @@ export interface HttpSettings extends ExchangeSettings {
 
 /** Calls with retries, pages and raw streams: what the resources of the client are built from. */
 export interface Http {
+  /** Of calls that bring none of their own. */
+  readonly signal: AbortSignal | undefined;
   call<T>(call: Call): Promise<Reply<T>>;
   value<T>(call: Call): Promise<T>;
   /** Every item of a keyset list, page after page. */
@@ -68,7 +71,11 @@ export function createHttp(settings: HttpSettings): Http {
       } catch (error) {
         const waitMs =
           attempt < settings.attemptsMax
-            ? retryInMs(error, { failures: attempt, repeatable: call.idempotencyKey !== false, settings })
+            ? retryInMs(error, {
+                failures: attempt,
+                repeatable: request.method === 'GET' || call.idempotencyKey !== false,
+                settings,
+              })
             : undefined;
         if (waitMs === undefined) throw error;
         await wait(waitMs, signal);
@@ -81,6 +88,7 @@ export function createHttp(settings: HttpSettings): Http {
   }
 
   return {
+    signal: settings.signal,
     call,
     value,
     async *items<T>(list: Call) {
@@ -119,7 +127,7 @@ function requestOf({
     path: pathOf(path, query),
     headers: {
       ...(bytes === undefined ? {} : { 'content-type': 'application/json' }),
-      ...(method === 'POST' && idempotencyKey !== false
+      ...(method !== 'GET' && idempotencyKey !== false
         ? { 'idempotency-key': idempotencyKey ?? randomUUID() }
         : {}),
       ...headers,
@@ -139,7 +147,7 @@ export function pathOf(path: string, query: Call['query']): string {
 
 interface Circumstances {
   failures: number;
-  /** Doing it twice is doing it once: reads, PUT and DELETE by nature, POST by its key, PATCH because it sets. */
+  /** Doing it twice is doing it once: reads by nature, writes by their key. */
   repeatable: boolean;
   settings: HttpSettings;
 }
@@ -157,9 +165,10 @@ function retryInMs(error: unknown, { failures, repeatable, settings }: Circumsta
 
 /**
  * 409 with `Retry-After`: the first request under the same idempotency key still runs. A 503 may come from a
- * COMMIT of which nobody knows how it ended.
+ * COMMIT of which nobody knows how it ended, 502 and 504 from a balancer that lost the server.
  */
 function isRetryable({ problem, retryAfterMs }: ApiError, repeatable: boolean): boolean {
   if (problem.status === 429) return true;
-  return repeatable && (problem.status === 503 || (problem.status === 409 && retryAfterMs !== undefined));
+  const mayHaveBeenDone = [502, 503, 504].includes(problem.status);
+  return repeatable && (mayHaveBeenDone || (problem.status === 409 && retryAfterMs !== undefined));
 }

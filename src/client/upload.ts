@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { ApiError, ConnectionError } from './client-error.ts';
+import { ApiError, type ConnectionError, mayPass } from './client-error.ts';
 import { type Http, pathOf } from './http.ts';
 import type { LineSource } from './line-source.ts';
 import type { AppendAnswer, Batch } from './resources.ts';
@@ -78,11 +78,8 @@ async function append(
  * batch has taken over, and to fight it would only end it in turn. A quota that is used up may take a day.
  */
 function isResumable(error: unknown): error is ConnectionError | ApiError {
-  if (error instanceof ConnectionError) return error.kind !== 'protocol';
-  if (!(error instanceof ApiError)) return false;
-  const { status, code } = error.problem;
-  if (code === 'quota_exceeded') return false;
-  return status === 429 || (status >= 502 && status <= 504) || code === 'upload_line_mismatch';
+  if (error instanceof ApiError && error.code === 'quota_exceeded') return false;
+  return mayPass(error) || (error instanceof ApiError && error.code === 'upload_line_mismatch');
 }
 
 function retryAfterOf(error: Error): number | undefined {

@@ -82,7 +82,7 @@ async function repeat(customer: Customer, send: (customer: Customer, prefix: str
 async function uploadOnce({ client, route }: Customer, prefix: string): Promise<number> {
   const batch = await client.batches.create({ route }, { idempotencyKey: `${prefix}create` });
   const answer = await client.batches.upload({
-    batchId: batch.value.id,
+    batchId: batch.id,
     line: 1,
     close: true,
     noProgressMaxMs,

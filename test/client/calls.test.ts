@@ -70,6 +70,11 @@ describe('a call', () => {
     await expect(send()).rejects.toBeInstanceOf(ConnectionError);
     await client.messages.get('x');
     expect(carried).toEqual([undefined, 'home:1:0/20', 'unknown']);
+    [isBroken, places[0]] = [false, 'home:1:0/30'];
+    await client.call({ method: 'POST', path: '/v1/anything', body: {} });
+    await client.call({ path: '/v1/anything' });
+    for await (const _ of client.batches.rejections('x'));
+    expect(carried.slice(3)).toEqual(['home:1:0/30', 'home:1:0/30']);
   });
 
   it('is tried again after a broken connection, a 429 and a 503, under the same idempotency key', async () => {
@@ -93,6 +98,46 @@ describe('a call', () => {
     expect(keys).toHaveLength(5);
     expect(new Set(keys).size).toBe(1);
     expect(keys[0]).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it.each([
+    [
+      'PUT',
+      (client: Client) => client.routes.set('r', { connector: 'http', url: 'https://provider.example' }),
+    ],
+    ['PATCH', (client: Client) => client.accounts.set('1', { weight: 2 })],
+    ['DELETE', (client: Client) => client.routes.delete('r')],
+  ] as const)('by %s carries a key too: its repetition finds the first answer', async (method, write) => {
+    const keys: unknown[] = [];
+    const { server, client } = await start(
+      (request) => {
+        keys.push(request.headers['idempotency-key']);
+        cut(request);
+      },
+      (request, response) => {
+        keys.push(request.headers['idempotency-key']);
+        answerProblem(response, 502, 'bad_gateway');
+      },
+      (request, response) => {
+        keys.push(request.headers['idempotency-key']);
+        response.writeHead(204).end();
+      },
+    );
+    await write(client);
+    expect(server.requests.map((line) => line.split(' ')[0])).toEqual([method, method, method]);
+    expect(keys[0]).toMatch(/^[0-9a-f-]{36}$/);
+    expect(new Set(keys).size).toBe(1);
+  });
+
+  it('tells the number of the request, for whoever reads the log of the server', async () => {
+    const { client } = await start((_, response) =>
+      answerJson(response, 404, { code: 'not_found', detail: 'no' }, { 'request-id': 'abc-1' }),
+    );
+    await expect(client.batches.get('b')).rejects.toMatchObject({
+      status: 404,
+      code: 'not_found',
+      requestId: 'abc-1',
+    });
   });
 
   it('is not tried again when the server says no, or asks for more patience than allowed', async () => {
@@ -152,7 +197,13 @@ describe('a call', () => {
       await readBody(request);
       answerJson(response, 201, { id: 'b' }, { 'idempotent-replayed': 'true' });
     });
-    expect(await client.batches.create({ route: 'r' }, { idempotencyKey: 'mine' })).toMatchObject({
+    const call = {
+      method: 'POST',
+      path: '/v1/batches',
+      body: { route: 'r' },
+      idempotencyKey: 'mine',
+    } as const;
+    expect(await client.call(call)).toMatchObject({
       replayed: true,
       value: { id: 'b' },
     });
@@ -198,7 +249,7 @@ describe('an export', () => {
   async function run(...steps: Handler[]) {
     const { server, client } = await start(...steps);
     const written: Buffer[] = [];
-    const result = await client.batches.export({
+    const result = await client.batches.exportLines({
       batchId: 'b',
       write: (lines) => void written.push(Buffer.from(lines)),
     });
@@ -223,6 +274,35 @@ describe('an export', () => {
       expect(result).toEqual({ count: 1_000, resumed: 1 });
     },
   );
+
+  it('as messages is the same, cut or not, and its consumer may leave early', async () => {
+    const broken = exporter((text) => ({ text: Buffer.from(text).subarray(0, 20_000), cut: true }));
+    const { client } = await start(broken, good);
+    const ids: string[] = [];
+    for await (const { id } of client.batches.export('b')) ids.push(id);
+    expect(ids).toEqual(all.map((_, index) => `m${index}`));
+    for await (const { id } of client.batches.export('b')) {
+      expect(id).toBe('m0');
+      break;
+    }
+  });
+
+  it('as messages ends in an error where it does not match its trailer', async () => {
+    const { client } = await start(
+      exporter((text, trailer) => ({ text: text.replace('m7"', 'm8"') + trailer })),
+    );
+    const reading = async () => {
+      for await (const _ of client.batches.export('b'));
+    };
+    await expect(reading()).rejects.toMatchObject({ kind: 'protocol' });
+  });
+
+  it('whose taker fails ends there', async () => {
+    const { server, client } = await start(good);
+    const write = () => Promise.reject(new Error('disk full'));
+    await expect(client.batches.exportLines({ batchId: 'b', write })).rejects.toThrow('disk full');
+    expect(server.requests).toHaveLength(1);
+  });
 
   it('that ends well but for its trailer counts as cut', async () => {
     const { text } = await run(
@@ -250,5 +330,105 @@ describe('an export', () => {
       text: `${JSON.stringify({ trailer: { count: 0, sha256: createHash('sha256').digest('hex') } })}\n`,
     }));
     expect((await run(empty)).result.count).toBe(0);
+  });
+});
+
+describe('the list of rejected lines', () => {
+  const rejected = Array.from({ length: 300 }, (_, index) => ({ line: index + 1, code: 'x', detail: 'no' }));
+  const text = rejected.map((line) => `${JSON.stringify(line)}\n`).join('');
+
+  async function read(client: Client): Promise<unknown[]> {
+    const found: unknown[] = [];
+    for await (const line of client.batches.rejections('b')) found.push(line);
+    return found;
+  }
+
+  it('that is cut, or ends in an error, is read on', async () => {
+    const { client } = await start(
+      (_, response) => {
+        response.writeHead(200);
+        response.write(text.slice(0, 1_000), () => response.socket?.destroy());
+      },
+      (_, response) =>
+        void response.end(
+          `${text.slice(0, text.indexOf('\n', 3_600) + 1)}{"error":{"code":"unavailable"}}\n`,
+        ),
+      (_, response) => void response.end(text),
+    );
+    expect(await read(client)).toEqual(rejected);
+  });
+
+  it('that is something else is told', async () => {
+    const { client } = await start((_, response) => void response.end('<html>\n'));
+    await expect(read(client)).rejects.toMatchObject({ kind: 'protocol' });
+  });
+});
+
+describe('the change feed', () => {
+  /** Pages of two events of `total`; a place is the number of events before it. */
+  function feed(total: number, ...faults: Handler[]): Handler {
+    return (request, response) => {
+      const fault = faults.shift();
+      if (fault) return fault(request, response);
+      const after = Number(new URL(request.url!, 'http://x').searchParams.get('after') ?? 0);
+      const data = [after + 1, after + 2].filter((id) => id <= total).map((id) => ({ id: String(id) }));
+      answerJson(response, 200, { data, next: String(after + data.length) });
+    };
+  }
+
+  it('goes on from its cursor without missing an event, wherever it was left', async () => {
+    const { client } = await start(feed(5));
+    const seen: string[] = [];
+    const cursors: unknown[] = [];
+    for (let after: string | undefined; ; ) {
+      const events = client.events({ follow: false, ...(after !== undefined && { after }) });
+      let left = false;
+      for await (const { id } of events) {
+        seen.push(id);
+        cursors.push(events.cursor);
+        left = true;
+        break;
+      }
+      if (!left) break;
+      // Left within a page, the page comes again: this reader takes it whole the second time.
+      for await (const { data, next } of client.events({ ...(after && { after }), follow: false }).pages()) {
+        seen.push(...data.map(({ id }) => id));
+        after = next;
+        break;
+      }
+    }
+    expect([...new Set(seen)]).toEqual(['1', '2', '3', '4', '5']);
+    expect(cursors).toEqual([undefined, '2', '5']);
+  });
+
+  it('waits for what is to come, through an outage, and ends by its signal', async () => {
+    const abort = new AbortController();
+    const retries: string[] = [];
+    const unavailable: Handler = (_, response) =>
+      answerProblem(response, 503, 'unavailable', { retryAfter: 0 });
+    const server = await startScriptedServer(feed(3, cut, cut, cut, unavailable));
+    const client = createClient({ url: server.url, attemptsMax: 1 });
+    cleanups.push(server.stop, client.close);
+    const seen: string[] = [];
+    const reading = async () => {
+      const events = client.events({
+        signal: abort.signal,
+        pollMs: 1,
+        onRetry: ({ error }) => retries.push(error.name),
+      });
+      for await (const { id } of events) {
+        seen.push(id);
+        if (id === '3') setImmediate(() => abort.abort(new Error('stopped')));
+      }
+    };
+    await expect(reading()).rejects.toThrow('stopped');
+    expect(seen).toEqual(['1', '2', '3']);
+    expect(retries).toEqual(['ConnectionError', 'ConnectionError', 'ConnectionError', 'ApiError']);
+  });
+
+  it('tells that a cursor is outdated', async () => {
+    const { client } = await start((_, response) => answerProblem(response, 410, 'cursor_outdated'));
+    const events = client.events({ after: '7' });
+    await expect(events[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'cursor_outdated' });
   });
 });

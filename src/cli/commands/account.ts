@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
+import type { AccountLimits, NewAccount, Prepaid } from '../../client/client.ts';
 import { allOf } from '../all-of.ts';
 import type { CommandContext } from '../command-context.ts';
 import { usageFailure } from '../failure.ts';
@@ -17,11 +18,6 @@ interface AccountFlags extends ServerOptions {
   messagesPerDay?: number | false;
   /** False for an account that pays later. */
   prepaid?: Prepaid | false;
-}
-
-interface Prepaid {
-  currency: string;
-  messageMicros: number;
 }
 
 export function accountCommand(context: CommandContext): Command {
@@ -93,11 +89,20 @@ function setCommand(context: CommandContext): Command {
     .option('--no-messages-per-day', 'take the limit on messages a day away')
     .option('--no-prepaid', 'let it pay later')
     .action(async (id: string, flags: AccountFlags) => {
-      const change = { ...settings(flags), ...(flags.name === undefined ? {} : { name: flags.name }) };
-      if (Object.keys(change).length === 0) throw usageFailure('there is nothing to change');
+      const { limits, ...others } = settings(flags);
+      const change: Partial<NewAccount> = {
+        ...others,
+        ...(flags.name === undefined ? {} : { name: flags.name }),
+      };
+      const freed = freedLimits(flags);
+      if (Object.keys(change).length === 0 && !limits && freed.length === 0)
+        throw usageFailure('there is nothing to change');
       const { accounts } = connect(context, flags);
       // The server replaces limits as a whole.
-      if (change.limits) change.limits = kept({ ...(await accounts.get(id)).limits, ...change.limits });
+      if (limits || freed.length > 0) {
+        change.limits = { ...(await accounts.get(id)).limits, ...limits };
+        for (const name of freed) delete change.limits[name];
+      }
       const account = await accounts.set(id, change);
       printResult(context, account, { json: flags.json, render: () => `account ${id} is changed` });
     });
@@ -166,20 +171,6 @@ function withSettings(command: Command): Command {
     );
 }
 
-interface Settings {
-  weight?: number;
-  limits?: Limits;
-  defaultRoutes?: Record<string, string>;
-  prepaid?: Prepaid | null;
-  name?: string;
-}
-
-interface Limits {
-  requestsPerSecond?: number;
-  ratePerSecond?: number | false;
-  messagesPerDay?: number | false;
-}
-
 function settings({
   weight,
   defaultRoute,
@@ -187,11 +178,11 @@ function settings({
   rate,
   messagesPerDay,
   prepaid,
-}: AccountFlags): Settings {
-  const limits: Limits = {
+}: AccountFlags): Omit<Partial<NewAccount>, 'name'> {
+  const limits: AccountLimits = {
     ...(requestsPerSecond === undefined ? {} : { requestsPerSecond }),
-    ...(rate === undefined ? {} : { ratePerSecond: rate }),
-    ...(messagesPerDay === undefined ? {} : { messagesPerDay }),
+    ...(rate === undefined || rate === false ? {} : { ratePerSecond: rate }),
+    ...(messagesPerDay === undefined || messagesPerDay === false ? {} : { messagesPerDay }),
   };
   return {
     ...(weight === undefined ? {} : { weight }),
@@ -199,10 +190,6 @@ function settings({
     ...(defaultRoute === undefined ? {} : { defaultRoutes: defaultRoute }),
     ...(prepaid === undefined ? {} : { prepaid: prepaid || null }),
   };
-}
-
-function kept(limits: Limits): Limits {
-  return Object.fromEntries(Object.entries(limits).filter(([, limit]) => limit !== false));
 }
 
 function prepaidOf(text: string): Prepaid {
@@ -230,6 +217,14 @@ function amountOf(amountMicros: number): string {
   const amount = Math.abs(amountMicros);
   const part = String(amount % microsPerUnit).padStart(decimals, '0');
   return `${amountMicros < 0 ? '-' : ''}${Math.floor(amount / microsPerUnit)}.${part.replace(/0{1,4}$/, '')}`;
+}
+
+/** Limits that are to be taken away. */
+function freedLimits({ rate, messagesPerDay }: AccountFlags): (keyof AccountLimits)[] {
+  return [
+    ...(rate === false ? (['ratePerSecond'] as const) : []),
+    ...(messagesPerDay === false ? (['messagesPerDay'] as const) : []),
+  ];
 }
 
 function collectRoute(text: string, before: Record<string, string> = {}): Record<string, string> {

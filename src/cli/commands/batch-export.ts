@@ -106,7 +106,7 @@ async function run({ signal }: CommandContext, { client, id, out, progress, flag
     return (await client.batches.exportCsv({ id, to: out, signal, ...after })).count;
   const total = flags.output === undefined ? 0 : (await client.batches.get(id)).counts.accepted;
   const bar = progress.bar('exported', { total, unit: 'count' });
-  const { count } = await client.batches.export({
+  const { count } = await client.batches.exportLines({
     batchId: id,
     ...after,
     signal,

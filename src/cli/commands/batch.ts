@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { Batch } from '../../client/client.ts';
+import type { Batch, ReplayedBatch, ReplayFilter, ResolvedBatch } from '../../client/client.ts';
 import type { CommandContext } from '../command-context.ts';
 import { type AccountOptions, collect, oneOf, wholeNumber, withAccount, withExamples } from '../flags.ts';
 import { formatAmount, formatCount, formatFields, formatTable } from '../format.ts';
@@ -76,19 +76,23 @@ function drained(stream: NodeJS.WritableStream): Promise<void> {
   return new Promise((resolve) => stream.once('drain', resolve));
 }
 
-function actionCommand(context: CommandContext, action: string, description: string): Command {
+function actionCommand(
+  context: CommandContext,
+  action: 'pause' | 'resume' | 'cancel' | 'close',
+  description: string,
+): Command {
   const command = withAccount(new Command(action))
     .description(description)
     .argument('<id>')
     .action(async (id: string, flags: AccountOptions) => {
-      const batch = await connect(context, flags, flags.account).batches.act(id, action);
+      const batch = await connect(context, flags, flags.account).batches[action](id);
       printResult(context, batch, { json: flags.json, render: describeBatch });
     });
   return withExamples(command, `batch ${action} ID`);
 }
 
 interface ReplayFlags extends AccountOptions {
-  state: string[];
+  state: ReplayFilter['states'];
   errorCode?: string;
 }
 
@@ -100,13 +104,13 @@ function replayCommand(context: CommandContext): Command {
     .option('--error-code <code>', 'only those that failed with this code')
     .action(async (id: string, { state: states, errorCode, ...flags }: ReplayFlags) => {
       const filter = { states, ...(errorCode === undefined ? {} : { errorCode }) };
-      const batch = await connect(context, flags, flags.account).batches.act(id, 'replay', filter);
+      const batch = await connect(context, flags, flags.account).batches.replay(id, filter);
       printResult(context, batch, { json: flags.json, render: describeReplay });
     });
   return withExamples(command, 'batch replay ID --state failed --error-code timeout');
 }
 
-function describeReplay(batch: Batch): string {
+function describeReplay(batch: ReplayedBatch): string {
   const { replayed } = batch;
   const told = typeof replayed === 'number' ? `${formatAmount(replayed, 'message')} replayed\n\n` : '';
   return told + describeBatch(batch);
@@ -118,15 +122,15 @@ function resolveCommand(context: CommandContext): Command {
     .argument('<id>')
     .requiredOption('--as <state>', 'sent or failed', oneOf('sent', 'failed'))
     .action(async (id: string, flags: AccountOptions & { as: 'sent' | 'failed' }) => {
-      const batch = await connect(context, flags, flags.account).batches.act(id, 'resolve', { as: flags.as });
-      const render = (resolved: Batch) =>
+      const batch = await connect(context, flags, flags.account).batches.resolve(id, { as: flags.as });
+      const render = (resolved: ResolvedBatch) =>
         `${describeSettled(resolved, flags.as)}\n${describeBatch(resolved)}`;
       printResult(context, batch, { json: flags.json, render });
     });
   return withExamples(command, 'batch resolve ID --as sent');
 }
 
-function describeSettled({ settled = 0, counts: { uncertain } }: Batch, as: string): string {
+function describeSettled({ settled = 0, counts: { uncertain } }: ResolvedBatch, as: string): string {
   if (settled + uncertain === 0) return 'no message of the batch was uncertain';
   const done = `settled ${formatCount(settled)} uncertain ${settled === 1 ? 'message' : 'messages'} as ${as}`;
   if (uncertain === 0) return done;

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { Key } from '../../client/client.ts';
+import type { Key, Scope } from '../../client/client.ts';
 import { allOf } from '../all-of.ts';
 import type { CommandContext } from '../command-context.ts';
 import { Failure } from '../failure.ts';
@@ -31,7 +31,7 @@ function listCommand(context: CommandContext): Command {
 
 interface CreateFlags extends ServerOptions {
   account?: string;
-  scope?: string[];
+  scope?: Scope[];
   expires?: string;
   test?: boolean;
 }

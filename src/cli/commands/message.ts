@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { Message } from '../../client/client.ts';
+import type { Message, MessageState } from '../../client/client.ts';
 import type { CommandContext } from '../command-context.ts';
 import { usageFailure } from '../failure.ts';
 import { type AccountOptions, oneOf, wholeNumber, withAccount, withExamples } from '../flags.ts';
@@ -31,7 +31,7 @@ function showCommand(context: CommandContext): Command {
 interface FindFlags extends AccountOptions {
   to?: string;
   ref?: string;
-  state?: string;
+  state?: MessageState;
   since?: string;
   until?: string;
   limit: number;
@@ -39,7 +39,7 @@ interface FindFlags extends AccountOptions {
 }
 
 /** By which messages without a batch are listed. */
-const listedStates = ['uncertain', 'failed', 'expired', 'canceled', 'suppressed'];
+const listedStates: MessageState[] = ['uncertain', 'failed', 'expired', 'canceled', 'suppressed'];
 
 function findCommand(context: CommandContext): Command {
   const command = withAccount(new Command('find'))
@@ -93,12 +93,12 @@ function nothingFound({ to, state }: FindFlags): string {
   return number === to ? none : `${none}; numbers are kept in the form +31612345678: try --to ${number}`;
 }
 
-function actionCommand(context: CommandContext, action: string, description: string): Command {
+function actionCommand(context: CommandContext, action: 'cancel' | 'replay', description: string): Command {
   const command = withAccount(new Command(action))
     .description(description)
     .argument('<id>')
     .action(async (id: string, flags: AccountOptions) => {
-      const message = await connect(context, flags, flags.account).messages.act(id, action);
+      const message = await connect(context, flags, flags.account).messages[action](id);
       printResult(context, message, { json: flags.json, render: describeMessage });
     });
   return withExamples(command, `message ${action} ID`);
@@ -110,7 +110,7 @@ function resolveCommand(context: CommandContext): Command {
     .argument('<id>')
     .requiredOption('--as <state>', 'sent or failed', oneOf('sent', 'failed'))
     .action(async (id: string, flags: AccountOptions & { as: 'sent' | 'failed' }) => {
-      const message = await connect(context, flags, flags.account).messages.act(id, 'resolve', {
+      const message = await connect(context, flags, flags.account).messages.resolve(id, {
         as: flags.as,
       });
       printResult(context, message, {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
-import type { Route } from '../../client/client.ts';
+import type { NewRoute, Route } from '../../client/client.ts';
 import { fileFault } from '../../lib/file-fault.ts';
 import { allOf } from '../all-of.ts';
 import type { CommandContext } from '../command-context.ts';
@@ -139,8 +139,12 @@ function testCommand(context: CommandContext): Command {
 
 async function test(context: CommandContext, name: string, flags: TestFlags): Promise<void> {
   const { to, from, body, subject } = flags;
-  const given = Object.entries({ to, from, body, subject }).filter(([, value]) => value !== undefined);
-  const answer = await connect(context, flags).routes.test(name, Object.fromEntries(given));
+  const answer = await connect(context, flags).routes.test(name, {
+    to,
+    ...(from !== undefined && { from }),
+    ...(body !== undefined && { body }),
+    ...(subject !== undefined && { subject }),
+  });
   const { result, providerRef, error, elapsedMs } = answer;
   if (result === 'sent' || flags.json) {
     const reference = providerRef === undefined ? '' : `, reference ${providerRef}`;
@@ -259,7 +263,7 @@ async function set(context: CommandContext, name: string, flags: SetFlags): Prom
   }
   const route = changed(present ?? {}, named);
   refuseUnfinished(route, flags);
-  const result = await routes.set(name, route);
+  const result = await routes.set(name, route as NewRoute);
   if (!result.channel && namesEach(result.destinations)) {
     printNote(
       context,

@@ -42,7 +42,7 @@ export async function checkFlood(settings: {
   const { client, batchId, sinkUrl, onCount, signal } = settings;
   const startedAtMs = performance.now();
   const digest = new SetDigest();
-  const { count: exported } = await client.batches.export({
+  const { count: exported } = await client.batches.exportLines({
     batchId,
     signal,
     write(lines, count) {

@@ -145,7 +145,7 @@ async function duringFlood(
     allowPrivate: true,
     ...(options.single ? {} : { batch: { max: batchMax } }),
   });
-  const { value: batch } = await admin.batches.create({ route: floodRoute, from: 'Millrace' });
+  const batch = await admin.batches.create({ route: floodRoute, from: 'Millrace' });
   progress.note(
     `Now the flood: ${formatCount(options.messages)} messages in one upload, while the others go on.`,
   );

@@ -1,0 +1,185 @@
+import { randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { SourceError, UploadError } from './client-error.ts';
+import type { Http } from './http.ts';
+import type { LineSource } from './line-source.ts';
+import { readRejections } from './read-rejections.ts';
+import type { AppendAnswer, Batch, LineError, NewBatch } from './resources.ts';
+import { type BytesFormat, type MessageSource, type Segment, segmentsOf } from './segments.ts';
+import { type UploadOptions, upload } from './upload.ts';
+
+export interface AppendOptions
+  extends BytesFormat,
+    Pick<UploadOptions, 'noProgressMaxMs' | 'onResume' | 'signal'> {}
+
+export interface SendOptions extends AppendOptions, NewBatch {
+  /** The same one again finds the batch, and goes on where it ended. One is made up when absent. */
+  idempotencyKey?: string;
+}
+
+export interface SentBatch extends Batch {
+  /** The first 100 lines that were refused; `rejections` has all. */
+  errors: LineError[];
+}
+
+const errorsListedMax = 100;
+
+export async function sendBatch(http: Http, source: MessageSource, options: SendOptions): Promise<SentBatch> {
+  const { idempotencyKey = randomUUID(), ...others } = options;
+  const { format, gzip, noProgressMaxMs, onResume, signal, ...batch } = others;
+  const created = await http.call<Batch>({
+    method: 'POST',
+    path: '/v1/batches',
+    body: batch,
+    idempotencyKey,
+    signal,
+  });
+  const path = pathOfBatch(created.value.id);
+  let sent = created.replayed ? await http.value<Batch>({ path, signal }) : created.value;
+  if (!isClosed(sent)) {
+    const { id: batchId, nextLine: line } = sent;
+    await tellingWhatIsDurable(http, { batchId, line, idempotencyKey, signal }, (reach) =>
+      isLineSource(source)
+        ? upload(http, { ...options, batchId, line, source })
+        : uploadInSegments(http, { ...options, batchId, line, source, skip: line - 1, reach }),
+    );
+    sent = await http.value<Batch>({ method: 'POST', path: `${path}/close`, signal });
+  }
+  const errors = sent.counts.rejected > 0 ? await rejectionsFrom(http, { path, line: 1, signal }) : [];
+  return { ...sent, errors };
+}
+
+export async function appendMessages(
+  http: Http,
+  { batchId, source }: { batchId: string; source: MessageSource },
+  options: AppendOptions,
+): Promise<AppendAnswer> {
+  const { signal } = options;
+  const path = pathOfBatch(batchId);
+  const before = await http.value<Batch>({ path, signal });
+  const line = before.nextLine;
+  const read = isLineSource(source) ? fromItsStart(source) : { source };
+  await tellingWhatIsDurable(http, { batchId, line, signal }, (reach) =>
+    uploadInSegments(http, { ...options, ...read, batchId, line, skip: 0, reach }),
+  );
+  const after = await http.value<Batch>({ path, signal });
+  const rejected = after.counts.rejected - before.counts.rejected;
+  return {
+    accepted: after.counts.accepted - before.counts.accepted,
+    rejected,
+    nextLine: after.nextLine,
+    errors: rejected > 0 ? await rejectionsFrom(http, { path, line, signal }) : [],
+  };
+}
+
+function pathOfBatch(id: string): string {
+  return `/v1/batches/${encodeURIComponent(id)}`;
+}
+
+function isClosed({ closedAt, state }: Batch): boolean {
+  return Boolean(closedAt) || state === 'canceled';
+}
+
+function isLineSource(source: MessageSource): source is LineSource {
+  return typeof source === 'object' && source !== null && 'open' in source && 'contentType' in source;
+}
+
+/** Its lines count from its own first one, which is not that of the batch. */
+function fromItsStart(source: LineSource): BytesFormat & { source: AsyncIterable<Uint8Array> } {
+  return {
+    source: source.open(1),
+    format: source.contentType === 'text/csv' ? 'csv' : 'ndjson',
+    gzip: source.contentEncoding === 'gzip',
+  };
+}
+
+interface SegmentedUpload extends AppendOptions {
+  batchId: string;
+  source: Exclude<MessageSource, LineSource>;
+  /** The line of the batch that comes next. */
+  line: number;
+  /** Lines of the source that the batch has already. */
+  skip: number;
+  /** Told of each line before which all is durable. */
+  reach: (nextLine: number) => void;
+}
+
+/** A source that is read once goes up in segments, each kept until it is durable: what breaks is resumed within it. */
+async function uploadInSegments(http: Http, settings: SegmentedUpload): Promise<void> {
+  const { batchId, source, skip, reach, format = 'ndjson', gzip = false } = settings;
+  const { noProgressMaxMs, onResume, signal } = settings;
+  let { line } = settings;
+  for await (const segment of segmentsOf(source, { skip, headerCounts: line === 1, format, gzip })) {
+    await upload(http, {
+      batchId,
+      line,
+      source: segmentSource(segment, { line, format }),
+      ...(noProgressMaxMs !== undefined && { noProgressMaxMs }),
+      ...(onResume && { onResume }),
+      signal,
+    });
+    line += segment.lines;
+    reach(line);
+  }
+}
+
+function segmentSource(
+  { bytes, lines, header }: Segment,
+  at: { line: number; format: 'ndjson' | 'csv' },
+): LineSource {
+  return {
+    contentType: at.format === 'csv' ? 'text/csv' : 'application/x-ndjson',
+    open(line) {
+      const skip = line - at.line;
+      if (skip < 0 || skip > lines) {
+        throw new SourceError(
+          `the server expects line ${line}, and others than this upload sent to the batch`,
+        );
+      }
+      let start = 0;
+      for (let passed = 0; passed < skip; passed++) start = bytes.indexOf(0x0a, start) + 1 || bytes.length;
+      const rest = bytes.subarray(start);
+      return Readable.from(line > 1 && header ? [header, rest] : [rest], { objectMode: false });
+    },
+  };
+}
+
+interface Place {
+  batchId: string;
+  line: number;
+  idempotencyKey?: string;
+  signal: AbortSignal | undefined;
+}
+
+/** An abort keeps its reason. A batch that was closed or canceled meanwhile is not to be gone on with. */
+async function tellingWhatIsDurable(
+  http: Http,
+  { line, signal, ...place }: Place,
+  work: (reach: (nextLine: number) => void) => Promise<unknown>,
+): Promise<void> {
+  let nextLine = line;
+  try {
+    await work((reached) => {
+      nextLine = reached;
+    });
+  } catch (error) {
+    if ((signal ?? http.signal)?.aborted) throw error;
+    const batch = await http
+      .value<Batch>({ path: pathOfBatch(place.batchId), signal })
+      .catch(() => undefined);
+    if (batch && isClosed(batch)) throw error;
+    throw new UploadError({ ...place, nextLine: Math.max(nextLine, batch?.nextLine ?? 0) }, error);
+  }
+}
+
+async function rejectionsFrom(
+  http: Http,
+  { path, line, signal }: { path: string; line: number; signal: AbortSignal | undefined },
+): Promise<LineError[]> {
+  const errors: LineError[] = [];
+  for await (const error of readRejections(http, { path: `${path}/rejections`, signal })) {
+    if (error.line >= line) errors.push(error);
+    if (errors.length === errorsListedMax) break;
+  }
+  return errors;
+}

@@ -1,0 +1,125 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+const run = promisify(execFile);
+const root = new URL('../..', import.meta.url).pathname;
+
+/** A project whose node_modules holds the packed package and nothing else. */
+let project: string;
+let installed: string;
+
+beforeAll(async () => {
+  project = await realpath(await mkdtemp(join(tmpdir(), 'millrace-package-')));
+  installed = join(project, 'node_modules/millrace');
+  await mkdir(installed, { recursive: true });
+  // Without scripts: `npm test` has built, and a build beside running tests would take files from under them.
+  const packing = ['pack', '--ignore-scripts', '--json', '--pack-destination', project];
+  const { stdout } = await run('npm', packing, { cwd: root });
+  const [{ filename }] = JSON.parse(stdout) as [{ filename: string }];
+  await run('tar', ['-xzf', join(project, filename), '-C', installed, '--strip-components=1']);
+  await writeFile(join(project, 'package.json'), '{"type": "module"}');
+});
+
+afterAll(() => rm(project, { recursive: true }));
+
+it('the client imports nothing beyond Node, however far its imports are followed', async () => {
+  const start = join(installed, 'dist/client/client.js');
+  const seen = new Set([start]);
+  const outside = new Set<string>();
+  for (const file of seen) {
+    for (const name of importsOf(await readFile(file, 'utf8'))) {
+      if (name.startsWith('.')) seen.add(join(dirname(file), name));
+      else outside.add(name);
+    }
+  }
+  expect(seen.size).toBeGreaterThan(15);
+  expect([...outside].filter((name) => !name.startsWith('node:'))).toEqual([]);
+  expect([...outside]).toContain('node:http');
+});
+
+function importsOf(source: string): string[] {
+  const statements = source.matchAll(/^\s*(?:import|export)\b[^;]*?\bfrom\s*["']([^"']+)["']/gm);
+  const bare = source.matchAll(/\bimport\s*["']([^"']+)["']/g);
+  const calls = source.matchAll(/\b(?:import|require)\(\s*["']([^"']+)["']/g);
+  return [...statements, ...bare, ...calls].map(([, name]) => name!);
+}
+
+it('is imported by name from a project that has nothing else, as is the description of the package', async () => {
+  const program = `
+    import { createClient, fileSource } from 'millrace/client';
+    import description from 'millrace/package.json' with { type: 'json' };
+    const client = createClient({ url: 'http://127.0.0.1:1', retryUnreachable: false });
+    const error = await client.batches.get('x').catch((thrown) => thrown);
+    console.log(JSON.stringify([description.name, typeof fileSource, error.name, error.kind]));`;
+  const { stdout } = await run(process.execPath, ['--input-type=module', '--no-warnings', '-e', program], {
+    cwd: project,
+  });
+  expect(JSON.parse(stdout)).toEqual(['millrace', 'function', 'ConnectionError', 'unreachable']);
+});
+
+it('keeps the rest of the package to itself', async () => {
+  const program = `await import('millrace/dist/main.js').catch(({ code }) => console.log(code));`;
+  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', program], { cwd: project });
+  expect(stdout.trim()).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED');
+});
+
+it('has types that a strict consumer compiles with, and that catch what is wrong', async () => {
+  await writeFile(
+    join(project, 'consumer.ts'),
+    `import { ApiError, createClient, fileSource, type Batch, type ChangeEvent, type MessageState } from 'millrace/client';
+
+const client = createClient({ url: 'http://127.0.0.1:8080', key: 'k' });
+export const state: MessageState = (await client.messages.get('id')).state;
+export const sent: Batch = await client.batches.send(fileSource({ path: 'a.csv' }), { route: 'sms' });
+export const left: number = sent.counts.queued;
+async function* rows() {
+  yield { to: '+31612345678', body: 'Hello' };
+}
+await client.batches.send(rows(), { route: 'sms', idempotencyKey: 'x' });
+await client.batches.send(process.stdin, { route: 'sms', format: 'csv' });
+await client.batches.send((await fetch('http://127.0.0.1')).body!, { route: 'sms' });
+await client.batches.send([{ to: '+31612345678' }], { route: 'sms' });
+for await (const event of client.events({ after: 'now' })) {
+  const change: ChangeEvent = event;
+  if (change.state === 'failed') break;
+}
+for await (const message of client.batches.export(sent.id)) console.log(message.to.length);
+await client.routes.set('sms', { connector: 'http', url: 'https://x', ratePerSecond: 5, breaker: false });
+await client.routes.set('mail', { connector: 'smtp', host: 'x' });
+try {
+  await client.keys.create({ scopes: ['send', 'read'] });
+} catch (error) {
+  if (error instanceof ApiError && error.code === 'forbidden') console.log(error.retryAfterMs);
+}
+// @ts-expect-error no such state
+await client.batches.replay(sent.id, { states: ['queued'] });
+// @ts-expect-error a batch has a route
+await client.batches.create({ body: 'x' });
+// @ts-expect-error a message has a recipient
+await client.messages.send({ body: 'x' });
+// @ts-expect-error no such scope
+await client.keys.create({ scopes: ['write'] });
+// @ts-expect-error a path is no source of messages
+await client.batches.send('a.csv', { route: 'sms' });
+`,
+  );
+  const compilerOptions = {
+    ...{ strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, noEmit: true },
+    ...{ module: 'NodeNext', target: 'ES2023', lib: ['ES2023'], skipLibCheck: false },
+    types: ['node'],
+    typeRoots: [join(root, 'node_modules/@types')],
+  };
+  await writeFile(
+    join(project, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions, files: ['consumer.ts'] }),
+  );
+  const compiler = join(root, 'node_modules/typescript/bin/tsc');
+  const { stdout } = await run(process.execPath, [compiler, '-p', project]).catch(
+    (error: { stdout: string }) => error,
+  );
+  expect(stdout).toBe('');
+});

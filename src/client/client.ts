@@ -27,6 +27,14 @@ export type * from './resources.ts';
 export type { BytesFormat, MessageSource } from './segments.ts';
 export type { AppendOptions, SendOptions, SentBatch } from './send-batch.ts';
 export type { UploadOptions } from './upload.ts';
+export {
+  verifyWebhook,
+  type Webhook,
+  WebhookError,
+  type WebhookErrorCode,
+  type WebhookHeaders,
+  type WebhookSettings,
+} from './verify-webhook.ts';
 export type { WaitOptions } from './wait-until-done.ts';
 
 export interface ClientOptions {

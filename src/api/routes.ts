@@ -37,6 +37,7 @@ import { rotateKey } from './routes/rotate-key.ts';
 import { rotateReceiptsUrl } from './routes/rotate-receipts-url.ts';
 import { showAccount } from './routes/show-account.ts';
 import { showBatch } from './routes/show-batch.ts';
+import { showDocs } from './routes/show-docs.ts';
 import { showKey } from './routes/show-key.ts';
 import { showLiveness } from './routes/show-liveness.ts';
 import { showMessage } from './routes/show-message.ts';
@@ -94,6 +95,7 @@ export const endpoints: readonly Endpoint[] = [
   resolveMessage,
   eraseRecipient,
   closeBatch,
+  showDocs,
   ...probeEndpoints,
   refuseUnavailable,
 ];

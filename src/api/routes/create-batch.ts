@@ -25,7 +25,10 @@ export function createBatch(app: ApiInstance, context: ApiContext): void {
         scope: 'send',
         bodies: {
           ...uploadBodies,
-          'application/json': 'the settings of a batch; with `?route=`, an array of messages',
+          'application/json': {
+            description: 'the settings of a batch; with `?route=`, an array of messages',
+            schema: BatchInput,
+          },
         },
         errors: [
           'validation_failed',

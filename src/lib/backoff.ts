@@ -19,3 +19,17 @@ export function backoff({ attempt, minMs, maxMs, random }: BackoffSettings): num
   const doublings = Math.min(Math.max(attempt, 1) - 1, 31);
   return random() * Math.min(maxMs, minMs * 2 ** doublings);
 }
+
+/** What chance adds to a scheduled wait, at most: enough to part those that failed together, and little beside the schedule. */
+const scheduledJitter = 0.2;
+
+/** The wait after try `attempt` by a list of waits, whose last goes for all that follow, and up to a fifth longer. */
+export function scheduledWait(schedule: {
+  attempt: number;
+  waitsMs: readonly number[];
+  random: () => number;
+}): number {
+  const { attempt, waitsMs, random } = schedule;
+  const waitMs = waitsMs[Math.min(Math.max(attempt, 1), waitsMs.length) - 1] ?? 0;
+  return waitMs * (1 + scheduledJitter * random());
+}

@@ -8,6 +8,8 @@ export interface RetryPolicy {
   backoffMinMs: number;
   /** No wait is longer, unless the provider's Retry-After asks for it. */
   backoffMaxMs: number;
+  /** In the place of the backoff: the wait after each attempt, and up to a fifth longer. The last one goes for all that follow. */
+  waitsMs?: readonly number[];
   /** Counted from the message's creation: after it nothing is tried any more. */
   expireAfterMs: number;
 }

@@ -84,3 +84,27 @@ test('attempts of before a replay are not held against a message', () => {
   expect(judge({ kind: 'retry', error }, replayed).state).toBe(stateNumber.retrying);
   expect(judge({ kind: 'retry', error }, { ...replayed, attempt: 10 }).state).toBe(stateNumber.failed);
 });
+
+test('a schedule of waits is kept to, its last wait for all that follow, and never undercut', () => {
+  const waitsMs = [5_000, 300_000, 1_800_000];
+  const scheduled = { ...policy, waitsMs, attemptsMax: 9 };
+  const longMs = () => 1e9;
+  for (const [attempt, waitMs] of [
+    [1, 5_000],
+    [2, 300_000],
+    [3, 1_800_000],
+    [4, 1_800_000],
+  ] as const) {
+    for (const draw of [0, 0.5, 0.999]) {
+      const more = { attempt, policy: scheduled, expiresAtMs: longMs, random: () => draw };
+      const { dueAtMs } = judge({ kind: 'uncertain', error }, more);
+      expect(dueAtMs).toBeGreaterThanOrEqual(1_000 + waitMs);
+      expect(dueAtMs).toBeLessThanOrEqual(1_000 + waitMs * 1.2);
+    }
+  }
+  const asked = judge(
+    { kind: 'retry', error, retryAfterMs: 60_000 },
+    { policy: scheduled, expiresAtMs: longMs, random: () => 0 },
+  );
+  expect(asked.dueAtMs).toBeGreaterThanOrEqual(61_000);
+});

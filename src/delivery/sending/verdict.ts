@@ -1,5 +1,5 @@
 import type { Answer, SendError } from '../../connectors/connector.ts';
-import { backoff } from '../../lib/backoff.ts';
+import { backoff, scheduledWait } from '../../lib/backoff.ts';
 import type { OnUncertain, RetryPolicy } from '../../message/route.ts';
 import { stateNumber } from '../../message/state.ts';
 import type { MessageOutcome } from '../outcomes/outcome-groups.ts';
@@ -41,15 +41,16 @@ export function verdict(answer: Answer, settings: VerdictSettings): MessageOutco
   }
   const retryAfterMs = answer.kind === 'retry' ? (answer.retryAfterMs ?? 0) : 0;
   const notBeforeMs = retryAfterMs > 0 ? nowMs + retryAfterMs : 0;
-  const waitMs = backoff({
-    attempt: tries,
-    minMs: policy.backoffMinMs,
-    maxMs: policy.backoffMaxMs,
-    random: settings.random,
-  });
+  const waitMs = waitAfter(tries, policy, settings.random);
   const dueAtMs = Math.max(nowMs + waitMs, Math.ceil(notBeforeMs / retryAfterStepMs) * retryAfterStepMs);
   if (dueAtMs >= settings.expiresAtMs()) return { state: stateNumber.expired, attempt, atMs: nowMs, error };
   return { state: stateNumber.retrying, attempt, atMs: nowMs, error, dueAtMs, notBeforeMs };
+}
+
+function waitAfter(attempt: number, policy: RetryPolicy, random: () => number): number {
+  const { waitsMs, backoffMinMs: minMs, backoffMaxMs: maxMs } = policy;
+  if (waitsMs !== undefined) return scheduledWait({ attempt, waitsMs, random });
+  return backoff({ attempt, minMs, maxMs, random });
 }
 
 const refLengthMax = 255;

@@ -1,4 +1,5 @@
-import type { MessageFields } from '../message/fields.ts';
+import type { Channel, MessageFields } from '../message/fields.ts';
+import type { DestinationLimit, RetryPolicy } from '../message/route.ts';
 
 /**
  * What a connector is told of one message. `key` goes to the provider as idempotency key or client
@@ -112,16 +113,31 @@ export type ReceiptReading =
     }
   | { kind: 'refused'; status: 400 | 401 | 403; detail: string };
 
+/** What routes get that do not say. */
+export interface RouteDefaults {
+  /** What their recipients are by nature: no route can have another one. */
+  channel?: Channel;
+  retry?: Partial<RetryPolicy>;
+  destinations?: readonly DestinationLimit[];
+}
+
 /** One provider protocol. Configuration time (`check`) is apart from send time (`open`). */
 export interface Connector {
   readonly name: string;
   /** What to do with uncertain sends when the route does not say. */
   readonly onUncertainDefault: 'resend' | 'hold';
+  /**
+   * Every message names its own endpoint. What one of them does says nothing of the next: no breaker opens for it, and
+   * the route goes on at its pace.
+   */
+  readonly manyEndpoints?: boolean;
   /** JSON Schema of each option, for the documentation; `check` judges. */
   readonly optionSchemas: Readonly<Record<string, object>>;
   /** Every problem of a route's options; empty when they can be obeyed to the letter. */
   check(options: Record<string, unknown>): OptionProblem[];
   open(settings: SenderSettings): Sender;
+  /** Of routes whose options `check` accepts. */
+  routeDefaults?(settings: SenderSettings): RouteDefaults;
   /** Judges and reads a provider's callback; absent where a provider tells nothing later. Pure but for `nowMs`. */
   readReceipts?(
     options: Record<string, unknown>,

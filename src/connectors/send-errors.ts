@@ -29,6 +29,8 @@ const sendErrors = {
   provider_rejected: 'The provider refused the message',
   credentials_refused: 'The provider does not accept the credentials of the route',
   credit_exhausted: 'The account at the provider has no credit left',
+  endpoint_failed: 'The endpoint answered that it failed',
+  endpoint_gone: 'The endpoint wants no more messages',
   undelivered: 'The provider could not deliver the message',
 } as const;
 

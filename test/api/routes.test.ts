@@ -45,6 +45,55 @@ test('a route is made with the documented defaults, replaced as a whole, and del
   expect(api.context.control.routeById(id)).toMatchObject({ deleted: true, channel: 'sms' });
 });
 
+test('a webhook route has the channel, the retries and the limit of its kind, and can be given back as it is shown', async () => {
+  const secrets = [{ secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw' }];
+  const made = await api.call('PUT', '/v1/routes/hooks', { body: { connector: 'webhook', secrets } });
+  expect(made.status).toBe(201);
+  const waitsMs = [5_000, 300_000, 1_800_000, 7_200_000, 18_000_000, 36_000_000, 36_000_000];
+  expect(made.json).toMatchObject({
+    channel: 'webhook',
+    destinations: [{ match: '*', concurrency: 16 }],
+    breaker: false,
+    onUncertain: 'resend',
+  });
+  expect(made.json.retry).toEqual({ waitsMs, attemptsMax: 8, expireAfterMs: 259_200_000 });
+  const {
+    name: _,
+    paused: _p,
+    createdAt: _c,
+    updatedAt: _u,
+    ratePerSecond: _r,
+    accounts: _a,
+    ...shown
+  } = made.json;
+  const again = await api.call('PUT', '/v1/routes/hooks', { body: shown });
+  expect(again.json).toMatchObject(shown);
+
+  const put = async (body: object) =>
+    (await api.call('PUT', '/v1/routes/hooks', { body: { connector: 'webhook', secrets, ...body } })).json;
+  expect((await put({ retry: { waitsMs: [1_000, 2_000] } })).retry).toMatchObject({
+    attemptsMax: 3,
+    waitsMs: [1_000, 2_000],
+  });
+  expect((await put({ retry: { backoffMinMs: 50 } })).retry).toEqual({
+    ...{ attemptsMax: 50, backoffMinMs: 50, backoffMaxMs: 900_000, expireAfterMs: 86_400_000 },
+  });
+  expect(await put({ channel: 'sms' })).toMatchObject({ errors: [{ pointer: '/channel' }] });
+  expect(await put({ breaker: { openMs: 500 } })).toMatchObject({ errors: [{ pointer: '/breaker' }] });
+  expect((await put({ destinations: [{ match: '*', concurrency: 64 }] })).destinations).toEqual([
+    { match: '*', concurrency: 64 },
+  ]);
+});
+
+test('the preset of a route says what its recipients are', async () => {
+  const body = { connector: 'http', preset: 'sendgrid', apiKey: 'SG.x' };
+  expect((await api.call('PUT', '/v1/routes/mail', { body })).json).toMatchObject({ channel: 'email' });
+  const wrong = await api.call('PUT', '/v1/routes/mail', { body: { ...body, channel: 'sms' } });
+  expect(wrong.json).toMatchObject({
+    errors: [{ pointer: '/channel', detail: 'must be email, or left out' }],
+  });
+});
+
 test('only administrators see the settings of a route', async () => {
   const { key } = await api.makeAccount('Reader', ['read']);
   await api.call('PUT', '/v1/routes/guarded', {
@@ -108,6 +157,9 @@ test.each<[Record<string, unknown>, string]>([
   [{ ...good, retry: { attemptsMax: 0 } }, '/retry/attemptsMax'],
   [{ ...good, retry: { backoffMinMs: 5_000, backoffMaxMs: 1_000 } }, '/retry/backoffMaxMs'],
   [{ ...good, retry: { tries: 1 } }, '/retry/tries'],
+  [{ ...good, retry: { waitsMs: [] } }, '/retry/waitsMs'],
+  [{ ...good, retry: { waitsMs: [0] } }, '/retry/waitsMs/0'],
+  [{ ...good, retry: { waitsMs: [1_000], backoffMinMs: 5 } }, '/retry/waitsMs'],
   [{ ...good, breaker: true }, '/breaker'],
   [{ ...good, breaker: { failures: 5 } }, '/breaker/failures'],
   [{ ...good, breaker: { failureRatio: 0 } }, '/breaker/failureRatio'],

@@ -52,6 +52,26 @@ it('route set --change keeps everything that it does not name', async () => {
   });
 });
 
+it('route set makes a schedule of retries, and route show keeps credentials to itself', async () => {
+  const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+  const file = join(directory, 'hooks.json');
+  await writeFile(file, JSON.stringify({ connector: 'webhook', secrets: [{ secret }] }));
+  const made = await route('set', 'hooks', '--file', file, '--retry-waits-ms', '1000,2000');
+  expect(made).toMatchObject({ status: 0, err: '' });
+  expect((await shown('hooks')).retry).toMatchObject({ waitsMs: [1_000, 2_000], attemptsMax: 3 });
+  expect(await route('set', 'hooks', '--change', '--retry-waits-ms', '3000')).toMatchObject({ status: 0 });
+  expect((await shown('hooks')).retry).toMatchObject({ waitsMs: [3_000], attemptsMax: 2 });
+  expect((await route('set', 'hooks', '--change', '--retry-waits-ms', 'soon')).status).toBe(2);
+  const { out } = await route('show', 'hooks');
+  expect(out).toContain('"secrets": "***"');
+  expect(out).not.toContain(secret);
+
+  const preset = { connector: 'http', preset: 'mailgun', domain: 'mg.example.com', apiKey: 'mailgun-key' };
+  await writeFile(file, JSON.stringify(preset));
+  expect(await route('set', 'mail', '--file', file)).toMatchObject({ status: 0, err: '' });
+  expect((await route('show', 'mail')).out).not.toContain('mailgun-key');
+});
+
 it('route set --change takes an option away that the file names as null', async () => {
   await route(
     'set',

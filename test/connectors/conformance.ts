@@ -1,31 +1,51 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Connector, Sender } from '../../src/connectors/connector.ts';
+import type { MessageFields } from '../../src/message/fields.ts';
 import { outgoing } from './outgoing.ts';
 
 /** A provider of the connector's protocol that does one thing with all that it gets. */
 export interface ConformanceProvider {
   options: Record<string, unknown>;
+  /** What messages to it have; by default a number and a text. */
+  fields?: MessageFields;
   /** Ids of the messages that it has read, in order, repeats included. */
   receivedIds(): string[];
   /** Resolves when it has read `n` requests. */
   received(n: number): Promise<void>;
   connectionsOpenMax(): number;
+  /** Of an answer without end, the bytes that were taken when the sender hung up. */
+  answerTaken(): Promise<number>;
   stop(): Promise<void>;
 }
 
 /**
- * `take` accepts; `busy` refuses for now; `refuse` refuses for good; `hang` reads and never answers;
- * `cut` reads and breaks the connection; `cut-once` does so with the first request and accepts the rest.
+ * `take` accepts; `busy` refuses for now; `slow-down` does so for seven seconds; `refuse` refuses for good; `fail` tells an
+ * error of its own; `hang` reads and never answers; `endless` accepts with a body without end; `cut` reads and breaks the
+ * connection; `cut-once` does so with the first request and accepts the rest.
  */
-export type ProviderConduct = 'take' | 'busy' | 'refuse' | 'hang' | 'cut' | 'cut-once';
+export type ProviderConduct =
+  | 'take'
+  | 'busy'
+  | 'slow-down'
+  | 'refuse'
+  | 'fail'
+  | 'hang'
+  | 'endless'
+  | 'cut'
+  | 'cut-once';
+
+/** What a sender that hangs up has read, with what both ends of a connection buffer: the kernel's limits are some MiB. */
+const takenBytesMax = 32 * 1_048_576;
 
 export interface ConnectorUnderTest {
   connector: Connector;
   /** Options make timeouts of about `timeoutMs`. */
   startProvider(conduct: ProviderConduct, timeoutMs: number): Promise<ConformanceProvider>;
-  /** Options of a provider that nobody can connect to. */
-  unreachable(): Promise<Record<string, unknown>>;
+  /** Options of a provider that nobody can connect to, and what messages to it have. */
+  unreachable(): Promise<Pick<ConformanceProvider, 'options' | 'fields'>>;
+  /** What an error of the provider's own says of a message; by default that nobody knows. */
+  failed?: 'uncertain' | 'retry';
 }
 
 /** What `connectors/connector.ts` promises, held against a connector with real sockets. */
@@ -37,13 +57,30 @@ export function describeConnector(title: string, subject: ConnectorUnderTest): v
 
   async function open(conduct: ProviderConduct, { timeoutMs = 5_000, concurrency = 4 } = {}) {
     const provider = await subject.startProvider(conduct, timeoutMs);
-    const sender = connector.open({ options: provider.options, concurrency });
-    started.push({ stop: () => sender.close() }, provider);
+    const sender = openSender(provider, concurrency);
+    started.push(provider);
     return { provider, sender };
   }
 
+  const fieldsOf = new WeakMap<Sender, MessageFields>();
+
+  function openSender(
+    { options, fields }: Pick<ConformanceProvider, 'options' | 'fields'>,
+    concurrency: number,
+  ) {
+    const sender = connector.open({ options, concurrency });
+    if (fields !== undefined) fieldsOf.set(sender, fields);
+    started.push({ stop: () => sender.close() });
+    return sender;
+  }
+
+  const messagesFor = (sender: Sender, count: number) => {
+    const fields = fieldsOf.get(sender);
+    return outgoing(count).map((message) => (fields === undefined ? message : { ...message, fields }));
+  };
+
   const sendOne = async (sender: Sender, given = signal(), mayBegin = may) =>
-    (await sender.send(outgoing(1), { signal: given, mayBegin }))[0]!;
+    (await sender.send(messagesFor(sender, 1), { signal: given, mayBegin }))[0]!;
 
   afterEach(async () => {
     // Providers first, so that no sender waits for an answer that will not come.
@@ -61,7 +98,7 @@ export function describeConnector(title: string, subject: ConnectorUnderTest): v
 
     it('answers for every message of a full request, in order', async () => {
       const { provider, sender } = await open('take');
-      const messages = outgoing(sender.batchMax);
+      const messages = messagesFor(sender, sender.batchMax);
       const answers = await sender.send(messages, { signal: signal(), mayBegin: may });
       expect(answers.map(({ kind }) => kind)).toEqual(messages.map(() => 'sent'));
       expect(provider.receivedIds()).toEqual(messages.map(({ id }) => id));
@@ -80,9 +117,36 @@ export function describeConnector(title: string, subject: ConnectorUnderTest): v
       });
     });
 
+    it('tells the pace that the provider asks for', async () => {
+      const { sender } = await open('slow-down');
+      expect(await sendOne(sender)).toMatchObject({ kind: 'retry', retryAfterMs: 7_000 });
+    });
+
+    it('tells an error of the provider from a refusal', async () => {
+      const { sender } = await open('fail');
+      expect(await sendOne(sender)).toMatchObject({ kind: subject.failed ?? 'uncertain' });
+    });
+
+    it('reads no answer without end', async () => {
+      const { provider, sender } = await open('endless');
+      expect(['sent', 'uncertain']).toContain((await sendOne(sender)).kind);
+      expect(await provider.answerTaken()).toBeLessThan(takenBytesMax);
+    });
+
+    it('lets a bounded number of sends wait for a connection, and gives the others back at once', async () => {
+      const { provider, sender } = await open('hang', { concurrency: 1, timeoutMs: 60_000 });
+      const controller = new AbortController();
+      const sending = Array.from({ length: 200 }, () => sendOne(sender, controller.signal));
+      await provider.received(1);
+      const back = await Promise.race(sending.slice(-1));
+      expect(back).toMatchObject({ kind: 'retry', error: { code: expect.any(String) } });
+      controller.abort();
+      expect((await Promise.all(sending)).filter(({ kind }) => kind === 'uncertain')).toHaveLength(1);
+      expect(provider.receivedIds()).toHaveLength(1);
+    });
+
     it('answers retry when no connection can be made', async () => {
-      const sender = connector.open({ options: await subject.unreachable(), concurrency: 1 });
-      started.push({ stop: () => sender.close() });
+      const sender = openSender(await subject.unreachable(), 1);
       expect(await sendOne(sender)).toMatchObject({ kind: 'retry' });
     });
 

@@ -1,54 +1,58 @@
 import { httpConnector } from '../../src/connectors/http/http-connector.ts';
-import type { ConformanceProvider, ProviderConduct } from './conformance.ts';
 import { describeConnector } from './conformance.ts';
-import type { Script } from './scripted-provider.ts';
-import { batchResults, httpAnswer, startProvider } from './scripted-provider.ts';
+import { conformanceProvider, goneProvider, type ProviderSpeech } from './conformance-provider.ts';
+import { emailExamples } from './presets/email-examples.ts';
+import type { ExampleReply, ProviderExample } from './presets/provider-example.ts';
+import { smsExamples } from './presets/sms-examples.ts';
+import { batchResults, httpAnswer, type SeenRequest } from './scripted-provider.ts';
 
-const scripts: Record<ProviderConduct, Script> = {
-  take: (socket, request) => {
-    const batch = request.body.startsWith('{"messages":');
-    socket.write(httpAnswer(200, batch ? batchResults(request) : '{"id":"p-1"}'));
+const plain: ProviderSpeech = {
+  take: (request) =>
+    httpAnswer(200, request.body.startsWith('{"messages":') ? batchResults(request) : '{"id":"p-1"}'),
+  refuse: httpAnswer(422, '{"error":{"code":"badNumber"}}'),
+  ids: ({ body }) => {
+    const value = JSON.parse(body) as { id: string; messages?: { id: string }[] };
+    return value.messages === undefined ? [value.id] : value.messages.map(({ id }) => id);
   },
-  busy: (socket) => socket.write(httpAnswer(503, '')),
-  refuse: (socket) => socket.write(httpAnswer(422, '{"error":{"code":"badNumber"}}')),
-  hang: () => {},
-  cut: (socket) => socket.resetAndDestroy(),
-  'cut-once': (socket, request, n) => (n === 1 ? scripts.cut : scripts.take)(socket, request, n),
+  options: ({ url }) => ({ url }),
 };
 
-async function provider(
-  conduct: ProviderConduct,
-  options: Record<string, unknown>,
-): Promise<ConformanceProvider> {
-  const scripted = await startProvider(scripts[conduct]);
+/** Ids of `outgoing`, where a preset's request has them. */
+const idPattern = /0190b3e8-0000-7000-8000-[0-9a-f]{12}/g;
+
+/** A provider as its documentation has it, for any number of messages. */
+function speechOf({ preset, options, fields, sent, refusals }: ProviderExample): ProviderSpeech {
+  const answer = ({ status, body, headers }: ExampleReply) =>
+    httpAnswer(status, body === undefined ? '' : JSON.stringify(body), headers);
   return {
-    options: { url: scripted.url, allowPrivate: true, ...options },
-    receivedIds: () => scripted.requests.flatMap(({ body }) => idsIn(body)),
-    received: (n) => scripted.received(n),
-    connectionsOpenMax: () => scripted.connections.openMax,
-    stop: () => scripted.stop(),
+    take: (request) => answer({ ...sent, body: bodyFor(sent, request) }),
+    refuse: answer(refusals[0]![1]),
+    ids: ({ body }) => body.match(idPattern) ?? [],
+    options: ({ url }) => ({ preset, ...options, url: new URL(url).origin }),
+    fields: () => fields,
   };
 }
 
-function idsIn(body: string): string[] {
-  const value = JSON.parse(body) as { id: string; messages?: { id: string }[] };
-  return value.messages === undefined ? [value.id] : value.messages.map(({ id }) => id);
+/** One result for each message of a batch. */
+function bodyFor({ body }: ExampleReply, request: SeenRequest): unknown {
+  if (!Array.isArray(body)) return body;
+  return (JSON.parse(request.body) as unknown[]).map(() => body[0] as unknown);
 }
 
-async function unreachable(): Promise<Record<string, unknown>> {
-  const gone = await startProvider(() => {});
-  await gone.stop();
-  return { url: gone.url, allowPrivate: true };
+const subjects: [string, ProviderSpeech, Record<string, unknown>][] = [
+  ['the http connector', plain, {}],
+  ['the http connector with batches', plain, { batch: { max: 50 } }],
+  ...[...smsExamples, ...emailExamples].map((example): [string, ProviderSpeech, Record<string, unknown>] => [
+    `the http connector with the preset ${example.preset}`,
+    speechOf(example),
+    {},
+  ]),
+];
+
+for (const [title, speech, options] of subjects) {
+  describeConnector(title, {
+    connector: httpConnector,
+    startProvider: (conduct, timeoutMs) => conformanceProvider(speech, conduct, { timeoutMs, ...options }),
+    unreachable: () => goneProvider(speech, options),
+  });
 }
-
-describeConnector('the http connector', {
-  connector: httpConnector,
-  startProvider: (conduct, timeoutMs) => provider(conduct, { timeoutMs }),
-  unreachable,
-});
-
-describeConnector('the http connector with batches', {
-  connector: httpConnector,
-  startProvider: (conduct, timeoutMs) => provider(conduct, { timeoutMs, batch: { max: 50 } }),
-  unreachable: async () => ({ ...(await unreachable()), batch: { max: 50 } }),
-});

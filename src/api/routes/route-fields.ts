@@ -1,5 +1,7 @@
 import { type Static, Type } from 'typebox';
+import type { Connector, RouteDefaults } from '../../connectors/connector.ts';
 import { type ErrorItem, ProblemError } from '../../message/error-codes.ts';
+import type { Channel } from '../../message/fields.ts';
 import {
   type BreakerPolicy,
   breakerDefaults,
@@ -21,6 +23,8 @@ const hourMs = 3_600_000;
 /** Messages are kept for weeks; one that could not be sent for this long is given up. */
 const expireAfterMaxMs = 14 * dayMs;
 const accountsMax = 1_000;
+/** Waits of a schedule of retries. */
+const waitsMax = 100;
 /** A path part and a label of metrics: no case to confuse, nothing to encode. */
 export const routeNamePattern = '^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$';
 
@@ -37,6 +41,15 @@ const Retry = Type.Object(
     backoffMaxMs: Type.Optional(
       Type.Integer({ minimum: 1, maximum: dayMs, default: retryDefaults.backoffMaxMs }),
     ),
+    waitsMs: Type.Optional(
+      Type.Array(Type.Integer({ minimum: 1, maximum: dayMs }), {
+        minItems: 1,
+        maxItems: waitsMax,
+        description:
+          'the wait after each attempt, in the place of the backoff; the last one goes for all that follow. Each is up to a ' +
+          'fifth longer by chance. `attemptsMax` is one more than there are waits, where it is not given',
+      }),
+    ),
     expireAfterMs: Type.Optional(
       Type.Integer({ minimum: 1, maximum: expireAfterMaxMs, default: retryDefaults.expireAfterMs }),
     ),
@@ -45,7 +58,8 @@ const Retry = Type.Object(
     additionalProperties: false,
     description:
       'Waits begin at `backoffMinMs`, double up to `backoffMaxMs`, with full jitter; a message is given up after ' +
-      '`attemptsMax` attempts, or `expireAfterMs` after it was accepted.',
+      '`attemptsMax` attempts, or `expireAfterMs` after it was accepted. The connector `webhook` has defaults of its own: the ' +
+      'waits of the Standard Webhooks specification, and three days.',
   },
 );
 
@@ -141,7 +155,7 @@ export function routeAnswer(route: Route, settings: { complete: boolean; origin:
     ratePerSecond: route.ratePerSecond ?? null,
     concurrency: route.concurrency,
     destinations: route.destinations ?? null,
-    retry: route.retry,
+    retry: shownRetry(route.retry),
     breaker: route.breaker,
     onUncertain: route.onUncertain,
     receiptsBy: route.receiptsBy ?? 'key',
@@ -158,6 +172,11 @@ function receiptsUrl({ receiptsToken }: Route, origin: string): string | null {
   return receiptsToken === undefined ? null : `${origin}/v1/receipts/${receiptsToken}`;
 }
 
+/** As it can be given again: the backoff is not there where a schedule takes its place. */
+function shownRetry({ backoffMinMs, backoffMaxMs, ...retry }: RetryPolicy): Partial<RetryPolicy> {
+  return retry.waitsMs === undefined ? { ...retry, backoffMinMs, backoffMaxMs } : retry;
+}
+
 /** @throws ProblemError with every fault of the body, the connector's options included. */
 export function readRoute(
   { connectors }: ApiContext,
@@ -172,14 +191,19 @@ export function readRoute(
       { pointer: '/connector', code: 'unknown_connector', detail: `must be one of: ${names}` },
     ]);
   }
-  const wholeRetry = { ...retryDefaults, ...retry };
-  const wholeBreaker = breaker === false ? false : { ...breakerDefaults, ...breaker };
+  const problems = connector.check(options);
+  const defaults = problems.length > 0 ? undefined : routeDefaults(connector, options, concurrency);
+  const wholeRetry = fillRetry(retry ?? {}, defaults?.retry);
+  const wholeBreaker = fillBreaker(breaker, connector);
+  const ofChannel = channel ?? defaults?.channel;
   const accountIds = accounts?.map(parseAccountId);
-  const limited = destinations && readDestinations(destinations, channel);
+  const limited = destinations && readDestinations(destinations, ofChannel);
+  const limits = limited?.destinations ?? defaults?.destinations;
   const errors = [
-    ...connector.check(options),
-    ...retryErrors(wholeRetry),
-    ...breakerErrors(wholeBreaker),
+    ...problems,
+    ...channelErrors(channel, defaults?.channel),
+    ...retryErrors(wholeRetry, retry ?? {}),
+    ...breakerErrors(wholeBreaker, connector),
     ...(limited?.errors ?? []),
     ...(accountIds ?? []).flatMap((id, index) => (id === null ? [unknownAccount(index)] : [])),
   ];
@@ -187,11 +211,11 @@ export function readRoute(
   return {
     name: input.name,
     connector: connectorName,
-    ...(channel && { channel }),
+    ...(ofChannel && { channel: ofChannel }),
     options,
     ...(ratePerSecond !== undefined && { ratePerSecond }),
     concurrency: concurrency ?? concurrencyDefault,
-    ...(limited && { destinations: limited.destinations }),
+    ...(limits && { destinations: limits }),
     retry: wholeRetry,
     breaker: wholeBreaker,
     onUncertain: onUncertain ?? connector.onUncertainDefault,
@@ -208,13 +232,51 @@ export function noSuchRoute(): ProblemError {
   return new ProblemError('not_found', 'there is no such route');
 }
 
-function retryErrors({ backoffMinMs, backoffMaxMs }: RetryPolicy): ErrorItem[] {
+function routeDefaults(
+  connector: Connector,
+  options: Record<string, unknown>,
+  concurrency = concurrencyDefault,
+): RouteDefaults | undefined {
+  return connector.routeDefaults?.({ options, concurrency });
+}
+
+/** A route that asks for the backoff gets it, also where its connector would have a schedule. */
+function fillRetry(given: Partial<RetryPolicy>, ofConnector: Partial<RetryPolicy> | undefined): RetryPolicy {
+  const wantsBackoff = given.backoffMinMs !== undefined || given.backoffMaxMs !== undefined;
+  const whole = { ...retryDefaults, ...(wantsBackoff ? {} : ofConnector), ...given };
+  if (given.waitsMs === undefined) return whole;
+  const attempts = given.attemptsMax ?? given.waitsMs.length + 1;
+  return { ...whole, attemptsMax: Math.min(attempts, attemptsMax) };
+}
+
+function fillBreaker(
+  given: Static<typeof RouteBody>['breaker'],
+  { manyEndpoints }: Connector,
+): BreakerPolicy | false {
+  if (given === false || (given === undefined && manyEndpoints)) return false;
+  return { ...breakerDefaults, ...given };
+}
+
+function channelErrors(given: Channel | undefined, ofConnector: Channel | undefined): ErrorItem[] {
+  if (given === undefined || ofConnector === undefined || given === ofConnector) return [];
+  return [{ pointer: '/channel', code: 'invalid_value', detail: `must be ${ofConnector}, or left out` }];
+}
+
+function retryErrors({ backoffMinMs, backoffMaxMs }: RetryPolicy, given: Partial<RetryPolicy>): ErrorItem[] {
+  if (given.waitsMs && (given.backoffMinMs !== undefined || given.backoffMaxMs !== undefined)) {
+    const detail = 'takes the place of backoffMinMs and backoffMaxMs: give one or the other';
+    return [{ pointer: '/retry/waitsMs', code: 'invalid_value', detail }];
+  }
   if (backoffMinMs <= backoffMaxMs) return [];
   const detail = `must not be less than backoffMinMs (${backoffMinMs})`;
   return [{ pointer: '/retry/backoffMaxMs', code: 'invalid_value', detail }];
 }
 
-function breakerErrors(breaker: BreakerPolicy | false): ErrorItem[] {
+function breakerErrors(breaker: BreakerPolicy | false, { name, manyEndpoints }: Connector): ErrorItem[] {
+  if (breaker !== false && manyEndpoints) {
+    const detail = `a ${name} route has many endpoints, of which one that fails stops no other: leave it out`;
+    return [{ pointer: '/breaker', code: 'not_allowed', detail }];
+  }
   if (breaker === false || breaker.openMs <= breaker.openMaxMs) return [];
   const detail = `must not be less than openMs (${breaker.openMs})`;
   return [{ pointer: '/breaker/openMaxMs', code: 'invalid_value', detail }];

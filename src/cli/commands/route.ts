@@ -114,9 +114,14 @@ function nameCommand(
 
 /** Headers may hold credentials, under names that only the provider knows: people are shown which there are. */
 function masked(route: Route): Route {
-  if (!isObject(route.headers)) return route;
-  return { ...route, headers: Object.fromEntries(Object.keys(route.headers).map((name) => [name, '***'])) };
+  const shown = Object.entries(route).map(([name, value]) => [name, secretName.test(name) ? '***' : value]);
+  const whole = Object.fromEntries(shown) as Route;
+  if (!isObject(route.headers)) return whole;
+  return { ...whole, headers: Object.fromEntries(Object.keys(route.headers).map((name) => [name, '***'])) };
 }
+
+/** Options of presets and webhooks that hold credentials: authToken, apiKey, secretAccessKey, secrets, … */
+const secretName = /(token|key|secrets?|password)$/i;
 
 interface TestFlags extends ServerOptions {
   to: string;
@@ -173,6 +178,7 @@ interface SetFlags extends ServerOptions {
   concurrency?: number;
   destination?: DestinationChange[];
   breaker?: false | Record<string, number>;
+  retryWaitsMs?: number[];
   onUncertain?: string;
   accounts?: string[];
 }
@@ -186,7 +192,7 @@ function setCommand(context: CommandContext): Command {
       '--change',
       'keep what is not named here of the route as it is; null in the file takes an option away',
     )
-    .option('--connector <name>', 'protocol of the provider: http')
+    .option('--connector <name>', 'protocol of the provider: http; or webhook')
     .option('--endpoint <url>', 'URL of the provider (the route’s "url")')
     .option('--header <name: value>', 'header of every request; may be given several times', collectHeader)
     .option(
@@ -213,6 +219,11 @@ function setCommand(context: CommandContext): Command {
     )
     .option('--no-breaker', 'never stop')
     .option(
+      '--retry-waits-ms <ms,ms,…>',
+      'the wait after each attempt, in the place of a growing one; the last goes for all that follow',
+      waitList,
+    )
+    .option(
       '--on-uncertain <policy>',
       'resend or hold what may or may not have been sent',
       oneOf('resend', 'hold'),
@@ -225,6 +236,7 @@ function setCommand(context: CommandContext): Command {
     'route set test --connector http --endpoint http://127.0.0.1:9900/ --allow-private --batch-max 500',
     'route set slow --connector http --endpoint https://api.example.org/ --breaker failureRatio=0.8,openMaxMs=300000',
     "route set sms --change --destination +31,rate=20 --destination '+1,rate=100,concurrency=4'",
+    'route set hooks --file webhook-route.json --retry-waits-ms 5000,300000,1800000',
     'route set sms --file sms-route.json',
     'route set sms --change --rate 250',
     'route set sms --change --no-rate --no-destination +31',
@@ -251,7 +263,8 @@ async function set(context: CommandContext, name: string, flags: SetFlags): Prom
     ...(flags.file === undefined ? {} : await readRouteFile(flags.file)),
     ...options,
   };
-  if (flags.change && flags.destination === undefined && Object.keys(named).length === 0) {
+  const isUnnamed = flags.destination === undefined && flags.retryWaitsMs === undefined;
+  if (flags.change && isUnnamed && Object.keys(named).length === 0) {
     throw usageFailure('there is nothing to change: name what shall be different');
   }
   // A new route is judged before a server is looked for, one that is changed with what it has already.
@@ -261,6 +274,7 @@ async function set(context: CommandContext, name: string, flags: SetFlags): Prom
   if (flags.destination) {
     named.destinations = changeDestinations(named.destinations ?? present?.destinations, flags.destination);
   }
+  if (flags.retryWaitsMs) named.retry = scheduled(named.retry ?? present?.retry, flags.retryWaitsMs);
   const route = changed(present ?? {}, named);
   refuseUnfinished(route, flags);
   const result = await routes.set(name, route as NewRoute);
@@ -280,7 +294,7 @@ async function set(context: CommandContext, name: string, flags: SetFlags): Prom
 function refuseUnfinished(route: Record<string, unknown>, { url }: SetFlags): void {
   if (!('connector' in route)) throw usageFailure('a route needs --connector, or --file with one');
   // --url is the server, as in every command. Taken for the provider's, it would send the provider our key.
-  if (url !== undefined && route.connector === 'http' && !('url' in route))
+  if (url !== undefined && route.connector === 'http' && !('url' in route) && !('preset' in route))
     throw usageFailure('--url names the Millrace server; the URL of the provider goes into --endpoint');
 }
 
@@ -324,6 +338,19 @@ function collectHeader(text: string, before: Record<string, string> = {}): Recor
   const colon = text.indexOf(':');
   if (colon < 1) throw new InvalidArgumentError('It must look like "Name: value".');
   return { ...before, [text.slice(0, colon).trim()]: text.slice(colon + 1).trim() };
+}
+
+/** A schedule takes the place of the backoff, and says how many attempts there are. */
+function scheduled(retry: unknown, waitsMs: number[]): Record<string, unknown> {
+  const { backoffMinMs, backoffMaxMs, attemptsMax, ...rest } = isObject(retry) ? retry : {};
+  return { ...rest, waitsMs };
+}
+
+function waitList(text: string): number[] {
+  const waits = text.split(',').map((part) => Number(part.trim()));
+  if (!waits.every((wait) => Number.isInteger(wait) && wait > 0))
+    throw new InvalidArgumentError('It must look like 5000,300000,1800000.');
+  return waits;
 }
 
 /** Which names there are is the server's to say. */

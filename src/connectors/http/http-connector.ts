@@ -23,6 +23,10 @@ export const httpConnector: Connector = {
   optionSchemas: httpOptionSchemas,
   check: checkHttpOptions,
   open: openHttpSender,
+  routeDefaults: ({ options }) => {
+    const preset = presetOf(options);
+    return preset === undefined ? {} : { channel: preset.channel };
+  },
   readReceipts,
 };
 
@@ -30,8 +34,12 @@ function openHttpSender({ options, concurrency }: SenderSettings): Sender {
   const problem = checkHttpOptions(options)[0];
   if (problem !== undefined) throw new TypeError(`http options: ${problem.pointer} ${problem.detail}`);
   const { timeoutMs, allowPrivate } = options as unknown as HttpOptions;
+  const { url, exchange } = exchangeOf(options);
+  const target = { origin: url.origin, path: url.pathname + url.search };
   return new HttpSender({
-    ...exchangeOf(options),
+    target: () => target,
+    oneOrigin: true,
+    exchange,
     concurrency,
     timeoutMs: timeoutMs ?? timeoutMsDefault,
     allowPrivate: allowPrivate ?? false,

@@ -1,11 +1,10 @@
 import { performance } from 'node:perf_hooks';
-import { Fifo } from '../../lib/fifo.ts';
 import type { Answer, OutgoingMessage, SendError, Sender, SendTerms } from '../connector.ts';
 import type { SendErrorCode } from '../send-errors.ts';
 import { sendError } from '../send-errors.ts';
 import { connectProvider } from './connect-provider.ts';
-import type { Reply } from './request-slot.ts';
-import { RequestSlot } from './request-slot.ts';
+import { Connections } from './connections.ts';
+import type { Reply, RequestSlot } from './request-slot.ts';
 import { SignalWatch } from './signal-watch.ts';
 
 /** What is posted: names and values of headers in turn, as undici takes them with the least work. */
@@ -23,8 +22,19 @@ export interface Exchange {
   answers(messages: readonly OutgoingMessage[], reply: Reply): Answer[];
 }
 
+/** Where a request goes. */
+export interface Target {
+  /** Scheme, host and port. */
+  origin: string;
+  /** With the query. */
+  path: string;
+}
+
 export interface HttpSenderSettings {
-  url: URL;
+  /** Throws, for its reason to be read by users, for messages that go nowhere. */
+  target: (messages: readonly OutgoingMessage[]) => Target;
+  /** All messages have one target. */
+  oneOrigin?: boolean;
   exchange: Exchange;
   concurrency: number;
   timeoutMs: number;
@@ -44,6 +54,7 @@ interface Request {
   readonly messages: readonly OutgoingMessage[];
   readonly terms: SendTerms;
   readonly resolve: (answers: Answer[]) => void;
+  readonly path: string;
   /** When it came, then when it got a connection: waiting does not shorten the provider's time. */
   sinceMs: number;
 }
@@ -59,45 +70,43 @@ interface CancelCodes {
 export class HttpSender implements Sender {
   readonly batchMax: number;
   readonly #settings: HttpSenderSettings;
-  readonly #path: string;
-  readonly #slots: RequestSlot<Request>[] = [];
-  /** Last in, first out: the warmest connection is used, surplus ones fall idle and close. */
-  readonly #idle: RequestSlot<Request>[] = [];
+  readonly #connections: Connections<Request>;
   #runningCount = 0;
-  readonly #waiting = new Fifo<Request>();
   readonly #signals = new SignalWatch(() => this.#cancelAborted());
   #sweeper: NodeJS.Timeout | undefined;
   #closed: Promise<void> | undefined;
   #drained: (() => void) | undefined;
 
   constructor(settings: HttpSenderSettings) {
-    const { url, exchange, concurrency, timeoutMs, allowPrivate } = settings;
+    const { oneOrigin = false, exchange, concurrency, timeoutMs, allowPrivate } = settings;
     this.#settings = settings;
-    this.#path = url.pathname + url.search;
     this.batchMax = exchange.batchMax;
     const connectTimeoutMs = Math.min(timeoutMs, connectTimeoutMsMax);
-    const slotSettings = {
-      origin: url.origin,
+    this.#connections = new Connections({
+      connectionsMax: concurrency,
+      oneOrigin,
       connect: connectProvider({ allowPrivate, connectTimeoutMs }),
       responseBytesMax: exchange.responseBytesMax,
-      onReply: (request: Request, reply: Reply) => this.#onReply(request, reply),
-      onFree: (slot: RequestSlot<Request>) => this.#onFree(slot),
-    };
-    // A slot opens its connection with its first request.
-    for (let n = 0; n < concurrency; n++) this.#slots.push(new RequestSlot(slotSettings));
-    this.#idle.push(...this.#slots);
+      onReply: (request, reply) => this.#onReply(request, reply),
+      isWanted: (request) => this.#isWanted(request),
+      start: (slot, request) => this.#start(slot, request),
+    });
   }
 
   send(messages: readonly OutgoingMessage[], terms: SendTerms): Promise<Answer[]> {
     const refusal = this.#refusal(terms.signal);
     if (refusal !== undefined) return Promise.resolve(this.#unsent(messages, refusal));
+    let target: Target;
+    try {
+      target = this.#settings.target(messages);
+    } catch (fault) {
+      return Promise.resolve(this.#unsent(messages, sendError('request_invalid', (fault as Error).message)));
+    }
     return new Promise((resolve) => {
-      const request = { messages, terms, resolve, sinceMs: performance.now() };
+      const request = { messages, terms, resolve, path: target.path, sinceMs: performance.now() };
       this.#signals.add(terms.signal);
       this.#sweeper ??= setTimeout(() => this.#sweep(), this.#sweepEveryMs());
-      const slot = this.#idle.pop();
-      if (slot === undefined) this.#waiting.push(request);
-      else this.#start(slot, request);
+      this.#connections.offer(target.origin, request);
     });
   }
 
@@ -105,61 +114,53 @@ export class HttpSender implements Sender {
     this.#closed ??= this.#drain().then(async () => {
       clearTimeout(this.#sweeper);
       this.#signals.close();
-      await Promise.all(this.#slots.map((slot) => slot.close()));
+      await this.#connections.close();
     });
     return this.#closed;
   }
 
   get #busy(): boolean {
-    return this.#runningCount > 0 || this.#waiting.length > 0;
+    return this.#runningCount > 0 || this.#connections.waitingCount > 0;
   }
 
   #refusal(signal: AbortSignal): SendError | undefined {
     if (this.#closed !== undefined) return sendError('sender_closed');
     if (signal.aborted) return sendError('aborted');
     const waitingMax = this.#settings.concurrency * waitingPerConnectionMax;
-    return this.#waiting.length >= waitingMax ? sendError('sender_busy') : undefined;
+    return this.#connections.waitingCount >= waitingMax ? sendError('sender_busy') : undefined;
   }
 
   #unsent(messages: readonly OutgoingMessage[], error: SendError): Answer[] {
     return this.#settings.exchange.answers(messages, { kind: 'unsent', error });
   }
 
-  #start(slot: RequestSlot<Request>, request: Request): void {
-    const { exchange } = this.#settings;
+  /** One that may not begin any more is told so. */
+  #isWanted(request: Request): boolean {
+    if (request.terms.mayBegin()) return true;
+    this.#settle(request, this.#unsent(request.messages, sendError('not_begun')));
+    return false;
+  }
+
+  /** True when the slot works for the request now; one that cannot be formed is told so. */
+  #start(slot: RequestSlot<Request>, request: Request): boolean {
+    const { messages, terms, path } = request;
     let posted: PostedRequest;
     try {
-      posted = exchange.request(request.messages);
+      posted = this.#settings.exchange.request(messages);
     } catch (fault) {
       const error = sendError('request_invalid', (fault as Error).message);
-      this.#settle(request, this.#unsent(request.messages, error));
-      this.#onFree(slot);
-      return;
+      this.#settle(request, this.#unsent(messages, error));
+      return false;
     }
     this.#runningCount += 1;
     request.sinceMs = performance.now();
-    slot.start(request, { path: this.#path, ...posted, mayBegin: request.terms.mayBegin });
+    slot.start(request, { path, ...posted, mayBegin: terms.mayBegin });
+    return true;
   }
 
   #onReply(request: Request, reply: Reply): void {
     this.#runningCount -= 1;
     this.#settle(request, this.#settings.exchange.answers(request.messages, reply));
-  }
-
-  #onFree(slot: RequestSlot<Request>): void {
-    const next = this.#nextWaiting();
-    if (next === undefined) this.#idle.push(slot);
-    else this.#start(slot, next);
-  }
-
-  /** Those before it that may not begin any more are told so. */
-  #nextWaiting(): Request | undefined {
-    let next = this.#waiting.shift();
-    while (next !== undefined && !next.terms.mayBegin()) {
-      this.#settle(next, this.#unsent(next.messages, sendError('not_begun')));
-      next = this.#waiting.shift();
-    }
-    return next;
   }
 
   #settle(request: Request, answers: Answer[]): void {
@@ -199,12 +200,10 @@ export class HttpSender implements Sender {
   }
 
   #cancelWhere(matches: (request: Request) => boolean, codes: CancelCodes): void {
-    for (let left = this.#waiting.length; left > 0; left--) {
-      const request = this.#waiting.shift()!;
-      if (matches(request)) this.#settle(request, this.#unsent(request.messages, sendError(codes.queued)));
-      else this.#waiting.push(request);
+    for (const request of this.#connections.takeWaiting(matches)) {
+      this.#settle(request, this.#unsent(request.messages, sendError(codes.queued)));
     }
-    for (const slot of this.#slots) {
+    for (const slot of this.#connections.all()) {
       if (slot.task !== undefined && matches(slot.task)) {
         slot.cancel(sendError(slot.begun ? codes.begun : codes.connecting));
       }

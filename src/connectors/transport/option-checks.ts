@@ -95,7 +95,7 @@ export function checkUrl(value: unknown, options: Record<string, unknown>): Opti
 }
 
 /** Set by the connection itself, or by the connector for each message. */
-const reservedHeaders = new Set([
+export const reservedHeaders = new Set([
   'connection',
   'content-length',
   'expect',

@@ -71,10 +71,15 @@ type StatusReply = Extract<Reply, { kind: 'answered' | 'cut' }>;
 function retryAnswer(reply: StatusReply): Answer {
   const code = reply.status === 429 ? 'rate_limited' : 'provider_unavailable';
   const error = sendError(code, `HTTP ${reply.status}`);
-  const value = headerValue(reply.headers, 'retry-after');
+  const askedMs = retryAfterMs(reply);
+  return askedMs === undefined ? { kind: 'retry', error } : { kind: 'retry', error, retryAfterMs: askedMs };
+}
+
+/** The wait that an answer asks for, within the limit. */
+export function retryAfterMs({ headers }: StatusReply): number | undefined {
+  const value = headerValue(headers, 'retry-after');
   const askedMs = value === undefined ? undefined : parseRetryAfter(value, Date.now());
-  if (askedMs === undefined) return { kind: 'retry', error };
-  return { kind: 'retry', error, retryAfterMs: Math.min(askedMs, retryAfterMsMax) };
+  return askedMs === undefined ? undefined : Math.min(askedMs, retryAfterMsMax);
 }
 
 /** `{code, …}`, `{error: "…"}` and `{error: {code, …}}` are how most JSON interfaces name a refusal. */
@@ -86,7 +91,8 @@ function providerError(reply: StatusReply): SendError {
   return code === undefined ? error : { ...error, code };
 }
 
-function quote(reply: StatusReply): string {
+/** The status and the first words of an answer. */
+export function quote(reply: StatusReply): string {
   const text = oneLine(reply.body.toString('utf8', 0, quotedBytesMax), quotedBytesMax);
   return text === '' ? `HTTP ${reply.status}` : `HTTP ${reply.status}: ${text}`;
 }

@@ -135,3 +135,19 @@ test('a breaker that is taken away while it is open is told to be off, one that 
   gate.change({ ...limits, breaker: undefined }, 2);
   expect(changes).toEqual(['closed open', 'open off']);
 });
+
+test('where every message has its own endpoint, those that fail or ask for a slower pace brake no other', () => {
+  for (const answer of [lost, slower]) {
+    const gate = gateWith({ manyEndpoints: true, breaker: undefined });
+    expect(send(gate, { count: 200, answer, atMs: 1_000 })).toBe(200);
+    expect(gate.room(1, 1_000)).toBe(1);
+    expect(gate.stats(1_000).concurrency).toBe(limits.concurrency);
+    expect(gate.accounts.windowOf(1)).toBeGreaterThanOrEqual(limits.concurrency);
+  }
+  // Retries are budgeted all the same.
+  const gate = gateWith({ manyEndpoints: true, breaker: undefined });
+  send(gate, { count: 1_000, answer: lost, atMs: 1_000 });
+  expect(gate.admitRetries(1_000, { nowMs: 1_000, othersReady: nothing })).toBeLessThan(200);
+  send(gate, { count: 100, answer: sent, atMs: 1_000 });
+  expect(gate.admitRetries(1_000, { nowMs: 1_000, othersReady: nothing })).toBeGreaterThan(200);
+});

@@ -17,6 +17,8 @@ export interface GateLimits {
   concurrency: number;
   /** Undefined where the route wants none. */
   breaker: BreakerPolicy | undefined;
+  /** Every message has its own endpoint: what one answers brakes no other. */
+  manyEndpoints?: boolean;
 }
 
 /** What a request that was let out brings back to its gate with the answers. */
@@ -219,6 +221,12 @@ export class RouteGate {
     const { beganAtMs } = permit;
     const used = this.#brake.inFlight--;
     const limit = Math.max(1, this.#slots);
+    if (this.#limits.manyEndpoints) {
+      this.accounts.end(permit.account, { result: { kind: 'unsent' }, beganAtMs, nowMs, limit });
+      if (result.kind === 'good') this.#budget.sent(messages.length);
+      else if (result.kind !== 'unsent') this.#budget.failed(firstAttemptsOf(messages));
+      return;
+    }
     const ofRoute = this.accounts.end(permit.account, { result, beganAtMs, nowMs, limit });
     if (result.kind === 'good') this.#good({ permit, messages: messages.length, nowMs });
     else if (result.kind !== 'unsent') this.#bad(result, messages, nowMs);
@@ -260,9 +268,7 @@ export class RouteGate {
   }
 
   #bad(result: RequestResult, messages: readonly OutgoingMessage[], nowMs: number): void {
-    let firstAttempts = 0;
-    for (const { attempt } of messages) if (attempt === 1) firstAttempts++;
-    this.#budget.failed(firstAttempts);
+    this.#budget.failed(firstAttemptsOf(messages));
     if (result.kind === 'failed' && this.#ramp.share < 1) {
       this.#ramp.failed(nowMs);
       this.#apply(nowMs);
@@ -289,4 +295,10 @@ export class RouteGate {
   #rampedRate(ratePerSecond: number): number {
     return Math.max(ratePerSecond * this.#ramp.share, Math.min(ratePerSecond, rampRateMin));
   }
+}
+
+function firstAttemptsOf(messages: readonly OutgoingMessage[]): number {
+  let firstAttempts = 0;
+  for (const { attempt } of messages) if (attempt === 1) firstAttempts++;
+  return firstAttempts;
 }

@@ -380,12 +380,13 @@ export class RouteRunner implements RetryGate {
     if (route === undefined || this.#sender === undefined) {
       return { ratePerSecond: undefined, concurrency: 0, breaker: undefined };
     }
-    const { shareOf } = this.#context;
+    const { shareOf, connectors } = this.#context;
     const { id, ratePerSecond, concurrency } = route;
     return {
       ratePerSecond: ratePerSecond === undefined ? undefined : ratePerSecond * shareOf(rateKey(id)),
       concurrency: wholeConnections(concurrency, shareOf(connectionsKey(id))),
       breaker: route.breaker || undefined,
+      manyEndpoints: connectors.get(route.connector)?.manyEndpoints ?? false,
     };
   }
 

@@ -1,0 +1,105 @@
+import type { SigningKey } from '../../lib/standard-webhooks.ts';
+import { signatures, signingKey } from '../../lib/standard-webhooks.ts';
+import type { MessageFields } from '../../message/fields.ts';
+import type { Answer } from '../connector.ts';
+import { sendError } from '../send-errors.ts';
+import type { Exchange } from '../transport/http-sender.ts';
+import { reservedHeaders } from '../transport/option-checks.ts';
+import { isTaken, quote, refusalAnswer, retryAfterMs } from '../transport/reply-answer.ts';
+import type { Reply } from '../transport/request-slot.ts';
+import type { WebhookSecret } from './webhook-options.ts';
+
+/** What an endpoint says beside its status is for its owner: this much of it is read. */
+const responseBytesMax = 16 * 1024;
+
+/** Characters of a message's own headers, names and values together. */
+const headersLengthMax = 8_192;
+
+/**
+ * One message a request, as Standard Webhooks has it: its payload as JSON, or its body as it is. `webhook-id` is the same in
+ * every attempt; that of a message that had failed and is replayed is `<id>.<n>`, for it is meant to be taken again.
+ */
+export function webhookExchange(
+  secrets: readonly WebhookSecret[],
+  headers: Record<string, string>,
+): Exchange {
+  const keys = secrets.map(({ secret, expiresAt }) => ({
+    key: signingKey(secret)!,
+    untilMs: expiresAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(expiresAt),
+  }));
+  const fixed = Object.entries({
+    'user-agent': 'millrace',
+    ...Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
+  });
+  return {
+    batchMax: 1,
+    responseBytesMax,
+    request([message]) {
+      const { key: id, fields } = message!;
+      const nowMs = Date.now();
+      const { type, body } = contentOf(fields);
+      const own = ownHeaders(fields.headers);
+      const signed = { id, timestamp: Math.floor(nowMs / 1_000), body };
+      const posted = [
+        ...(own.has('content-type') ? [] : ['content-type', type]),
+        ...fixed.filter(([name]) => !own.has(name)).flat(),
+        ...[...own].flat(),
+        ...['webhook-id', id],
+        ...['webhook-timestamp', String(signed.timestamp)],
+        ...['webhook-signature', signatures(inForce(keys, nowMs), signed)],
+      ];
+      return { headers: posted, body };
+    },
+    answers: (_, reply) => [answer(reply)],
+  };
+}
+
+/** The one that never expires is always among them. */
+function inForce(keys: readonly { key: SigningKey; untilMs: number }[], nowMs: number): SigningKey[] {
+  return keys.filter(({ untilMs }) => nowMs < untilMs).map(({ key }) => key);
+}
+
+function contentOf({ payload, body }: MessageFields): { type: string; body: string } {
+  if (payload !== undefined) return { type: 'application/json', body: JSON.stringify(payload) };
+  if (body !== undefined) return { type: 'text/plain; charset=utf-8', body };
+  throw new Error('the message has neither payload nor body');
+}
+
+/** By their names in lower case. */
+function ownHeaders(headers: Record<string, string> = {}): Map<string, string> {
+  const own = new Map<string, string>();
+  let length = 0;
+  for (const [given, value] of Object.entries(headers)) {
+    const name = given.toLowerCase();
+    if (reservedHeaders.has(name) || name.startsWith('webhook-')) {
+      throw new Error(`the header "${name}" is not the message's to set`);
+    }
+    if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) throw new Error(`the header "${name}" is not Latin-1`);
+    length += name.length + value.length;
+    own.set(name, value);
+  }
+  if (length > headersLengthMax)
+    throw new Error(`its headers are longer than ${headersLengthMax} characters`);
+  return own;
+}
+
+/**
+ * 2xx is success, all else that an endpoint answers is a failure that may pass: it did not take the message, by the
+ * specification. Only 410 is for good.
+ */
+function answer(reply: Reply): Answer {
+  if (isTaken(reply)) return { kind: 'sent' };
+  if (reply.kind === 'unsent' || reply.kind === 'lost') return refusalAnswer(reply);
+  const { status } = reply;
+  if (status === 410) return { kind: 'rejected', error: sendError('endpoint_gone', quote(reply)) };
+  if (status >= 300 && status < 400) {
+    return { kind: 'retry', error: sendError('redirect_refused', `HTTP ${status}`) };
+  }
+  const busy = { 429: 'rate_limited', 503: 'provider_unavailable' } as const;
+  const error = sendError(busy[status as keyof typeof busy] ?? 'endpoint_failed', quote(reply));
+  const askedMs = mayAskForTime.has(status) ? retryAfterMs(reply) : undefined;
+  return { kind: 'retry', error, ...(askedMs !== undefined && { retryAfterMs: askedMs }) };
+}
+
+/** The statuses that the specification has for an endpoint that is asked too much. */
+const mayAskForTime = new Set([429, 502, 503, 504]);

@@ -1,0 +1,262 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { Webhook, type WebhookUnbrandedRequiredHeaders } from 'standardwebhooks';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Answer, Sender } from '../../src/connectors/connector.ts';
+import { webhookConnector } from '../../src/connectors/webhook/webhook-connector.ts';
+import { isSigned, verifyingKey } from '../../src/lib/standard-webhooks.ts';
+import type { MessageFields } from '../../src/message/fields.ts';
+import { closeSenders, provide, stopLater, terms } from './open-sender.ts';
+import { outgoing } from './outgoing.ts';
+import { answerWith, httpAnswer, type SeenRequest } from './scripted-provider.ts';
+
+afterEach(closeSenders);
+
+const hmac = `whsec_${randomBytes(32).toString('base64')}`;
+const older = `whsec_${randomBytes(24).toString('base64')}`;
+const pair = generateKeyPairSync('ed25519');
+const jwk = pair.privateKey.export({ format: 'jwk' });
+const seed = Buffer.from(jwk.d!, 'base64url');
+const publicKey = Buffer.from(jwk.x!, 'base64url');
+const whsk = `whsk_${Buffer.concat([seed, publicKey]).toString('base64')}`;
+const whpk = `whpk_${publicKey.toString('base64')}`;
+
+interface Opened {
+  secrets?: { secret: string; expiresAt?: string }[];
+  concurrency?: number;
+  [option: string]: unknown;
+}
+
+function open({ concurrency = 8, ...options }: Opened = {}): Sender {
+  const given = { secrets: [{ secret: hmac }], allowPrivate: true, timeoutMs: 5_000, ...options };
+  expect(webhookConnector.check(given)).toEqual([]);
+  const sender = webhookConnector.open({ options: given, concurrency });
+  stopLater(() => sender.close());
+  return sender;
+}
+
+async function send(sender: Sender, fields: MessageFields, more: object = {}): Promise<Answer> {
+  const [message] = outgoing(1);
+  return (await sender.send([{ ...message!, fields, ...more }], terms))[0]!;
+}
+
+const verified = (secret: string, { body, headers }: SeenRequest) =>
+  new Webhook(secret).verify(body, headers as unknown as WebhookUnbrandedRequiredHeaders);
+
+describe('a webhook', () => {
+  it('is verified by the published library: its id, its time and its payload as it is', async () => {
+    const provider = await provide(answerWith(200, ''));
+    const payload = { type: 'order.paid', data: { amount: '1.50 €', list: [1, null] } };
+    const answer = await send(open(), { to: `${provider.url}?a=b#part`, payload }, { attempt: 3 });
+    expect(answer).toEqual({ kind: 'sent' });
+    const [request] = provider.requests;
+    expect(request).toMatchObject({ method: 'POST', path: '/send?a=b' });
+    expect(verified(hmac, request!)).toEqual(payload);
+    expect(request!.headers).toMatchObject({
+      'content-type': 'application/json',
+      'user-agent': 'millrace',
+      'webhook-id': outgoing(1)[0]!.id,
+    });
+    expect(() => verified(older, request!)).toThrow();
+    expect(() => verified(hmac, { ...request!, body: `${request!.body} ` })).toThrow();
+  });
+
+  it('has the body as it is where there is no payload, and the key of a replay as its id', async () => {
+    const provider = await provide(answerWith(200, ''));
+    const key = `${outgoing(1)[0]!.id}.2`;
+    await send(open(), { to: provider.url, body: '{"a":1}' }, { key });
+    const [request] = provider.requests;
+    expect(request).toMatchObject({ body: '{"a":1}', headers: { 'webhook-id': key } });
+    expect(verified(hmac, request!)).toEqual({ a: 1 });
+  });
+
+  it('is signed with every secret that has not expired, HMAC and ed25519', async () => {
+    const provider = await provide(answerWith(200, ''));
+    const soon = new Date(Date.now() + 60_000).toISOString();
+    const secrets = [
+      { secret: hmac },
+      { secret: older, expiresAt: soon },
+      { secret: whsk },
+      { secret: `whsec_${randomBytes(24).toString('base64')}`, expiresAt: '2020-01-01T00:00:00Z' },
+    ];
+    await send(open({ secrets }), { to: provider.url, payload: [1] });
+    const request = provider.requests[0]!;
+    expect(request.headers['webhook-signature']!.split(' ').map((one) => one.split(',')[0])).toEqual([
+      'v1',
+      'v1',
+      'v1a',
+    ]);
+    expect(verified(hmac, request)).toEqual([1]);
+    expect(verified(older, request)).toEqual([1]);
+    const content = {
+      id: request.headers['webhook-id']!,
+      timestamp: Number(request.headers['webhook-timestamp']),
+      body: request.body,
+    };
+    expect(isSigned(verifyingKey(whpk)!, content, request.headers['webhook-signature']!)).toBe(true);
+  });
+
+  it('carries headers of its own and of the route', async () => {
+    const provider = await provide(answerWith(200, ''));
+    const sender = open({ headers: { 'X-Route': 'r', Authorization: 'Bearer route' } });
+    const headers = { Authorization: 'Bearer mine', 'Content-Type': 'application/cloudevents+json' };
+    await send(sender, { to: provider.url, payload: {}, headers });
+    expect(provider.requests[0]!.headers).toMatchObject({
+      'x-route': 'r',
+      authorization: 'Bearer mine',
+      'content-type': 'application/cloudevents+json',
+    });
+  });
+
+  it.each<[string, Partial<MessageFields>, RegExp]>([
+    ['headers that sign', { headers: { 'Webhook-Id': 'x' } }, /webhook-id/],
+    ['headers of the connection', { headers: { Host: 'x' } }, /host/],
+    ['headers outside Latin-1', { headers: { 'X-A': '→' } }, /Latin-1/],
+    ['headers without end', { headers: { 'X-A': 'x'.repeat(9_000) } }, /8192/],
+    ['nothing to send', { payload: undefined as unknown as object }, /payload/],
+    ['a URL that is none', { to: 'https://' }, /URL/],
+    ['a URL of another scheme', { to: 'ftp://example.com/' }, /URL/],
+    ['a URL with a password', { to: 'https://user:secret@example.com/' }, /password/],
+  ])('with %s is rejected and not sent', async (_, fields, detail) => {
+    const provider = await provide(answerWith(200, ''));
+    const given = { to: provider.url, payload: {}, ...fields };
+    if (given.payload === undefined) delete (given as { payload?: object }).payload;
+    expect(await send(open(), given)).toMatchObject({
+      kind: 'rejected',
+      error: { code: 'request_invalid', detail: expect.stringMatching(detail) },
+    });
+    expect(provider.requests).toEqual([]);
+  });
+
+  it('does not go to a private address, by number or by name', async () => {
+    const provider = await provide(answerWith(200, ''));
+    const sender = open({ allowPrivate: false });
+    expect(await send(sender, { to: provider.url, payload: {} })).toMatchObject({ kind: 'rejected' });
+    const named = provider.url.replace('127.0.0.1', 'localhost');
+    expect(await send(sender, { to: named, payload: {} })).toMatchObject({
+      kind: 'retry',
+      error: { code: 'address_not_allowed' },
+    });
+    expect(provider.connections.accepted).toBe(0);
+  });
+});
+
+describe('an endpoint that answers', () => {
+  it.each<[number, Record<string, string>, object]>([
+    [200, {}, { kind: 'sent' }],
+    [202, {}, { kind: 'sent' }],
+    [410, {}, { kind: 'rejected', error: { code: 'endpoint_gone' } }],
+    [429, { 'retry-after': '9' }, { kind: 'retry', error: { code: 'rate_limited' }, retryAfterMs: 9_000 }],
+    [502, { 'retry-after': '9' }, { kind: 'retry', retryAfterMs: 9_000 }],
+    [
+      503,
+      { 'retry-after': '9' },
+      { kind: 'retry', error: { code: 'provider_unavailable' }, retryAfterMs: 9_000 },
+    ],
+    [504, { 'retry-after': '9' }, { kind: 'retry', retryAfterMs: 9_000 }],
+    [500, {}, { kind: 'retry', error: { code: 'endpoint_failed' } }],
+    [400, {}, { kind: 'retry', error: { code: 'endpoint_failed' } }],
+    [404, {}, { kind: 'retry', error: { code: 'endpoint_failed' } }],
+  ])('%i', async (status, headers, expected) => {
+    const provider = await provide(answerWith(status, 'words', headers));
+    expect(await send(open(), { to: provider.url, payload: {} })).toMatchObject(expected);
+  });
+
+  it('with a redirect is not followed, and tried again', async () => {
+    const elsewhere = await provide(answerWith(200, ''));
+    const provider = await provide(answerWith(307, '', { location: elsewhere.url }));
+    expect(await send(open(), { to: provider.url, payload: {} })).toMatchObject({
+      kind: 'retry',
+      error: { code: 'redirect_refused' },
+    });
+    expect(elsewhere.requests).toEqual([]);
+  });
+});
+
+describe('many endpoints', () => {
+  it('keep a connection each, as long as there are enough', async () => {
+    const providers = await Promise.all([1, 2, 3].map(() => provide(answerWith(204, ''))));
+    const sender = open({ concurrency: 3 });
+    for (let n = 0; n < 5; n++) {
+      for (const { url } of providers)
+        expect(await send(sender, { to: url, payload: n })).toEqual({ kind: 'sent' });
+    }
+    expect(providers.map(({ connections }) => connections.accepted)).toEqual([1, 1, 1]);
+  });
+
+  it('share the connections that there may be: the one that was idle longest gives way', async () => {
+    const providers = await Promise.all([1, 2, 3, 4].map(() => provide(answerWith(204, ''))));
+    const sender = open({ concurrency: 2 });
+    for (let n = 0; n < 3; n++) {
+      for (const { url } of providers)
+        expect(await send(sender, { to: url, payload: n })).toEqual({ kind: 'sent' });
+    }
+    expect(providers.map(({ requests }) => requests.length)).toEqual([3, 3, 3, 3]);
+    expect(providers.map(({ connections }) => connections.openMax)).toEqual([1, 1, 1, 1]);
+    // Each had given way before its turn came again.
+    expect(providers.map(({ connections }) => connections.accepted)).toEqual([3, 3, 3, 3]);
+  });
+
+  it('are not held up by one that never answers, however many messages it gets', async () => {
+    const slow = await provide(() => {});
+    const quick = await provide(answerWith(204, ''));
+    const sender = open({ concurrency: 4, timeoutMs: 60_000 });
+    const controller = new AbortController();
+    const toSlow = outgoing(20).map((message) =>
+      sender.send([{ ...message, fields: { to: slow.url, payload: 1 } }], {
+        ...terms,
+        signal: controller.signal,
+      }),
+    );
+    await slow.received(3);
+    for (let n = 0; n < 3; n++) {
+      expect(await send(sender, { to: quick.url, payload: n })).toEqual({ kind: 'sent' });
+    }
+    expect(slow.requests).toHaveLength(3);
+    controller.abort();
+    await Promise.all(toSlow);
+  });
+
+  it('that wait for connections get them in turn', async () => {
+    const order: number[] = [];
+    const providers = await Promise.all(
+      [0, 1].map((which) =>
+        provide((socket) => {
+          order.push(which);
+          socket.write(httpAnswer(204, ''));
+        }),
+      ),
+    );
+    const sender = open({ concurrency: 1 });
+    const to = [0, 0, 0, 0, 1];
+    await Promise.all(to.map((which) => send(sender, { to: providers[which]!.url, payload: 1 })));
+    // The first goes at once; of the two that then wait, each gets its turn.
+    expect(order.indexOf(1)).toBeLessThanOrEqual(2);
+    expect(order).toHaveLength(5);
+  });
+});
+
+describe('the options of the webhook connector', () => {
+  const secrets = [{ secret: hmac }];
+
+  it.each<[Record<string, unknown>, string, string]>([
+    [{}, '/secrets', 'required'],
+    [{ secrets: hmac }, '/secrets', 'invalid_type'],
+    [{ secrets: [] }, '/secrets', 'out_of_range'],
+    [{ secrets: [hmac] }, '/secrets/0', 'invalid_type'],
+    [{ secrets: [{ secret: 'hunter2' }] }, '/secrets/0/secret', 'invalid_value'],
+    [{ secrets: [{ secret: whpk }] }, '/secrets/0/secret', 'invalid_value'],
+    [{ secrets: [{ secret: hmac, until: 1 }] }, '/secrets/0/until', 'unknown_field'],
+    [
+      { secrets: [...secrets, { secret: older, expiresAt: 'soon' }] },
+      '/secrets/1/expiresAt',
+      'invalid_value',
+    ],
+    [{ secrets: [{ secret: hmac, expiresAt: '2030-01-01T00:00:00Z' }] }, '/secrets', 'invalid_value'],
+    [{ secrets, url: 'https://example.com' }, '/url', 'unknown_field'],
+    [{ secrets, headers: { 'Webhook-Signature': 'x' } }, '/headers/Webhook-Signature', 'not_allowed'],
+  ])('%j are refused at %s', (options, pointer, code) => {
+    const problems = webhookConnector.check(options);
+    expect(problems).toMatchObject([{ pointer, code, detail: expect.any(String) }]);
+    expect(JSON.stringify(problems)).not.toContain('hunter2');
+  });
+});

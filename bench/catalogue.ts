@@ -5,6 +5,7 @@ import { backlog } from './figures/backlog.ts';
 import { deliverBatch } from './figures/deliver-batch.ts';
 import { deliverPeers } from './figures/deliver-peers.ts';
 import { deliverSingle } from './figures/deliver-single.ts';
+import { deliverWebhook } from './figures/deliver-webhook.ts';
 import { fairness } from './figures/fairness.ts';
 import { handover } from './figures/handover.ts';
 import { keyKinds } from './figures/keys.ts';
@@ -24,6 +25,7 @@ export const figures: readonly Figure[] = [
   accept,
   acceptPeers,
   deliverSingle,
+  deliverWebhook,
   deliverPeers,
   deliverBatch,
   storage,

@@ -10,6 +10,7 @@ export const measuringMs = 900_000;
 
 /** What takes minutes to try. `npm test` holds most of it by other tests of the same thing; `npm run test:long` tries all. */
 const slow = new Set([
+  'deliver-webhook',
   'deliver-peers',
   'deliver-batch',
   'ordinary-day',

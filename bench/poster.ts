@@ -8,8 +8,11 @@ export interface PosterSettings {
 }
 
 export interface Poster {
-  /** POSTs one JSON body and resolves when its 2xx answer is read to the end. Waits for a free connection. */
-  post(body: string, key: string): Promise<void>;
+  /**
+   * POSTs one JSON body and resolves when its 2xx answer is read to the end. Waits for a free connection. `headers` go in the
+   * place of the idempotency key.
+   */
+  post(body: string, key: string, headers?: Record<string, string>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -24,13 +27,13 @@ export function createPoster({ url, connections, api }: PosterSettings): Poster 
   const waiting: ((client: Client) => void)[] = [];
   const send = api === 'request' ? postByRequest : postByDispatch;
   return {
-    async post(body, key) {
+    async post(body, key, headers) {
       const client = idle.pop() ?? (await new Promise<Client>((resolve) => waiting.push(resolve)));
       try {
         await send(client, {
           path: pathname,
           method: 'POST',
-          headers: { 'content-type': 'application/json', 'idempotency-key': key },
+          headers: { 'content-type': 'application/json', ...(headers ?? { 'idempotency-key': key }) },
           body,
         });
       } finally {

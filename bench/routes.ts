@@ -27,6 +27,20 @@ export async function putSingleRoute(
   await putRoute(millrace, route);
 }
 
+/** All messages go to one host, which the limits of a webhook route would give a part of its connections. */
+export async function putWebhookRoute(
+  millrace: Millrace,
+  route: { secret: string; connections: number },
+): Promise<void> {
+  const { secret, connections } = route;
+  await putRoute(millrace, {
+    connector: 'webhook',
+    secrets: [{ secret }],
+    concurrency: Math.ceil((connections * 4) / 3) + 1,
+    destinations: [{ match: '*', concurrency: connections }],
+  });
+}
+
 async function putRoute(millrace: Millrace, options: Record<string, unknown>): Promise<void> {
   await millrace.call('PUT', `/v1/routes/${floodRoute}`, {
     body: { connector: 'http', allowPrivate: true, ...options },

@@ -28,7 +28,7 @@ export type BareLoopSettings = Pick<BareLoopTask, 'api' | 'connections'>;
 
 /** Tries both of undici's calls at every number of connections, in a short bench at one; the fastest first. */
 export async function rankBareLoops(
-  task: Pick<BareLoopTask, 'url' | 'ndjson' | 'count'> & { short: boolean },
+  task: Pick<BareLoopTask, 'url' | 'ndjson' | 'count' | 'signedWith'> & { short: boolean },
 ): Promise<{ settings: BareLoopSettings; perSecond: number }[]> {
   const { short, ...posts } = task;
   const tried: { settings: BareLoopSettings; perSecond: number }[] = [];

@@ -1,6 +1,6 @@
 import { type Data, makeData } from '../data.ts';
 import { type Figure, type FigureContext, ratios, sized } from '../figure.ts';
-import { startMillrace } from '../millrace.ts';
+import { type Millrace, startMillrace } from '../millrace.ts';
 import { startNginx } from '../nginx.ts';
 import { floodRoute, putSingleRoute } from '../routes.ts';
 import { type BareLoopSettings, rankBareLoops, runBareLoop } from '../run-bare-loop.ts';
@@ -26,7 +26,7 @@ export const deliverSingle: Figure = {
         short: context.short,
       });
       for (const { settings, perSecond } of ranked)
-        context.say(`${describe(settings)}: ${Math.round(perSecond)}/s`);
+        context.say(`${describeLoop(settings)}: ${Math.round(perSecond)}/s`);
       // A trial is short and machines are uneven: the two fastest meet again in every run.
       const best = ranked.slice(0, context.short ? 1 : 2).map(({ settings }) => settings);
       const { connections } = best[0]!;
@@ -65,7 +65,7 @@ export const deliverSingle: Figure = {
         ],
         notes: [
           `${data.count} messages; outcomes durable at the end; both sides warmed up by a tenth as many.`,
-          `Of all bare loops tried the two fastest ran beside every run, and the faster counts: ${best.map(describe).join('; ')}.`,
+          `Of all bare loops tried the two fastest ran beside every run, and the faster counts: ${best.map(describeLoop).join('; ')}.`,
           `Millrace's route has ${connections} connections.`,
         ],
       };
@@ -75,11 +75,11 @@ export const deliverSingle: Figure = {
   },
 };
 
-function describe({ api, connections }: BareLoopSettings): string {
+export function describeLoop({ api, connections }: BareLoopSettings): string {
   return `${api}, ${connections} connections`;
 }
 
-/** Messages a second from the closing of a waiting batch to the last recorded outcome. */
+/** Messages a second, each in a POST of the http connector. */
 export async function deliverSingly(options: {
   context: FigureContext;
   data: Data;
@@ -88,13 +88,30 @@ export async function deliverSingly(options: {
 }): Promise<number> {
   const { context, data, url, concurrency } = options;
   const warmUp = await makeData({ dir: context.dataDir, count: Math.ceil(data.count / 10) });
+  return deliverFile({
+    context,
+    putRoute: (millrace) => putSingleRoute(millrace, { url, concurrency }),
+    warmUp: warmUp.ndjson,
+    file: data.ndjson,
+  });
+}
+
+/** Messages a second from the closing of a waiting batch to the last recorded outcome. */
+export async function deliverFile(options: {
+  context: FigureContext;
+  /** Makes the route `floodRoute`. */
+  putRoute: (millrace: Millrace) => Promise<void>;
+  warmUp: string;
+  file: string;
+}): Promise<number> {
+  const { context, putRoute, warmUp, file } = options;
   const database = await context.server.create('bench_millrace');
   const millrace = await startMillrace({ databaseUrl: database.url, dir: context.dir });
   try {
-    await putSingleRoute(millrace, { url, concurrency });
-    const first = await millrace.uploadOneShot({ route: floodRoute, file: warmUp.ndjson, start: 'now' });
+    await putRoute(millrace);
+    const first = await millrace.uploadOneShot({ route: floodRoute, file: warmUp, start: 'now' });
     await millrace.waitSent(first.id, drainTimeoutMs);
-    const batch = await millrace.uploadOpen(floodRoute, data.ndjson);
+    const batch = await millrace.uploadOpen(floodRoute, file);
     await context.server.checkpoint();
     const startedMs = performance.now();
     await millrace.closeBatch(batch.id);

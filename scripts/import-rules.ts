@@ -91,6 +91,7 @@ export const importRules: IForbiddenRuleType[] = [
     packages.map((name) => owned(name, folder)),
   ),
   owned('undici', 'connectors/transport'),
+  owned('liquidjs', 'message/templates'),
   // Two databases that know nothing of each other: Millrace's own, and the one of an application that has an outbox.
   owned('pg', 'store', 'outbox'),
 ];

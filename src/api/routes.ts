@@ -4,13 +4,16 @@ import { appendMessages } from './routes/append-messages.ts';
 import { cancelBatch } from './routes/cancel-batch.ts';
 import { cancelMessage } from './routes/cancel-message.ts';
 import { changeAccount } from './routes/change-account.ts';
+import { changeTemplate } from './routes/change-template.ts';
 import { closeBatch } from './routes/close-batch.ts';
 import { createAccount } from './routes/create-account.ts';
 import { createBatch } from './routes/create-batch.ts';
 import { createKey } from './routes/create-key.ts';
 import { createMessages } from './routes/create-messages.ts';
+import { createTemplate } from './routes/create-template.ts';
 import { deleteAccount } from './routes/delete-account.ts';
 import { deleteRoute } from './routes/delete-route.ts';
+import { deleteTemplate } from './routes/delete-template.ts';
 import { eraseRecipient } from './routes/erase-recipient.ts';
 import { exportBatch } from './routes/export-batch.ts';
 import { findMessages } from './routes/find-messages.ts';
@@ -22,8 +25,10 @@ import { listKeys } from './routes/list-keys.ts';
 import { listLanes } from './routes/list-lanes.ts';
 import { listRejections } from './routes/list-rejections.ts';
 import { listRoutes } from './routes/list-routes.ts';
+import { listTemplates } from './routes/list-templates.ts';
 import { pauseBatch } from './routes/pause-batch.ts';
 import { pauseRoute } from './routes/pause-route.ts';
+import { previewTemplate } from './routes/preview-template.ts';
 import { putRoute } from './routes/put-route.ts';
 import { refuseUnavailable } from './routes/refuse-unavailable.ts';
 import { replayBatch } from './routes/replay-batch.ts';
@@ -46,6 +51,7 @@ import { showReadiness } from './routes/show-readiness.ts';
 import { showRoute } from './routes/show-route.ts';
 import { showUsage } from './routes/show-usage.ts';
 import { takeReceipts } from './routes/take-receipts.ts';
+import { showTemplate } from './routes/show-template.ts';
 import { testRoute } from './routes/test-route.ts';
 
 /** Endpoints that take no key, also of a server that only delivers. */
@@ -76,6 +82,12 @@ export const endpoints: readonly Endpoint[] = [
   resumeRoute,
   rotateReceiptsUrl,
   testRoute,
+  createTemplate,
+  listTemplates,
+  showTemplate,
+  changeTemplate,
+  deleteTemplate,
+  previewTemplate,
   listLanes,
   listBatches,
   showBatch,

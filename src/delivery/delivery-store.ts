@@ -1,4 +1,5 @@
 import type { MessageDefaults } from '../message/fields.ts';
+import type { TemplateVersion } from '../message/templates/compile-template.ts';
 import type { ShardEpoch } from '../store/delivery/claim-shards.ts';
 import type { FinishedBatch } from '../store/delivery/finish-batches.ts';
 import type { ChunkKeyRow, ChunkOutcomeRow, ChunkRow } from '../store/delivery/load-chunks.ts';
@@ -71,6 +72,8 @@ export interface ChunkStore {
   loadChunks(keys: { ids: string[] }): Promise<ChunkRow[]>;
   loadOutcomes(keys: { ids: string[] }): Promise<ChunkOutcomeRow[]>;
   loadBatchDefaults(keys: { ids: string[] }): Promise<{ id: string; defaults: MessageDefaults }[]>;
+  /** Those of them that there are. */
+  loadTemplateVersions(keys: { ids: readonly number[] }): Promise<TemplateVersion[]>;
 }
 
 /** What is asked of the owner of a shard. */

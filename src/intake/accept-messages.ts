@@ -4,6 +4,7 @@ import { ProblemError } from '../message/error-codes.ts';
 import { priorityName, priorityNumber } from '../message/fields.ts';
 import { chunkIdOf, messageIdAt, parseId } from '../message/id.ts';
 import { limits } from '../message/limits.ts';
+import { mergedPins } from '../message/templates/pins.ts';
 import type { GroupCommit, MessageGroup } from './group-commit.ts';
 import type { LoadShedding } from './load-shedding.ts';
 import type { ParsedMessage, ParsedMessages } from './parse-messages.ts';
@@ -50,7 +51,7 @@ export async function acceptMessages(
   if (reservedIds && !areReservedFor(chunks, reservedIds)) {
     throw new ProblemError(
       'conflict',
-      'Routes have changed since this request was first tried, and it is not known what became of it. ' +
+      'Routes or templates have changed since this request was first tried, and it is not known what became of it. ' +
         'Look its messages up before sending them under another key.',
     );
   }
@@ -84,6 +85,8 @@ function groupOf(
   return {
     ...{ accountId, routeId, priority, timed },
     dueAtMs: dueAtMsOf(messages),
+    // All were judged at one moment: a name means the same to each.
+    templates: messages.reduce((pins, message) => mergedPins(pins, message.templates), noPins),
     lines: messages.map(({ line }) => line),
     toHashes: messages.map(({ toHash }) => toHash),
     refHashes: messages.map(({ refHash }) => refHash),
@@ -177,6 +180,8 @@ function addOrdered(
   ordered.set(shard, chunk);
   all.push(chunk);
 }
+
+const noPins: ParsedMessage['templates'] = undefined;
 
 function areReservedFor(chunks: readonly ChunkMessages[], reservedIds: readonly string[]): boolean {
   return (

@@ -3,10 +3,12 @@ import type { Semaphore } from '../lib/semaphore.ts';
 import { ProblemError } from '../message/error-codes.ts';
 import { type Channel, type Priority, priorityName } from '../message/fields.ts';
 import { limits } from '../message/limits.ts';
+import type { AccountTemplates } from '../message/templates/template.ts';
 import type { Database } from '../store/database.ts';
 import type { IdMint } from '../store/id-mint.ts';
 import type { Refusal } from '../store/intake/charge.ts';
 import { type BegunUpload, beginUpload, checkpointUpload, readPriority } from '../store/intake/uploads.ts';
+import type { CsvColumn } from './csv-header.ts';
 import { cutSlot } from './cut-slot.ts';
 import { DurableLines } from './durable-lines.ts';
 import type { PendingHints } from './hints.ts';
@@ -16,10 +18,12 @@ import { createPacking, type Packing } from './packing.ts';
 import type { RawSlot } from './raw-slot.ts';
 import type { Rejection, UploadProblem } from './rejection.ts';
 import { retryStore } from './retry-store.ts';
+import { shareTemplates } from './shared-templates.ts';
 import type { SlotBuffers } from './slot-buffers.ts';
 import { openCutter, type SlotCutter, type UploadFormat } from './slot-cutter.ts';
 import { createSlotWriter } from './slot-writer.ts';
 import { supersededProblem } from './superseded-problem.ts';
+import type { BatchTemplate } from './template-check.ts';
 
 /** A batch, and the account that asks for it. */
 export interface BatchKey {
@@ -70,6 +74,7 @@ export interface BatchUploadsSettings {
   hints: PendingHints;
   /** The channel of a route: it fixes what `to` may be. Rejects while the route is not known. */
   channelOf: (routeId: number) => Promise<Channel | undefined>;
+  templates: UploadTemplates;
   /** The database's time, and how far ahead of it a schedule may lie. */
   nowMs: () => number;
   scheduleAheadMs: number;
@@ -81,6 +86,16 @@ export interface BatchUploadsSettings {
   onRefused: (refusal: Refusal) => void;
   /** Told of faults that end no upload: a checkpoint that could not be written, or a key not kept locked. */
   onError?: (error: unknown) => void;
+}
+
+/** Where uploads find templates. */
+export interface UploadTemplates {
+  /** What those of an account mean now. */
+  of(accountId: number): AccountTemplates;
+  /** The template that a batch has for all its lines; rejects while it cannot be loaded. */
+  ofBatch(template: { name: string; pin: number }): Promise<BatchTemplate>;
+  /** What was committed before the call is known when this resolves. */
+  lookAgain(): Promise<unknown>;
 }
 
 /** Slots that are being packed or wait for it, of one upload: two for each core of a small machine. */
@@ -222,14 +237,20 @@ async function streamIn(
   const { clock } = settings;
   const { batch, accountId, format } = request;
   const channel = await settings.channelOf(begun.routeId);
+  const batchTemplate = begun.template && (await settings.templates.ofBatch(begun.template));
+  const templates = templatesNow(settings.templates, accountId);
   const stop = new AbortController();
   const signal = AbortSignal.any([request.signal, stop.signal]);
   // Of an upload whose sender has gone, what was taken in becomes durable, and what waits for its turn does not.
   const wanted = request.gone ? AbortSignal.any([signal, request.gone]) : signal;
   const tally = { accepted: 0, rejected: 0, errors: [] as Rejection[] };
+  let shared: PackSettings['templates'];
   const packSettings = (): PackSettings => ({
     accountId,
     batch: true,
+    templates: shared,
+    batchTemplate,
+    batchParams: begun.params,
     orderingKey: begun.orderingKey,
     linesOfMessages: settings.isMetered(accountId),
     ...(channel && { channel }),
@@ -243,7 +264,10 @@ async function streamIn(
     ...settings,
     signal,
     cut: (packed, endLine) => cutSlot(packed, endLine, packSettings()),
-    target: { batch, accountId, ...begun, held: begun.startOn === 'close' },
+    target: {
+      ...{ batch, accountId, ...begun, held: begun.startOn === 'close' },
+      isTemplated: batchTemplate !== undefined,
+    },
     onPending: (hints) => settings.hints.push(hints),
     onKeyed(accepted) {
       settings.onStored({ priority: priorityName(begun.priority), accepted, rejected: 0 });
@@ -261,7 +285,10 @@ async function streamIn(
     ...(settings.buffers && { buffers: settings.buffers }),
   });
   const packing = createPacking({
-    pack: (slot) => settings.pack(slot, { ...packSettings(), signal: wanted }),
+    async pack(slot) {
+      shared = shareTemplates(await templates(slot));
+      return await settings.pack(slot, { ...packSettings(), signal: wanted });
+    },
     async take(packed) {
       tally.accepted += packed.count + (packed.keyed?.lines.length ?? 0);
       tally.rejected += packed.rejected;
@@ -293,6 +320,32 @@ async function streamIn(
     stop.abort();
     await alive;
   }
+}
+
+/**
+ * Gives the templates that a slot is judged by. One that another server has made, or changed, before the upload came to
+ * the first line that names any is known by then.
+ */
+function templatesNow(
+  templates: UploadTemplates,
+  accountId: number,
+): (slot: RawSlot) => Promise<AccountTemplates> {
+  let looked: Promise<unknown> | undefined;
+  return async ({ bytes, columns }) => {
+    if (!looked && (columns?.some(isTemplate) || asBuffer(bytes).includes('"template"'))) {
+      looked = templates.lookAgain();
+    }
+    await looked;
+    return templates.of(accountId);
+  };
+}
+
+function isTemplate({ kind, name }: CsvColumn): boolean {
+  return kind === 'text' && name === 'template';
+}
+
+function asBuffer({ buffer, byteOffset, length }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, length);
 }
 
 /** Lines before the batch's next one, sent again, and those that lie durable behind it. */

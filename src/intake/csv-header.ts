@@ -3,9 +3,9 @@ import { cellText, emptyCells, splitCells } from './csv-record.ts';
 import { fieldNamed } from './message-field.ts';
 import { quoted, type UploadProblem } from './rejection.ts';
 
-/** What a cell becomes: a string field, the list of tags, or one entry of the metadata. */
+/** What a cell becomes: a string field, the list of tags, or one entry of the metadata or the parameters. */
 export interface CsvColumn {
-  kind: 'text' | 'tags' | 'metadata';
+  kind: 'text' | 'tags' | 'metadata' | 'params';
   name: string;
 }
 
@@ -13,9 +13,9 @@ export interface CsvColumn {
 const columnsMax = 256;
 
 const textColumns = new Set([
-  ...['to', 'from', 'body', 'html', 'subject', 'ref', 'scheduledAt', 'expiresAt', 'orderingKey'],
+  ...['to', 'from', 'body', 'html', 'subject', 'template', 'ref', 'scheduledAt', 'expiresAt', 'orderingKey'],
 ]);
-const metadataPrefix = 'metadata.';
+const objectKinds = ['metadata', 'params'] as const;
 
 export type HeaderResult =
   | { kind: 'columns'; columns: CsvColumn[] }
@@ -57,19 +57,23 @@ function columnsOf(names: readonly string[]): HeaderResult {
 function columnOf(name: string): CsvColumn | undefined {
   if (textColumns.has(name)) return { kind: 'text', name };
   if (name === 'tags') return { kind: 'tags', name };
-  if (!name.startsWith(metadataPrefix) || name.length === metadataPrefix.length) return undefined;
-  return { kind: 'metadata', name: name.slice(metadataPrefix.length) };
+  const kind = objectKinds.find((object) => name.startsWith(`${object}.`));
+  const entry = kind === undefined ? '' : name.slice(kind.length + 1);
+  if (kind === undefined || entry === '') return undefined;
+  // A template finds nothing under such a name: to it, the dot leads into another object.
+  if (kind === 'params' && entry.includes('.')) return undefined;
+  return { kind, name: entry };
 }
 
 function unknown(name: string): HeaderResult {
-  const field = fieldNamed(name.startsWith('params.') ? 'params' : name);
+  const field = fieldNamed(name);
   if (field?.kind === 'unavailable') {
     return failed('column_not_available', `column ${quoted(name)} is not available in this version`);
   }
   if (field?.kind === 'route' || field?.kind === 'priority') {
     return failed('unknown_column', `${quoted(name)} is set once for the whole batch, not in a column`);
   }
-  const known = `${[...textColumns].join(', ')}, tags and metadata.NAME`;
+  const known = `${[...textColumns].join(', ')}, tags, metadata.NAME and params.NAME`;
   return failed('unknown_column', `${quoted(name)} is not a column; there are ${known}`);
 }
 

@@ -4,7 +4,7 @@ import type { Rejection } from './rejection.ts';
 
 /**
  * Writes CSV records as JSON objects. An empty cell is an absent field; the cell `tags` holds tags separated
- * by `|`; the columns `metadata.NAME` become one object.
+ * by `|`; the columns `metadata.NAME` become one object, and so do the columns `params.NAME`.
  */
 export class CsvRecordWriter {
   /** Where records are written; replaced by a larger one when it is full, with what was written before. */
@@ -20,15 +20,16 @@ export class CsvRecordWriter {
 
   constructor(columns: readonly CsvColumn[]) {
     const written = columns.map((column, index) => ({ ...column, index, key: keyOf(column) }));
-    // Metadata comes last, so that it is written as one object.
+    // Those of one object come together.
     this.#columns = [
-      ...written.filter(({ kind }) => kind !== 'metadata'),
+      ...written.filter(({ kind }) => !(kind in objectKeys)),
       ...written.filter(({ kind }) => kind === 'metadata'),
+      ...written.filter(({ kind }) => kind === 'params'),
     ];
     this.#columnCount = columns.length;
     this.#namesBytes = written.reduce(
       (sum, { key }) => sum + key.length + bytesPerColumn,
-      metadataKey.length,
+      objectKeys.metadata.length + objectKeys.params.length,
     );
   }
 
@@ -58,13 +59,15 @@ export class CsvRecordWriter {
   #writeObject(): void {
     const { starts, ends } = this.#cells;
     let separator = openBrace;
-    let inMetadata = false;
+    let object: CsvColumn['kind'] | undefined;
     for (const { kind, index, key } of this.#columns) {
       if (starts[index] === ends[index]) continue;
+      const begins = (kind === 'metadata' || kind === 'params') && kind !== object;
+      if (begins && object !== undefined) this.#byte(closeBrace);
       this.#byte(separator);
-      if (kind === 'metadata' && !inMetadata) {
-        inMetadata = true;
-        this.#bytes(metadataKey);
+      if (begins) {
+        object = kind;
+        this.#bytes(objectKeys[kind]);
       }
       this.#bytes(key);
       if (kind === 'tags') this.#writeTags(index);
@@ -72,7 +75,7 @@ export class CsvRecordWriter {
       separator = comma;
     }
     if (separator === openBrace) this.#byte(openBrace);
-    if (inMetadata) this.#byte(closeBrace);
+    if (object !== undefined) this.#byte(closeBrace);
     this.#byte(closeBrace);
   }
 
@@ -146,7 +149,8 @@ const quoteFaults = {
   unterminated_quote: 'a quote that opens a cell is never closed; the lines up to the end are part of it',
 } as const;
 
-const metadataKey = Buffer.from('"metadata":{');
+/** How the objects begin that are made of several columns. */
+const objectKeys = { metadata: Buffer.from('"metadata":{'), params: Buffer.from('"params":{') };
 const outBytesFirst = 262_144;
 /** What a byte may grow to (`\u0001`), and what stands around a cell. */
 const bytesPerByte = 6;

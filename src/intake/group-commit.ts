@@ -1,11 +1,12 @@
 import type { Clock } from '../lib/clock.ts';
 import { createSemaphore } from '../lib/semaphore.ts';
-import { encodeChunk } from '../message/chunk-codec.ts';
+import { encodeChunk, templatedChunk } from '../message/chunk-codec.ts';
 import { ProblemError } from '../message/error-codes.ts';
 import { type Priority, priorityName } from '../message/fields.ts';
 import { messageIdAt, shardOf } from '../message/id.ts';
 import { limits } from '../message/limits.ts';
 import { encodeOrdering } from '../message/ordering.ts';
+import { arePinsCompatible, mergedPins, type TemplatePins } from '../message/templates/pins.ts';
 import type { Database } from '../store/database.ts';
 import type { IdMint } from '../store/id-mint.ts';
 import type { Refusal } from '../store/intake/charge.ts';
@@ -30,6 +31,8 @@ export interface MessageGroup {
   timed: boolean;
   /** When the first of them is to be sent, in Unix milliseconds; null for at once. */
   dueAtMs: number | null;
+  /** What the templates mean that they name; undefined where none does. */
+  templates: TemplatePins | undefined;
   /** Where the messages' ordering keys belong, and their hashes, in the same order. */
   ordering?: { shard: number; hashes: number[] };
   /** An id reserved for a chunk of exactly these messages: the request may be sent again. */
@@ -272,6 +275,7 @@ interface OpenChunk {
   refHashes: Array<bigint | null>;
   timed: boolean;
   dueAtMs: number | null;
+  templates: TemplatePins | undefined;
   /** Of the ordering keys, where the messages have them. */
   hashes: number[] | undefined;
 }
@@ -289,6 +293,7 @@ function placeIn(
     chunk.priority === group.priority &&
     // What is due at another time would have the chunk loaded once more.
     chunk.dueAtMs === group.dueAtMs &&
+    arePinsCompatible(chunk.templates, group.templates) &&
     chunk.lines.length + group.lines.length <= limits.chunkMessagesMax &&
     chunk.bytes + bytes <= limits.slotBytesMax;
   // Messages with ordering keys join the last chunk of their account, or make another behind it.
@@ -308,6 +313,7 @@ function placeIn(
       refHashes: [],
       timed: false,
       dueAtMs: group.dueAtMs,
+      templates: undefined,
       hashes: group.ordering && [],
     };
     gathered.chunks.push(chunk);
@@ -318,6 +324,7 @@ function placeIn(
   chunk.toHashes.push(...group.toHashes);
   chunk.refHashes.push(...group.refHashes);
   chunk.timed ||= group.timed;
+  chunk.templates = mergedPins(chunk.templates, group.templates);
   chunk.hashes?.push(...group.ordering!.hashes);
   return { chunk, offset };
 }
@@ -326,8 +333,10 @@ function placeIn(
 function chunkRow(chunk: OpenChunk, count = chunk.lines.length): ChunkRow {
   const lines = chunk.lines.slice(0, count);
   const frame = Buffer.concat(lines.flatMap((line, index) => (index === 0 ? [line] : [lineFeed, line])));
-  const { codec, payload } = encodeChunk(frame);
-  const { id, accountId, routeId, priority, timed } = chunk;
+  const encoded = encodeChunk(frame);
+  const { id, accountId, routeId, priority, timed, templates } = chunk;
+  const { payload } = encoded;
+  const codec = templates ? encoded.codec | templatedChunk : encoded.codec;
   const dueAt = chunk.dueAtMs === null ? null : new Date(chunk.dueAtMs);
   const toHashes = chunk.toHashes.slice(0, count);
   const refHashes = chunk.refHashes.slice(0, count).filter((hash) => hash !== null);
@@ -336,7 +345,8 @@ function chunkRow(chunk: OpenChunk, count = chunk.lines.length): ChunkRow {
       ? { hashes: [...toHashes, ...refHashes] }
       : bloomLookup({ toHashes, refHashes });
   const ordering = chunk.hashes && { ordering: encodeOrdering(chunk.hashes.slice(0, count)) };
-  return { id, accountId, routeId, priority, count, codec, payload, timed, dueAt, lookup, ...ordering };
+  const row = { id, accountId, routeId, priority, count, codec, payload, timed, dueAt, lookup };
+  return { ...row, ...ordering, ...(templates && { templates }) };
 }
 
 /** The same row, made once, for the same count. */
@@ -353,9 +363,9 @@ function isDue(dueAt: ChunkRow['dueAt'], nowMs: number): boolean {
 }
 
 function hintOf(chunk: ChunkRow, at: { shard: number; beganAtMs: number }): PendingHint {
-  const { id: chunkId, accountId, routeId, priority, count, codec, payload, timed } = chunk;
+  const { id: chunkId, accountId, routeId, priority, count, codec, payload, timed, templates } = chunk;
   const hint = { ...at, chunkId, accountId, routeId, priority, batch: null, count };
-  return chunk.ordering ? { ...hint, ordered: true } : { ...hint, codec, payload, timed };
+  return chunk.ordering ? { ...hint, ordered: true } : { ...hint, codec, payload, timed, templates };
 }
 
 const lineFeed = Buffer.from('\n');

@@ -1,3 +1,5 @@
+import type { TemplatePins } from '../message/templates/pins.ts';
+
 /**
  * What intake tells the deliveries of the same process about a chunk that is durable now, so that they need
  * not find it by reading. `payload` comes along for small chunks: then it is not read back either.
@@ -19,6 +21,8 @@ export interface PendingHint {
   payload?: Uint8Array;
   /** Some of the messages have times of their own. */
   timed?: boolean;
+  /** What the templates mean that they name. */
+  templates?: TemplatePins | undefined;
   /** The messages have ordering keys. */
   ordered?: boolean;
 }

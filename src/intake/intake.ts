@@ -6,6 +6,8 @@ import { ProblemError } from '../message/error-codes.ts';
 import type { Channel } from '../message/fields.ts';
 import { limits } from '../message/limits.ts';
 import type { Route } from '../message/route.ts';
+import type { AccountTemplates } from '../message/templates/template.ts';
+import type { LoadedTemplate } from '../message/templates/templated-text.ts';
 import type { Database } from '../store/database.ts';
 import type { IdMint } from '../store/id-mint.ts';
 import { closeBatch } from '../store/intake/close-batch.ts';
@@ -16,6 +18,7 @@ import { LoadShedding } from './load-shedding.ts';
 import { openPackPool } from './pack-pool.ts';
 import type { RawSlot } from './raw-slot.ts';
 import { SlotBuffers } from './slot-buffers.ts';
+import type { BatchTemplate } from './template-check.ts';
 import { UploadBrake } from './upload-brake.ts';
 
 /** What takes submissions in. */
@@ -35,10 +38,12 @@ export interface Intake {
   stop(): Promise<void>;
 }
 
-/** The accounts and routes that are known here, and a look at those that are not. */
-interface ControlFinder {
+/** The accounts, routes and templates that are known here, and a look at those that are not. */
+interface IntakeControl {
   accountById(id: number): Account | undefined;
   routeById(id: number): Route | undefined;
+  templatesOf(accountId: number): AccountTemplates;
+  templates: { load(ids: readonly number[]): Promise<ReadonlyMap<number, LoadedTemplate>> };
   lookAgain(): Promise<boolean>;
 }
 
@@ -52,7 +57,7 @@ export interface IntakeSettings {
   connections: number;
   /** How long messages are kept: nothing can be scheduled beyond. */
   retentionDays: number;
-  control: ControlFinder;
+  control: IntakeControl;
   hints: PendingHints;
   metrics: IntakeMetrics;
   /** Told of faults that end no upload. */
@@ -110,6 +115,11 @@ export function createIntake(settings: IntakeSettings): Intake {
     shedding,
     isMetered: metered,
     onRefused: ({ by }) => metrics.intakeRefused({ reason: by, count: 1 }),
+    templates: {
+      of: (accountId) => control.templatesOf(accountId),
+      ofBatch: (template) => batchTemplate(control, template),
+      lookAgain: () => control.lookAgain(),
+    },
     onStored(event) {
       metrics.messagesAccepted({ priority: event.priority, count: event.accepted });
       metrics.linesRejected(event.rejected);
@@ -149,11 +159,23 @@ export function createIntake(settings: IntakeSettings): Intake {
  * Another server may have made the route, and the batch, a moment ago.
  * @throws ProblemError `unavailable` while the route cannot be found: no line can be judged without its channel
  */
-async function channelOf(control: ControlFinder, routeId: number): Promise<Channel | undefined> {
+async function channelOf(control: IntakeControl, routeId: number): Promise<Channel | undefined> {
   if (!control.routeById(routeId)) await control.lookAgain();
   const route = control.routeById(routeId);
   if (route) return route.channel;
   throw new ProblemError('unavailable', 'This server does not know the route of the batch yet.', {
+    retryAfterSeconds: 1,
+  });
+}
+
+/** Versions are never removed: one that is not there cannot be compiled by this release. */
+async function batchTemplate(
+  { templates }: IntakeControl,
+  { name, pin }: { name: string; pin: number },
+): Promise<BatchTemplate> {
+  const loaded = (await templates.load([pin])).get(pin);
+  if (loaded) return { name, needs: loaded.needs };
+  throw new ProblemError('unavailable', 'This server cannot read the template of the batch.', {
     retryAfterSeconds: 1,
   });
 }

@@ -1,5 +1,6 @@
 import { LookupHashes } from '../message/lookup-hash.ts';
 import type { OrderingKey } from '../message/ordering.ts';
+import type { TemplatePins } from '../message/templates/pins.ts';
 import { compactRecord } from './compact-record.ts';
 import type { MessageScanner } from './message-scanner.ts';
 
@@ -23,6 +24,8 @@ export interface KeyedLines {
   timed: Uint8Array;
   /** When it is to be sent, in Unix milliseconds; -Infinity for at once. */
   dueAtMs: Float64Array;
+  /** What the templates mean that lines of the slot name. */
+  templates?: TemplatePins;
 }
 
 /** Those of lines before `endLine`. */
@@ -85,7 +88,7 @@ export class KeyedLinesBuilder {
   }
 
   /** Undefined when there are none. */
-  build(): KeyedLines | undefined {
+  build(templates?: TemplatePins): KeyedLines | undefined {
     if (this.#lines.length === 0) return undefined;
     const records = new Uint8Array(this.#bytes);
     let at = 0;
@@ -104,6 +107,7 @@ export class KeyedLinesBuilder {
       hasRef: Uint8Array.from(this.#hasRef, Number),
       timed: Uint8Array.from(this.#timed, Number),
       dueAtMs: Float64Array.from(this.#dueAtMs),
+      ...(templates && { templates }),
     };
   }
 }

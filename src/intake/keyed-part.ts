@@ -1,7 +1,8 @@
 import { byWeight } from '../lib/by-weight.ts';
-import { encodeChunk } from '../message/chunk-codec.ts';
+import { encodeChunk, templatedChunk } from '../message/chunk-codec.ts';
 import { limits } from '../message/limits.ts';
 import { encodeOrdering } from '../message/ordering.ts';
+import { arePinsCompatible, mergedPins, type TemplatePins } from '../message/templates/pins.ts';
 import type { ChunkRow } from '../store/intake/insert-chunks.ts';
 import { bloomLookup } from './bloom-lookup.ts';
 import type { KeyedLines } from './keyed-lines.ts';
@@ -15,6 +16,8 @@ export interface KeyedMessage {
   refHash: bigint | null;
   timed: boolean;
   dueAtMs: number;
+  /** What the templates mean that lines of its slot name. */
+  templates: TemplatePins | undefined;
 }
 
 /** Messages by the shards of their keys, in the order of their lines. The slots are in theirs. */
@@ -33,6 +36,7 @@ export function keyedByShard(slots: readonly KeyedLines[]): Map<number, KeyedMes
         refHash: slot.hasRef[index] === 1 ? slot.refHashes[ref++]! : null,
         timed: slot.timed[index] === 1,
         dueAtMs: slot.dueAtMs[index]!,
+        templates: slot.templates,
       };
       const others = byShard.get(shard);
       if (others) others.push(message);
@@ -50,6 +54,8 @@ export interface PartTarget {
   priority: number;
   /** The batch's deliveries wait for its closing. */
   held: boolean;
+  /** The batch says what it says by a template. */
+  isTemplated: boolean;
 }
 
 /** Packs messages of one shard into chunks, in their order. `idOf` gives the same id for the same chunk each time. */
@@ -59,20 +65,39 @@ export function keyedChunks(
 ): ChunkRow[] {
   const weight = ({ record }: KeyedMessage) => record.length + 1;
   const chunks: ChunkRow[] = [];
-  for (let start = 0; start < messages.length; start += limits.chunkMessagesMax) {
-    const some = messages.slice(start, start + limits.chunkMessagesMax);
-    for (const fitting of byWeight(some, { weight, max: limits.slotBytesMax })) {
-      chunks.push(chunkOf(fitting, { target, id: idOf(chunks.length) }));
+  for (const alike of byTemplates(messages)) {
+    for (let start = 0; start < alike.messages.length; start += limits.chunkMessagesMax) {
+      const some = alike.messages.slice(start, start + limits.chunkMessagesMax);
+      for (const fitting of byWeight(some, { weight, max: limits.slotBytesMax })) {
+        const { templates } = alike;
+        chunks.push(chunkOf(fitting, { target, templates, id: idOf(chunks.length) }));
+      }
     }
   }
   return chunks;
 }
 
+/** Cuts them where a template has changed meanwhile: in one chunk a name has one meaning. */
+function byTemplates(
+  messages: readonly KeyedMessage[],
+): { messages: KeyedMessage[]; templates: TemplatePins | undefined }[] {
+  const runs: { messages: KeyedMessage[]; templates: TemplatePins | undefined }[] = [];
+  for (const message of messages) {
+    const last = runs.at(-1);
+    if (last && arePinsCompatible(last.templates, message.templates)) {
+      last.messages.push(message);
+      last.templates = mergedPins(last.templates, message.templates);
+    } else runs.push({ messages: [message], templates: message.templates });
+  }
+  return runs;
+}
+
 function chunkOf(
   messages: readonly KeyedMessage[],
-  { target, id }: { target: PartTarget; id: string },
+  { target, templates, id }: { target: PartTarget; templates: TemplatePins | undefined; id: string },
 ): ChunkRow {
-  const { accountId, routeId, priority, held } = target;
+  const { accountId, routeId, priority, held, isTemplated } = target;
+  const { codec, payload } = encodeChunk(frameOf(messages));
   const toHashes = messages.map(({ toHash }) => toHash);
   const refHashes = messages.flatMap(({ refHash }) => (refHash === null ? [] : [refHash]));
   const few = messages.length < limits.filterMessagesMin;
@@ -80,7 +105,9 @@ function chunkOf(
   return {
     ...{ id, accountId, routeId, priority },
     count: messages.length,
-    ...encodeChunk(frameOf(messages)),
+    codec: isTemplated || templates ? codec | templatedChunk : codec,
+    payload,
+    ...(templates && { templates }),
     timed: messages.some(({ timed }) => timed),
     firstLine: messages[0]!.line,
     dueAt: held ? 'infinity' : Number.isFinite(dueAtMs) ? new Date(dueAtMs) : null,

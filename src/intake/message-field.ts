@@ -1,4 +1,5 @@
 import { fieldLimits } from '../message/field-limits.ts';
+import { templateLimits } from '../message/templates/template-limits.ts';
 
 /** What a field's value must be. `text`, `ref` and `key` are strings of at most `charsMax` characters. */
 type FieldKind =
@@ -13,6 +14,8 @@ type FieldKind =
   | 'priority'
   | 'time'
   | 'key'
+  | 'template'
+  | 'params'
   | 'unavailable';
 
 export interface MessageField {
@@ -42,8 +45,8 @@ export const messageFields: readonly MessageField[] = (
     ['route', 'route', fieldLimits.routeCharsMax],
     ['priority', 'priority', Number.POSITIVE_INFINITY],
     ['attachments', 'unavailable', 0],
-    ['template', 'unavailable', 0],
-    ['params', 'unavailable', 0],
+    ['template', 'template', templateLimits.nameCharsMax],
+    ['params', 'params', Number.POSITIVE_INFINITY],
     ['scheduledAt', 'time', Number.POSITIVE_INFINITY],
     ['expiresAt', 'time', Number.POSITIVE_INFINITY],
     ['orderingKey', 'key', fieldLimits.orderingKeyCharsMax],

@@ -50,6 +50,8 @@ export class MessageScanner {
   keyBytes: Uint8Array = this.toBytes;
   keyStart = -1;
   keyEnd = -1;
+  /** The name of the template that the record says what it says by. */
+  template: string | undefined;
   /** Only in mode `single`. */
   route: string | undefined;
   priority: Priority | undefined;
@@ -57,6 +59,9 @@ export class MessageScanner {
   scheduledAtMs: number | undefined;
   expiresAtMs: number | undefined;
 
+  /** `params` lies from here to `#paramsEnd`, in the bytes that were scanned. */
+  #paramsStart = -1;
+  #paramsEnd = -1;
   readonly #json = new JsonScanner();
   readonly #single: boolean;
   readonly #channel: Channel | undefined;
@@ -93,6 +98,8 @@ export class MessageScanner {
     if (json.impreciseAt !== -1 || json.loneSurrogateAt !== -1) return this.#refuseValue();
     if (bytes[from] !== 0x7b) return this.#refuse('not_an_object', 'a message must be a JSON object');
     if ((this.#seen & 1) === 0) return this.#refuse('missing_to', 'a message needs a "to"');
+    if (this.template !== undefined && this.hasText)
+      return this.#refuse('template_and_text', templateAndText);
     return !this.hasTimes || this.#checkTimes();
   }
 
@@ -109,6 +116,8 @@ export class MessageScanner {
     this.refEnd = -1;
     this.keyStart = -1;
     this.keyEnd = -1;
+    this.template = undefined;
+    this.#paramsStart = -1;
     this.route = undefined;
     this.priority = undefined;
   }
@@ -116,6 +125,22 @@ export class MessageScanner {
   /** The record names a time of its own. */
   get hasTimes(): boolean {
     return (this.#seen & timeBits) !== 0;
+  }
+
+  /** The record has a text of its own: body, HTML or subject. */
+  get hasText(): boolean {
+    return (this.#seen & textBits) !== 0;
+  }
+
+  get hasParams(): boolean {
+    return this.#paramsStart !== -1;
+  }
+
+  /** The record's `params`, before anything else is scanned or its bytes are moved. */
+  readParams(): Record<string, unknown> | undefined {
+    if (this.#paramsStart === -1) return undefined;
+    const text = textOf(this.#json.bytes, this.#paramsStart, this.#paramsEnd);
+    return JSON.parse(text) as Record<string, unknown>;
   }
 
   #scanObject(from: number): number {
@@ -187,6 +212,10 @@ export class MessageScanner {
         return this.#takeRouting(field, from, after, isString);
       case 'time':
         return isString ? this.#takeTime(field, from, after) : wrongType(field, 'a string');
+      case 'template':
+        return isString ? this.#takeTemplate(field, from, after) : wrongType(field, 'a string');
+      case 'params':
+        return this.#takeParams(field, from, after);
       case 'key':
         return isString ? this.#takeKey(field, from, after) : wrongType(field, 'a string');
       case 'unavailable':
@@ -219,6 +248,18 @@ export class MessageScanner {
     this.keyStart = plain ? from + 1 : 0;
     this.keyEnd = plain ? after - 1 : this.keyBytes.length;
     return this.#lengthProblem(field, from, after);
+  }
+
+  #takeTemplate(field: MessageField, from: number, after: number): ShapeProblem | undefined {
+    this.template = JSON.parse(textOf(this.#json.bytes, from, after)) as string;
+    return lengthProblem(`"${field.name}"`, this.template, field.charsMax);
+  }
+
+  #takeParams(field: MessageField, from: number, after: number): ShapeProblem | undefined {
+    if (this.#json.bytes[from] !== 0x7b) return wrongType(field, 'an object');
+    this.#paramsStart = from;
+    this.#paramsEnd = after;
+    return undefined;
   }
 
   #lengthProblem(field: MessageField, from: number, after: number): ShapeProblem | undefined {
@@ -294,6 +335,10 @@ export class MessageScanner {
     return false;
   }
 }
+
+const textBits = fieldNamed('body')!.bit | fieldNamed('html')!.bit | fieldNamed('subject')!.bit;
+const templateAndText =
+  '"template" says body, HTML and subject: give it, or "body", "html" and "subject", not both';
 
 const timeBits = fieldNamed('scheduledAt')!.bit | fieldNamed('expiresAt')!.bit;
 

@@ -21,7 +21,9 @@ test('every kind of bad line is refused with its number and reason, and its neig
     ['{"to":"+31612345678","payload":1e999}', 'number_precision'],
     [`{"to":"+31612345678","payload":${'['.repeat(40)}${']'.repeat(40)}}`, 'nesting_too_deep'],
     ['{"to":"+31612345678","__proto__":{"ref":"x"}}', 'unknown_field'],
-    ['{"to":"+31612345678","template":"a"}', 'not_available'],
+    ['{"to":"+31612345678","template":"a"}', 'unknown_template'],
+    ['{"to":"+31612345678","params":{}}', 'missing_template'],
+    ['{"to":"+31612345678","attachments":[]}', 'not_available'],
     ['{"to":"+31612345678","orderingKey":""}', 'invalid_value'],
     ['{"to":"+31612345678","orderingKey":7}', 'wrong_type'],
     ['{"to":"nobody"}', 'invalid_recipient'],
@@ -30,7 +32,7 @@ test('every kind of bad line is refused with its number and reason, and its neig
   const lines = bad.flatMap(([line], index) => [good(index % 10), line]);
   const body = Buffer.concat(lines.flatMap((line) => [Buffer.from(line), Buffer.from('\r\n')]));
   const [packed] = pack('ndjson', body);
-  expect(packed).toMatchObject({ firstLine: 1, lines: 26, count: 13, rejected: 13 });
+  expect(packed).toMatchObject({ firstLine: 1, lines: 30, count: 15, rejected: 15 });
   expect(rejectionsOf(packed!).map(({ line, code }) => [line, code])).toEqual(
     bad.map(([, code], index) => [2 * index + 2, code]),
   );

@@ -1,14 +1,17 @@
 import { bloomFilter } from '../message/bloom.ts';
-import { chunkCodec, encodeChunk } from '../message/chunk-codec.ts';
+import { chunkCodec, encodeChunk, templatedChunk } from '../message/chunk-codec.ts';
 import type { Channel } from '../message/fields.ts';
 import { limits } from '../message/limits.ts';
 import { LookupHashes } from '../message/lookup-hash.ts';
 import { type OrderingKey, orderingKey } from '../message/ordering.ts';
+import type { TemplatePins } from '../message/templates/pins.ts';
 import { CsvRecordWriter } from './csv-record-writer.ts';
 import { type KeyedLines, KeyedLinesBuilder } from './keyed-lines.ts';
 import { isValidUtf8, MessageScanner } from './message-scanner.ts';
 import type { RawSlot } from './raw-slot.ts';
 import type { Rejection } from './rejection.ts';
+import { readTemplates, type SharedTemplates } from './shared-templates.ts';
+import { type BatchTemplate, checkTemplate } from './template-check.ts';
 import type { TimeRules } from './time-rules.ts';
 
 export interface PackSettings {
@@ -22,6 +25,11 @@ export interface PackSettings {
   orderingKey?: string | undefined;
   /** Tells the line of each message, so that the slot can be cut: see `cutSlot`. */
   linesOfMessages?: boolean;
+  /** Those of the account; absent where it has none. */
+  templates?: SharedTemplates | undefined;
+  /** The batch's template and parameters, for lines without their own. */
+  batchTemplate?: BatchTemplate | undefined;
+  batchParams?: Record<string, unknown> | undefined;
 }
 
 /** A slot ready to be stored. */
@@ -39,6 +47,8 @@ export interface PackedSlot {
   /** When the first of them is to be sent, in Unix milliseconds; null for at once. */
   dueAtMs: number | null;
   lookup: SlotLookup;
+  /** What the templates that its lines name mean; absent where none does. */
+  templates?: TemplatePins;
   /** Those with ordering keys. */
   keyed?: KeyedLines;
   rejected: number;
@@ -72,11 +82,12 @@ export function packSlot(slot: RawSlot, settings: PackSettings): PackedSlot {
   const rejections = [...slot.refused];
   const due = new FirstDue(settings.times?.scheduledAtMs);
   const keyOf = keyReader(settings);
+  const pins = new Pins(settings);
   let keyed: KeyedLinesBuilder | undefined;
   const messageLines = settings.linesOfMessages ? new Float64Array(total) : undefined;
   for (let index = 0; index < total; index++) {
-    const problem = records.prepare(index);
-    if (problem === undefined && scanner.scan(records.bytes, records.start, records.end)) {
+    const problem = records.prepare(index) ?? pins.judge(scanner, records);
+    if (problem === undefined) {
       const key = keyOf(scanner);
       if (key !== undefined) {
         keyed ??= new KeyedLinesBuilder({ accountId, max: total });
@@ -90,17 +101,18 @@ export function packSlot(slot: RawSlot, settings: PackSettings): PackedSlot {
       if (scanner.hasTimes) due.add(scanner.scheduledAtMs);
       records.keep(scanner.recordStart, scanner.recordEnd);
     } else {
-      rejections.push({ line: lineOf(slot, index), ...(problem ?? scanner.problem!) });
+      rejections.push({ line: lineOf(slot, index), ...problem });
     }
   }
   const count = toHashes.count;
-  const keyedLines = keyed?.build();
+  const keyedLines = keyed?.build(pins.found);
   return {
     firstLine: slot.firstLine,
     lines: slot.lines,
     count,
-    ...encodeFrame(records.frame()),
+    ...encodeFrame(records.frame(), pins.isTemplated),
     ...(messageLines && { messageLines: messageLines.slice(0, count) }),
+    ...(pins.found && { templates: pins.found }),
     timed: due.timed > 0,
     dueAtMs: due.of(count),
     lookup: lookupOf(toHashes, refHashes),
@@ -112,6 +124,35 @@ export function packSlot(slot: RawSlot, settings: PackSettings): PackedSlot {
 /** The line of the batch on which a record lies. */
 function lineOf(slot: RawSlot, index: number): number {
   return slot.firstLine + (slot.lineOffsets?.[index] ?? index);
+}
+
+/** Judges records, and notes what the templates that they name mean. */
+class Pins {
+  found: Record<string, number> | undefined;
+  readonly #rules: Parameters<typeof checkTemplate>[1];
+
+  constructor({ templates, batchTemplate, batchParams, channel }: PackSettings) {
+    this.#rules = { rules: { templates: readTemplates(templates), batchTemplate, batchParams }, channel };
+  }
+
+  /** Some message is not sent without its template. */
+  get isTemplated(): boolean {
+    return this.found !== undefined || this.#rules.rules.batchTemplate !== undefined;
+  }
+
+  judge(scanner: MessageScanner, { bytes, start, end }: SlotRecords): Problem | undefined {
+    if (!scanner.scan(bytes, start, end)) return scanner.problem!;
+    const { batchTemplate } = this.#rules.rules;
+    if (scanner.template === undefined && !scanner.hasParams && !batchTemplate) return undefined;
+    const checked = checkTemplate(scanner, this.#rules);
+    if ('problem' in checked) return checked.problem;
+    if (checked.entry) {
+      // A name may be that of a prototype.
+      this.found ??= Object.create(null) as Record<string, number>;
+      this.found[checked.entry.name] = checked.entry.pin;
+    }
+    return undefined;
+  }
 }
 
 /** Gives the key of the record that was scanned last. */
@@ -247,8 +288,13 @@ function spaceLineFeeds(record: Uint8Array): void {
   for (let at = record.indexOf(lineFeed); at !== -1; at = record.indexOf(lineFeed, at)) record[at] = 0x20;
 }
 
-function encodeFrame(frame: Uint8Array): { codec: number; payload: Uint8Array<ArrayBuffer> } {
-  return frame.length === 0 ? { codec: chunkCodec.none, payload: new Uint8Array(0) } : encodeChunk(frame);
+function encodeFrame(
+  frame: Uint8Array,
+  isTemplated: boolean,
+): { codec: number; payload: Uint8Array<ArrayBuffer> } {
+  if (frame.length === 0) return { codec: chunkCodec.none, payload: new Uint8Array(0) };
+  const { codec, payload } = encodeChunk(frame);
+  return { codec: isTemplated ? codec | templatedChunk : codec, payload };
 }
 
 function lookupOf(toHashes: LookupHashes, refHashes: LookupHashes): SlotLookup {

@@ -5,10 +5,13 @@ import { limits } from '../message/limits.ts';
 import { lookupHash } from '../message/lookup-hash.ts';
 import { type OrderingKey, orderingKey } from '../message/ordering.ts';
 import { recipientProblem } from '../message/recipient.ts';
+import type { TemplatePins } from '../message/templates/pins.ts';
+import type { AccountTemplates } from '../message/templates/template.ts';
 import { ArrayCutter } from './array-cutter.ts';
 import { compactRecord } from './compact-record.ts';
 import { isValidUtf8, MessageScanner } from './message-scanner.ts';
 import type { RawSlot } from './raw-slot.ts';
+import { checkTemplate } from './template-check.ts';
 import type { TimeRules } from './time-rules.ts';
 
 /** One valid element of `POST /v1/messages`. */
@@ -25,6 +28,8 @@ export interface ParsedMessage {
   timed: boolean;
   scheduledAtMs: number | undefined;
   orderingKey: OrderingKey | undefined;
+  /** What the template means that it names. */
+  templates: TemplatePins | undefined;
 }
 
 export interface ParsedMessages {
@@ -38,6 +43,13 @@ export type ChooseRoute = (
   to: string,
 ) => { id: number; channel?: Channel } | { code: string; detail: string };
 
+interface ParseRules {
+  accountId: number;
+  chooseRoute: ChooseRoute;
+  /** Those of the account. */
+  templates: AccountTemplates;
+}
+
 /**
  * Takes the body of `POST /v1/messages` apart: one message or an array of up to 1,000. A bad element
  * does not spoil its neighbours.
@@ -45,7 +57,7 @@ export type ChooseRoute = (
  */
 export function parseMessages(
   body: Buffer,
-  { accountId, chooseRoute, times }: { accountId: number; chooseRoute: ChooseRoute; times: TimeRules },
+  { times, ...rules }: ParseRules & { times: TimeRules },
 ): ParsedMessages {
   const single = firstByte(body) === openBrace;
   const slots = cutElements(body, single);
@@ -55,7 +67,7 @@ export function parseMessages(
     for (const { line, code, detail } of slot.refused) result.errors.push({ index: line - 1, code, detail });
     for (let record = 0; record < slot.starts.length; record++) {
       const index = slot.firstLine + (slot.lineOffsets ? slot.lineOffsets[record]! : record) - 1;
-      const parsed = parseOne(scanner, { slot, record, accountId, chooseRoute });
+      const parsed = parseOne(scanner, { slot, record, rules });
       if (single && 'code' in parsed && parsed.code === 'invalid_json') {
         throw new ProblemError('invalid_json', parsed.detail);
       }
@@ -105,14 +117,10 @@ function firstByte(body: Buffer): number | undefined {
 
 function parseOne(
   scanner: MessageScanner,
-  {
-    slot,
-    record,
-    accountId,
-    chooseRoute,
-  }: { slot: RawSlot; record: number; accountId: number; chooseRoute: ChooseRoute },
+  { slot, record, rules }: { slot: RawSlot; record: number; rules: ParseRules },
 ): Omit<ParsedMessage, 'index'> | { code: string; detail: string } {
   const { bytes } = slot;
+  const { accountId, chooseRoute } = rules;
   const start = slot.starts[record]!;
   const end = slot.ends[record]!;
   if (!isValidUtf8(bytes, start, end)) {
@@ -124,6 +132,8 @@ function parseOne(
   if ('code' in route) return route;
   const problem = recipientProblem(scanner.toBytes, scanner.toStart, scanner.toEnd, route.channel);
   if (problem !== undefined) return { code: 'invalid_recipient', detail: problem };
+  const checked = checkTemplate(scanner, { rules, channel: route.channel });
+  if ('problem' in checked) return checked.problem;
   const ref = scanner.refStart === -1 ? null : textOf(scanner.refBytes, scanner.refStart, scanner.refEnd);
   return {
     to,
@@ -134,6 +144,7 @@ function parseOne(
     priority: scanner.priority ?? 'interactive',
     timed: scanner.hasTimes,
     scheduledAtMs: scanner.scheduledAtMs,
+    templates: checked.entry && { [checked.entry.name]: checked.entry.pin },
     orderingKey:
       scanner.keyStart === -1
         ? undefined

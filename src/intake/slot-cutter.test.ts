@@ -273,8 +273,9 @@ describe('CSV', () => {
     ['to,To\n', '1:unknown_column'],
     ['to,metadata.\n', '1:unknown_column'],
     ['to,route\n', '1:unknown_column'],
-    ['to,params.name\n', '1:column_not_available'],
-    ['to,template\n', '1:column_not_available'],
+    ['to,params.\n', '1:unknown_column'],
+    ['to,params.user.name\n', '1:unknown_column'],
+    ['to,attachments\n', '1:column_not_available'],
     ['to,"bo"dy\n', '1:invalid_header'],
     [`to,"${'x'.repeat(70_000)}"\n`, '1:header_too_long'],
   ])('header %.20j is refused as %s', (text, problem) => {

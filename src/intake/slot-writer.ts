@@ -25,6 +25,8 @@ export interface SlotTarget {
   upload: number;
   /** The batch's deliveries wait for its closing. */
   held: boolean;
+  /** The batch says what it says by a template. */
+  isTemplated: boolean;
 }
 
 export interface SlotWriterSettings {
@@ -207,6 +209,7 @@ function chunkRow(packed: PackedSlot, { target, id }: { target: SlotTarget; id: 
     count: packed.count,
     codec: packed.codec,
     payload: packed.payload,
+    ...(packed.templates && { templates: packed.templates }),
     timed: packed.timed,
     firstLine: packed.firstLine,
     dueAt: target.held ? 'infinity' : packed.dueAtMs === null ? null : new Date(packed.dueAtMs),

@@ -15,6 +15,12 @@ import zlib from 'node:zlib';
  */
 export const chunkCodec = { none: 0, deflate: 1, brotli: 2, zstd: 3 } as const;
 
+/**
+ * Added to the codec of a chunk whose messages say what they say by templates. A release from before templates would
+ * send them without their text: so it takes the chunk for one that it cannot read, and keeps it.
+ */
+export const templatedChunk = 16;
+
 /** Bytes of a decoded chunk: a slot's records, grown sixfold by the escapes that CSV may need, and some. */
 const decodedBytesMax = 8 * 1_048_576;
 
@@ -52,7 +58,7 @@ export function encodeChunk(frame: Uint8Array): EncodedChunk {
 export function decodeChunk(codec: number, payload: Uint8Array): Uint8Array {
   const options = { maxOutputLength: decodedBytesMax };
   try {
-    switch (codec) {
+    switch (codec & ~templatedChunk) {
       case chunkCodec.none:
         return payload;
       case chunkCodec.deflate:

@@ -1,5 +1,5 @@
 import { bloomFilter } from './bloom.ts';
-import { decodeChunk, type EncodedChunk, encodeChunk, splitFrame } from './chunk-codec.ts';
+import { decodeChunk, type EncodedChunk, encodeChunk, splitFrame, templatedChunk } from './chunk-codec.ts';
 import { erasedLine } from './erased-line.ts';
 import type { MessageFields } from './fields.ts';
 import { findInFrame } from './find-in-frame.ts';
@@ -30,8 +30,10 @@ export function eraseFromChunk(
   if (matches.length === 0) return undefined;
   const lines = splitFrame(frame);
   for (const { offset } of matches) lines[offset] = erasedLine;
+  const encoded = encodeChunk(Buffer.from(lines.join('\n')));
   return {
-    ...encodeChunk(Buffer.from(lines.join('\n'))),
+    codec: encoded.codec | (chunk.codec & templatedChunk),
+    payload: encoded.payload,
     offsets: matches.map(({ offset }) => offset),
     lookup: lookupWithout({ lines, gone: matches.map(({ line }) => line), accountId }),
   };

@@ -26,6 +26,7 @@ export const errorCodes = {
   idempotency_key_reused: { status: 422, title: 'This idempotency key was used with another request' },
   not_available: { status: 422, title: 'This option is not available yet' },
   unknown_route: { status: 422, title: 'There is no such route' },
+  unknown_template: { status: 422, title: 'There is no such template' },
   route_not_allowed: { status: 422, title: 'The account may not use this route' },
   no_default_route: { status: 422, title: 'No route was named and the account has no default' },
   headers_too_large: { status: 431, title: 'The URL and headers are too large' },

@@ -8,6 +8,9 @@ export interface MessageFields {
   body?: string;
   html?: string;
   subject?: string;
+  /** The name of a template that says body, HTML and subject, and what is filled in. They are not sent along. */
+  template?: string;
+  params?: Record<string, unknown>;
   payload?: unknown;
   headers?: Record<string, string>;
   ref?: string;
@@ -24,8 +27,15 @@ export interface MessageFields {
   unreadable?: true;
 }
 
-/** What a batch may set for all its lines; a line's own field wins. */
-export type MessageDefaults = Omit<MessageFields, 'to' | 'ref' | 'erased' | 'unreadable'>;
+/**
+ * What a batch may set for all its lines; a line's own field wins. Of `params`, those that a line does not name count
+ * for it.
+ */
+export interface MessageDefaults extends Omit<MessageFields, 'to' | 'ref' | 'erased' | 'unreadable'> {
+  /** The version that `template` meant when the batch was made: its id, and its number within the template. */
+  templatePin?: number;
+  templateVersion?: number;
+}
 
 export type Channel = 'sms' | 'email' | 'webhook';
 export type Priority = 'interactive' | 'bulk';

@@ -5,6 +5,7 @@ import { foldOutcomes } from './fold-outcomes.ts';
 import { jsonLines } from './json-lines.ts';
 import { viewMessage } from './message-view.ts';
 import type { StateNumber } from './state.ts';
+import { TemplateCache } from './templates/template-cache.ts';
 
 const text = fc.oneof(
   fc.string(),
@@ -25,8 +26,25 @@ const defaultable = {
   scheduledAt: optional(time),
   expiresAt: optional(time),
 };
+const params = optional(fc.dictionary(fc.constantFrom('a', 'b', '__proto__'), fc.jsonValue()));
+const template = optional(fc.constantFrom('one', 'two', 'gone', 'constructor'));
+const source = { name: 't', channel: 'email', version: 3 } as const;
+const byId = new TemplateCache({
+  load: async () => [],
+  onError: (error) => {
+    throw error;
+  },
+}).take([
+  { ...source, id: 1, subject: '{{ a }}', body: 'Hi {{ a | default: "you" }}', html: '<b>{{ b }}</b>' },
+  { ...source, id: 2, body: '{% if a %}{{ a }}{% endif %}' },
+]);
+const templates = { pins: { one: 1, two: 2, gone: 9 }, byId };
 const erased = optional(fc.constant(true));
-const message = fc.record({ to: text, ref: optional(text), erased, ...defaultable });
+const message = fc.record({ to: text, ref: optional(text), erased, template, params, ...defaultable });
+const batch = fc.record({
+  ...{ template, params, ...defaultable },
+  templatePin: optional(fc.constantFrom(1, 2, 9)),
+});
 const outcome = fc.record({
   at: fc.constant(new Date()),
   dueAt: fc.constant(null),
@@ -42,7 +60,7 @@ test('a line is to the byte what JSON.stringify makes of the message', () => {
   fc.assert(
     fc.property(
       fc.array(message, { minLength: 1, maxLength: 5 }),
-      fc.record(defaultable),
+      batch,
       fc.array(outcome, { maxLength: 4 }),
       text,
       (messages, defaults, outcomes, route) => {
@@ -51,7 +69,7 @@ test('a line is to the byte what JSON.stringify makes of the message', () => {
         // As they come from the database: without members that are undefined.
         const stored = JSON.parse(JSON.stringify(defaults));
         const folded = foldOutcomes(lines.length, outcomes);
-        const chunk = { id, batch: null, route, defaults: stored, folded };
+        const chunk = { id, batch: null, route, defaults: stored, folded, templates };
         const line = jsonLines(chunk, lines);
         lines.forEach((each, offset) => {
           expect(line(offset)).toBe(`${JSON.stringify(viewMessage(chunk, offset, each))}\n`);

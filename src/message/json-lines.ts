@@ -1,7 +1,7 @@
 import type { MessageFields } from './fields.ts';
 import { errorAt, providerRefAt } from './fold-outcomes.ts';
 import { messageIds } from './id.ts';
-import { type ChunkView, createdAtOf, inUtc } from './message-view.ts';
+import { type ChunkView, createdAtOf, inUtc, saidBy } from './message-view.ts';
 import { stateName } from './state.ts';
 
 /**
@@ -19,8 +19,27 @@ export function jsonLines(chunk: ChunkView, lines: readonly string[]): (offset: 
   const tags = JSON.stringify(defaults.tags ?? []);
   const createdAt = `,"createdAt":"${createdAtOf(chunk.id)}"}\n`;
 
-  function rare(own: MessageFields): string {
+  const mayRender = defaults.template !== undefined || Boolean(chunk.templates?.pins);
+
+  /** What says it where a template may: of others, the texts that the batch says are made once. */
+  function said(own: MessageFields): ReturnType<typeof saidBy> | undefined {
+    return mayRender ? saidBy(own, chunk) : undefined;
+  }
+
+  function bodyOf(own: MessageFields, by: ReturnType<typeof saidBy> | undefined): string {
+    if (by) return JSON.stringify(by.body ?? null);
+    return own.body === undefined ? body : quoted(own.body);
+  }
+
+  function rare(own: MessageFields, by: ReturnType<typeof saidBy> | undefined): string {
     let text = '';
+    for (const name of textFields) {
+      const value = by ? by[name] : own[name] === undefined ? defaults[name] : own[name];
+      if (value !== undefined) text += `,"${name}":${JSON.stringify(value)}`;
+    }
+    for (const name of templateFields) {
+      if (by?.[name] !== undefined) text += `,"${name}":${JSON.stringify(by[name])}`;
+    }
     for (const name of rareFields) {
       const value = own[name] === undefined ? defaults[name] : own[name];
       if (value !== undefined) text += `,"${name}":${JSON.stringify(value)}`;
@@ -45,14 +64,15 @@ export function jsonLines(chunk: ChunkView, lines: readonly string[]): (offset: 
 
   return (offset) => {
     const own = JSON.parse(lines[offset]!) as MessageFields;
+    const by = said(own);
     return (
       `{"id":"${ids[offset]}${afterId}${quoted(own.to)}` +
       `,"from":${own.from === undefined ? from : quoted(own.from)}` +
-      `,"body":${own.body === undefined ? body : quoted(own.body)}` +
+      `,"body":${bodyOf(own, by)}` +
       `,"ref":${own.ref === undefined ? 'null' : quoted(own.ref)}` +
       `,"metadata":${own.metadata === undefined ? metadata : JSON.stringify(own.metadata)}` +
       `,"tags":${own.tags === undefined ? tags : JSON.stringify(own.tags)}` +
-      rare(own) +
+      rare(own, by) +
       (own.erased ? ',"erased":true' : '') +
       became(offset) +
       createdAt
@@ -61,7 +81,9 @@ export function jsonLines(chunk: ChunkView, lines: readonly string[]): (offset: 
 }
 
 /** In the order of `MessageView`. */
-const rareFields = ['subject', 'html', 'payload', 'headers'] as const;
+const textFields = ['subject', 'html'] as const;
+const templateFields = ['template', 'templateVersion', 'params'] as const;
+const rareFields = ['payload', 'headers'] as const;
 const timeFields = ['scheduledAt', 'expiresAt'] as const;
 
 /** JSON.stringify escapes quotes, backslashes, control characters and lone surrogates. */

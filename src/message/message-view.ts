@@ -1,9 +1,11 @@
 import { parseTime } from '../lib/parse-time.ts';
-import type { MessageDefaults } from './fields.ts';
+import type { MessageDefaults, MessageFields } from './fields.ts';
 import { errorAt, type FoldedOutcomes, type MessageError, providerRefAt } from './fold-outcomes.ts';
 import { messageIdAt, unixMsOf } from './id.ts';
 import { type State, stateName } from './state.ts';
 import { fieldsToShow } from './stored-message.ts';
+import { RenderError } from './templates/template-error.ts';
+import { type ChunkTemplates, type TemplatedText, templatedText } from './templates/templated-text.ts';
 
 /** A message as users are shown it, in the order of its members. */
 export interface MessageView {
@@ -16,9 +18,13 @@ export interface MessageView {
   ref: string | null;
   metadata: Record<string, unknown>;
   tags: string[];
-  /** These seven only where they are set. */
+  /** These ten only where they are set. */
   subject?: string;
   html?: string;
+  /** By which version of which template body, subject and HTML were made, and what was filled in. */
+  template?: string;
+  templateVersion?: number;
+  params?: Record<string, unknown>;
   payload?: unknown;
   headers?: Record<string, string>;
   scheduledAt?: string;
@@ -44,14 +50,25 @@ export interface ChunkView {
   /** What lines leave unsaid; a line's own field wins. */
   defaults: MessageDefaults;
   folded: FoldedOutcomes;
+  /** What renders its messages; undefined where none needs it. */
+  templates?: ChunkTemplates | undefined;
+}
+
+/** What a message says. */
+interface Said {
+  body?: string | undefined;
+  subject?: string | undefined;
+  html?: string | undefined;
+  template?: string;
+  templateVersion?: number;
+  params?: Record<string, unknown>;
 }
 
 /** `line` is the message as its sender wrote it, one JSON object. */
 export function viewMessage(chunk: ChunkView, offset: number, line: string): MessageView {
   const own = fieldsToShow(line);
   const { defaults, folded } = chunk;
-  const subject = own.subject ?? defaults.subject;
-  const html = own.html ?? defaults.html;
+  const { subject, html, body, template, templateVersion, params } = saidBy(own, chunk);
   // A payload may be null: the line's own then hides the batch's.
   const payload = own.payload === undefined ? defaults.payload : own.payload;
   const headers = own.headers ?? defaults.headers;
@@ -66,12 +83,15 @@ export function viewMessage(chunk: ChunkView, offset: number, line: string): Mes
     route: chunk.route,
     to: own.to,
     from: own.from ?? defaults.from ?? null,
-    body: own.body ?? defaults.body ?? null,
+    body: body ?? null,
     ref: own.ref ?? null,
     metadata: own.metadata ?? defaults.metadata ?? {},
     tags: own.tags ?? defaults.tags ?? [],
     ...(subject !== undefined && { subject }),
     ...(html !== undefined && { html }),
+    ...(template !== undefined && { template }),
+    ...(templateVersion !== undefined && { templateVersion }),
+    ...(params !== undefined && { params }),
     ...(payload !== undefined && { payload }),
     ...(headers !== undefined && { headers }),
     ...(scheduledAt !== undefined && { scheduledAt: inUtc(scheduledAt) }),
@@ -85,6 +105,29 @@ export function viewMessage(chunk: ChunkView, offset: number, line: string): Mes
     ...(error !== undefined && { error }),
     createdAt: createdAtOf(chunk.id),
   };
+}
+
+/** Its own text, or that of its template, as it is rendered to be sent. */
+export function saidBy(own: MessageFields, chunk: ChunkView): Said {
+  const templated = templatedText(own, chunk);
+  if (templated) return renderedToShow(templated);
+  const { defaults } = chunk;
+  return {
+    body: own.body ?? defaults.body,
+    subject: own.subject ?? defaults.subject,
+    html: own.html ?? defaults.html,
+  };
+}
+
+/** A message that cannot be rendered has no text to show: why, its own error says. */
+function renderedToShow({ template, version, params, render }: TemplatedText): Said {
+  const by = { template, ...(version !== undefined && { templateVersion: version }), params };
+  try {
+    return { ...render(), ...by };
+  } catch (error) {
+    if (!(error instanceof RenderError)) throw error;
+    return by;
+  }
 }
 
 /** A sender's time, whatever zone it was written in. */

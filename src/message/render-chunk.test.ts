@@ -60,9 +60,9 @@ describe('an exported message', () => {
     const lines = ['{"to":"+1","body":"say \\"hi\\",\\nthen","tags":["a","b"],"metadata":{"n":1}}'];
     const created = new Date(0x0199aaaabbbb).toISOString();
     expect(text(chunk(lines, { format: 'csv' }))).toBe(
-      `${id},,sms,+1,,,"say ""hi"",\nthen",,,,,"{""n"":1}",a|b,queued,0,,,,${created},,,\r\n`,
+      `${id},,sms,+1,,,"say ""hi"",\nthen",,,,,"{""n"":1}",a|b,queued,0,,,,${created},,,,,,\r\n`,
     );
-    expect(csvHeader.split(',')).toHaveLength(22);
+    expect(csvHeader.split(',')).toHaveLength(25);
   });
 
   test('begins behind an offset when the export goes on', () => {

@@ -3,6 +3,9 @@ import type { MessageDefaults } from './fields.ts';
 import { foldOutcomes, type OutcomeRow } from './fold-outcomes.ts';
 import { jsonLines } from './json-lines.ts';
 import { type MessageView, viewMessage } from './message-view.ts';
+import type { TemplateVersion } from './templates/compile-template.ts';
+import type { TemplatePins } from './templates/pins.ts';
+import { TemplateCache } from './templates/template-cache.ts';
 
 export type ExportFormat = 'ndjson' | 'csv';
 
@@ -16,6 +19,9 @@ export interface ChunkToRender {
   count: number;
   codec: number;
   payload: Uint8Array;
+  /** What the templates mean that its lines name, and the versions that its messages are rendered by. */
+  pins?: TemplatePins | null;
+  versions?: TemplateVersion[];
   /** In order of `seq`. */
   outcomes: OutcomeRow[];
   /** The first offset to show: a resumed export begins inside a chunk. */
@@ -45,6 +51,9 @@ const csvColumns = [
   'scheduledAt',
   'expiresAt',
   'orderingKey',
+  'template',
+  'templateVersion',
+  'params',
 ] as const;
 
 export const csvHeader = `${csvColumns.join(',')}\r\n`;
@@ -58,12 +67,26 @@ export function renderChunks(chunks: readonly ChunkToRender[]): Uint8Array<Array
   return bytes.length === bytes.buffer.byteLength ? new Uint8Array(bytes.buffer) : new Uint8Array(bytes);
 }
 
+/** Compiled once for a thread. */
+const templates = new TemplateCache({
+  load: async () => [],
+  onError(error) {
+    // Whoever exports takes what comes for all there is.
+    throw error;
+  },
+});
+
 function renderChunk(chunk: ChunkToRender): string {
   const lines = splitFrame(decodeChunk(chunk.codec, chunk.payload));
   if (lines.length !== chunk.count) {
     throw new Error(`chunk ${chunk.id} holds ${lines.length} messages instead of ${chunk.count}`);
   }
-  const view = { ...chunk, folded: foldOutcomes(chunk.count, chunk.outcomes) };
+  const { pins = null, versions = [] } = chunk;
+  const view = {
+    ...chunk,
+    folded: foldOutcomes(chunk.count, chunk.outcomes),
+    templates: { pins, byId: templates.take(versions) },
+  };
   const line =
     chunk.format === 'csv'
       ? (offset: number) => csvLine(viewMessage(view, offset, lines[offset]!))
@@ -100,6 +123,9 @@ function csvLine(message: MessageView): string {
     message.scheduledAt,
     message.expiresAt,
     message.orderingKey,
+    message.template,
+    message.templateVersion === undefined ? '' : String(message.templateVersion),
+    jsonCell(message.params),
   ];
   return `${cells.map(quoteCell).join(',')}\r\n`;
 }

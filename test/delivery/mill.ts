@@ -119,6 +119,8 @@ export interface TestChunk {
   timed?: boolean;
   /** Hashes of its messages' ordering keys. */
   keys?: number[] | undefined;
+  /** Versions of templates by the names that its lines have. */
+  templates?: Record<string, number>;
 }
 
 export function newId(shard: number, unixMs = Date.now()): string {
@@ -140,8 +142,8 @@ export async function insertChunk(database: Database, chunk: TestChunk = {}): Pr
     await transaction.query(
       {
         name: 'test_chunk',
-        text: `INSERT INTO chunk (shard, id, account_id, route_id, priority, count, codec, batch, payload, timed)
-          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+        text: `INSERT INTO chunk (shard, id, account_id, route_id, priority, count, codec, batch, payload, timed, templates)
+          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
       },
       [
         shard,
@@ -154,6 +156,7 @@ export async function insertChunk(database: Database, chunk: TestChunk = {}): Pr
         chunk.batch ?? null,
         payload,
         chunk.timed ?? false,
+        chunk.templates ? JSON.stringify(chunk.templates) : null,
       ],
     );
     await transaction.query(

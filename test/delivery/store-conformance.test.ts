@@ -235,6 +235,21 @@ describe.each([
     ]);
   });
 
+  test('a chunk is read with what the templates mean that its lines name, and those by their ids', async () => {
+    const { store } = harness;
+    const one = await harness.insertTemplate('One {{ a }}');
+    const two = await harness.insertTemplate('Two');
+    const chunk = await harness.insertChunk({ shard, templates: { one: one.id, constructor: two.id } });
+    const plain = await harness.insertChunk({ shard });
+    const rows = await store.loadChunks({ ids: [chunk, plain] });
+    const pins = new Map(rows.map(({ id, templates }) => [id, templates]));
+    expect(pins.get(chunk)).toEqual({ one: one.id, constructor: two.id });
+    expect(pins.get(plain)).toBeNull();
+    const versions = await store.loadTemplateVersions({ ids: [two.id, one.id, 2_000_000_000] });
+    expect(versions.sort((a, b) => a.id - b.id)).toEqual([one, two]);
+    expect(await store.loadTemplateVersions({ ids: [] })).toEqual([]);
+  });
+
   test('chunks with ordering keys are read in the order of their places, and keep them while they are pending', async () => {
     const { store } = harness;
     await claim(one, 0);

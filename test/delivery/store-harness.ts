@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { DeliveryStore } from '../../src/delivery/delivery-store.ts';
 import { uuidV7 } from '../../src/lib/uuid-v7.ts';
 import { bitmapOf } from '../../src/message/bitmap.ts';
@@ -5,6 +6,9 @@ import { encodeChunk } from '../../src/message/chunk-codec.ts';
 import { makeChunkId, shardOf } from '../../src/message/id.ts';
 import { encodeOrdering } from '../../src/message/ordering.ts';
 import { stateNumber } from '../../src/message/state.ts';
+import type { TemplateVersion } from '../../src/message/templates/compile-template.ts';
+import type { TemplatePins } from '../../src/message/templates/pins.ts';
+import { insertTemplate } from '../../src/store/control/templates.ts';
 import { type Database, openDatabase, type Queryable } from '../../src/store/database.ts';
 import { cancelBatch, pauseBatch, resumeBatch } from '../../src/store/decisions/hold-batch.ts';
 import { reopenBatch } from '../../src/store/decisions/reopen-batch.ts';
@@ -40,7 +44,10 @@ export interface StoreHarness {
     routeId?: number;
     /** Hashes of its messages' ordering keys: it comes after those that were inserted before. */
     keys?: number[];
+    templates?: TemplatePins;
   }): Promise<string>;
+  /** Makes a template with one version; the answer is that. */
+  insertTemplate(body: string): Promise<TemplateVersion>;
   insertBatch(accepted: number): Promise<string>;
   progressOf(batch: string): Promise<Record<number, number>>;
   pendingCount(): Promise<number>;
@@ -78,6 +85,15 @@ export async function postgresHarness(): Promise<StoreHarness> {
     insertChunk: ({ ageMs, ...chunk }) =>
       insertChunk(database, { ...chunk, ...(ageMs !== undefined && { unixMs: Date.now() - ageMs }) }),
     insertBatch: (accepted) => insertBatch(database, { accepted }),
+    async insertTemplate(body) {
+      const needs = { required: [], optional: [], asked: [] };
+      const template = { ...{ accountId: 1, name: `t-${randomUUID()}`, channel: 'sms' as const } };
+      const { id } = await insertTemplate(database, { ...template, texts: { body }, needs });
+      const text = 'SELECT id FROM template_version WHERE template_id = $1';
+      const { rows } = await database.query<{ id: number }>({ name: '', text }, [id]);
+      const { name, channel } = template;
+      return { id: rows[0]!.id, name, channel, version: 1, body };
+    },
     progressOf: (batch) => progressOf(database, batch),
     pendingCount: () => pendingCount(database),
     insertReceipt: (receipt) => insertReceipt(database, receipt),
@@ -227,11 +243,12 @@ export async function modelHarness(): Promise<StoreHarness> {
     async releaseBatch(batch) {
       database.batches.get(batch)!.releasedAtMs = server.nowMs;
     },
-    async insertChunk({ shard, batch = null, ageMs = 0, routeId = 1, keys, count = keys?.length ?? 1 }) {
+    async insertChunk({ shard, batch = null, ageMs = 0, routeId = 1, keys, ...more }) {
+      const { count = keys?.length ?? 1, templates = null } = more;
       const chunkId = idOf(shard, ageMs);
       const key = { chunkId, shard, accountId: 1, routeId, priority: 1, count, batch };
       const payload = Buffer.from(Array(count).fill('{"to":"+31612345678"}').join('\n'));
-      database.chunks.set(chunkId, { ...key, id: chunkId, codec: 0, payload, timed: false });
+      database.chunks.set(chunkId, { ...key, id: chunkId, codec: 0, payload, timed: false, templates });
       const pending = { ...key, remaining: null, dueAtMs: server.nowMs };
       if (keys) await (await holdOrdered(pending, keys)).end('commit');
       else database.insertPending({ ...pending, ordered: null });
@@ -240,6 +257,12 @@ export async function modelHarness(): Promise<StoreHarness> {
     holdPlace(shard, keys) {
       const key = { chunkId: idOf(shard, 0), shard, accountId: 1, routeId: 1, priority: 1 };
       return holdOrdered({ ...key, count: keys.length, batch: null, remaining: null, dueAtMs: 0 }, keys);
+    },
+    async insertTemplate(body) {
+      const id = database.templateVersions.length + 1;
+      const version = { id, name: `t-${id}`, channel: 'sms' as const, version: 1, body };
+      database.templateVersions.push(version);
+      return version;
     },
     async insertBatch(accepted) {
       const id = idOf(7, 0);

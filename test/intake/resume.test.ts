@@ -296,6 +296,11 @@ async function uploadsWith(pack: BatchUploadsSettings['pack']): Promise<BatchUpl
     pack,
     hints: { push() {}, reread() {} },
     channelOf: async () => undefined,
+    templates: {
+      of: () => new Map(),
+      ofBatch: () => Promise.reject(new Error('none')),
+      lookAgain: async () => {},
+    },
     nowMs: Date.now,
     scheduleAheadMs: 86_400_000,
     onStored() {},

@@ -183,7 +183,7 @@ export class Intake {
     const { key, payload, timed, endless, placed } = chunk;
     const { accountId, chunkId, count, batch, routeId } = key;
     trace.note('intake', placed ? `commits in place ${placed.place}` : 'commits', chunkId);
-    database.chunks.set(chunkId, { ...key, id: chunkId, codec: 0, payload, timed });
+    database.chunks.set(chunkId, { ...key, id: chunkId, codec: 0, payload, timed, templates: null });
     const defaults = batch === null ? undefined : database.batches.get(batch)!.defaults;
     const times = chunk.times.map((own) => timesOf(own, defaults));
     const dueAtMs = this.#dueAtMs(batch, times);

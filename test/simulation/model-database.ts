@@ -1,5 +1,6 @@
 import type { HeldAs } from '../../src/delivery/decisions/held-batches.ts';
 import type { MessageDefaults } from '../../src/message/fields.ts';
+import type { TemplateVersion } from '../../src/message/templates/compile-template.ts';
 import type { BatchCounts } from '../../src/store/batch-counts.ts';
 import type { ChunkKeyRow, ChunkRow } from '../../src/store/delivery/load-chunks.ts';
 import type { PaceGrant, PaceReport } from '../../src/store/delivery/pace-grants.ts';
@@ -97,6 +98,7 @@ export class ModelDatabase {
   /** By chunk id, in order of seq. */
   readonly outcomes = new Map<string, StoredOutcome[]>();
   readonly batches = new Map<string, StoredBatch>();
+  readonly templateVersions: TemplateVersion[] = [];
   /** Requests to the owners of shards, by id and in the order in which they came. */
   readonly inbox = new Map<string, StoredRequest>();
   /** What was matched for the owners of shards, by id. */

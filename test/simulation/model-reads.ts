@@ -1,5 +1,6 @@
 import type { DeliveryStore } from '../../src/delivery/delivery-store.ts';
 import { lowestIdAt } from '../../src/message/id.ts';
+import type { TemplateVersion } from '../../src/message/templates/compile-template.ts';
 import type { ChunkKeyRow, ChunkOutcomeRow, ChunkRow } from '../../src/store/delivery/load-chunks.ts';
 import type { InboxPlace, InboxRead, InboxRow } from '../../src/store/delivery/read-inbox.ts';
 import type { OrderedRow, PendingRow } from '../../src/store/delivery/read-pending.ts';
@@ -80,7 +81,9 @@ export function modelReads(client: ModelClient, faults: StoreFaults) {
     loadChunks: ({ ids }: { ids: string[] }) =>
       client.query('load_chunks', (_, reply: Reply<ChunkRow[]>) => {
         const found = ids.flatMap((id) => database.chunks.get(id) ?? []);
-        reply(found.map(({ id, codec, payload, timed }) => ({ id, codec, payload, timed })));
+        reply(
+          found.map(({ id, codec, payload, timed, templates }) => ({ id, codec, payload, timed, templates })),
+        );
       }),
 
     loadChunkKeys: ({ ids }: { ids: string[] }) =>
@@ -109,6 +112,11 @@ export function modelReads(client: ModelClient, faults: StoreFaults) {
       client.query('load_batch_defaults', (_, reply: Reply<{ id: string; defaults: object }[]>) => {
         const found = ids.flatMap((id) => database.batches.get(id) ?? []);
         reply(found.map(({ id, defaults }) => ({ id, defaults })));
+      }),
+
+    loadTemplateVersions: ({ ids }: { ids: readonly number[] }) =>
+      client.query('load_template_versions', (_, reply: Reply<TemplateVersion[]>) => {
+        reply(database.templateVersions.filter(({ id }) => ids.includes(id)));
       }),
 
     readInbox: ({ shards, of, after, limit }: InboxRead) =>

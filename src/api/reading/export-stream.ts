@@ -5,6 +5,8 @@ import { ProblemError } from '../../message/error-codes.ts';
 import type { MessageDefaults } from '../../message/fields.ts';
 import { chunkIdOf, messageIdAt, parseId } from '../../message/id.ts';
 import { type ChunkToRender, csvHeader, type ExportFormat } from '../../message/render-chunk.ts';
+import type { TemplateVersion } from '../../message/templates/compile-template.ts';
+import { templateIdsOf } from '../../message/templates/templated-text.ts';
 import type { Queryable } from '../../store/database.ts';
 import { type ChunkKey, listChunkKeys } from '../../store/reading/list-chunk-keys.ts';
 import { readChunks } from '../../store/reading/read-chunks.ts';
@@ -15,6 +17,8 @@ export interface ExportSettings {
   accountId: number;
   batch: string;
   defaults: MessageDefaults;
+  /** Versions of templates by their ids. */
+  loadTemplates: (ids: number[]) => Promise<TemplateVersion[]>;
   /** The name of a route by its number. */
   routeName: (routeId: number) => string;
   format: ExportFormat;
@@ -73,8 +77,10 @@ async function readGroup(keys: ChunkKey[], settings: ExportSettings): Promise<Ch
   ]);
   if (chunks.length !== ids.length)
     throw new Error(`chunks of batch ${settings.batch} went while it was exported`);
-  return chunks.map(({ routeId, ...chunk }) => ({
-    ...chunk,
+  const pins = chunks.map(({ templates }) => ({ defaults, pins: templates }));
+  const versions = await settings.loadTemplates(templateIdsOf(pins));
+  return chunks.map(({ routeId, templates, ...chunk }) => ({
+    ...{ ...chunk, pins: templates, versions },
     format,
     defaults,
     route: routeName(routeId),

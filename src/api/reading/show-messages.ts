@@ -1,6 +1,8 @@
 import { foldOutcomes, type OutcomeRow } from '../../message/fold-outcomes.ts';
 import { type ChunkView, type MessageView, viewMessage } from '../../message/message-view.ts';
+import { templateIdsOf } from '../../message/templates/templated-text.ts';
 import type { ControlCache } from '../../store/control/control-cache.ts';
+import { loadTemplateVersions } from '../../store/control/templates.ts';
 import type { Queryable } from '../../store/database.ts';
 import { findBatchDefaults } from '../../store/reading/find-batch-defaults.ts';
 import { readOutcomes } from '../../store/reading/read-outcomes.ts';
@@ -31,13 +33,20 @@ export async function showMessages(
     control,
     [...chunks.values()].map(({ routeId }) => routeId),
   );
+  const defaultsOf = (batch: string | null) => (batch === null ? undefined : defaults.get(batch));
+  const needed = templateIdsOf(
+    [...chunks.values()].map(({ batch, templates }) => ({ defaults: defaultsOf(batch), pins: templates })),
+  );
+  // From where the messages were read: it has what they need, also while the primary does not answer.
+  const byId = await control.templates.load(needed, (keys) => loadTemplateVersions(database, keys));
   const views = new Map<string, ChunkView>();
-  for (const { id, batch, routeId, count } of chunks.values()) {
+  for (const { id, batch, routeId, count, templates: pins } of chunks.values()) {
     views.set(id, {
       id,
       batch,
       route: routeName(control, routeId),
-      defaults: (batch !== null && defaults.get(batch)) || {},
+      defaults: defaultsOf(batch) ?? {},
+      templates: { pins, byId },
       folded: foldOutcomes(count, outcomes.get(id) ?? []),
     });
   }

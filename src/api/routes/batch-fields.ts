@@ -39,6 +39,13 @@ export const BatchAnswer = Type.Object({
   }),
   tags: Type.Array(Type.String()),
   metadata: Type.Record(Type.String(), Type.Unknown()),
+  template: Type.Union([Type.String(), Type.Null()], { description: 'of lines that do not name their own' }),
+  templateVersion: Type.Union([Type.Integer(), Type.Null()], {
+    description: 'the version that it had when the batch was made: lines are rendered by that',
+  }),
+  params: Type.Record(Type.String(), Type.Unknown(), {
+    description: 'what templates are filled in with, unless a line says otherwise',
+  }),
   scheduledAt: Type.Union([Time, Type.Null()], { description: 'of lines that do not name their own' }),
   expiresAt: Type.Union([Time, Type.Null()], { description: 'of lines that do not name their own' }),
   orderingKey: Type.Union([Type.String(), Type.Null()], {
@@ -65,6 +72,9 @@ export function showBatch(batch: BatchRow, control: ControlCache) {
     counts: batch.counts,
     tags: batch.defaults.tags ?? [],
     metadata: batch.defaults.metadata ?? {},
+    template: batch.defaults.template ?? null,
+    templateVersion: batch.defaults.templateVersion ?? null,
+    params: batch.defaults.params ?? {},
     scheduledAt: batch.defaults.scheduledAt ?? null,
     expiresAt: batch.defaults.expiresAt ?? null,
     orderingKey: batch.defaults.orderingKey ?? null,

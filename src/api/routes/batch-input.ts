@@ -8,6 +8,8 @@ import { fieldLimits } from '../../message/field-limits.ts';
 import { type MessageDefaults, priorityNumber } from '../../message/fields.ts';
 import { limits } from '../../message/limits.ts';
 import { mayUseRoute, type Route } from '../../message/route.ts';
+import type { TemplateEntry } from '../../message/templates/template.ts';
+import { templateLimits } from '../../message/templates/template-limits.ts';
 import type { NewBatch } from '../../store/intake/create-batch.ts';
 import type { ApiContext } from '../context.ts';
 import { invalid } from '../validation.ts';
@@ -24,6 +26,19 @@ export const BatchInput = Type.Object(
     body: Text(textCharsMax),
     html: Text(textCharsMax),
     subject: Text(fieldLimits.subjectCharsMax),
+    template: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: templateLimits.nameCharsMax,
+        description:
+          'says body, HTML and subject, in the version that it has now, of every line that names no template itself',
+      }),
+    ),
+    params: Type.Optional(
+      Type.Record(Type.String(), Type.Unknown(), {
+        description: 'what templates are filled in with, unless a line says otherwise',
+      }),
+    ),
     headers: Type.Optional(Type.Record(Type.String(), Type.String())),
     priority: Type.Optional(Type.Union([Type.Literal('interactive'), Type.Literal('bulk')])),
     start: Type.Optional(
@@ -59,6 +74,7 @@ export const BatchQuery = {
   body: BatchInput.properties.body,
   html: BatchInput.properties.html,
   subject: BatchInput.properties.subject,
+  template: BatchInput.properties.template,
   priority: BatchInput.properties.priority,
   start: BatchInput.properties.start,
   scheduledAt: BatchInput.properties.scheduledAt,
@@ -67,7 +83,7 @@ export const BatchQuery = {
 };
 
 /** Named by the interface, and refused until it is built: never ignored. */
-const unavailable = ['template', 'params', 'sendWindow', 'attachments'];
+const unavailable = ['sendWindow', 'attachments'];
 
 /** @throws ProblemError `not_available` naming each such field of a batch's JSON or query */
 export function refuseUnavailable(input: unknown, names: readonly string[] = unavailable): void {
@@ -110,7 +126,7 @@ async function usableRoute({ control }: ApiContext, name: string, accountId: num
 }
 
 /**
- * @throws ProblemError `unknown_route`; `validation_failed` for times that cannot be obeyed, or defaults that no line
+ * @throws ProblemError `unknown_route`, `unknown_template`; `validation_failed` for times that cannot be obeyed, or defaults that no line
  * could set for itself
  */
 export async function newBatch(
@@ -120,8 +136,11 @@ export async function newBatch(
   checkDefaults(input);
   const { route: routeName, priority = 'bulk', start = 'now', tags, metadata, ...rest } = input;
   const { scheduledAt, expiresAt, ...texts } = rest;
+  const route = await usableRoute(context, routeName, accountId);
+  const template = await usableTemplate(context, { input, accountId, route });
   const defaults: MessageDefaults = {
     ...texts,
+    ...(template && { templatePin: template.pin, templateVersion: template.version }),
     ...(tags && { tags }),
     ...(metadata && { metadata }),
     ...batchTimes({ scheduledAt, expiresAt }, context.intake.latestScheduleMs()),
@@ -129,13 +148,50 @@ export async function newBatch(
   return {
     id,
     accountId,
-    routeId: (await usableRoute(context, routeName, accountId)).id,
+    routeId: route.id,
     priority: priorityNumber[priority],
     startOn: start,
     defaults,
     ...(tags && { tags }),
     ...(metadata && { metadata }),
   };
+}
+
+/**
+ * Looked for again each time, unlike a route: the batch keeps the version for all its lines.
+ * @throws ProblemError `unknown_template`, also for another account's; `validation_failed` where it cannot be obeyed
+ */
+async function usableTemplate(
+  { control }: ApiContext,
+  { input, accountId, route }: { input: BatchInput; accountId: number; route: Route },
+): Promise<TemplateEntry | undefined> {
+  const { template: name } = input;
+  if (name === undefined) return undefined;
+  const own = (['body', 'html', 'subject'] as const).filter((field) => input[field] !== undefined);
+  if (own.length > 0) {
+    const detail = 'the template says it: give the one or the other';
+    throw invalid(
+      'body',
+      own.map((field) => ({ pointer: `/${field}`, code: 'template_and_text', detail })),
+    );
+  }
+  await control.lookAgain();
+  const template = control.templatesOf(accountId).get(name);
+  if (!template) {
+    const detail = 'is no template of this account';
+    throw new ProblemError(
+      'unknown_template',
+      `There is no template ${JSON.stringify(name)} of this account.`,
+      {
+        errors: [{ pointer: '/template', code: 'unknown_template', detail }],
+      },
+    );
+  }
+  if (route.channel !== undefined && route.channel !== template.channel) {
+    const detail = `is for ${template.channel}, and the route for ${route.channel}`;
+    throw invalid('body', [{ pointer: '/template', code: 'wrong_channel', detail }]);
+  }
+  return template;
 }
 
 /** As they are stored: in UTC. */
@@ -165,10 +221,12 @@ function badTime(field: string, detail: string): ProblemError {
   return invalid('body', [{ pointer: `/${field}`, code: 'invalid_value', detail }]);
 }
 
-function checkDefaults({ headers, metadata }: BatchInput): void {
+function checkDefaults({ headers, metadata, params }: BatchInput): void {
   const problem = headers && headersProblem(headers);
   if (problem) throw invalid('body', [{ pointer: '/headers', ...problem }]);
-  if (metadata === undefined || Buffer.byteLength(JSON.stringify(metadata)) <= limits.lineBytesMax) return;
-  const detail = `is larger than ${limits.lineBytesMax} bytes`;
-  throw invalid('body', [{ pointer: '/metadata', code: 'too_long', detail }]);
+  for (const [name, object] of Object.entries({ metadata, params })) {
+    if (object === undefined || Buffer.byteLength(JSON.stringify(object)) <= limits.lineBytesMax) continue;
+    const detail = `is larger than ${limits.lineBytesMax} bytes`;
+    throw invalid('body', [{ pointer: `/${name}`, code: 'too_long', detail }]);
+  }
 }

@@ -34,6 +34,7 @@ export function createBatch(app: ApiInstance, context: ApiContext): void {
           'validation_failed',
           'unsupported_media_type',
           'unknown_route',
+          'unknown_template',
           'not_available',
           'idempotency_key_reused',
           'quota_exceeded',

@@ -96,10 +96,11 @@ async function parseKnown(
     parseMessages(body, {
       accountId,
       chooseRoute: routeChooser(control, accountId),
+      templates: control.templatesOf(accountId),
       times: { latestMs: intake.latestScheduleMs() },
     });
   const parsed = parse();
-  const isLost = parsed.errors.some(({ code }) => noRouteCodes.has(code));
+  const isLost = parsed.errors.some(({ code }) => noRouteCodes.has(code) || code === 'unknown_template');
   return isLost && (await control.lookAgain()) ? parse() : parsed;
 }
 

@@ -2,6 +2,10 @@ import { Readable } from 'node:stream';
 import { Type } from 'typebox';
 import { ProblemError } from '../../message/error-codes.ts';
 import { isId } from '../../message/id.ts';
+import type { TemplateVersion } from '../../message/templates/compile-template.ts';
+import type { ControlCache } from '../../store/control/control-cache.ts';
+import { loadTemplateVersions } from '../../store/control/templates.ts';
+import type { Queryable } from '../../store/database.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { badCursor } from '../page.ts';
 import { readingContext } from '../read-target.ts';
@@ -72,6 +76,7 @@ export function exportBatch(app: ApiInstance, context: ApiContext): void {
           accountId,
           batch,
           defaults,
+          loadTemplates: (ids) => templatesOf({ ...reads, ids }),
           routeName: (routeId) => routeName(context.control, routeId),
           format,
           after,
@@ -90,4 +95,18 @@ export function exportBatch(app: ApiInstance, context: ApiContext): void {
       return reply.type(mediaTypes[format]).send(Readable.from(taken, { objectMode: false }));
     },
   );
+}
+
+/** They go to the thread that renders, which compiles them for itself. */
+async function templatesOf({
+  database,
+  control,
+  ids,
+}: {
+  database: Queryable;
+  control: ControlCache;
+  ids: number[];
+}): Promise<TemplateVersion[]> {
+  const loaded = await control.templates.load(ids, (keys) => loadTemplateVersions(database, keys));
+  return [...loaded.values()].map(({ source }) => source);
 }

@@ -22,6 +22,13 @@ const messageMembers = {
   tags: Type.Array(Type.String()),
   subject: Type.Optional(Type.String()),
   html: Type.Optional(Type.String()),
+  template: Type.Optional(
+    Type.String({ description: 'body, subject and HTML are what it makes of `params`, as they are sent' }),
+  ),
+  templateVersion: Type.Optional(
+    Type.Integer({ description: 'the version of it that the message was accepted with' }),
+  ),
+  params: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
   payload: Type.Optional(Type.Unknown()),
   headers: Type.Optional(Type.Record(Type.String(), Type.String())),
   scheduledAt: Type.Optional(Time),

@@ -21,7 +21,8 @@ function schemaOf({ kind, name, charsMax }: MessageField): object {
     case 'any':
       return { description: 'any JSON value' };
     case 'object':
-      return { type: 'object' };
+    case 'params':
+      return { type: 'object', ...told };
     case 'headers':
       return {
         type: 'object',
@@ -46,6 +47,8 @@ function schemaOf({ kind, name, charsMax }: MessageField): object {
 const descriptions: Partial<Record<string, string>> = {
   to: 'E.164, an address, or a URL, as the channel of the route has it',
   route: "the account's default route for the channel when absent",
+  template: 'the name of a template, which says body, HTML and subject: they cannot be given beside it',
+  params: 'what the template is filled in with',
   scheduledAt: 'nothing is sent before',
   expiresAt: 'what is not sent by then expires; a time that has passed is taken, and the message not sent',
   orderingKey: 'messages of the account that share it leave in the order of their acceptance',

@@ -85,6 +85,7 @@ function fieldsOf(body: Static<typeof TestBody>, route: Route): MessageFields {
   const { errors } = parseMessages(bytes, {
     accountId: 0,
     chooseRoute: () => route,
+    templates: new Map(),
     times: { latestMs: Number.POSITIVE_INFINITY },
   });
   const [first] = errors;

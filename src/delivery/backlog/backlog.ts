@@ -117,9 +117,9 @@ export class Backlog {
       this.#settings.ordered().note(tenure, { accountId: hint.accountId });
       return;
     }
-    const { codec, payload, timed = false } = hint;
+    const { codec, payload, timed = false, templates = null } = hint;
     const keep = codec !== undefined && payload !== undefined && this.#storedBytes < storedBytesMax;
-    const stored = keep ? { codec, payload, timed } : undefined;
+    const stored = keep ? { codec, payload, timed, templates } : undefined;
     if (!this.#take(tenure, hint, { remaining: null, dueAtMs: nowMs, fresh: true, stored })) return;
     this.#storedBytes += stored?.payload.length ?? 0;
   }

@@ -1,3 +1,4 @@
+import type { TemplatePins } from '../../message/templates/pins.ts';
 import type { LaneKey } from './lane.ts';
 
 /**
@@ -19,6 +20,8 @@ export interface Hint extends LaneKey {
   payload?: Uint8Array;
   /** Some of the messages have times of their own. */
   timed?: boolean;
+  /** What the templates mean that they name. */
+  templates?: TemplatePins | undefined;
   /** The messages have ordering keys: who waits for whom is to be read. */
   ordered?: boolean;
 }

@@ -1,8 +1,12 @@
 import type { Bitmap } from '../../message/bitmap.ts';
+import type { ChunkRow } from '../../store/delivery/load-chunks.ts';
 import type { ChunkWork } from '../chunks/chunk-work.ts';
 import type { ChunkOrder } from '../ordering/key-sequence.ts';
 import type { Tenure } from '../ownership/tenure.ts';
 import type { Lane } from './lane.ts';
+
+/** The messages of a chunk as they were stored. */
+export type StoredMessages = Omit<ChunkRow, 'id'>;
 
 /**
  * An unfinished chunk whose key is in memory. It is `waiting` for its time, `due` in its lane's queue,
@@ -23,7 +27,7 @@ export interface PendingChunk {
   /** Certainly without recorded outcomes: it was stored a moment ago, by this process. */
   fresh: boolean;
   /** The messages as they were stored, when they came along with a hint. */
-  stored?: { codec: number; payload: Uint8Array; timed: boolean } | undefined;
+  stored?: StoredMessages | undefined;
   work?: ChunkWork | undefined;
   /** Retries that the route has admitted, for which the chunk is being loaded. */
   admitted?: number;

@@ -1,12 +1,15 @@
 import type { MessageDefaults } from '../../message/fields.ts';
 import type { FoldedOutcomes } from '../../message/fold-outcomes.ts';
 import type { OnUncertain } from '../../message/route.ts';
+import type { ChunkTemplates } from '../../message/templates/templated-text.ts';
 import type { MessageTimes } from './message-times.ts';
 
 /** What a chunk is loaded with. */
 export interface ChunkContents {
   lines: string[];
   defaults: MessageDefaults | undefined;
+  /** What renders its messages; undefined where none needs it. */
+  templates?: ChunkTemplates | undefined;
   /** What is recorded so far; undefined for nothing. */
   folded: FoldedOutcomes | undefined;
   /** What its sender said of their times; undefined for nothing. */

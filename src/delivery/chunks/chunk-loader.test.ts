@@ -32,10 +32,11 @@ class Bench {
     store: {
       loadChunks: async ({ ids }) => {
         this.reads.push(...ids);
-        return ids.map((id) => ({ id, codec, payload, timed: false }));
+        return ids.map((id) => ({ id, codec, payload, timed: false, templates: null }));
       },
       loadOutcomes: async () => [],
       loadBatchDefaults: async () => [],
+      loadTemplateVersions: async () => [],
     },
     clock: { ...systemClock, monotonicMs: () => this.nowMs },
     databaseNowMs: (ms) => ms,

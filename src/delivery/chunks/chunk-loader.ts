@@ -5,9 +5,11 @@ import { decodeChunk, splitFrame } from '../../message/chunk-codec.ts';
 import type { MessageDefaults } from '../../message/fields.ts';
 import { dueAtOf, foldOutcomes } from '../../message/fold-outcomes.ts';
 import type { OnUncertain } from '../../message/route.ts';
+import { TemplateCache } from '../../message/templates/template-cache.ts';
+import { type LoadedTemplate, templateIdsOf } from '../../message/templates/templated-text.ts';
 import type { ChunkOutcomeRow } from '../../store/delivery/load-chunks.ts';
 import { isInteractive, type Lane, laneName } from '../backlog/lane.ts';
-import type { PendingChunk } from '../backlog/pending-chunk.ts';
+import type { PendingChunk, StoredMessages } from '../backlog/pending-chunk.ts';
 import type { ChunkStore } from '../delivery-store.ts';
 import { ChunkWork } from './chunk-work.ts';
 import { DefaultsCache } from './defaults-cache.ts';
@@ -46,9 +48,11 @@ const readMessagesMax = 8_000;
 const retryMs = 250;
 
 interface ChunksRead {
-  stored: Map<string, { codec: number; payload: Uint8Array; timed: boolean }>;
+  stored: Map<string, StoredMessages>;
   outcomes: Map<string, ChunkOutcomeRow[]>;
   defaults: Map<string, MessageDefaults | undefined>;
+  /** What messages are rendered by, by the ids of the versions. */
+  templates: ReadonlyMap<number, LoadedTemplate>;
 }
 
 /** Brings the messages of due chunks into memory, for the lanes that can send them, within a bound. */
@@ -60,13 +64,16 @@ export class ChunkLoader {
   /** Lanes with chunks that were put off. */
   readonly #putOffLanes = new Set<Lane>();
   readonly #defaults: DefaultsCache;
+  readonly #templates: TemplateCache;
   #loadedBytes = 0;
   #reads = 0;
   #scheduled = false;
 
   constructor(settings: ChunkLoaderSettings) {
     this.#settings = settings;
-    this.#defaults = new DefaultsCache(settings.store);
+    const { store, onError } = settings;
+    this.#defaults = new DefaultsCache(store);
+    this.#templates = new TemplateCache({ load: (keys) => store.loadTemplateVersions(keys), onError });
   }
 
   get loadedChunks(): number {
@@ -127,7 +134,10 @@ export class ChunkLoader {
   async loadParked(chunks: readonly PendingChunk[]): Promise<ChunkWork[]> {
     const known = chunks.filter((chunk) => !chunk.fresh);
     const rows = known.length === 0 ? [] : await this.#settings.store.loadOutcomes(keysOf(known));
-    const read = { stored: new Map(), defaults: new Map(), outcomes: byChunk(rows) };
+    const read = {
+      ...{ stored: new Map(), defaults: new Map(), templates: new Map() },
+      outcomes: byChunk(rows),
+    };
     const works: ChunkWork[] = [];
     for (const chunk of chunks) {
       if (chunk.tenure.state !== 'held') continue;
@@ -145,7 +155,9 @@ export class ChunkLoader {
       if (chunks.length === 0) continue;
       const [complete, others] = split(chunks, (chunk) => chunk.stored !== undefined && chunk.fresh);
       const defaults = this.#defaults.peek(complete.map((chunk) => chunk.batch));
-      if (defaults) this.#place(complete, { stored: new Map(), outcomes: new Map(), defaults });
+      const read = { stored: new Map(), outcomes: new Map(), defaults: defaults ?? new Map() };
+      const templates = defaults && this.#templates.peek(templatesOf(complete, read));
+      if (templates) this.#place(complete, { ...read, templates });
       else others.push(...complete);
       if (others.length > 0) void this.#read(others);
     }
@@ -253,8 +265,13 @@ export class ChunkLoader {
         known.length > 0 ? store.loadOutcomes(keysOf(known)) : [],
         this.#defaults.load(chunks.map((chunk) => chunk.batch)),
       ]);
-      const stored = new Map(rows.map((row) => [row.id, row]));
-      this.#place(chunks, { stored, outcomes: byChunk(outcomes), defaults });
+      const read = {
+        stored: new Map(rows.map((row) => [row.id, row])),
+        outcomes: byChunk(outcomes),
+        defaults,
+      };
+      const templates = await this.#templates.load(templatesOf(chunks, read));
+      this.#place(chunks, { ...read, templates });
     } catch (error) {
       onError(error);
       await clock.sleep(retryMs);
@@ -303,12 +320,13 @@ export class ChunkLoader {
     const aheadMs = this.#settings.databaseNowMs(nowMs) - nowMs;
     const folded = rows && foldOutcomes(chunk.count, rows);
     const defaults = chunk.batch === null ? undefined : read.defaults.get(chunk.batch);
-    const { timed = false } = chunk.stored ?? read.stored.get(chunk.id) ?? {};
+    const { timed = false, templates: pins = null } = chunk.stored ?? read.stored.get(chunk.id) ?? {};
     const times = messageTimes({ lines: as.lines, count: chunk.count, timed, defaults });
     return new ChunkWork(chunk, {
       ...as,
       onInterrupted: this.#settings.onInterrupted(chunk.lane.key.routeId),
       defaults,
+      templates: { pins, byId: read.templates },
       folded,
       times,
       nowMs,
@@ -318,6 +336,16 @@ export class ChunkLoader {
       },
     });
   }
+}
+
+/** The ids of the versions that their messages are rendered by. */
+function templatesOf(chunks: readonly PendingChunk[], read: Omit<ChunksRead, 'templates'>): number[] {
+  return templateIdsOf(
+    chunks.map((chunk) => ({
+      defaults: chunk.batch === null ? undefined : read.defaults.get(chunk.batch),
+      pins: (chunk.stored ?? read.stored.get(chunk.id))?.templates,
+    })),
+  );
 }
 
 /** What can be put off. Interactive lanes come last, and each keeps its oldest chunk: it may be all that the lane has. */

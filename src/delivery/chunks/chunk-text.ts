@@ -1,9 +1,21 @@
 import { erasedLine } from '../../message/erased-line.ts';
 import type { MessageDefaults, MessageFields } from '../../message/fields.ts';
 import { messageIds } from '../../message/id.ts';
+import { textNames } from '../../message/templates/compile-template.ts';
+import {
+  type ChunkTemplates,
+  type TemplatedText,
+  templatedText,
+} from '../../message/templates/templated-text.ts';
 
 /** Bytes of a message's id, line object, state and attempts. */
 const messageOverhead = 150;
+
+/** What steers rendering and is not sent along. */
+const templateFields: ReadonlySet<string> = new Set([
+  ...['template', 'params', 'templatePin', 'templateVersion'],
+]);
+const textFields: ReadonlySet<string> = new Set(textNames);
 
 /** What the messages of a loaded chunk are called, and what they say. */
 export class ChunkText {
@@ -12,29 +24,56 @@ export class ChunkText {
   #lines: string[];
   #ids: string[];
   readonly #defaults: [string, unknown][];
+  /** Undefined where no message needs any. */
+  readonly #templated:
+    | { defaults: MessageDefaults | undefined; templates: ChunkTemplates | undefined }
+    | undefined;
 
   constructor(
     chunk: { id: string; count: number },
-    text: { lines: string[]; defaults: MessageDefaults | undefined },
+    text: {
+      lines: string[];
+      defaults: MessageDefaults | undefined;
+      templates?: ChunkTemplates | undefined;
+    },
   ) {
+    const { defaults, templates } = text;
     this.size = text.lines.reduce((sum, line) => sum + line.length + messageOverhead, 0);
     this.#lines = text.lines;
     this.#ids = messageIds(chunk.id, chunk.count);
-    this.#defaults = Object.entries(text.defaults ?? {});
+    this.#defaults = Object.entries(defaults ?? {}).filter(([name]) => !templateFields.has(name));
+    const isTemplated = defaults?.template !== undefined || templates?.pins;
+    this.#templated = isTemplated ? { defaults, templates } : undefined;
   }
 
   idAt(offset: number): string {
     return this.#ids[offset]!;
   }
 
-  /** The message's own fields over those of its batch. Throws when the stored line cannot be read. */
+  /**
+   * The message's own fields over those of its batch, and what its template makes of it. Throws when the stored line
+   * cannot be read.
+   * @throws RenderError when its template cannot be rendered
+   */
   fieldsAt(offset: number): MessageFields {
     const fields = JSON.parse(this.#lines[offset]!) as MessageFields & Record<string, unknown>;
+    const templated = this.#templated && templatedText(fields, this.#templated);
+    if (templated) return this.#rendered(fields, templated);
     // Filling in is half the cost of spreading both into a third object.
     for (const [name, value] of this.#defaults) {
       if (!Object.hasOwn(fields, name)) fields[name] = value;
     }
     return fields;
+  }
+
+  /** All text is of the template: the batch's own is for lines without one. */
+  #rendered(fields: MessageFields & Record<string, unknown>, templated: TemplatedText): MessageFields {
+    delete fields.template;
+    delete fields.params;
+    for (const [name, value] of this.#defaults) {
+      if (!textFields.has(name) && !Object.hasOwn(fields, name)) fields[name] = value;
+    }
+    return Object.assign(fields, templated.render());
   }
 
   erase(offset: number): void {

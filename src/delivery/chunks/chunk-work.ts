@@ -154,7 +154,7 @@ export class ChunkWork {
     return providerKeyOf(this.idAt(offset), this.#history.renewalsAt(offset));
   }
 
-  /** The message's own fields over those of its batch. Throws when the stored line cannot be read. */
+  /** The message's own fields over those of its batch, rendered. Throws when that cannot be done. */
   fieldsAt(offset: number): MessageFields {
     const fields = this.#text.fieldsAt(offset);
     // They steer the message and are not sent along.

@@ -25,7 +25,10 @@ test('a chunk in memory is not loaded to be sent while those that are decided on
   const flushes: OutcomeFlush[] = [];
   let canSend = false;
   const loader = new ChunkLoader({
-    store: { loadChunks: nobody, loadOutcomes: async () => [], loadBatchDefaults: async () => [] },
+    store: {
+      ...{ loadChunks: nobody, loadOutcomes: async () => [], loadBatchDefaults: async () => [] },
+      loadTemplateVersions: nobody,
+    },
     ...{ clock, databaseNowMs: (ms: number) => ms, readyWanted: () => (canSend ? 100 : 0) },
     ...{ dropStored: () => {}, onInterrupted: () => 'hold' as const, isStuck: () => !canSend },
     ...{ onLoaded: ({ chunk }) => loaded.push(chunk.id), onCrowded: nobody, onError: nobody },

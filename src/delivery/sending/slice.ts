@@ -1,6 +1,7 @@
 import type { OutgoingMessage } from '../../connectors/connector.ts';
 import { erasedError } from '../../message/erased-line.ts';
 import { stateNumber } from '../../message/state.ts';
+import { RenderError } from '../../message/templates/template-error.ts';
 import type { Lane } from '../backlog/lane.ts';
 import type { ChunkWork } from '../chunks/chunk-work.ts';
 import type { Destination } from '../destinations/destination.ts';
@@ -96,6 +97,10 @@ function add(slice: Slice, taken: Taken): void {
     if (settings.destinations && !mayLeave(slice, taken, fields.to)) return;
     slice.messages.push({ id, key: work.keyAt(offset), attempt, fields });
   } catch (error) {
+    if (error instanceof RenderError) {
+      settings.onOutcome(work, offset, unrendered(work.attemptsAt(offset), error, settings.nowMs));
+      return;
+    }
     settings.onFault(error);
     settings.onOutcome(work, offset, unhandled(work.attemptsAt(offset), settings.nowMs));
     return;
@@ -118,6 +123,11 @@ export function expiredBeforeSend(attempt: number, atMs: number): MessageOutcome
 
 function erased(attempt: number, atMs: number): MessageOutcome {
   return { state: stateNumber.canceled, attempt, atMs, error: erasedError };
+}
+
+/** Its error quotes nothing of the parameters. */
+function unrendered(attempt: number, { message: detail }: RenderError, atMs: number): MessageOutcome {
+  return { state: stateNumber.failed, attempt, atMs, error: { code: 'template_failed', detail } };
 }
 
 /** Fixed words: what a parser says of a text quotes it. */

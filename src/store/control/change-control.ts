@@ -1,7 +1,7 @@
 import type { Database, Queryable } from '../database.ts';
 
 /**
- * Changes control tables: accounts, keys, routes. Raising the version first makes changes run one after
+ * Changes control tables: accounts, keys, routes, templates. Raising the version first makes changes run one after
  * another, so that what `work` reads stays true until it commits; polling caches see the new version with
  * the change itself.
  */

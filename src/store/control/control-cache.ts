@@ -4,13 +4,16 @@ import type { SecretBox } from '../../lib/secret-box.ts';
 import type { Account } from '../../message/account.ts';
 import type { ApiKey } from '../../message/api-key.ts';
 import type { Route } from '../../message/route.ts';
+import type { AccountTemplates } from '../../message/templates/template.ts';
+import { TemplateCache } from '../../message/templates/template-cache.ts';
 import type { Queryable } from '../database.ts';
 import { readAllAccounts } from './accounts.ts';
 import { readLiveKeys } from './keys.ts';
 import { readAllRoutes } from './routes.ts';
+import { loadTemplateVersions, readTemplateEntries } from './templates.ts';
 
 /**
- * Accounts, keys and routes in memory. A change made elsewhere is seen within `pollMs` and the time of one
+ * Accounts, keys, routes and the names of templates in memory. A change made elsewhere is seen within `pollMs` and the time of one
  * read; one made by this process at once, by `refresh()`. What is not found here may have been made elsewhere a moment
  * ago, and its maker been told so: before it is refused, `lookAgain()`. While the database is away the last known
  * state stands: reads of it go on, and nothing can be written anyway.
@@ -27,6 +30,10 @@ export interface ControlCache {
   /** Also deleted routes: their messages' receipts come after them. */
   routeByReceiptsToken(token: string): Route | undefined;
   routes(): Iterable<Route>;
+  /** What the templates of an account mean now; the same map until something is read again. */
+  templatesOf(accountId: number): AccountTemplates;
+  /** Versions of templates, in memory once they were needed. */
+  readonly templates: TemplateCache;
   /** Calls `listener` after each reload; the answer ends that. */
   onChange(listener: () => void): () => void;
   /** Reads everything again; resolves when what was committed before the call is visible here. */
@@ -75,6 +82,10 @@ export function createControlCache(settings: ControlCacheSettings): ControlCache
   let reading: Promise<void> | undefined;
   let next: Promise<void> | undefined;
   let polling: Promise<void> | undefined;
+  const templates = new TemplateCache({
+    load: (keys) => loadTemplateVersions(database, keys),
+    onError: (error) => settings.onError?.(error),
+  });
 
   async function reload(): Promise<void> {
     const { image: fresh, unopened } = await readImage(database, { secrets, last: image });
@@ -128,6 +139,8 @@ export function createControlCache(settings: ControlCacheSettings): ControlCache
     routeById: (id) => image.routes.get(id),
     routeByReceiptsToken: (token) => image.routesByToken.get(token),
     routes: () => image.routes.values(),
+    templatesOf: (accountId) => image.templates.get(accountId) ?? noTemplates,
+    templates,
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -157,7 +170,10 @@ interface Image {
   routes: Map<number, Route>;
   routesByName: Map<string, Route>;
   routesByToken: Map<string, Route>;
+  templates: Map<number, AccountTemplates>;
 }
+
+const noTemplates: AccountTemplates = new Map();
 
 const emptyImage: Image = {
   version: '',
@@ -166,6 +182,7 @@ const emptyImage: Image = {
   routes: new Map(),
   routesByName: new Map(),
   routesByToken: new Map(),
+  templates: new Map(),
 };
 
 /** The version is read first: a change that commits meanwhile makes the next poll differ. */
@@ -176,6 +193,7 @@ async function readImage(
   const version = await readVersion(database);
   const accounts = await readAllAccounts(database);
   const keys = await readLiveKeys(database);
+  const templates = await readTemplateEntries(database);
   const { routes, unopened } = await readAllRoutes(database, secrets);
   // Its secrets were changed by somebody with another key. Sending on by the last known ones beats failing messages.
   routes.push(...unopened.flatMap(({ id }) => last.routes.get(id) ?? []));
@@ -188,6 +206,7 @@ async function readImage(
     routesByToken: new Map(
       routes.flatMap((route) => (route.receiptsToken === undefined ? [] : [[route.receiptsToken, route]])),
     ),
+    templates,
   };
   return { image, unopened: unopened.map(({ error }) => error) };
 }

@@ -1,3 +1,4 @@
+import { loadTemplateVersions } from '../control/templates.ts';
 import type { Database } from '../database.ts';
 import { beatWorker } from './beat-worker.ts';
 import { claimShardsWithin, readFreeShards, readOwnedShards, releaseShards } from './claim-shards.ts';
@@ -47,6 +48,7 @@ export function deliveryStatements(database: Database) {
     loadChunkKeys: bind(database, loadChunkKeys),
     loadOutcomes: bind(database, loadOutcomes),
     loadBatchDefaults: bind(database, loadBatchDefaults),
+    loadTemplateVersions: bind(database, loadTemplateVersions),
     readInbox: bind(database, readInbox),
     readReceipts: bind(database, readReceipts),
     readHeldBatches: () => readHeldBatches(database),

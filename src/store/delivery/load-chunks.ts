@@ -1,6 +1,7 @@
 import type { MessageDefaults } from '../../message/fields.ts';
 import type { OutcomeRow } from '../../message/fold-outcomes.ts';
 import { shardOf } from '../../message/id.ts';
+import type { TemplatePins } from '../../message/templates/pins.ts';
 import type { Queryable } from '../database.ts';
 
 export interface ChunkRow {
@@ -9,6 +10,8 @@ export interface ChunkRow {
   payload: Uint8Array;
   /** Some of its messages have times of their own. */
   timed: boolean;
+  /** What the templates mean that its lines name; null where none does. */
+  templates: TemplatePins | null;
 }
 
 /**
@@ -17,7 +20,7 @@ export interface ChunkRow {
  */
 const chunksStatement = {
   name: 'load_chunks',
-  text: `SELECT c.id, c.codec, c.payload, c.timed
+  text: `SELECT c.id, c.codec, c.payload, c.timed, c.templates
     FROM unnest($1::smallint[], $2::uuid[]) AS key (shard, id)
     JOIN chunk c ON c.shard = key.shard AND c.id = key.id
     WHERE c.id >= $3 AND c.id <= $4`,

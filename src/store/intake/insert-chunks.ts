@@ -1,3 +1,4 @@
+import type { TemplatePins } from '../../message/templates/pins.ts';
 import type { Call, Queryable } from '../database.ts';
 import { insertCalls, insertRows, type RowInsert } from '../multi-row.ts';
 
@@ -24,6 +25,8 @@ export interface ChunkRow {
    * those that were stored on the shard before, and after those before it in the same list.
    */
   ordering?: Uint8Array;
+  /** What the templates mean that its lines name; absent where none does. */
+  templates?: TemplatePins;
 }
 
 interface NewChunks {
@@ -77,7 +80,11 @@ function smallChunksCall({ shard, batch, chunks }: NewChunks): Call {
 function smallChunkValues(chunk: ChunkRow): unknown[] {
   const { id, accountId, routeId, priority, firstLine, count, codec, payload, timed, dueAt } = chunk;
   const values = [id, accountId, routeId, priority, firstLine ?? null, count, codec, payload, timed, dueAt];
-  return [...values, ...ownHashes(chunk)];
+  return [...values, ...ownHashes(chunk), templatesText(chunk)];
+}
+
+function templatesText({ templates }: ChunkRow): string | null {
+  return templates ? JSON.stringify(templates) : null;
 }
 
 function columnsOf(types: readonly string[], rows: readonly (readonly unknown[])[]): unknown[][] {
@@ -86,7 +93,7 @@ function columnsOf(types: readonly string[], rows: readonly (readonly unknown[])
 
 const chunkTypes = [
   ...['uuid', 'integer', 'integer', 'smallint', 'bigint', 'smallint', 'smallint', 'bytea', 'boolean'],
-  ...['timestamptz', 'bigint', 'bigint'],
+  ...['timestamptz', 'bigint', 'bigint', 'jsonb'],
 ];
 const keyTypes = ['integer', 'bigint', 'uuid'];
 const firstArray = 3;
@@ -95,12 +102,12 @@ const smallChunksStatement = {
   name: 'insert_small_chunks',
   text: `WITH new AS MATERIALIZED (
       SELECT * FROM ${unnest(chunkTypes, firstArray)} AS new
-        (id, account, route, priority, first_line, count, codec, payload, timed, due_at, to_hash, ref_hash)
+        (id, account, route, priority, first_line, count, codec, payload, timed, due_at, to_hash, ref_hash, templates)
     ), chunks AS (
       INSERT INTO chunk (shard, id, account_id, batch, route_id, priority, first_line, count, codec, payload, timed,
-        to_hash, ref_hash)
+        to_hash, ref_hash, templates)
       SELECT $1::smallint, id, account, $2::uuid, route, priority, first_line, count, codec, payload, timed,
-        to_hash, ref_hash
+        to_hash, ref_hash, templates
       FROM new
     ), keys AS (
       INSERT INTO message_key (account_id, hash, shard, chunk_id)
@@ -120,7 +127,7 @@ function chunkInsert({ shard, batch, chunks }: NewChunks): RowInsert {
     name: 'insert_new_chunks',
     into: `INSERT INTO chunk
       (shard, id, account_id, batch, route_id, priority, first_line, count, codec, payload, timed,
-       to_hash, ref_hash)`,
+       to_hash, ref_hash, templates)`,
     rows: chunks.map((chunk) => [
       shard,
       chunk.id,
@@ -134,6 +141,7 @@ function chunkInsert({ shard, batch, chunks }: NewChunks): RowInsert {
       chunk.payload,
       chunk.timed,
       ...ownHashes(chunk),
+      templatesText(chunk),
     ]),
   };
 }

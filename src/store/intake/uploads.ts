@@ -17,6 +17,9 @@ export interface BegunUpload {
   scheduledAt: Date | undefined;
   expiresAt: Date | undefined;
   orderingKey: string | undefined;
+  /** The batch's template and parameters, for lines without their own. */
+  template: { name: string; pin: number } | undefined;
+  params: Record<string, unknown> | undefined;
   /** The first line that is not durable. */
   nextLine: number;
   /** Durable extents behind `nextLine`, in order: left by an upload that broke with commits under way. */
@@ -47,6 +50,9 @@ export async function beginUpload(
     scheduled_at: Date | null;
     expires_at: Date | null;
     ordering_key: string | null;
+    template: string | null;
+    template_pin: number | null;
+    params: Record<string, unknown> | null;
     next_line: string;
   }>(
     {
@@ -58,7 +64,8 @@ export async function beginUpload(
         RETURNING upload, route_id, priority, start_on, next_line,
           (defaults->>'scheduledAt')::timestamptz AS scheduled_at,
           (defaults->>'expiresAt')::timestamptz AS expires_at,
-          defaults->>'orderingKey' AS ordering_key`,
+          defaults->>'orderingKey' AS ordering_key, defaults->>'template' AS template,
+          (defaults->>'templatePin')::integer AS template_pin, defaults->'params' AS params`,
     },
     [shardOf(batch), batch, accountId, after ?? null, key ?? null],
   );
@@ -75,6 +82,9 @@ export async function beginUpload(
       scheduledAt: row.scheduled_at ?? undefined,
       expiresAt: row.expires_at ?? undefined,
       orderingKey: row.ordering_key ?? undefined,
+      template:
+        row.template === null ? undefined : { name: row.template, pin: row.template_pin ?? Number.NaN },
+      params: row.params ?? undefined,
       nextLine,
       durable,
     },

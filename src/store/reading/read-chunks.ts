@@ -1,4 +1,5 @@
 import { shardOf } from '../../message/id.ts';
+import type { TemplatePins } from '../../message/templates/pins.ts';
 import type { Queryable } from '../database.ts';
 
 /** A chunk as it lies in the database; `payload` is still compressed. */
@@ -10,6 +11,8 @@ export interface StoredChunk {
   count: number;
   codec: number;
   payload: Buffer;
+  /** What the templates mean that its lines name; null where none does. */
+  templates: TemplatePins | null;
 }
 
 /**
@@ -19,7 +22,7 @@ export interface StoredChunk {
 const readChunksStatement = {
   name: 'read_chunks',
   text: `
-    SELECT c.id, c.batch, c.route_id, c.priority, c.count, c.codec, c.payload
+    SELECT c.id, c.batch, c.route_id, c.priority, c.count, c.codec, c.payload, c.templates
       FROM unnest($1::smallint[], $2::uuid[]) AS key (shard, id)
       JOIN chunk c ON c.shard = key.shard AND c.id = key.id
      WHERE c.account_id = $3 AND c.id >= $4 AND c.id <= $5
@@ -41,6 +44,7 @@ export async function readChunks(
     count: number;
     codec: number;
     payload: Buffer;
+    templates: TemplatePins | null;
   }>(readChunksStatement, [ids.map(shardOf), ids, accountId, ids[0], ids.at(-1)]);
   return rows.map(({ route_id, ...row }) => ({ ...row, routeId: route_id }));
 }

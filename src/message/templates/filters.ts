@@ -1,0 +1,69 @@
+/** A value that can be written: what parameters may be where a template shows them. */
+export type Printable = string | number | boolean;
+
+interface Filter {
+  /** Arguments at least and at most. */
+  args: readonly [number, number];
+  apply: (value: Printable | null, args: readonly (Printable | null)[]) => Printable | null;
+}
+
+/** Everything that templates may do to a value. None of them knows the time or draws lots: a message reads as it was sent. */
+const filters: ReadonlyMap<string, Filter> = new Map<string, Filter>([
+  ['default', { args: [1, 1], apply: (value, [other]) => (isBlank(value) ? (other ?? null) : value) }],
+  ['upcase', onText((text) => text.toUpperCase())],
+  ['downcase', onText((text) => text.toLowerCase())],
+  ['capitalize', onText(capitalized)],
+  ['strip', onText((text) => text.trim())],
+  ['url_encode', onText((text) => encodeURIComponent(text))],
+  ['truncate', { args: [1, 2], apply: (value, args) => truncated(textOf(value), args) }],
+]);
+
+/** Why a filter cannot be used with so many arguments. */
+export function filterProblem(name: string, args: number): string | undefined {
+  const filter = filters.get(name);
+  if (!filter) return `there is no filter "${name}"; there are ${[...filters.keys()].join(', ')}`;
+  const [least, most] = filter.args;
+  if (args >= least && args <= most) return undefined;
+  const wanted = least === most ? `${least}` : `${least} to ${most}`;
+  return `filter "${name}" takes ${wanted} argument${most === 1 ? '' : 's'}, not ${args}`;
+}
+
+/** @throws RangeError or URIError for a value that the filter cannot take */
+export function applyFilter(
+  name: string,
+  value: Printable | null,
+  args: readonly (Printable | null)[],
+): Printable | null {
+  return filters.get(name)!.apply(value, args);
+}
+
+export function textOf(value: Printable | null): string {
+  return value === null ? '' : String(value);
+}
+
+/** What `default` stands in for. */
+function isBlank(value: Printable | null): boolean {
+  return value === null || value === '' || value === false;
+}
+
+function onText(change: (text: string) => string): Filter {
+  return { args: [0, 0], apply: (value) => change(textOf(value)) };
+}
+
+function capitalized(text: string): string {
+  const [first = '', ...rest] = text;
+  return first.toUpperCase() + rest.join('');
+}
+
+const ellipsis = '...';
+
+/** To so many characters, the ending included; characters are Unicode code points. */
+function truncated(text: string, [length, ending = ellipsis]: readonly (Printable | null)[]): string {
+  const charsMax = Number(length);
+  if (!Number.isInteger(charsMax) || charsMax < 0)
+    throw new RangeError('truncate takes a number of characters');
+  const chars = [...text];
+  if (chars.length <= charsMax) return text;
+  const end = [...textOf(ending)];
+  return [...chars.slice(0, Math.max(0, charsMax - end.length)), ...end].join('');
+}

@@ -1,0 +1,233 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { checkTexts, compileTemplate } from './compile-template.ts';
+import { paramsProblem } from './params-problem.ts';
+import { RenderError } from './template-error.ts';
+import { templateLimits } from './template-limits.ts';
+
+const body = (text: string, params: Record<string, unknown> = {}) =>
+  compileTemplate({ body: text }).render(params).body;
+const needs = (text: string) => compileTemplate({ body: text }).needs;
+
+describe('what a template says', () => {
+  test.each([
+    ['Hi {{ name }}!', { name: 'Ann' }, 'Hi Ann!'],
+    ['{{ user.name }} {{ n }} {{ yes }}', { user: { name: 'Bo' }, n: 1.5, yes: true }, 'Bo 1.5 true'],
+    ['{{ name | default: "you" }}', {}, 'you'],
+    ['{{ name | default: "you" }}', { name: '' }, 'you'],
+    ['{{ name | default: "you" | upcase }}', {}, 'YOU'],
+    ['{{ name | upcase }} {{ name | downcase }} {{ name | capitalize }}', { name: 'éva' }, 'ÉVA éva Éva'],
+    [
+      '{{ text | strip | truncate: 5 }}|{{ text | truncate: 3, "" }}',
+      { text: ' 😀😀😀😀😀😀 ' },
+      '😀😀...| 😀😀',
+    ],
+    ['https://a.example/?q={{ q | url_encode }}', { q: 'a b&c' }, 'https://a.example/?q=a%20b%26c'],
+    ['{% if vip %}A{% elsif n > 3 %}B{% else %}C{% endif %}', { n: 4 }, 'B'],
+    ['{% if n >= 10 %}many{% else %}few{% endif %}', { n: '9' }, 'few'],
+    ['{% unless paid %}Pay{% else %}Thanks{% endunless %}', { paid: true }, 'Thanks'],
+    ['{% if plan == "gold" and not late %}A{% endif %}', { plan: 'gold' }, 'A'],
+    ['{% if a or b %}A{% endif %}{% if text contains "x" %}B{% endif %}', { b: 1, text: 'axb' }, 'AB'],
+    ['a {%- if true -%} b {%- endif -%} c', {}, 'abc'],
+    ['{{ "{{ name }}" }}', { name: 'no' }, '{{ name }}'],
+  ])('%s', (text, params, expected) => {
+    expect(body(text, params)).toBe(expected);
+  });
+
+  test('in HTML values are escaped, and nowhere else', () => {
+    const name = `<b>"A" & 'B'</b>`;
+    const texts = {
+      subject: 'Hi {{ name }}',
+      body: '{{ name }}',
+      html: '<p title="{{ name }}">{{ name }}</p>',
+    };
+    const escaped = '&lt;b&gt;&quot;A&quot; &amp; &#39;B&#39;&lt;/b&gt;';
+    expect(compileTemplate(texts).render({ name })).toEqual({
+      subject: `Hi ${name}`,
+      body: name,
+      html: `<p title="${escaped}">${escaped}</p>`,
+    });
+  });
+
+  test('no value breaks the line of a subject', () => {
+    const { render } = compileTemplate({ subject: '{{ a }}' });
+    expect(render({ a: 'one\r\nBcc: two\u2028three\n' }).subject).toBe('one Bcc: two three');
+  });
+
+  test('what would become too long is not rendered', () => {
+    const { render } = compileTemplate({ body: '{{ a }}{{ a }}' });
+    expect(render({ a: 'x'.repeat(templateLimits.textCharsMax / 2) }).body).toHaveLength(
+      templateLimits.textCharsMax,
+    );
+    expect(() => render({ a: 'x'.repeat(templateLimits.textCharsMax / 2 + 1) })).toThrow(RenderError);
+  });
+});
+
+describe('a bad template is refused', () => {
+  test.each([
+    ['Hi {{ name', 1, 4],
+    ['a\n {% if a %}x', 2, 2],
+    ['a\nb {{ a | nope }}', 2, 10],
+    ['{% for a in b %}{% endfor %}', 1, 1],
+    ['{% assign a = 1 %}', 1, 1],
+    ['{% include "/etc/passwd" %}', 1, 1],
+    ['{% raw %}{{ a }}{% endraw %}', 1, 1],
+    ['{{ a b }}', 1, 1],
+    ['{{ a, b }}', 1, 4],
+    ['{{ a | upcase | }}', 1, 8],
+    ['{{ a | default: x: 1 }}', 1, 8],
+    ['{{ a | default }}', 1, 8],
+    ['{{ a[b] }}', 1, 4],
+    ['{{ a[0] }}', 1, 4],
+    ['{{ (1..9) }}', 1, 4],
+    ['{{ empty }}', 1, 4],
+    ['{{ }}', 1, 4],
+    ['{% if a and %}x{% endif %}', 1, 9],
+    ['{% if a b %}x{% endif %}', 1, 7],
+    ['{% if a | upcase %}x{% endif %}', 1, 1],
+    ['{% if a = b %}x{% endif %}', 1, 10],
+    ['{% endif %}', 1, 1],
+  ])('%s', (text, line, column) => {
+    const { problems, needs: found } = checkTexts({ body: text });
+    expect(problems).toEqual([{ text: 'body', line, column, detail: expect.any(String) }]);
+    expect(found).toBeUndefined();
+  });
+
+  test('also one whose subject has a line break, or whose conditions are nested too deep', () => {
+    expect(checkTexts({ subject: 'a\nb' }).problems).toMatchObject([{ text: 'subject', line: 1, column: 2 }]);
+    for (const depth of [templateLimits.nestingMax + 1, 3_000]) {
+      const text = '{% if a %}'.repeat(depth) + '{% endif %}'.repeat(depth);
+      expect(checkTexts({ html: text }).problems).toMatchObject([
+        { text: 'html', detail: expect.stringMatching(/deep/) },
+      ]);
+    }
+  });
+});
+
+describe('what a message must bring', () => {
+  test.each([
+    ['{{ a }}{{ b.c }}', ['a', 'b.c'], []],
+    ['{{ a | default: b }}', ['b'], ['a']],
+    ['{{ a | upcase | default: "x" }}', ['a'], []],
+    ['{% if a %}{{ a }}{% endif %}', [], ['a']],
+    ['{% if a %}{{ a }}{% endif %}{{ a }}', ['a'], []],
+    ['{% if a %}{{ b }}{% endif %}', ['b'], []],
+    ['{% if a %}x{% else %}{{ a }}{% endif %}', ['a'], []],
+    ['{% unless a %}x{% else %}{{ a }}{% endunless %}', [], ['a']],
+    ['{% if a and b > 1 %}{{ a }}{{ b }}{% endif %}', [], ['a', 'b']],
+    ['{% if a or b %}{{ a }}{% endif %}', ['a'], []],
+    ['{% if a != 1 %}{{ a }}{% endif %}', ['a'], []],
+    ['{% if a == b %}{{ a }}{% endif %}', ['a'], []],
+    ['{% if a == nil %}{{ a }}{% endif %}', ['a'], []],
+    ['{% if a == 1 %}{% if b %}{{ a }}{{ b }}{% endif %}{% endif %}', [], ['a', 'b']],
+    ['{% if a.b %}{{ a.b }}{% endif %}{% if a %}{{ a.c }}{% endif %}', ['a.c'], ['a.b']],
+    ['{% if a %}x{% elsif b %}{{ a }}{{ b }}{% endif %}', ['a'], ['b']],
+  ])('%s', (text, required, optional) => {
+    expect(needs(text)).toMatchObject({ required, optional });
+  });
+
+  test('names of prototypes are variables like others, and find nothing that a message does not bring', () => {
+    const text = '{{ __proto__.polluted }}{{ constructor.name }}{{ toString }}{{ a.__proto__.b }}';
+    const { required } = needs(text);
+    expect(required).toEqual(['__proto__.polluted', 'a.__proto__.b', 'constructor.name', 'toString']);
+    expect(paramsProblem({ required, optional: [] }, { own: {}, defaults: undefined })?.names).toEqual(
+      required,
+    );
+    const own = JSON.parse(
+      '{"__proto__":{"polluted":1},"constructor":{"name":2},"toString":3,"a":{"__proto__":{"b":4}}}',
+    ) as Record<string, unknown>;
+    expect(paramsProblem({ required, optional: [] }, { own, defaults: {} })).toBeUndefined();
+    expect(body(text, own)).toBe('1234');
+    expect(({} as Record<string, unknown>).polluted).toBeUndefined();
+  });
+});
+
+const names = [
+  'a',
+  'b',
+  'a.b',
+  '__proto__',
+  'constructor',
+  'toString.x',
+  'hasOwnProperty',
+  'length',
+  'b.length',
+];
+const variable = fc.constantFrom(...names);
+const literal = fc.constantFrom('"x"', '3', 'true', 'nil', '""');
+const operand = fc.oneof(variable, literal);
+const output = fc
+  .tuple(
+    operand,
+    fc.array(
+      fc.oneof(
+        fc.constantFrom('upcase', 'strip'),
+        operand.map((text) => `default: ${text}`),
+      ),
+    ),
+  )
+  .map(([value, filters]) => `{{ ${[value, ...filters].join(' | ')} }}`);
+const comparison = fc.oneof(
+  variable,
+  fc
+    .tuple(operand, fc.constantFrom('==', '!=', '>', '<=', 'contains'), operand)
+    .map((parts) => parts.join(' ')),
+);
+const condition = fc
+  .tuple(comparison, fc.array(fc.tuple(fc.constantFrom('and', 'or'), comparison), { maxLength: 2 }))
+  .map(([first, more]) => [first, ...more.flat()].join(' '));
+const { text: templateText } = fc.letrec<{ text: string }>((tie) => ({
+  text: fc
+    .array(
+      fc.oneof(
+        { maxDepth: 3, withCrossShrink: true },
+        output,
+        fc
+          .tuple(condition, tie('text'), tie('text'))
+          .map(([when, one, two]) => `{% if ${when} %}${one}{% else %}${two}{% endif %}`),
+        fc
+          .tuple(condition, tie('text'), tie('text'))
+          .map(([when, one, two]) => `{% unless ${when} %}${one}{% else %}${two}{% endunless %}`),
+      ),
+      { maxLength: 3 },
+    )
+    .map((parts) => parts.join('')),
+}));
+const paramsText = fc
+  .dictionary(
+    fc.constantFrom('a', 'b', '__proto__', 'constructor', 'toString', 'hasOwnProperty', 'length', 'x'),
+    fc.jsonValue({ maxDepth: 2 }),
+  )
+  .map((params) => JSON.stringify(params));
+
+test('a message that brings what is required can be rendered, whatever else it brings', () => {
+  fc.assert(
+    fc.property(templateText, paramsText, paramsText, (text, ownText, defaultsText) => {
+      const own = JSON.parse(ownText) as Record<string, unknown>;
+      const defaults = JSON.parse(defaultsText) as Record<string, unknown>;
+      const template = compileTemplate({ body: text, html: text });
+      if (paramsProblem(template.needs, { own, defaults })) return;
+      const rendered = template.render({ ...defaults, ...own });
+      expect(rendered.body).not.toMatch(/native code|\[object/);
+      expect(rendered.html).not.toMatch(/[<>"']/);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('whatever is sent in as a template is compiled or refused', () => {
+  const piece = fc.oneof(
+    fc.string(),
+    fc.constantFrom('{{', '}}', '{%', '%}', 'if', 'else', 'endif', '|', ' a ', '"', '-', '(', '[', '.'),
+  );
+  fc.assert(
+    fc.property(
+      fc.array(piece).map((pieces) => pieces.join('')),
+      (text) => {
+        const { problems } = checkTexts({ body: text });
+        if (problems.length === 0) compileTemplate({ body: text });
+      },
+    ),
+    { numRuns: 1_000 },
+  );
+});

@@ -58,6 +58,19 @@ export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): (text: 
   };
 }
 
+/** An object as JSON. */
+export function jsonObject(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      return value as Record<string, unknown>;
+    }
+  } catch {
+    // Told below.
+  }
+  throw new InvalidArgumentError('It must be a JSON object, such as {"name": "Ann"}.');
+}
+
 export function oneOf<T extends string>(...values: T[]): (text: string) => T {
   return (text) => {
     const found = values.find((value) => value === text);

@@ -17,6 +17,7 @@ import { routeCommand } from './commands/route.ts';
 import { sendCommand } from './commands/send.ts';
 import { serveCommand } from './commands/serve.ts';
 import { sinkCommand } from './commands/sink.ts';
+import { templateCommand } from './commands/template.ts';
 import { unavailableCommands } from './commands/unavailable.ts';
 import { describeFailure } from './describe-failure.ts';
 import { withExamples } from './flags.ts';
@@ -65,6 +66,7 @@ export function createProgram(context: CommandContext): Command {
     lanesCommand,
     accountCommand,
     keyCommand,
+    templateCommand,
     configCommand,
     migrateCommand,
     doctorCommand,

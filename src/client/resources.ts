@@ -62,6 +62,9 @@ export interface NewBatch {
   html?: string;
   subject?: string;
   headers?: Record<string, string>;
+  /** Name of a template, in the place of `subject`, `body` and `html`. */
+  template?: string;
+  params?: Record<string, unknown>;
   /** Default `bulk`. */
   priority?: Priority;
   /** Delivery begins with the first durable chunk (`now`, the default), or when the batch is closed. */
@@ -110,6 +113,8 @@ export interface NewLine {
   body?: string;
   html?: string;
   subject?: string;
+  template?: string;
+  params?: Record<string, unknown>;
   payload?: unknown;
   headers?: Record<string, string>;
   ref?: string;
@@ -180,6 +185,35 @@ export interface Message {
   /** Only of a message that was asked for by id. */
   timeline?: TimelineEntry[];
   [member: string]: unknown;
+}
+
+export interface Template {
+  id: string;
+  name: string;
+  channel: Channel;
+  version: number;
+  subject?: string;
+  body?: string;
+  html?: string;
+  variables: { required: string[]; optional: string[] };
+  /** Only of a template that was asked for by itself. */
+  versions?: { version: number; createdAt: string }[];
+  [member: string]: unknown;
+}
+
+export interface NewTemplate {
+  name: string;
+  channel: Channel;
+  subject?: string;
+  body?: string;
+  html?: string;
+}
+
+export interface TemplatePreview {
+  version: number;
+  subject?: string;
+  body?: string;
+  html?: string;
 }
 
 export interface Erasure {

@@ -63,8 +63,9 @@ describe('help', () => {
       expect(paths).toContain(`route ${name}`);
     for (const name of 'list create show set delete'.split(' ')) expect(paths).toContain(`account ${name}`);
     for (const name of 'list create revoke rotate'.split(' ')) expect(paths).toContain(`key ${name}`);
-    for (const name of ['config show', 'config check', 'template', 'suppression'])
-      expect(paths).toContain(name);
+    for (const name of 'list create show set delete preview'.split(' '))
+      expect(paths).toContain(`template ${name}`);
+    for (const name of ['config show', 'config check', 'suppression']) expect(paths).toContain(name);
   });
 });
 
@@ -94,7 +95,10 @@ describe('wrong usage ends with status 2 and says what is wrong', () => {
     [['send'], /nothing to send/],
     [['send', 'x.csv'], /--route/],
     [['send', 'x.csv', '--to', '+31612345678'], /not both/],
-    [['send', '--to', 'x', '--template', 't'], /not_available/],
+    [['send', '--to', 'x', '--template', 't', '--body', 'b'], /--template, or --body/],
+    [['send', '--to', 'x', '--params', '[1]'], /JSON object/],
+    [['template', 'create', 't', '--channel', 'fax'], /sms, email, webhook/],
+    [['template', 'set', 't', '--url', 'http://127.0.0.1:1'], /nothing to change/],
     [['message', 'find'], /--to, --ref and --state/],
     [['route', 'set', 'sms'], /--connector/],
     [['route', 'test', 'sms'], /--to/],
@@ -115,7 +119,7 @@ describe('wrong usage ends with status 2 and says what is wrong', () => {
 
 describe('what is named and not built', () => {
   it.each([
-    ['template', 'list'],
+    ['suppression', 'list'],
     ['suppression', 'add'],
   ])('is refused: %s', async (...argv) => {
     const { status, err } = await runCli(argv);

@@ -244,3 +244,28 @@ it('message find looks among the messages of the account that it names', async (
   const argv = ['message', 'find', '--ref', 'order-1', '--account', id, '--json'];
   expect(await runCli(argv, env)).toMatchObject({ status: 0, err: '' });
 });
+
+it('a template is made from a file, changed, previewed, sent with and deleted', async () => {
+  const env = { MILLRACE_URL: api.url, MILLRACE_KEY: api.adminKey };
+  const template = (...argv: string[]) => runCli(['template', ...argv], env);
+  const file = join(directory, 'welcome.txt');
+  await writeFile(file, 'Welcome {{ name }}');
+  const made = await template('create', 'welcome', '--channel', 'sms', '--body-file', file);
+  expect(made).toMatchObject({ status: 0, out: expect.stringContaining('a message must bring: name') });
+  expect(await template('set', 'welcome', '--body', 'Hi {{ name }}')).toMatchObject({ status: 0, err: '' });
+  expect((await template('list')).out).toMatch(/welcome +sms +2 +name/);
+  const show = await template('show', 'welcome', '--template-version', '1', '--json');
+  expect(JSON.parse(show.out)).toMatchObject({ version: 1, body: 'Welcome {{ name }}' });
+  expect((await template('preview', 'welcome', '--params', '{"name":"Ann"}')).out.trim()).toBe('Hi Ann');
+  const bad = await template('set', 'welcome', '--body', '{{ name');
+  expect(bad).toMatchObject({ status: 1, err: expect.stringContaining('line 1, column 1') });
+  await api.call('PUT', '/v1/routes/sms', {
+    body: { connector: 'http', channel: 'sms', url: 'https://provider.example/' },
+  });
+  const lines = join(directory, 'lines.csv');
+  await writeFile(lines, 'to,params.name\n+31612345678,Ann\n+31612345679,\n');
+  const sent = await runCli(['send', lines, '--route', 'sms', '--template', 'welcome'], env);
+  expect(sent).toMatchObject({ status: 0, out: expect.stringContaining('line 3: missing_params') });
+  expect(await template('delete', 'welcome')).toMatchObject({ status: 0 });
+  expect((await template('show', 'welcome')).status).toBe(1);
+});

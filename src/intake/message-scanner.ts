@@ -62,6 +62,8 @@ export class MessageScanner {
   /** `params` lies from here to `#paramsEnd`, in the bytes that were scanned. */
   #paramsStart = -1;
   #paramsEnd = -1;
+  #viewed: Uint8Array | undefined;
+  #view: Buffer = Buffer.alloc(0);
   readonly #json = new JsonScanner();
   readonly #single: boolean;
   readonly #channel: Channel | undefined;
@@ -136,11 +138,27 @@ export class MessageScanner {
     return this.#paramsStart !== -1;
   }
 
+  /** The bytes that hold `params`, where it begins, and where it ends: -1 both when the record has none. */
+  get paramsPlace(): [bytes: Uint8Array, start: number, end: number] {
+    const { bytes } = this.#json;
+    return this.#paramsStart === -1 ? [bytes, -1, -1] : [bytes, this.#paramsStart, this.#paramsEnd];
+  }
+
   /** The record's `params`, before anything else is scanned or its bytes are moved. */
   readParams(): Record<string, unknown> | undefined {
     if (this.#paramsStart === -1) return undefined;
-    const text = textOf(this.#json.bytes, this.#paramsStart, this.#paramsEnd);
+    const text = this.#textView().toString('utf8', this.#paramsStart, this.#paramsEnd);
     return JSON.parse(text) as Record<string, unknown>;
+  }
+
+  /** The bytes that are scanned, as what makes text of them: it is made once for all records of a slot. */
+  #textView(): Buffer {
+    const { bytes } = this.#json;
+    if (this.#viewed !== bytes) {
+      this.#viewed = bytes;
+      this.#view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    }
+    return this.#view;
   }
 
   #scanObject(from: number): number {
@@ -251,7 +269,10 @@ export class MessageScanner {
   }
 
   #takeTemplate(field: MessageField, from: number, after: number): ShapeProblem | undefined {
-    this.template = JSON.parse(textOf(this.#json.bytes, from, after)) as string;
+    const view = this.#textView();
+    this.template = this.#json.escaped
+      ? (JSON.parse(view.toString('utf8', from, after)) as string)
+      : view.toString('utf8', from + 1, after - 1);
     return lengthProblem(`"${field.name}"`, this.template, field.charsMax);
   }
 

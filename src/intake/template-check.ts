@@ -2,6 +2,7 @@ import type { Channel } from '../message/fields.ts';
 import { paramsProblem } from '../message/templates/params-problem.ts';
 import type { AccountTemplates, TemplateEntry } from '../message/templates/template.ts';
 import type { MessageScanner, ShapeProblem } from './message-scanner.ts';
+import { ParamsGlance } from './params-glance.ts';
 import { quoted } from './rejection.ts';
 
 /** The template of a batch, for lines that name none. */
@@ -18,6 +19,23 @@ export interface TemplateRules {
 
 /** What the record that was scanned last means: `entry` where it names a template itself. */
 export type CheckedTemplate = { entry?: TemplateEntry } | { problem: ShapeProblem };
+
+/** By what each template needs, for one set of rules. */
+const glances = new WeakMap<TemplateRules, Map<BatchTemplate['needs'], ParamsGlance>>();
+
+function glanceOf(needs: BatchTemplate['needs'], rules: TemplateRules): ParamsGlance {
+  let known = glances.get(rules);
+  if (!known) {
+    known = new Map();
+    glances.set(rules, known);
+  }
+  let glance = known.get(needs);
+  if (!glance) {
+    glance = new ParamsGlance(needs, rules.batchParams);
+    known.set(needs, glance);
+  }
+  return glance;
+}
 
 /** Names of variables that a detail tells. */
 const namesToldMax = 5;
@@ -63,6 +81,7 @@ function checkParams(
 ): ShapeProblem | undefined {
   const { name, needs } = template;
   if (needs.required.length + needs.optional.length === 0) return undefined;
+  if (glanceOf(needs, rules).isFine(...scanner.paramsPlace)) return undefined;
   const found = paramsProblem(needs, { own: scanner.readParams(), defaults: rules.batchParams });
   if (!found) return undefined;
   const told = found.names.slice(0, namesToldMax).map(quoted).join(', ');

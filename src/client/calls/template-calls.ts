@@ -26,7 +26,6 @@ export function templateCalls(http: Http) {
     preview: (
       name: string,
       asked: { params?: Record<string, unknown>; version?: number } = {},
-    ): Promise<TemplatePreview> =>
-      http.value({ method: 'POST', path: `${at(name)}/preview`, body: asked }),
+    ): Promise<TemplatePreview> => http.value({ method: 'POST', path: `${at(name)}/preview`, body: asked }),
   };
 }

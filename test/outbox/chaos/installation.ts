@@ -33,6 +33,8 @@ export class Installation {
     'the server': 0,
   };
   readonly #settings: { databaseUrl: string; app: AppDatabase; sink: RefSink; random: () => number };
+  /** What a drainer told last of trouble with Millrace or its database. */
+  lastTrouble = 'none';
   #port = 0;
   #server: Promise<MillraceProcess> | undefined;
   #drainers: Drainer[] = [];
@@ -117,7 +119,8 @@ export class Installation {
     const lines = createInterface({ input: child.stdout! });
     drainer.up = new Promise((resolve) => {
       lines.on('line', (line) => {
-        const { msg } = JSON.parse(line) as { msg: string };
+        const { msg, error } = JSON.parse(line) as { msg: string; error?: string };
+        if (error !== undefined) this.lastTrouble = `${msg}, ${error}`;
         if (msg === 'working') drainer.works = true;
         if (msg === 'working' || msg === 'standing by') resolve();
       });

@@ -45,7 +45,8 @@ export async function runOutboxChaos(options: OutboxChaosOptions): Promise<Outbo
       // A key that a killed server had taken is free after 30 s: kills meanwhile would hit drainers that only wait.
       if (what === 'the server') await settled(app, deadline);
       onProgress(
-        `kill ${kill + 1} of ${kills}: ${what}; ${staging.committed} committed, ${sink.arrivals.length} arrived`,
+        `kill ${kill + 1} of ${kills}: ${what}; ${staging.committed} committed, ${sink.arrivals.length} arrived; ` +
+          `last trouble: ${installation.lastTrouble}`,
       );
       if (performance.now() > deadline) throw new Error('the run took longer than it may');
     }

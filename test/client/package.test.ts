@@ -3,7 +3,9 @@ import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promi
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { createSite } from '../server/several.ts';
 
 const run = promisify(execFile);
 const root = new URL('../..', import.meta.url).pathname;
@@ -68,9 +70,38 @@ it('keeps the rest of the package to itself', async () => {
 });
 
 it('has types that a strict consumer compiles with, and that catch what is wrong', async () => {
-  await writeFile(
-    join(project, 'consumer.ts'),
-    `import { ApiError, createClient, fileSource, type Batch, type ChangeEvent, type MessageState } from 'millrace/client';
+  expect(await faultsIn('consumer.ts')).toEqual([]);
+});
+
+it('does what its documentation shows, as it stands there, on a running server', async () => {
+  expect(await faultsIn('examples.ts')).toEqual([]);
+  await writeFile(join(project, 'customers.csv'), 'to,ref\n+31612345678,a\nnobody,b\n+31612345679,c\n');
+  const site = await createSite();
+  const server = await site.start();
+  try {
+    const route = { connector: 'http', url: `${site.sink.url}/`, allowPrivate: true };
+    await site.put(server, '/v1/routes/sms', route);
+    const secret = `whsec_${Buffer.alloc(24, 1).toString('base64')}`;
+    const body = '{"type":"message.sent"}';
+    const sentAt = new Date();
+    const signature = new Webhook(secret).sign('msg_1', sentAt, body);
+    const env = {
+      ...{ MILLRACE_URL: server.url, MILLRACE_KEY: site.key, WEBHOOK_SECRET: secret },
+      ...{ WEBHOOK_BODY: body, WEBHOOK_SIGNATURE: signature },
+      WEBHOOK_TIMESTAMP: String(Math.floor(sentAt.getTime() / 1_000)),
+    };
+    const { stdout } = await run(process.execPath, ['examples.js'], { cwd: project, env });
+    const told = stdout.split('\n');
+    const wanted = ['2 [', '2500 of 2500', '0 1 invalid_recipient', '422 unknown_route', 'webhook 204 401'];
+    expect(wanted.filter((text) => !told.some((line) => line.startsWith(text)))).toEqual([]);
+    expect(stdout).toContain('the database went away');
+  } finally {
+    await server.stop();
+    await site.close();
+  }
+});
+
+const consumer = `import { ApiError, createClient, fileSource, type Batch, type ChangeEvent, type MessageState } from 'millrace/client';
 
 const client = createClient({ url: 'http://127.0.0.1:8080', key: 'k' });
 export const state: MessageState = (await client.messages.get('id')).state;
@@ -105,21 +136,56 @@ await client.messages.send({ body: 'x' });
 await client.keys.create({ scopes: ['write'] });
 // @ts-expect-error a path is no source of messages
 await client.batches.send('a.csv', { route: 'sms' });
-`,
-  );
+`;
+
+/** Behind the examples: what they leave open is tried, and closed. */
+const ending = `
+await new Promise<void>((listening) => endpoint.listen(0, '127.0.0.1', listening));
+const { port } = endpoint.address() as { port: number };
+const post = async (body: string) => {
+  const headers = {
+    'webhook-id': 'msg_1',
+    'webhook-timestamp': process.env.WEBHOOK_TIMESTAMP!,
+    'webhook-signature': process.env.WEBHOOK_SIGNATURE!,
+  };
+  return (await fetch(\`http://127.0.0.1:\${port}\`, { method: 'POST', body, headers })).status;
+};
+console.log('webhook', await post(process.env.WEBHOOK_BODY!), await post('{}'));
+endpoint.close();
+client.close();
+`;
+
+/** The blocks of TypeScript of the page are one program. */
+async function examples(): Promise<string> {
+  const page = await readFile(join(root, 'docs/client.md'), 'utf8');
+  const blocks = [...page.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, block]) => block!);
+  expect(blocks.length).toBeGreaterThan(8);
+  return blocks.join('\n');
+}
+
+let compiled: Promise<string> | undefined;
+
+async function faultsIn(file: string): Promise<string[]> {
+  compiled ??= compile();
+  const other = file === 'consumer.ts' ? 'examples.ts' : 'consumer.ts';
+  return (await compiled).split('\n').filter((line) => line !== '' && !line.startsWith(other));
+}
+
+/** What the compiler says, once for both files: beside them stands their JavaScript then. */
+async function compile(): Promise<string> {
+  await writeFile(join(project, 'consumer.ts'), consumer);
+  await writeFile(join(project, 'examples.ts'), `${await examples()}\n${ending}`);
   const compilerOptions = {
-    ...{ strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, noEmit: true },
+    ...{ strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true },
     ...{ module: 'NodeNext', target: 'ES2023', lib: ['ES2023'], skipLibCheck: false },
     types: ['node'],
     typeRoots: [join(root, 'node_modules/@types')],
   };
-  await writeFile(
-    join(project, 'tsconfig.json'),
-    JSON.stringify({ compilerOptions, files: ['consumer.ts'] }),
-  );
+  const files = ['consumer.ts', 'examples.ts'];
+  await writeFile(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
   const compiler = join(root, 'node_modules/typescript/bin/tsc');
   const { stdout } = await run(process.execPath, [compiler, '-p', project]).catch(
     (error: { stdout: string }) => error,
   );
-  expect(stdout).toBe('');
-});
+  return stdout;
+}

@@ -1,35 +1,18 @@
-import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
-import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createSite } from '../server/several.ts';
+import { documentedProgram, type PackedProject, packedProject, run } from './packed-project.ts';
 
-const run = promisify(execFile);
-const root = new URL('../..', import.meta.url).pathname;
-
-/** A project whose node_modules holds the packed package and nothing else. */
-let project: string;
-let installed: string;
+let project: PackedProject;
 
 beforeAll(async () => {
-  project = await realpath(await mkdtemp(join(tmpdir(), 'millrace-package-')));
-  installed = join(project, 'node_modules/millrace');
-  await mkdir(installed, { recursive: true });
-  // Without scripts: `npm test` has built, and a build beside running tests would take files from under them.
-  const packing = ['pack', '--ignore-scripts', '--json', '--pack-destination', project];
-  const { stdout } = await run('npm', packing, { cwd: root });
-  const [{ filename }] = JSON.parse(stdout) as [{ filename: string }];
-  await run('tar', ['-xzf', join(project, filename), '-C', installed, '--strip-components=1']);
-  await writeFile(join(project, 'package.json'), '{"type": "module"}');
+  project = await packedProject();
 });
 
-afterAll(() => rm(project, { recursive: true }));
+afterAll(() => project.remove());
 
 it('the client imports nothing beyond Node, however far its imports are followed', async () => {
-  const start = join(installed, 'dist/client/client.js');
+  const start = join(project.installed, 'dist/client/client.js');
   const seen = new Set([start]);
   const outside = new Set<string>();
   for (const file of seen) {
@@ -58,47 +41,22 @@ it('is imported by name from a project that has nothing else, as is the descript
     const error = await client.batches.get('x').catch((thrown) => thrown);
     console.log(JSON.stringify([description.name, typeof fileSource, error.name, error.kind]));`;
   const { stdout } = await run(process.execPath, ['--input-type=module', '--no-warnings', '-e', program], {
-    cwd: project,
+    cwd: project.path,
   });
   expect(JSON.parse(stdout)).toEqual(['millrace', 'function', 'ConnectionError', 'unreachable']);
 });
 
 it('keeps the rest of the package to itself', async () => {
   const program = `await import('millrace/dist/main.js').catch(({ code }) => console.log(code));`;
-  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', program], { cwd: project });
+  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', program], {
+    cwd: project.path,
+  });
   expect(stdout.trim()).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED');
 });
 
-it('has types that a strict consumer compiles with, and that catch what is wrong', async () => {
-  expect(await faultsIn('consumer.ts')).toEqual([]);
-});
-
-it('does what its documentation shows, as it stands there, on a running server', async () => {
-  expect(await faultsIn('examples.ts')).toEqual([]);
-  await writeFile(join(project, 'customers.csv'), 'to,ref\n+31612345678,a\nnobody,b\n+31612345679,c\n');
-  const site = await createSite();
-  const server = await site.start();
-  try {
-    const route = { connector: 'http', url: `${site.sink.url}/`, allowPrivate: true };
-    await site.put(server, '/v1/routes/sms', route);
-    const secret = `whsec_${Buffer.alloc(24, 1).toString('base64')}`;
-    const body = '{"type":"message.sent"}';
-    const sentAt = new Date();
-    const signature = new Webhook(secret).sign('msg_1', sentAt, body);
-    const env = {
-      ...{ MILLRACE_URL: server.url, MILLRACE_KEY: site.key, WEBHOOK_SECRET: secret },
-      ...{ WEBHOOK_BODY: body, WEBHOOK_SIGNATURE: signature },
-      WEBHOOK_TIMESTAMP: String(Math.floor(sentAt.getTime() / 1_000)),
-    };
-    const { stdout } = await run(process.execPath, ['examples.js'], { cwd: project, env });
-    const told = stdout.split('\n');
-    const wanted = ['2 [', '2500 of 2500', '0 1 invalid_recipient', '422 unknown_route', 'webhook 204 401'];
-    expect(wanted.filter((text) => !told.some((line) => line.startsWith(text)))).toEqual([]);
-    expect(stdout).toContain('the database went away');
-  } finally {
-    await server.stop();
-    await site.close();
-  }
+it('has types that a strict consumer and the documentation compile with, and that catch what is wrong', async () => {
+  const sources = { 'consumer.ts': consumer, 'documented.ts': await documentedProgram() };
+  expect(await project.compile(sources)).toBe('');
 });
 
 const consumer = `import { ApiError, createClient, fileSource, type Batch, type ChangeEvent, type MessageState } from 'millrace/client';
@@ -137,55 +95,3 @@ await client.keys.create({ scopes: ['write'] });
 // @ts-expect-error a path is no source of messages
 await client.batches.send('a.csv', { route: 'sms' });
 `;
-
-/** Behind the examples: what they leave open is tried, and closed. */
-const ending = `
-await new Promise<void>((listening) => endpoint.listen(0, '127.0.0.1', listening));
-const { port } = endpoint.address() as { port: number };
-const post = async (body: string) => {
-  const headers = {
-    'webhook-id': 'msg_1',
-    'webhook-timestamp': process.env.WEBHOOK_TIMESTAMP!,
-    'webhook-signature': process.env.WEBHOOK_SIGNATURE!,
-  };
-  return (await fetch(\`http://127.0.0.1:\${port}\`, { method: 'POST', body, headers })).status;
-};
-console.log('webhook', await post(process.env.WEBHOOK_BODY!), await post('{}'));
-endpoint.close();
-client.close();
-`;
-
-/** The blocks of TypeScript of the page are one program. */
-async function examples(): Promise<string> {
-  const page = await readFile(join(root, 'docs/client.md'), 'utf8');
-  const blocks = [...page.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, block]) => block!);
-  expect(blocks.length).toBeGreaterThan(8);
-  return blocks.join('\n');
-}
-
-let compiled: Promise<string> | undefined;
-
-async function faultsIn(file: string): Promise<string[]> {
-  compiled ??= compile();
-  const other = file === 'consumer.ts' ? 'examples.ts' : 'consumer.ts';
-  return (await compiled).split('\n').filter((line) => line !== '' && !line.startsWith(other));
-}
-
-/** What the compiler says, once for both files: beside them stands their JavaScript then. */
-async function compile(): Promise<string> {
-  await writeFile(join(project, 'consumer.ts'), consumer);
-  await writeFile(join(project, 'examples.ts'), `${await examples()}\n${ending}`);
-  const compilerOptions = {
-    ...{ strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true },
-    ...{ module: 'NodeNext', target: 'ES2023', lib: ['ES2023'], skipLibCheck: false },
-    types: ['node'],
-    typeRoots: [join(root, 'node_modules/@types')],
-  };
-  const files = ['consumer.ts', 'examples.ts'];
-  await writeFile(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
-  const compiler = join(root, 'node_modules/typescript/bin/tsc');
-  const { stdout } = await run(process.execPath, [compiler, '-p', project]).catch(
-    (error: { stdout: string }) => error,
-  );
-  return stdout;
-}

@@ -3,7 +3,7 @@ import { HttpSender } from '../transport/http-sender.ts';
 import { timeoutMsDefault } from '../transport/option-checks.ts';
 import { webhookExchange } from './webhook-exchange.ts';
 import { checkWebhookOptions, type WebhookOptions, webhookOptionSchemas } from './webhook-options.ts';
-import { webhookTarget } from './webhook-target.ts';
+import { webhookTargets } from './webhook-target.ts';
 
 /**
  * Posts each message to the URL that it is for, signed by the Standard Webhooks specification. Redirects are not followed:
@@ -39,7 +39,7 @@ function openWebhookSender({ options, concurrency }: SenderSettings): Sender {
   if (problem !== undefined) throw new TypeError(`webhook options: ${problem.pointer} ${problem.detail}`);
   const { secrets, headers, timeoutMs, allowPrivate } = options as unknown as WebhookOptions;
   return new HttpSender({
-    target: ([message]) => webhookTarget(message!.fields.to, allowPrivate ?? false),
+    target: webhookTargets(allowPrivate ?? false),
     exchange: webhookExchange(secrets, headers ?? {}),
     concurrency,
     timeoutMs: timeoutMs ?? timeoutMsDefault,

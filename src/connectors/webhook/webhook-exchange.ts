@@ -27,10 +27,11 @@ export function webhookExchange(
     key: signingKey(secret)!,
     untilMs: expiresAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(expiresAt),
   }));
-  const fixed = Object.entries({
-    'user-agent': 'millrace',
-    ...Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
-  });
+  const fixed = new Map([
+    ['user-agent', 'millrace'],
+    ...Object.entries(headers).map(([name, value]): [string, string] => [name.toLowerCase(), value]),
+  ]);
+  const fixedFlat = [...fixed].flat();
   return {
     batchMax: 1,
     responseBytesMax,
@@ -38,17 +39,14 @@ export function webhookExchange(
       const { key: id, fields } = message!;
       const nowMs = Date.now();
       const { type, body } = contentOf(fields);
-      const own = ownHeaders(fields.headers);
-      const signed = { id, timestamp: Math.floor(nowMs / 1_000), body };
-      const posted = [
-        ...(own.has('content-type') ? [] : ['content-type', type]),
-        ...fixed.filter(([name]) => !own.has(name)).flat(),
-        ...[...own].flat(),
-        ...['webhook-id', id],
-        ...['webhook-timestamp', String(signed.timestamp)],
-        ...['webhook-signature', signatures(inForce(keys, nowMs), signed)],
-      ];
-      return { headers: posted, body };
+      const timestamp = Math.floor(nowMs / 1_000);
+      const signed = signatures(inForce(keys, nowMs), { id, timestamp, body });
+      const others =
+        fields.headers === undefined && !fixed.has('content-type')
+          ? ['content-type', type, ...fixedFlat]
+          : [...new Map([['content-type', type], ...fixed, ...ownHeaders(fields.headers)])].flat();
+      others.push('webhook-id', id, 'webhook-timestamp', String(timestamp), 'webhook-signature', signed);
+      return { headers: others, body };
     },
     answers: (_, reply) => [answer(reply)],
   };

@@ -1,8 +1,25 @@
+import type { OutgoingMessage } from '../connector.ts';
 import { isPublicAddress, literalAddress } from '../transport/egress.ts';
 import type { Target } from '../transport/http-sender.ts';
 
-/** @throws Error that users read, for a URL to which nothing can be posted */
-export function webhookTarget(to: string, allowPrivate: boolean): Target {
+/** Targets that are kept of messages before: an endpoint gets many, and reading a URL costs as much as signing. */
+const targetsKept = 1_000;
+
+/** Where a message goes. It throws, for its reason to be read by users, for a URL to which nothing can be posted. */
+export function webhookTargets(allowPrivate: boolean): (messages: readonly OutgoingMessage[]) => Target {
+  const known = new Map<string, Target>();
+  return ([message]) => {
+    const { to } = message!.fields;
+    const found = known.get(to);
+    if (found !== undefined) return found;
+    const target = targetOf(to, allowPrivate);
+    if (known.size >= targetsKept) known.clear();
+    known.set(to, target);
+    return target;
+  };
+}
+
+function targetOf(to: string, allowPrivate: boolean): Target {
   if (!/^https?:\/\//i.test(to) || !URL.canParse(to)) throw new Error('"to" is no http or https URL');
   const { username, password, hostname, origin, pathname, search } = new URL(to);
   if (username !== '' || password !== '') {

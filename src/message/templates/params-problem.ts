@@ -40,11 +40,11 @@ function pathsOf(needs: ShownNeeds): { required: string[][]; optional: string[][
 }
 
 function describe(needs: ShownNeeds, own: Params, defaults: Params): ParamsProblem {
-  const valueOf = (name: string) => lookUp(name.split('.'), own, defaults) ?? null;
-  const missing = needs.required.filter((name) => valueOf(name) === null);
+  const valueUnder = (name: string) => lookUp(name.split('.'), own, defaults) ?? null;
+  const missing = needs.required.filter((name) => valueUnder(name) === null);
   if (missing.length > 0) return { code: 'missing_params', names: missing };
   const shown = [...needs.required, ...needs.optional];
-  const isObject = (name: string) => valueOf(name) !== null && typeof valueOf(name) === 'object';
+  const isObject = (name: string) => valueUnder(name) !== null && typeof valueUnder(name) === 'object';
   return { code: 'invalid_params', names: shown.filter(isObject) };
 }
 

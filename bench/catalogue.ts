@@ -19,6 +19,7 @@ import { replicaLag } from './figures/replica-lag.ts';
 import { search } from './figures/search.ts';
 import { steering } from './figures/steering.ts';
 import { storage } from './figures/storage.ts';
+import { templates } from './figures/templates.ts';
 
 /** In the order in which they are measured and reported. */
 export const figures: readonly Figure[] = [
@@ -29,6 +30,7 @@ export const figures: readonly Figure[] = [
   deliverPeers,
   deliverBatch,
   storage,
+  templates,
   replicaLag,
   ordinaryDay,
   memory,

@@ -54,7 +54,7 @@ export interface Millrace {
   /** A process that can do the same. */
   startSender(options: { route: string; file: string }): Promise<Sender>;
   /** An open batch that holds the file's messages; none is delivered before `closeBatch`. */
-  uploadOpen(route: string, file: string): Promise<Batch>;
+  uploadOpen(route: string, file: string, settings?: { template?: string }): Promise<Batch>;
   closeBatch(id: string): Promise<void>;
   batch(id: string): Promise<Batch>;
   /** Searches by recipient, page after page, until the message with this reference turns up; its id. */
@@ -121,8 +121,9 @@ export async function startMillrace(options: {
         ...{ url: `${url}/v1/batches?route=${route}&start=now`, key: adminKey },
         ...{ file, timeoutMs: uploadTimeoutMs },
       }),
-    async uploadOpen(route, file) {
-      const { id } = await call<Batch>('POST', '/v1/batches', { body: { route, start: 'close' } });
+    async uploadOpen(route, file, settings = {}) {
+      const body = { route, start: 'close', ...settings };
+      const { id } = await call<Batch>('POST', '/v1/batches', { body });
       await upload(`/v1/batches/${id}/messages`, file);
       return await batch(id);
     },

@@ -224,8 +224,7 @@ export class DeliveryWorker {
       loop(readEveryMs, () => this.#ordered.runOnce()),
       loop(tidyEveryMs, () => this.#backlog.forgetLeft()),
       loop(tidyEveryMs, () => this.#tidyAside()),
-      loop(tidyEveryMs, () => this.#finisher.runOnce(this.#ownership.heldShards())),
-      loop(tidyEveryMs, () => this.#recounter.runOnce(this.#ownership.heldShards())),
+      loop(tidyEveryMs, () => this.#countBatches()),
     ];
   }
 
@@ -297,6 +296,12 @@ export class DeliveryWorker {
     await Promise.race([leaving.stop(), clock.sleep(left)]);
     const closing = Promise.allSettled([this.#runners.close(), this.#ownership.close()]);
     await Promise.race([closing, clock.sleep(left)]).catch(onError);
+  }
+
+  async #countBatches(): Promise<void> {
+    const shards = this.#ownership.heldShards();
+    await this.#finisher.runOnce(shards);
+    await this.#recounter.runOnce(shards);
   }
 
   #onClaimed(tenures: readonly Tenure[]): void {

@@ -63,10 +63,11 @@ test('it takes no key, any media type, and refuses what it cannot read, counted'
     expect(((await answer.json()) as { code: string }).code).toBe('invalid_request');
   }
   expect((await fetch(url)).status).toBe(400);
+  expect((await fetch(`${url}?id=${receipt.id}&status=delivered`)).status).toBe(200);
   expect((await fetch(url, { method: 'PUT' })).status).toBe(405);
   expect((await fetch(url, { method: 'HEAD' })).status).toBe(405);
   expect((await post(url, 'x', { 'content-encoding': 'gzip' })).status).toBe(415);
-  expect((await stored()) - before).toBe(2);
+  expect((await stored()) - before).toBe(3);
   expect(await api.context.metrics.render()).toContain('millrace_receipts_total{result="refused"} 7');
 });
 

@@ -5,6 +5,8 @@ export interface KnownIds {
   routes: string[];
   batches: string[];
   messages: string[];
+  /** What routes are told by. */
+  receipts: string[];
 }
 
 type Body = (ids: KnownIds) => unknown;
@@ -54,24 +56,30 @@ export const goodBodies: Readonly<Record<string, Body>> = {
   'POST /v1/batches/{id}/resolve': () => ({ as: 'failed' }),
   'POST /v1/messages/{id}/resolve': () => ({ as: 'sent' }),
   'POST /v1/messages': () => [message, { ...message, expiresAt: '2100-01-01T00:00:00Z' }],
+  'POST /v1/receipts/{token}': ({ messages }) => [
+    { id: messages.at(-1) ?? 'x', status: 'delivered', at: '2026-01-01T00:00:00Z' },
+    { providerRef: 'x', status: 'failed', error: { code: 'x', detail: 'y' } },
+  ],
   'POST /v1/recipients/erase': () => ({ to: '+31612345670' }),
 };
 
 /** What a call does not do without. */
 export const goodQueries: Readonly<Record<string, string>> = {
   'GET /v1/messages': '?ref=r',
+  'GET /v1/receipts/{token}': '?id=x&status=delivered',
 };
 
 /** Keeps what the answer to a call that made something names. The administrator's own key is in no such answer. */
 export function rememberIds(ids: KnownIds, call: { method: string; path: string; text: string }): void {
-  if (call.method !== 'POST') return;
-  let answer: { id?: unknown; messages?: { id?: unknown }[] };
+  if (call.method !== 'POST' && call.method !== 'PUT') return;
+  let answer: { id?: unknown; messages?: { id?: unknown }[]; receiptsUrl?: unknown };
   try {
     answer = JSON.parse(call.text);
   } catch {
     return;
   }
   const [path] = call.path.split('?');
+  if (typeof answer.receiptsUrl === 'string') keep(ids.receipts, answer.receiptsUrl.split('/').at(-1));
   if (path === '/v1/accounts') keep(ids.accounts, answer.id);
   else if (path === '/v1/keys') keep(ids.keys, answer.id);
   else if (path === '/v1/batches') keep(ids.batches, answer.id);

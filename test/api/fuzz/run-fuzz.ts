@@ -117,7 +117,9 @@ class Fuzz {
     this.#url = of.url;
     this.#sinkUrl = of.sinkUrl;
     this.#resettingUrl = of.resettingUrl;
-    const ids = { accounts: [], keys: [], routes: ['known', 'other'], batches: [], messages: [] };
+    const ids = {
+      ...{ accounts: [], keys: [], routes: ['known', 'other'], batches: [], messages: [], receipts: [] },
+    };
     this.source = { operations: of.operations, ids, random: seededRandom(of.seed) };
   }
 

@@ -49,9 +49,9 @@ import { showMessage } from './routes/show-message.ts';
 import { showMetrics } from './routes/show-metrics.ts';
 import { showReadiness } from './routes/show-readiness.ts';
 import { showRoute } from './routes/show-route.ts';
+import { showTemplate } from './routes/show-template.ts';
 import { showUsage } from './routes/show-usage.ts';
 import { takeReceipts } from './routes/take-receipts.ts';
-import { showTemplate } from './routes/show-template.ts';
 import { testRoute } from './routes/test-route.ts';
 
 /** Endpoints that take no key, also of a server that only delivers. */

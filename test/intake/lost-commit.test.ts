@@ -115,7 +115,11 @@ test('what an account is charged for and what is stored stay the same where COMM
     }
   };
   const requests = Array.from({ length: 30 }, (_, n) => {
-    const messages = Array.from({ length: 10 }, () => ({ to: '+31612345678', route: 'r', ref: `single ${n}` }));
+    const messages = Array.from({ length: 10 }, () => ({
+      to: '+31612345678',
+      route: 'r',
+      ref: `single ${n}`,
+    }));
     return until('/v1/messages', { 'idempotency-key': `single-${n}` }, messages);
   });
   const upload = { 'content-type': 'application/x-ndjson', 'idempotency-key': 'limited upload' };

@@ -25,8 +25,8 @@ export function checkReceiptSecret(value: unknown): OptionProblem[] {
 }
 
 /**
- * `{id?, providerRef?, status, error?: {code?, detail?}, at?}`, one, an array, or `{receipts: […]}`. A status other than
- * "delivered" and "failed" changes nothing; what has another shape is refused as a whole, as its sender must be mended.
+ * `{id?, providerRef?, status, error?: {code?, detail?}, at?}`, one, an array, or `{receipts: […]}`; by GET one in the query, with
+ * `code` and `detail` of its error. A status other than "delivered" and "failed" changes nothing; what has another shape is refused as a whole, as its sender must be mended.
  */
 export function readGenericReceipts(
   secret: string | undefined,
@@ -35,7 +35,7 @@ export function readGenericReceipts(
 ): ReceiptReading {
   const unsigned = secret === undefined ? undefined : problemOfSigned(verifyingKey(secret)!, request, nowMs);
   if (unsigned !== undefined) return { kind: 'refused', status: 401, detail: unsigned };
-  const items = receiptItems(request.body);
+  const items = request.method === 'GET' ? [receiptInQuery(request.url)] : receiptItems(request.body);
   if (items === undefined) return refusal('The body is no JSON object and no array of them.');
   if (items.length > receiptsMax)
     return refusal(`There are ${receiptsMax} receipts at most in one callback.`);
@@ -48,6 +48,11 @@ export function readGenericReceipts(
     else news.push(read);
   }
   return { kind: 'read', news, ignored };
+}
+
+function receiptInQuery(url: string): Record<string, unknown> {
+  const { code, detail, ...receipt } = Object.fromEntries(new URL(url).searchParams);
+  return { ...receipt, error: { code, detail } };
 }
 
 function receiptItems(body: Uint8Array): unknown[] | undefined {

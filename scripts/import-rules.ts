@@ -21,8 +21,8 @@ export const folders: Record<string, Folder> = {
   outbox: { imports: ['client', 'lib'], packages: ['mysql2'] },
   connectors: { imports: ['message', 'lib'] },
   intake: { imports: ['store', 'message', 'lib'] },
-  events: { imports: ['connectors', 'store', 'message', 'lib'] },
   delivery: { imports: ['connectors', 'store', 'observe', 'message', 'lib'] },
+  events: { imports: ['connectors', 'store', 'observe', 'message', 'lib'] },
   doctor: { imports: ['store', 'lib', 'message'] },
   services: { imports: ['intake', 'delivery', 'store', 'observe', 'message', 'lib'] },
   api: {

@@ -150,8 +150,11 @@ async function startParts(
   const delivery = config.roles.includes('deliver')
     ? await startDeliveries({ databaseUrl, secretKeys }, { config, log, metrics, stops, processes })
     : undefined;
-  if (config.roles.includes('events')) startEvents(databaseUrl, { config, log, metrics, stops });
   const range = await patiently(() => startUpkeep(space.inPlace, { config, log, stops }));
+  const mint = createIdMint({ nowMs: range.nowMs, range: range.current });
+  if (config.roles.includes('events')) {
+    await startEvents(databaseUrl, { config, log, metrics, stops, secrets, mint, patiently });
+  }
   if (!hasApi && !hasProbes) return {};
   if (!hasApi) {
     const url = await listenForProbes(config, { database: intakeDatabase, full, log, metrics, stops });
@@ -175,7 +178,7 @@ async function startParts(
   const intake = createIntake({
     database: intakeDatabase,
     clock: systemClock,
-    mint: createIdMint({ nowMs: range.nowMs, range: range.current }),
+    mint,
     nowMs: range.nowMs,
     connections: config.intakeConnections,
     retentionDays: config.retentionDays,

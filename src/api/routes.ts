@@ -5,15 +5,18 @@ import { cancelBatch } from './routes/cancel-batch.ts';
 import { cancelMessage } from './routes/cancel-message.ts';
 import { changeAccount } from './routes/change-account.ts';
 import { changeTemplate } from './routes/change-template.ts';
+import { changeWebhook } from './routes/change-webhook.ts';
 import { closeBatch } from './routes/close-batch.ts';
 import { createAccount } from './routes/create-account.ts';
 import { createBatch } from './routes/create-batch.ts';
 import { createKey } from './routes/create-key.ts';
 import { createMessages } from './routes/create-messages.ts';
 import { createTemplate } from './routes/create-template.ts';
+import { createWebhook } from './routes/create-webhook.ts';
 import { deleteAccount } from './routes/delete-account.ts';
 import { deleteRoute } from './routes/delete-route.ts';
 import { deleteTemplate } from './routes/delete-template.ts';
+import { deleteWebhook } from './routes/delete-webhook.ts';
 import { eraseRecipient } from './routes/erase-recipient.ts';
 import { exportBatch } from './routes/export-batch.ts';
 import { findMessages } from './routes/find-messages.ts';
@@ -26,6 +29,7 @@ import { listLanes } from './routes/list-lanes.ts';
 import { listRejections } from './routes/list-rejections.ts';
 import { listRoutes } from './routes/list-routes.ts';
 import { listTemplates } from './routes/list-templates.ts';
+import { listWebhooks } from './routes/list-webhooks.ts';
 import { pauseBatch } from './routes/pause-batch.ts';
 import { pauseRoute } from './routes/pause-route.ts';
 import { previewTemplate } from './routes/preview-template.ts';
@@ -40,6 +44,7 @@ import { resumeRoute } from './routes/resume-route.ts';
 import { revokeKey } from './routes/revoke-key.ts';
 import { rotateKey } from './routes/rotate-key.ts';
 import { rotateReceiptsUrl } from './routes/rotate-receipts-url.ts';
+import { rotateWebhookSecret } from './routes/rotate-webhook-secret.ts';
 import { showAccount } from './routes/show-account.ts';
 import { showBatch } from './routes/show-batch.ts';
 import { showDocs } from './routes/show-docs.ts';
@@ -51,6 +56,7 @@ import { showReadiness } from './routes/show-readiness.ts';
 import { showRoute } from './routes/show-route.ts';
 import { showTemplate } from './routes/show-template.ts';
 import { showUsage } from './routes/show-usage.ts';
+import { showWebhook } from './routes/show-webhook.ts';
 import { takeReceipts } from './routes/take-receipts.ts';
 import { testRoute } from './routes/test-route.ts';
 
@@ -88,6 +94,12 @@ export const endpoints: readonly Endpoint[] = [
   changeTemplate,
   deleteTemplate,
   previewTemplate,
+  createWebhook,
+  listWebhooks,
+  showWebhook,
+  changeWebhook,
+  deleteWebhook,
+  rotateWebhookSecret,
   listLanes,
   listBatches,
   showBatch,

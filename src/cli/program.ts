@@ -19,6 +19,7 @@ import { serveCommand } from './commands/serve.ts';
 import { sinkCommand } from './commands/sink.ts';
 import { templateCommand } from './commands/template.ts';
 import { unavailableCommands } from './commands/unavailable.ts';
+import { webhookCommand } from './commands/webhook.ts';
 import { describeFailure } from './describe-failure.ts';
 import { withExamples } from './flags.ts';
 import { packageVersion } from './package-root.ts';
@@ -67,6 +68,7 @@ export function createProgram(context: CommandContext): Command {
     accountCommand,
     keyCommand,
     templateCommand,
+    webhookCommand,
     configCommand,
     migrateCommand,
     doctorCommand,

@@ -3,6 +3,7 @@ import { accountCalls, keyCalls, routeCalls } from './calls/control-calls.ts';
 import { messageCalls, recipientCalls } from './calls/message-calls.ts';
 import type { ListOptions } from './calls/options.ts';
 import { templateCalls } from './calls/template-calls.ts';
+import { webhookCalls } from './calls/webhook-calls.ts';
 import { type EventFeed, type EventOptions, eventFeed } from './event-feed.ts';
 import { type Call, createHttp, type Reply } from './http.ts';
 import type { Lane } from './resources.ts';
@@ -86,6 +87,7 @@ export function createClient(options: ClientOptions) {
     /** The change feed, which can be gone on with from a `cursor` of it. */
     events: (settings: EventOptions = {}): EventFeed => eventFeed(http, settings),
     templates: templateCalls(http),
+    webhooks: webhookCalls(http),
     /** What waits and how it flows, of the whole installation or of the key's account. */
     lanes: ({ signal, ...query }: ListOptions & { route?: string } = {}) =>
       http.items<Lane>({ path: '/v1/lanes', query, signal }),

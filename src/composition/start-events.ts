@@ -1,21 +1,36 @@
 import type { Config } from '../config/resolve-config.ts';
+import { startCallbacks } from '../events/callbacks/start-callbacks.ts';
 import { ReceiptMatcher } from '../events/receipt-matcher.ts';
 import { systemClock } from '../lib/clock.ts';
+import type { SecretBox } from '../lib/secret-box.ts';
 import type { StopStack } from '../lib/stop-stack.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { periodic } from '../services/periodic.ts';
+import { createControlCache } from '../store/control/control-cache.ts';
+import type { Database } from '../store/database.ts';
+import type { IdMint } from '../store/id-mint.ts';
 import { openPool } from './open-pool.ts';
 
 const matchEveryMs = 250;
+/** One for receipts, one for callbacks. */
+const connections = 2;
 
-/** Finds the messages of receipts, beside other servers that do. */
-export function startEvents(
-  databaseUrl: string,
-  parts: { config: Config; log: Logger; metrics: Metrics; stops: StopStack },
-): void {
+export interface EventParts {
+  config: Config;
+  log: Logger;
+  metrics: Metrics;
+  stops: StopStack;
+  secrets: SecretBox;
+  mint: IdMint;
+  /** Waits for a database that is away. */
+  patiently: <T>(step: () => Promise<T>) => Promise<T>;
+}
+
+/** Finds the messages of receipts, and tells webhooks of changes, beside other servers that do. */
+export async function startEvents(databaseUrl: string, parts: EventParts): Promise<void> {
   const { metrics, log, stops } = parts;
-  const database = openPool(databaseUrl, { ...parts, name: 'events', poolSize: 1 });
+  const database = openPool(databaseUrl, { ...parts, name: 'events', poolSize: connections });
   const matcher = new ReceiptMatcher({ database, clock: systemClock, onCounted: metrics.receiptsTold });
   const matching = periodic({
     ...{ name: 'receipts', everyMs: matchEveryMs, clock: systemClock },
@@ -24,4 +39,25 @@ export function startEvents(
   });
   matching.start();
   stops.push(() => matching.stop());
+  await openCallbacks(database, parts);
+}
+
+async function openCallbacks(
+  database: Database,
+  { config, log, metrics, stops, secrets, mint, patiently }: EventParts,
+): Promise<void> {
+  const onError = (err: unknown) => log.warn({ err }, 'control poll failed');
+  const control = createControlCache({ database, secrets, onError });
+  await patiently(() => control.start());
+  stops.push(() => control.stop());
+  const callbacks = startCallbacks({
+    ...{ database, control, mint },
+    clock: systemClock,
+    disableAfterMs: config.webhookDisableAfterMs,
+    onCallbacks: metrics.callbacksMade,
+    onDisabled: ({ id, accountId, name }, reason) =>
+      log.warn({ webhook: id, accountId, name }, `a webhook is not called any more: ${reason}`),
+    onError: (err) => log.warn({ err }, 'callbacks could not be made; it is tried again'),
+  });
+  stops.push(() => callbacks.stop());
 }

@@ -102,6 +102,14 @@ export const options = {
     min: 1,
     max: 3_650,
   }),
+  webhookDisableAfterMs: integer({
+    doc: 'how long a webhook may fail without a success before it is not called any more',
+    unit: 'ms',
+    placeholder: '<ms>',
+    default: 432_000_000,
+    min: 1_000,
+    max: 2_592_000_000,
+  }),
   intakeConnections: integer({
     doc: 'database connections that write uploads and single messages',
     unit: 'connections',

@@ -8,6 +8,7 @@ import type { DestinationLimit, RetryPolicy } from '../message/route.ts';
 export interface OutgoingMessage {
   id: string;
   key: string;
+  accountId: number;
   /** 1 for the first try. */
   attempt: number;
   fields: MessageFields;
@@ -71,6 +72,16 @@ export interface SenderSettings {
   options: Record<string, unknown>;
   /** Requests at once: the most connections that the sender may open. */
   concurrency: number;
+  /** The endpoint that an account has registered under a name, for messages that go to one. */
+  endpointOf?: (accountId: number, name: string) => Endpoint | undefined;
+}
+
+/** Where an account wants to be called, and what such requests are signed with. */
+export interface Endpoint {
+  url: string;
+  /** `whsec_…`, those that hold now; the newest first. */
+  secrets: readonly string[];
+  disabled: boolean;
 }
 
 /** A provider's later word on a message. */

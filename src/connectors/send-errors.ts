@@ -31,10 +31,30 @@ const sendErrors = {
   credit_exhausted: 'The account at the provider has no credit left',
   endpoint_failed: 'The endpoint answered that it failed',
   endpoint_gone: 'The endpoint wants no more messages',
+  endpoint_disabled: 'The webhook is disabled',
+  unknown_endpoint: 'The account has no webhook of that name',
   undelivered: 'The provider could not deliver the message',
 } as const;
 
 export type SendErrorCode = keyof typeof sendErrors;
+
+/** A message that cannot be sent as it is: thrown where a request is made, and the answer is `rejected`. */
+export class UnsendableError extends Error {
+  override readonly name = 'UnsendableError';
+  readonly error: SendError;
+
+  constructor(code: SendErrorCode, cause?: string) {
+    const error = sendError(code, cause);
+    super(error.detail);
+    this.error = error;
+  }
+}
+
+/** Of faults in the making of a request, what users read. */
+export function unsendable(fault: unknown): SendError {
+  if (fault instanceof UnsendableError) return fault.error;
+  return sendError('request_invalid', (fault as Error).message);
+}
 
 /** Characters of a detail, so that a provider's page of HTML does not end up in every outcome. */
 const detailLengthMax = 500;

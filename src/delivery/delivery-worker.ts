@@ -24,6 +24,7 @@ import type { FlushRest } from './outcomes/flush-of.ts';
 import { OutcomeBuffer } from './outcomes/outcome-buffer.ts';
 import { Ownership } from './ownership/ownership.ts';
 import type { Tenure } from './ownership/tenure.ts';
+import { endpointOf } from './sending/endpoint-of.ts';
 import type { RouteContext } from './sending/route-runner.ts';
 import { RouteRunners } from './sending/route-runners.ts';
 import type { RouteBreakerChange } from './sending/route-watch.ts';
@@ -409,13 +410,14 @@ export class DeliveryWorker {
 
   /** What the runners of all routes have in common. */
   #routeContext(): RouteContext {
-    const { clock, connectors, onError, attempts, random = Math.random } = this.#settings;
+    const { clock, control, connectors, onError, attempts, random = Math.random } = this.#settings;
     const mayLeave = (nowMs: number) => !this.#stopping && nowMs < this.#ownership.deadlineMs;
     return {
       ...(attempts && { attempts }),
       clock,
       random,
       connectors,
+      endpointOf: (accountId, name) => endpointOf(control.webhookOf(accountId, name)),
       onError,
       onBreaker: this.#settings.onBreaker ?? (() => {}),
       counts: this.#counts,

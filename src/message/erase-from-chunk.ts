@@ -1,4 +1,5 @@
 import { bloomFilter } from './bloom.ts';
+import { callbackPersons } from './callback-line.ts';
 import { decodeChunk, type EncodedChunk, encodeChunk, splitFrame, templatedChunk } from './chunk-codec.ts';
 import { erasedLine } from './erased-line.ts';
 import type { MessageFields } from './fields.ts';
@@ -26,7 +27,7 @@ export function eraseFromChunk(
   { accountId, to }: { accountId: number; to: string },
 ): ErasedChunk | undefined {
   const frame = Buffer.from(decodeChunk(chunk.codec, chunk.payload));
-  const matches = findInFrame(frame, { kind: 'to', value: to });
+  const matches = findInFrame(frame, { kind: 'person', value: to });
   if (matches.length === 0) return undefined;
   const lines = splitFrame(frame);
   for (const { offset } of matches) lines[offset] = erasedLine;
@@ -41,6 +42,10 @@ export function eraseFromChunk(
 
 function lookupWithout(chunk: { lines: string[]; gone: string[]; accountId: number }): ErasedChunk['lookup'] {
   const { lines, gone, accountId } = chunk;
+  // Callbacks are found by filters, however few they are.
+  if ([...gone, ...lines].some((line) => line !== erasedLine && callbackPersons(fieldsOf(line)).length > 0)) {
+    return filterOf(lines, accountId);
+  }
   if (lines.length === 1) return { kind: 'single' };
   if (lines.length < limits.filterMessagesMin) {
     const kept = new Set(lines.flatMap((line) => hashesOf(line, accountId)));
@@ -49,19 +54,32 @@ function lookupWithout(chunk: { lines: string[]; gone: string[]; accountId: numb
       gone: gone.flatMap((line) => hashesOf(line, accountId)).filter((hash) => !kept.has(hash)),
     };
   }
-  const toHashes = new LookupHashes('to', { accountId, max: lines.length });
-  const refHashes = new LookupHashes('ref', { accountId, max: lines.length });
-  for (const line of lines) {
-    if (line === erasedLine) continue;
-    const { to, ref } = JSON.parse(line) as MessageFields;
-    addText(toHashes, to);
-    if (ref !== undefined) addText(refHashes, ref);
-  }
+  return filterOf(lines, accountId);
+}
+
+function filterOf(lines: readonly string[], accountId: number): ErasedChunk['lookup'] {
+  const kept = lines.filter((line) => line !== erasedLine).map(fieldsOf);
+  const recipients = kept.flatMap((fields) => [fields.to, ...callbackPersons(fields)]);
+  const references = kept.flatMap(({ ref }) => ref ?? []);
   return {
     kind: 'filter',
-    toBits: bloomFilter(toHashes.halves, toHashes.count),
-    refBits: refHashes.count > 0 ? bloomFilter(refHashes.halves, refHashes.count) : null,
+    toBits: filterOfTexts('to', recipients, accountId),
+    refBits: references.length > 0 ? filterOfTexts('ref', references, accountId) : null,
   };
+}
+
+function filterOfTexts(
+  kind: 'to' | 'ref',
+  texts: readonly string[],
+  accountId: number,
+): Uint8Array<ArrayBuffer> {
+  const hashes = new LookupHashes(kind, { accountId, max: texts.length });
+  for (const text of texts) addText(hashes, text);
+  return bloomFilter(hashes.halves, hashes.count);
+}
+
+function fieldsOf(line: string): MessageFields {
+  return JSON.parse(line) as MessageFields;
 }
 
 function addText(hashes: LookupHashes, text: string): void {
@@ -71,7 +89,7 @@ function addText(hashes: LookupHashes, text: string): void {
 
 function hashesOf(line: string, accountId: number): bigint[] {
   if (line === erasedLine) return [];
-  const { to, ref } = JSON.parse(line) as MessageFields;
+  const { to, ref } = fieldsOf(line);
   const hashes = [lookupHash('to', accountId, to)];
   if (ref !== undefined) hashes.push(lookupHash('ref', accountId, ref));
   return hashes;

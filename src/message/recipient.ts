@@ -18,7 +18,7 @@ export function recipientProblem(
     case 'email':
       return isEmail(bytes, start, end) ? undefined : notEmail;
     case 'webhook':
-      return isHttpUrl(bytes, start, end) ? undefined : notUrl;
+      return isHttpUrl(bytes, start, end) || isName(bytes, start, end) ? undefined : notUrl;
     default:
       return isPhone(bytes, start, end) || isEmail(bytes, start, end) ? undefined : notEither;
   }
@@ -46,10 +46,12 @@ const plus = 0x2b;
 const atSign = 0x40;
 const dot = 0x2e;
 const hyphen = 0x2d;
+const underscore = 0x5f;
+const webhookNameBytesMax = 64;
 
 const notPhone = '"to" must be an E.164 telephone number such as +31612345678';
 const notEmail = '"to" must be an e-mail address such as ada@example.com';
-const notUrl = '"to" must be an absolute http or https URL';
+const notUrl = '"to" must be an absolute http or https URL, or the name of a webhook of the account';
 const notEither = '"to" must be an E.164 telephone number such as +31612345678 or an e-mail address';
 
 function isPhone(bytes: Uint8Array, start: number, end: number): boolean {
@@ -58,6 +60,18 @@ function isPhone(bytes: Uint8Array, start: number, end: number): boolean {
   if (bytes[start] !== plus || bytes[start + 1] === 0x30) return false;
   for (let p = start + 1; p < end; p++) if (!isDigit(bytes[p]!)) return false;
   return true;
+}
+
+/** Of a webhook: see `webhookNamePattern`. */
+function isName(bytes: Uint8Array, start: number, end: number): boolean {
+  if (end - start > webhookNameBytesMax) return false;
+  for (let p = start; p < end; p++) {
+    const byte = bytes[p]!;
+    if (isDigit(byte) || (byte >= 0x61 && byte <= 0x7a)) continue;
+    const atEdge = p === start || p === end - 1;
+    if (atEdge || (byte !== dot && byte !== hyphen && byte !== underscore)) return false;
+  }
+  return end > start;
 }
 
 /**

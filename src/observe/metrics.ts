@@ -22,6 +22,8 @@ export interface Metrics {
   outcomesRecorded(event: { state: State; count: number }): void;
   /** What came of receipts of providers; `refused` counts requests. */
   receiptsTold(event: { result: ReceiptResult; count: number }): void;
+  /** Requests to webhooks that were made of changes. */
+  callbacksMade(count: number): void;
   /** Present values, summed over the workers of this server. */
   deliveryState(state: DeliveryState): void;
   databaseFault(kind: string): void;
@@ -116,6 +118,11 @@ export function createMetrics(): Metrics {
     'Receipts of providers, by what came of them; of those refused, requests',
     ['result'],
   );
+  const callbacks = counter(
+    'millrace_callbacks_total',
+    'Requests to webhooks that were made of changes; they are sent as messages on the route callbacks',
+    [],
+  );
   const elsewhere = counter('millrace_writes_elsewhere_total', 'Writes sent to where the primary is', [
     'way',
   ]);
@@ -165,6 +172,7 @@ export function createMetrics(): Metrics {
     },
     outcomesRecorded: ({ state, count }) => outcomes.inc({ state }, count),
     receiptsTold: ({ result, count }) => receipts.inc({ result }, count),
+    callbacksMade: (count) => callbacks.inc(count),
     deliveryState(state) {
       workers.set(state.workers);
       pending.set(state.pendingChunks);

@@ -12,6 +12,7 @@ import {
 import { writePrivately } from '../lib/write-privately.ts';
 import { changeControl } from '../store/control/change-control.ts';
 import { type SealedRoutes, sealRoutes } from '../store/control/seal-routes.ts';
+import { sealWebhooks } from '../store/control/seal-webhooks.ts';
 import {
   readSecretKeyCheck,
   type SecretKeyCheck,
@@ -65,7 +66,9 @@ export async function openSecrets(database: Database, settings: SecretsSettings)
     if (present === undefined) await writePrivately(settings.path, `${keys}\n`);
     return { keys, secrets, made: present === undefined };
   });
-  return { ...opened, sealed: await sealRoutes(database, opened.secrets) };
+  const sealed = await sealRoutes(database, opened.secrets);
+  await sealWebhooks(database, opened.secrets);
+  return { ...opened, sealed };
 }
 
 async function readKeyFile(path: string): Promise<string | undefined> {

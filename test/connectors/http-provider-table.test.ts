@@ -174,6 +174,7 @@ describe('what is posted', () => {
   const message: OutgoingMessage = {
     id: '0190b3e8-0000-7000-8000-000000000001',
     key: '0190b3e8-0000-7000-8000-000000000001.2',
+    accountId: 1,
     attempt: 3,
     fields: {
       to: '+31612345678',

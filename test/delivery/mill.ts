@@ -80,6 +80,7 @@ export function createMill(url: string, { batchMax = 1, poolSize = 8 } = {}): Mi
             weight: mill.weights.get(id) ?? 1,
             limits: mill.accountLimits.get(id) ?? {},
           }),
+          webhookOf: () => undefined,
           refresh: async () => {},
           onChange(listener) {
             listeners.add(listener);

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type FeedEvent, feedCursor, feedPage, parseFeedCursor } from '../../src/api/reading/feed-page.ts';
+import { type FeedEvent, feedPage } from '../../src/api/reading/feed-page.ts';
+import { feedCursor, parseFeedCursor } from '../../src/store/reading/feed-cursor.ts';
 import { bitmapOf } from '../../src/message/bitmap.ts';
 import { stateNumber } from '../../src/message/state.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';

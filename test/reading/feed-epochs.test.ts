@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
-import { parseFeedCursor } from '../../src/api/reading/feed-page.ts';
+import { parseFeedCursor } from '../../src/store/reading/feed-cursor.ts';
 import { feedSource } from '../../src/api/reading/feed-source.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { cancelBatch, pauseBatch, resumeBatch } from '../../src/store/decisions/hold-batch.ts';

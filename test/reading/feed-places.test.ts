@@ -32,7 +32,7 @@ async function firstPage(from: Queryable, place: bigint): Promise<FeedPage> {
   let after = placeAt(place, null);
   let page: FeedPage | undefined;
   await until(async () => {
-    page = await readEvents(from, { accountId: 1, after, rowsMax: 10 });
+    page = await readEvents(from, { accountIds: [1], after, rowsMax: 10 });
     after = page.next;
     return page.rows.length > 0;
   });
@@ -68,18 +68,18 @@ test('no place is given behind numbers that a crash may give again', async () =>
   const settled = await settledNumber();
   const rolledBack = await numberOf('SELECT pg_current_xact_id()::text AS number');
   await until(async () => (await feedHorizon(database)).writtenBy > rolledBack);
-  const nothing = await readEvents(database, { accountId: 1, after: placeAt(0n, null), rowsMax: 10 });
+  const nothing = await readEvents(database, { accountIds: [1], after: placeAt(0n, null), rowsMax: 10 });
   expect([nothing.rows.length, nothing.next.writtenBy]).toEqual([0, settled]);
-  expect(await readEvents(database, { accountId: 1, after: nothing.next, rowsMax: 10 })).toEqual(nothing);
+  expect(await readEvents(database, { accountIds: [1], after: nothing.next, rowsMax: 10 })).toEqual(nothing);
 
   await pause();
   const { rows, next } = await firstPage(database, settled);
   expect(next).toEqual(placeAt(rows[0]!.writtenBy + 1n, null));
-  const behind = await readEvents(database, { accountId: 1, after: next, rowsMax: 10 });
+  const behind = await readEvents(database, { accountIds: [1], after: next, rowsMax: 10 });
   expect(behind).toEqual({ rows: [], next });
   await until(async () => {
     await settleFeed(database);
-    const last = await readEvents(database, { accountId: 1, after: next, rowsMax: 10 });
+    const last = await readEvents(database, { accountIds: [1], after: next, rowsMax: 10 });
     return last.next.writtenBy > next.writtenBy;
   });
 });

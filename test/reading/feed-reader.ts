@@ -1,4 +1,5 @@
-import { feedCursor, feedPage, parseFeedCursor } from '../../src/api/reading/feed-page.ts';
+import { feedPage } from '../../src/api/reading/feed-page.ts';
+import { feedCursor, parseFeedCursor } from '../../src/store/reading/feed-cursor.ts';
 import { feedSource } from '../../src/api/reading/feed-source.ts';
 import type { Database } from '../../src/store/database.ts';
 import { settleFeed } from '../../src/store/reading/settle-feed.ts';

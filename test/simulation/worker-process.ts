@@ -80,6 +80,7 @@ export class WorkerProcess {
     return {
       routeById: (id) => this.#routes.get(id),
       accountById: (id) => ({ weight: id, limits: {} }),
+      webhookOf: () => undefined,
       refresh: async () => {},
       onChange: (listener) => {
         this.#listeners.add(listener);

@@ -6,7 +6,6 @@ import {
   type FeedBatchState,
   type FeedPlace,
   type FeedRow,
-  placeAt,
   readEvents,
 } from '../../store/reading/read-events.ts';
 
@@ -30,14 +29,14 @@ const readsMax = 20;
 /** Up to `limit` changes behind a place that was found in this database, and the place to read on from. */
 export async function feedPage(
   database: Queryable,
-  read: { accountId: number; after: FeedPlace; limit: number },
+  read: { accountId: number; after: FeedPlace; limit: number; exceptRoute?: number | undefined },
 ): Promise<{ events: FeedEvent[]; next: FeedPlace }> {
-  const { accountId, limit } = read;
+  const { accountId, limit, exceptRoute } = read;
   const { epoch } = read.after;
   const events: FeedEvent[] = [];
   let after = read.after;
   for (let reads = 0; reads < readsMax; reads++) {
-    const page = await readEvents(database, { accountId, after, rowsMax });
+    const page = await readEvents(database, { accountIds: [accountId], after, rowsMax, exceptRoute });
     for (const row of page.rows) {
       const begun = samePlace(row, after) ? after.offset : -1;
       for (const offset of offsetsIn(row)) {
@@ -50,34 +49,6 @@ export async function feedPage(
     if (page.rows.length < rowsMax) break;
   }
   return { events, next: after };
-}
-
-/** A place as users carry it: the name of its epoch before a colon, unless it is the first. */
-export function feedCursor(place: FeedPlace): string {
-  const { epoch, writtenBy, shard, id, seq, offset } = place;
-  const within = epoch === null ? '' : `${epoch}:`;
-  if (shard < 0) return `${within}${writtenBy}`;
-  const passed = Number.isFinite(offset) ? offset + 1 : 'all';
-  return `${within}${writtenBy}.${shard}.${id}.${seq}.${passed}`;
-}
-
-/** Undefined for what is no cursor. */
-export function parseFeedCursor(text: string): FeedPlace | undefined {
-  const parts =
-    /^(?:([0-9a-f]{8}):)?(\d{1,18})(?:\.(\d{1,4})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.(\d{1,18})\.(\d{1,4}|all))?$/.exec(
-      text,
-    );
-  if (parts === null) return undefined;
-  const [, epoch = null, writtenBy, shard, id, seq, offset] = parts;
-  if (shard === undefined) return placeAt(BigInt(writtenBy!), epoch);
-  return {
-    epoch,
-    writtenBy: BigInt(writtenBy!),
-    shard: Number(shard),
-    id: id!,
-    seq: BigInt(seq!),
-    offset: offset === 'all' ? Number.POSITIVE_INFINITY : Number(offset) - 1,
-  };
 }
 
 function placeOf({ writtenBy, shard, id, seq, offset }: FeedRow, epoch: string | null): FeedPlace {

@@ -1,11 +1,13 @@
 import { Type } from 'typebox';
 import { systemClock } from '../../lib/clock.ts';
+import { callbackRouteName } from '../../message/webhook.ts';
+import { feedCursor, parseFeedCursor } from '../../store/reading/feed-cursor.ts';
 import { feedHorizon, feedStart } from '../../store/reading/read-events.ts';
 import { settleFeed } from '../../store/reading/settle-feed.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { badCursor } from '../page.ts';
 import { readingContext } from '../read-target.ts';
-import { feedCursor, feedPage, parseFeedCursor } from '../reading/feed-page.ts';
+import { feedPage } from '../reading/feed-page.ts';
 import { feedSource } from '../reading/feed-source.ts';
 import { pacedSettle } from '../reading/paced-settle.ts';
 import { StateName } from './message-fields.ts';
@@ -69,7 +71,10 @@ export function listEvents(app: ApiInstance, context: ApiContext): void {
         // replica does not have yet.
         const { database: chosen } = await readingContext(context, request);
         const { database, after: found } = await feedSource(place, { chosen, primary, settle });
-        const { events, next } = await feedPage(database, { accountId, after: found, limit });
+        // What webhooks were told of is no change that somebody must be told of.
+        const exceptRoute = context.control.routeByName(callbackRouteName)?.id;
+        const page = { accountId, after: found, limit, exceptRoute };
+        const { events, next } = await feedPage(database, page);
         return { data: events, next: feedCursor(next) };
       }),
   );

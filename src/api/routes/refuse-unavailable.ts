@@ -5,7 +5,7 @@ import type { ApiInstance } from '../context.ts';
 
 /** Promised by the interface and not built yet: refused by name, so that nobody takes a 404 for an answer. */
 const unavailable: readonly [HTTPMethods | HTTPMethods[], string, Scope][] = [
-  ...['suppressions', 'webhooks'].flatMap(
+  ...['suppressions'].flatMap(
     (name) =>
       [
         [['GET', 'POST'], `/v1/${name}`, 'manage'],

@@ -68,7 +68,8 @@ export function testRoute(app: ApiInstance, context: ApiContext): void {
           body: Buffer.from(JSON.stringify(request.body)),
           async work({ reservation }) {
             const id = reservation.ids[0]!;
-            const message: OutgoingMessage = { id, key: id, attempt: 1, fields };
+            const { accountId } = request.caller;
+            const message: OutgoingMessage = { id, key: id, accountId, attempt: 1, fields };
             return { status: 200, body: await send(message, { route, connector }) };
           },
         },

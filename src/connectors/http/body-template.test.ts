@@ -5,7 +5,8 @@ import { checkTemplate, compileTemplate } from './body-template.ts';
 
 function posted(template: unknown, fields: Partial<MessageFields> = {}): unknown {
   const make = compileTemplate(template);
-  return JSON.parse(make({ id: 'm1', key: 'm1', attempt: 1, fields: { to: '+31612345678', ...fields } }));
+  const message = { id: 'm1', key: 'm1', accountId: 1, attempt: 1 };
+  return JSON.parse(make({ ...message, fields: { to: '+31612345678', ...fields } }));
 }
 
 describe('a body template', () => {

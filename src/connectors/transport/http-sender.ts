@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Answer, OutgoingMessage, SendError, Sender, SendTerms } from '../connector.ts';
 import type { SendErrorCode } from '../send-errors.ts';
-import { sendError } from '../send-errors.ts';
+import { sendError, unsendable } from '../send-errors.ts';
 import { connectProvider } from './connect-provider.ts';
 import { Connections } from './connections.ts';
 import type { Reply, RequestSlot } from './request-slot.ts';
@@ -100,7 +100,7 @@ export class HttpSender implements Sender {
     try {
       target = this.#settings.target(messages);
     } catch (fault) {
-      return Promise.resolve(this.#unsent(messages, sendError('request_invalid', (fault as Error).message)));
+      return Promise.resolve(this.#unsent(messages, unsendable(fault)));
     }
     return new Promise((resolve) => {
       const request = { messages, terms, resolve, path: target.path, sinceMs: performance.now() };
@@ -148,7 +148,7 @@ export class HttpSender implements Sender {
     try {
       posted = this.#settings.exchange.request(messages);
     } catch (fault) {
-      const error = sendError('request_invalid', (fault as Error).message);
+      const error = unsendable(fault);
       this.#settle(request, this.#unsent(messages, error));
       return false;
     }

@@ -13,11 +13,18 @@ const providerCodeLengthMax = 64;
 /** An hour: a provider's longer wish is met by asking again, so that a wrong clock cannot park a route. */
 export const retryAfterMsMax = 3_600_000;
 
+/** Of requests that cannot be made. */
+const hopelessCodes: ReadonlySet<string> = new Set([
+  'request_invalid',
+  'unknown_endpoint',
+  'endpoint_disabled',
+]);
+
 /** What a reply that is no 2xx says of every message in its request. */
 export function refusalAnswer(reply: Reply): Answer {
   if (reply.kind === 'unsent') {
     // Only a request that can never be formed is hopeless; whatever else kept it here may pass.
-    return { kind: reply.error.code === 'request_invalid' ? 'rejected' : 'retry', error: reply.error };
+    return { kind: hopelessCodes.has(reply.error.code) ? 'rejected' : 'retry', error: reply.error };
   }
   if (reply.kind === 'lost') return { kind: 'uncertain', error: reply.error };
   const { status } = reply;

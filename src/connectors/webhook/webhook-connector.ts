@@ -1,12 +1,13 @@
 import type { Connector, RouteDefaults, Sender, SenderSettings } from '../connector.ts';
 import { HttpSender } from '../transport/http-sender.ts';
 import { timeoutMsDefault } from '../transport/option-checks.ts';
+import { webhookEndpoints } from './webhook-endpoints.ts';
 import { webhookExchange } from './webhook-exchange.ts';
 import { checkWebhookOptions, type WebhookOptions, webhookOptionSchemas } from './webhook-options.ts';
 import { webhookTargets } from './webhook-target.ts';
 
 /**
- * Posts each message to the URL that it is for, signed by the Standard Webhooks specification. Redirects are not followed:
+ * Posts each message to the URL or the registered endpoint that it is for, signed by the Standard Webhooks specification. Redirects are not followed:
  * they would lead a message to where nobody addressed it.
  */
 export const webhookConnector: Connector = {
@@ -34,13 +35,14 @@ function routeDefaults({ concurrency }: SenderSettings): RouteDefaults {
   };
 }
 
-function openWebhookSender({ options, concurrency }: SenderSettings): Sender {
+function openWebhookSender({ options, concurrency, endpointOf }: SenderSettings): Sender {
   const problem = checkWebhookOptions(options)[0];
   if (problem !== undefined) throw new TypeError(`webhook options: ${problem.pointer} ${problem.detail}`);
   const { secrets, headers, timeoutMs, allowPrivate } = options as unknown as WebhookOptions;
+  const endpointFor = webhookEndpoints(endpointOf);
   return new HttpSender({
-    target: webhookTargets(allowPrivate ?? false),
-    exchange: webhookExchange(secrets, headers ?? {}),
+    target: webhookTargets(allowPrivate ?? false, endpointFor),
+    exchange: webhookExchange({ secrets, headers: headers ?? {}, endpointFor }),
     concurrency,
     timeoutMs: timeoutMs ?? timeoutMsDefault,
     allowPrivate: allowPrivate ?? false,

@@ -7,6 +7,7 @@ import type { Exchange } from '../transport/http-sender.ts';
 import { reservedHeaders } from '../transport/option-checks.ts';
 import { isTaken, quote, refusalAnswer, retryAfterMs } from '../transport/reply-answer.ts';
 import type { Reply } from '../transport/request-slot.ts';
+import type { EndpointFor } from './webhook-endpoints.ts';
 import type { WebhookSecret } from './webhook-options.ts';
 
 /** What an endpoint says beside its status is for its owner: this much of it is read. */
@@ -19,10 +20,16 @@ const headersLengthMax = 8_192;
  * One message a request, as Standard Webhooks has it: its payload as JSON, or its body as it is. `webhook-id` is the same in
  * every attempt; that of a message that had failed and is replayed is `<id>.<n>`, for it is meant to be taken again.
  */
-export function webhookExchange(
-  secrets: readonly WebhookSecret[],
-  headers: Record<string, string>,
-): Exchange {
+export function webhookExchange({
+  secrets,
+  headers,
+  endpointFor,
+}: {
+  /** Of messages to URLs; those to registered endpoints are signed with their own. */
+  secrets: readonly WebhookSecret[];
+  headers: Record<string, string>;
+  endpointFor: EndpointFor;
+}): Exchange {
   const keys = secrets.map(({ secret, expiresAt }) => ({
     key: signingKey(secret)!,
     untilMs: expiresAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(expiresAt),
@@ -40,7 +47,8 @@ export function webhookExchange(
       const nowMs = Date.now();
       const { type, body } = contentOf(fields);
       const timestamp = Math.floor(nowMs / 1_000);
-      const signed = signatures(inForce(keys, nowMs), { id, timestamp, body });
+      const signers = endpointFor(message!)?.keys ?? inForce(keys, nowMs);
+      const signed = signatures(signers, { id, timestamp, body });
       const others =
         fields.headers === undefined && !fixed.has('content-type')
           ? ['content-type', type, ...fixedFlat]

@@ -1,15 +1,19 @@
 import type { OutgoingMessage } from '../connector.ts';
 import { isPublicAddress, literalAddress } from '../transport/egress.ts';
 import type { Target } from '../transport/http-sender.ts';
+import type { EndpointFor } from './webhook-endpoints.ts';
 
 /** Targets that are kept of messages before: an endpoint gets many, and reading a URL costs as much as signing. */
 const targetsKept = 1_000;
 
 /** Where a message goes. It throws, for its reason to be read by users, for a URL to which nothing can be posted. */
-export function webhookTargets(allowPrivate: boolean): (messages: readonly OutgoingMessage[]) => Target {
+export function webhookTargets(
+  allowPrivate: boolean,
+  endpointFor: EndpointFor,
+): (messages: readonly OutgoingMessage[]) => Target {
   const known = new Map<string, Target>();
   return ([message]) => {
-    const { to } = message!.fields;
+    const to = endpointFor(message!)?.url ?? message!.fields.to;
     const found = known.get(to);
     if (found !== undefined) return found;
     const target = targetOf(to, allowPrivate);

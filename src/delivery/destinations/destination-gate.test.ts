@@ -98,6 +98,7 @@ class Bench {
     this.gate.wake(this.nowMs);
     for (let lane = this.#next(); lane; lane = this.#next()) {
       const slice = takeSlice(lane, {
+        addressOf: (_, to) => to,
         messagesMax: this.#batchMax,
         nowMs: this.nowMs,
         destinations: this.gate,

@@ -8,7 +8,8 @@ const limits: GateLimits = { ratePerSecond: undefined, concurrency: 32, breaker:
 const sent: Answer = { kind: 'sent' };
 const lost: Answer = { kind: 'uncertain', error: sendError('connection_lost') };
 const slower: Answer = { kind: 'retry', error: sendError('rate_limited') };
-const message: OutgoingMessage = { id: 'm', key: 'm', attempt: 1, fields: { to: '+31612345678' } };
+const fields = { to: '+31612345678' };
+const message: OutgoingMessage = { id: 'm', key: 'm', accountId: 1, attempt: 1, fields };
 
 function gateWith(more: Partial<GateLimits> = {}): RouteGate {
   const gate = new RouteGate({ random: () => 0, nowMs: 0 });

@@ -23,6 +23,8 @@ export interface TakeSliceSettings {
   nowMs: number;
   /** What lets messages through to their destinations; undefined where the route limits none. */
   destinations: DestinationGate | undefined;
+  /** The URL that is meant by a name, where messages go to registered endpoints: its host is the destination. */
+  addressOf: (accountId: number, to: string) => string;
   /** When a message expires, on the monotonic clock; without an offset, what has no expiry of its own. */
   expiresAtMs: (work: ChunkWork, offset?: number) => number;
   /** A message came to its end without being sent. */
@@ -94,8 +96,9 @@ function add(slice: Slice, taken: Taken): void {
       settings.onOutcome(work, offset, erased(work.attemptsAt(offset), settings.nowMs));
       return;
     }
-    if (settings.destinations && !mayLeave(slice, taken, fields.to)) return;
-    slice.messages.push({ id, key: work.keyAt(offset), attempt, fields });
+    const { accountId } = work.chunk.lane.key;
+    if (settings.destinations && !mayLeave(slice, taken, settings.addressOf(accountId, fields.to))) return;
+    slice.messages.push({ id, key: work.keyAt(offset), accountId, attempt, fields });
   } catch (error) {
     if (error instanceof RenderError) {
       settings.onOutcome(work, offset, unrendered(work.attemptsAt(offset), error, settings.nowMs));

@@ -25,6 +25,7 @@ function demandOf(ratePerSecond: number) {
     control: {
       routeById: () => route,
       accountById: () => ({ weight: 1, limits: { ratePerSecond } }),
+      webhookOf: () => undefined,
       refresh: async () => {},
       onChange: () => () => {},
     },

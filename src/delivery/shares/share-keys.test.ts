@@ -15,6 +15,7 @@ const route: Route = {
 const control: DeliveryControl = {
   routeById: (id) => (id === 7 ? route : undefined),
   accountById: () => undefined,
+  webhookOf: () => undefined,
   refresh: async () => {},
   onChange: () => () => {},
 };

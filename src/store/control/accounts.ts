@@ -77,7 +77,7 @@ export async function updateAccount(
   return rows[0] ? accountOf(rows[0]) : null;
 }
 
-/** Marks the account as deleted and revokes its keys; false when it is no live account. */
+/** Marks the account as deleted, revokes its keys and deletes its webhooks; false when it is no live account. */
 export async function deleteAccount(database: Queryable, id: number): Promise<boolean> {
   const { rowCount } = await database.query(
     {
@@ -91,6 +91,13 @@ export async function deleteAccount(database: Queryable, id: number): Promise<bo
     {
       name: 'revoke_account_keys',
       text: 'UPDATE api_key SET revoked_at = now() WHERE account_id = $1 AND revoked_at IS NULL',
+    },
+    [id],
+  );
+  await database.query(
+    {
+      name: 'delete_account_webhooks',
+      text: 'UPDATE webhook SET deleted_at = now() WHERE account_id = $1 AND deleted_at IS NULL',
     },
     [id],
   );

@@ -6,11 +6,13 @@ import type { ApiKey } from '../../message/api-key.ts';
 import type { Route } from '../../message/route.ts';
 import type { AccountTemplates } from '../../message/templates/template.ts';
 import { TemplateCache } from '../../message/templates/template-cache.ts';
+import type { Webhook } from '../../message/webhook.ts';
 import type { Queryable } from '../database.ts';
 import { readAllAccounts } from './accounts.ts';
 import { readLiveKeys } from './keys.ts';
 import { readAllRoutes } from './routes.ts';
 import { loadTemplateVersions, readTemplateEntries } from './templates.ts';
+import { readLiveWebhooks } from './webhooks.ts';
 
 /**
  * Accounts, keys, routes and the names of templates in memory. A change made elsewhere is seen within `pollMs` and the time of one
@@ -34,6 +36,10 @@ export interface ControlCache {
   templatesOf(accountId: number): AccountTemplates;
   /** Versions of templates, in memory once they were needed. */
   readonly templates: TemplateCache;
+  /** Live webhooks, the disabled ones too, marked as such. */
+  webhooks(): Iterable<Webhook>;
+  /** The live webhook of that name. */
+  webhookOf(accountId: number, name: string): Webhook | undefined;
   /** Calls `listener` after each reload; the answer ends that. */
   onChange(listener: () => void): () => void;
   /** Reads everything again; resolves when what was committed before the call is visible here. */
@@ -141,6 +147,8 @@ export function createControlCache(settings: ControlCacheSettings): ControlCache
     routes: () => image.routes.values(),
     templatesOf: (accountId) => image.templates.get(accountId) ?? noTemplates,
     templates,
+    webhooks: () => image.webhooks.values(),
+    webhookOf: (accountId, name) => image.webhooks.get(webhookKey(accountId, name)),
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -171,6 +179,8 @@ interface Image {
   routesByName: Map<string, Route>;
   routesByToken: Map<string, Route>;
   templates: Map<number, AccountTemplates>;
+  /** By account and name. */
+  webhooks: Map<string, Webhook>;
 }
 
 const noTemplates: AccountTemplates = new Map();
@@ -183,6 +193,7 @@ const emptyImage: Image = {
   routesByName: new Map(),
   routesByToken: new Map(),
   templates: new Map(),
+  webhooks: new Map(),
 };
 
 /** The version is read first: a change that commits meanwhile makes the next poll differ. */
@@ -195,6 +206,7 @@ async function readImage(
   const keys = await readLiveKeys(database);
   const templates = await readTemplateEntries(database);
   const { routes, unopened } = await readAllRoutes(database, secrets);
+  const { webhooks, unopened: unopenedWebhooks } = await readLiveWebhooks(database, secrets);
   // Its secrets were changed by somebody with another key. Sending on by the last known ones beats failing messages.
   routes.push(...unopened.flatMap(({ id }) => last.routes.get(id) ?? []));
   const image = {
@@ -207,8 +219,13 @@ async function readImage(
       routes.flatMap((route) => (route.receiptsToken === undefined ? [] : [[route.receiptsToken, route]])),
     ),
     templates,
+    webhooks: new Map(webhooks.map((webhook) => [webhookKey(webhook.accountId, webhook.name), webhook])),
   };
-  return { image, unopened: unopened.map(({ error }) => error) };
+  return { image, unopened: [...unopened, ...unopenedWebhooks].map(({ error }) => error) };
+}
+
+function webhookKey(accountId: number, name: string): string {
+  return `${accountId}/${name}`;
 }
 
 async function readVersion(database: Queryable): Promise<string> {

@@ -28,9 +28,10 @@ export function placeAt(writtenBy: bigint, epoch: string | null): FeedPlace {
 export type FeedBatchState = (typeof batchEventStates)[keyof typeof batchEventStates];
 
 /** One outcome of some messages of a chunk, or a new state of a batch. */
-export type FeedRow = Omit<FeedPlace, 'epoch'> & { at: Date } & (
+export type FeedRow = Omit<FeedPlace, 'epoch'> & { at: Date; accountId: number } & (
     | {
         kind: 'messages';
+        routeId: number;
         batch: string | null;
         state: StateNumber;
         attempt: number;
@@ -46,7 +47,7 @@ export type FeedRow = Omit<FeedPlace, 'epoch'> & { at: Date } & (
 
 export interface FeedPage {
   rows: FeedRow[];
-  /** Where to read on: everything before it is in `rows` or was none of the account's. */
+  /** Where to read on: everything before it is in `rows` or was none of the accounts'. */
   next: FeedPlace;
 }
 
@@ -70,24 +71,31 @@ const rowsStatement = {
   // The row at the reader's own place comes again: it may not have been passed whole.
   text: `SELECT * FROM (
       SELECT o.written_by AS "writtenBy", o.shard, o.chunk_id AS id, o.seq, o.at, o.batch, o.state, o.attempt,
-        c.count AS "chunkCount", o.offsets, o.error_code AS "errorCode", o.details, o.provider_refs AS "providerRefs"
+        c.count AS "chunkCount", c.route_id AS "routeId", o.account_id AS "accountId", o.offsets, o.error_code AS "errorCode", o.details, o.provider_refs AS "providerRefs"
       FROM outcome o JOIN chunk c ON c.shard = o.shard AND c.id = o.chunk_id
-      WHERE o.account_id = $1 AND o.written_by >= $2 AND o.written_by < $3
+      WHERE o.account_id = ANY($1) AND o.written_by >= $2 AND o.written_by < $3
+        AND ($8::integer IS NULL OR c.route_id <> $8)
       UNION ALL
-      SELECT written_by, shard, batch, 0, at, NULL, state, NULL, NULL, NULL, NULL, NULL, NULL
-      FROM batch_event WHERE account_id = $1 AND written_by >= $2 AND written_by < $3
+      SELECT written_by, shard, batch, 0, at, NULL, state, NULL, NULL, NULL, account_id, NULL, NULL, NULL, NULL
+      FROM batch_event WHERE account_id = ANY($1) AND written_by >= $2 AND written_by < $3
     ) AS event
     WHERE ("writtenBy", shard, id, seq) >= ($2, $4::integer, $5::uuid, $6::bigint)
     ORDER BY "writtenBy", shard, id, seq LIMIT $7`,
 };
 
 /**
- * The next changes of an account's messages and batches, in the order in which they were committed, from a place that was
+ * The next changes of the messages and batches of some accounts, in the order in which they were committed, from a place that was
  * found here (`find-feed-place.ts`).
  */
 export async function readEvents(
   database: Queryable,
-  read: { accountId: number; after: FeedPlace; rowsMax: number },
+  read: {
+    accountIds: readonly number[];
+    after: FeedPlace;
+    rowsMax: number;
+    /** A route whose messages are left out. */
+    exceptRoute?: number | undefined;
+  },
 ): Promise<FeedPage> {
   const { horizon, settled } = await readHorizon(database);
   // The epoch stays that in which the place was found: one that has begun meanwhile puts it back when it is given again.
@@ -97,13 +105,14 @@ export async function readEvents(
   for (let step = 0; step < stepsMax && place.writtenBy < horizon; step++) {
     const { end, isBoundary } = windowEnd(place.writtenBy, { span, horizon });
     const { rows } = await database.query<RawRow>(rowsStatement, [
-      read.accountId,
+      read.accountIds,
       place.writtenBy.toString(),
       end.toString(),
       place.shard,
       place.id,
       place.seq.toString(),
       read.rowsMax,
+      read.exceptRoute ?? null,
     ]);
     if (rows.length > 0) {
       const last = feedRow(rows.at(-1)!);
@@ -158,6 +167,7 @@ function lastingPlace({ from, to }: { from: FeedPlace; to: bigint }, settled: bi
 
 interface RawRow {
   [column: string]: unknown;
+  accountId: number;
   writtenBy: string;
   shard: number;
   id: string;
@@ -168,8 +178,8 @@ interface RawRow {
 }
 
 function feedRow(row: RawRow): FeedRow {
-  const { writtenBy, shard, id, seq, at, state } = row;
-  const place = { writtenBy: BigInt(writtenBy), shard, id, seq: BigInt(seq), offset: -1, at };
+  const { writtenBy, shard, id, seq, at, accountId, state } = row;
+  const place = { writtenBy: BigInt(writtenBy), shard, id, seq: BigInt(seq), offset: -1, at, accountId };
   if (row.chunkCount === null) {
     return { ...place, kind: 'batch', state: batchEventStates[state as keyof typeof batchEventStates] };
   }

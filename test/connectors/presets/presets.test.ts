@@ -34,7 +34,7 @@ async function sendTo(example: ProviderExample, reply: ExampleReply) {
     ...example.options,
     url: new URL(provider.url).origin,
   });
-  const message = { id, key, attempt: 1, fields: example.fields };
+  const message = { id, key, accountId: 1, attempt: 1, fields: example.fields };
   const [answer] = await sender.send([message], terms);
   return { answer, request: provider.requests[0]!, sender };
 }
@@ -130,7 +130,8 @@ describe.each(examples)('the preset $preset', (example) => {
 
   it('refuses a message that lacks what the provider needs, without a request', async () => {
     const { sender } = await sendTo(example, sent);
-    const [answer] = await sender.send([{ id, key, attempt: 1, fields: { to: example.fields.to } }], terms);
+    const bare = { id, key, accountId: 1, attempt: 1, fields: { to: example.fields.to } };
+    const [answer] = await sender.send([bare], terms);
     expect(answer).toMatchObject({
       kind: 'rejected',
       error: { code: 'request_invalid', detail: expect.stringContaining('the message has no') },

@@ -1,0 +1,180 @@
+import { Command } from 'commander';
+import type { WebhookEndpoint } from '../../client/client.ts';
+import { allOf } from '../all-of.ts';
+import type { CommandContext } from '../command-context.ts';
+import { Failure } from '../failure.ts';
+import { type AccountOptions, collect, wholeNumber, withAccount, withExamples } from '../flags.ts';
+import { formatTable } from '../format.ts';
+import { printNote, printResult } from '../output.ts';
+import { connect } from '../server-access.ts';
+
+const batchMaxMax = 500;
+
+export function webhookCommand(context: CommandContext): Command {
+  const command = new Command('webhook').description('endpoints that are told of messages and batches');
+  command.addCommand(listCommand(context));
+  command.addCommand(showCommand(context));
+  command.addCommand(createCommand(context));
+  command.addCommand(setCommand(context));
+  command.addCommand(enableCommand(context));
+  command.addCommand(rotateCommand(context));
+  command.addCommand(deleteCommand(context));
+  return withExamples(
+    command,
+    'webhook create billing https://example.com/hook --event message.delivered,message.failed',
+    'webhook list',
+    'message find --to billing',
+  );
+}
+
+function listCommand(context: CommandContext): Command {
+  const command = withAccount(new Command('list'))
+    .description('webhooks, and whether they are called')
+    .action(async (flags: AccountOptions) => {
+      const webhooks = await allOf(connect(context, flags).webhooks.all());
+      printResult(context, { data: webhooks }, { json: flags.json, render: ({ data }) => describeAll(data) });
+    });
+  return withExamples(command, 'webhook list');
+}
+
+function showCommand(context: CommandContext): Command {
+  const command = withAccount(new Command('show'))
+    .description('one webhook')
+    .argument('<id>')
+    .action(async (id: string, flags: AccountOptions) => {
+      const webhook = await connect(context, flags).webhooks.get(id);
+      printResult(context, webhook, { json: flags.json, render: describe });
+    });
+  return withExamples(command, 'webhook show ID');
+}
+
+interface FieldFlags extends AccountOptions {
+  event?: string[];
+  route?: string[];
+  tag?: string[];
+  batch?: number;
+}
+
+function withFields(command: Command): Command {
+  return command
+    .option(
+      '--event <types>',
+      'events that it is told, several with commas (default: how messages and batches ended)',
+      collect,
+    )
+    .option('--route <names>', 'only of messages and batches on these routes', collect)
+    .option('--tag <tags>', 'only of messages with one of these tags', collect)
+    .option('--batch <n>', 'events that one request may carry (default: 1)', wholeNumber(1, batchMaxMax));
+}
+
+function createCommand(context: CommandContext): Command {
+  const command = withFields(withAccount(new Command('create')))
+    .description('register an endpoint; its secret is shown this once')
+    .argument('<name>')
+    .argument('<url>')
+    .action(async (name: string, url: string, flags: FieldFlags) => {
+      const webhook = await connect(context, flags).webhooks.create({ name, url, ...fieldsOf(flags) });
+      printSecret(context, webhook, flags);
+    });
+  return withExamples(command, 'webhook create billing https://example.com/hook --batch 100');
+}
+
+function setCommand(context: CommandContext): Command {
+  const command = withFields(withAccount(new Command('set')))
+    .description('change a webhook; what is left out stays as it is')
+    .argument('<id>')
+    .option('--name <name>', 'its name')
+    .option('--endpoint <url>', 'where events are posted')
+    .action(async (id: string, flags: FieldFlags & { name?: string; endpoint?: string }) => {
+      const { name, endpoint } = flags;
+      const webhook = await connect(context, flags).webhooks.change(id, {
+        ...(name !== undefined && { name }),
+        ...(endpoint !== undefined && { url: endpoint }),
+        ...fieldsOf(flags),
+      });
+      printResult(context, webhook, { json: flags.json, render: describe });
+    });
+  return withExamples(command, 'webhook set ID --endpoint https://example.com/new');
+}
+
+function enableCommand(context: CommandContext): Command {
+  const command = withAccount(new Command('enable'))
+    .description('call one again that was disabled because it failed')
+    .argument('<id>')
+    .action(async (id: string, flags: AccountOptions) => {
+      const webhook = await connect(context, flags).webhooks.change(id, { enabled: true });
+      printResult(context, webhook, { json: flags.json, render: describe });
+    });
+  return withExamples(command, 'webhook enable ID');
+}
+
+function rotateCommand(context: CommandContext): Command {
+  const command = withAccount(new Command('rotate'))
+    .description('make a new secret; it is shown this once, and the old one still signs for a day')
+    .argument('<id>')
+    .action(async (id: string, flags: AccountOptions) => {
+      printSecret(context, await connect(context, flags).webhooks.rotate(id), flags);
+    });
+  return withExamples(command, 'webhook rotate ID');
+}
+
+function deleteCommand(context: CommandContext): Command {
+  const command = withAccount(new Command('delete'))
+    .description('tell an endpoint of nothing more')
+    .argument('<id>')
+    .action(async (id: string, flags: AccountOptions) => {
+      await connect(context, flags).webhooks.delete(id);
+      printResult(context, { deleted: id }, { json: flags.json, render: () => `webhook ${id} is deleted` });
+    });
+  return withExamples(command, 'webhook delete ID');
+}
+
+function fieldsOf({ event, route, tag, batch }: FieldFlags): Record<string, unknown> {
+  const filter = { ...(route && { routes: route }), ...(tag && { tags: tag }) };
+  return {
+    ...(event && { events: event }),
+    ...(Object.keys(filter).length > 0 && { filter }),
+    ...(batch !== undefined && { batchMax: batch }),
+  };
+}
+
+/** The secret alone goes to standard output, so that a script can catch it. */
+function printSecret(context: CommandContext, webhook: WebhookEndpoint, flags: AccountOptions): void {
+  if (webhook.secret === undefined) {
+    throw new Failure(
+      `webhook ${webhook.id} has a new secret, but the answer that showed it was lost on the way`,
+      {
+        hint: `Make another one: millrace webhook rotate ${webhook.id}`,
+      },
+    );
+  }
+  if (!flags.json) printNote(context, `webhook ${webhook.id}; its secret is not shown again:`);
+  printResult(context, webhook, { json: flags.json, render: (made) => made.secret ?? '' });
+}
+
+function describeAll(webhooks: readonly WebhookEndpoint[]): string {
+  return formatTable(
+    ['ID', 'NAME', 'URL', 'STATE'],
+    webhooks.map((webhook) => [webhook.id, webhook.name, webhook.url, stateOf(webhook)]),
+  );
+}
+
+function describe(webhook: WebhookEndpoint): string {
+  const { id, name, url, events, filter, batchMax } = webhook;
+  const rows = [
+    ['id', id],
+    ['name', name],
+    ['url', url],
+    ['state', stateOf(webhook)],
+    ['events', events.join(', ')],
+    ...(filter.routes ? [['routes', filter.routes.join(', ')]] : []),
+    ...(filter.tags ? [['tags', filter.tags.join(', ')]] : []),
+    ['events a request', String(batchMax)],
+  ];
+  return rows.map(([what, value]) => `${what!.padEnd(17)} ${value}`).join('\n');
+}
+
+function stateOf({ state, disabledReason, failingSince }: WebhookEndpoint): string {
+  if (state === 'disabled') return `disabled: ${disabledReason}`;
+  return failingSince === undefined ? 'enabled' : `enabled, failing since ${failingSince}`;
+}

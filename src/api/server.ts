@@ -12,6 +12,10 @@ import { ProblemError } from '../message/error-codes.ts';
 import { DatabaseError } from '../store/database.ts';
 import { createAdmission } from './admission.ts';
 import { readJsonBodies, withStreamBodies } from './body.ts';
+import { isClassic } from './compat/messagebird/access-key.ts';
+import { serveClassicApi } from './compat/messagebird/classic-endpoints.ts';
+import { rewriteRequest } from './compat/messagebird/rewrite-request.ts';
+import { sendProblemAsErrors } from './compat/messagebird/send-errors.ts';
 import type { ApiContext, ApiInstance, ProbeContext } from './context.ts';
 import { makeWritesElsewhere } from './elsewhere/writes-elsewhere.ts';
 import { createMethodTable, type MethodTable } from './method-table.ts';
@@ -43,6 +47,7 @@ export function buildServer(context: ApiContext): ApiInstance {
   withStreamBodies(app, (scope) => {
     for (const endpoint of streamEndpoints) endpoint(scope, context);
   });
+  serveClassicApi(app, context);
   return app;
 }
 
@@ -65,12 +70,12 @@ function buildShell(context: ProbeContext, admit: Admit | undefined): ApiInstanc
     const problem = problemOf(error);
     if (error instanceof DatabaseError) context.metrics.databaseFault(error.fault.kind);
     logProblem(request, error, problem);
-    return sendProblem(reply, problem);
+    return answerProblem(request, reply, problem);
   });
   app.setNotFoundHandler((request, reply) => {
     const problem = unmatched(methods, request, reply);
     const isQuestion = request.method === 'OPTIONS' && problem.code === 'method_not_allowed';
-    return isQuestion ? reply.code(204).send() : sendProblem(reply, problem);
+    return isQuestion ? reply.code(204).send() : answerProblem(request, reply, problem);
   });
   readJsonBodies(app);
 
@@ -138,10 +143,16 @@ function createInstance(context: ProbeContext): ApiInstance {
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: pathPartLengthMax },
+    rewriteUrl: rewriteRequest,
     frameworkErrors: (error, _request, reply) => void sendProblem(reply, problemOf(error)),
     clientErrorHandler: answerUnreadable,
   });
   return app as unknown as ApiInstance;
+}
+
+/** In the clothes of the API that the client speaks. */
+function answerProblem(request: FastifyRequest, reply: FastifyReply, problem: ProblemError): FastifyReply {
+  return isClassic(request) ? sendProblemAsErrors(reply, problem) : sendProblem(reply, problem);
 }
 
 type Admit = ReturnType<typeof createAdmission>;

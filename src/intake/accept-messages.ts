@@ -39,12 +39,18 @@ export async function acceptMessages(
     parsed,
     reservedIds,
     shedding,
+    listKey,
+    together,
   }: {
     accountId: number;
     parsed: ParsedMessages;
     reservedIds?: readonly string[];
     /** Absent for a request that is tried again: its messages may be there. */
     shedding?: Pick<LoadShedding, 'problemOf'>;
+    /** A list of the account that chunks with reserved ids are to stand in. */
+    listKey?: bigint;
+    /** As in a `MessageGroup`. */
+    together?: string;
   },
 ): Promise<AcceptedMessages> {
   const chunks = chunksOf(parsed.messages);
@@ -61,7 +67,7 @@ export async function acceptMessages(
       if (overload) return { messages: [], refused: refusedOf(chunk.messages, overload) };
       const { ids, refusal } = await groupCommit.store({
         ...groupOf(chunk, accountId),
-        ...(reservedIds && { chunkId: chunkIdOf(reservedIds[index]!) }),
+        ...(reservedIds && { chunkId: chunkIdOf(reservedIds[index]!), listKey, together }),
       });
       const taken = chunk.messages.slice(0, ids.length);
       const left = chunk.messages.slice(ids.length);

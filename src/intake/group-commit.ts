@@ -37,6 +37,10 @@ export interface MessageGroup {
   ordering?: { shard: number; hashes: number[] };
   /** An id reserved for a chunk of exactly these messages: the request may be sent again. */
   chunkId?: string;
+  /** A list of the account that their chunk, which has a reserved id, is to stand in. */
+  listKey?: bigint | undefined;
+  /** From `holdTogether`: of an account's chunks with this name, all are stored or none. */
+  together?: string | undefined;
 }
 
 export interface GroupCommitSettings {
@@ -92,6 +96,8 @@ export class GroupCommit {
   private readonly running = new Set<Promise<void>>();
   private waiting = 0;
   private waitingBytes = 0;
+  /** How often chunks were held together. */
+  private held = 0;
   private shard = 0;
   private shardSinceMs = Number.NEGATIVE_INFINITY;
 
@@ -128,17 +134,32 @@ export class GroupCommit {
     return this.settings.mint.mint(shard);
   }
 
+  /**
+   * Has chunks with reserved ids of an account, at most 1,000 on one shard, share one commit, if they are stored at once behind
+   * this, under the name that it answers. What the account may not send whole is refused whole.
+   * @throws ProblemError `unavailable` when there is no room for all of them
+   */
+  holdTogether(chunks: { shard: number; count: number; messages: number; bytes: number }): string {
+    this.requireRoom(chunks);
+    const gathered = this.gathering.get(nameOf({ shard: chunks.shard }));
+    // It is on its way, and commits without those.
+    if (gathered && gathered.chunks.length + chunks.count > chunksPerCommitMax) {
+      this.gathering.delete(nameOf({ shard: chunks.shard }));
+    }
+    return `${++this.held}`;
+  }
+
   /** Resolves when the messages are durable, or refused for good. At most 1,000 messages. */
   async store(group: MessageGroup): Promise<StoredGroup> {
     const bytes = group.lines.reduce((sum, line) => sum + line.length, 0);
-    if (this.waiting + group.lines.length > waitingMax || this.waitingBytes + bytes > waitingBytesMax) {
-      throw new ProblemError('unavailable', 'Too many messages wait for the database.', {
-        retryAfterSeconds: 1,
-      });
-    }
+    this.requireRoom({ messages: group.lines.length, bytes });
     const shard = group.chunkId ? shardOf(group.chunkId) : (group.ordering?.shard ?? this.currentShard());
     const of: Share = { shard };
-    if (this.settings.isMetered(group.accountId)) of.metered = group.accountId;
+    if (this.settings.isMetered(group.accountId)) {
+      of.metered = group.accountId;
+      // Nothing else is refused with them.
+      if (group.together !== undefined) of.together = group.together;
+    }
     const gathered = this.gathering.get(nameOf(of)) ?? this.open(of);
     const { chunk, offset } = placeIn(gathered, { group, mint: this.settings.mint });
     if (gathered.chunks.length === chunksPerCommitMax) {
@@ -164,6 +185,13 @@ export class GroupCommit {
   /** Resolves when every commit under way has ended. */
   async settle(): Promise<void> {
     while (this.running.size > 0) await Promise.allSettled(this.running);
+  }
+
+  private requireRoom({ messages, bytes }: { messages: number; bytes: number }): void {
+    if (this.waiting + messages <= waitingMax && this.waitingBytes + bytes <= waitingBytesMax) return;
+    throw new ProblemError('unavailable', 'Too many messages wait for the database.', {
+      retryAfterSeconds: 1,
+    });
   }
 
   private open(of: Share, after?: Promise<unknown>): Gathered {
@@ -215,6 +243,7 @@ export class GroupCommit {
   private async write({
     shard,
     metered,
+    together,
     chunks,
   }: Gathered): Promise<{ rows: ChunkRow[]; stored: StoredMessages }> {
     const { database, clock } = this.settings;
@@ -225,13 +254,14 @@ export class GroupCommit {
         stored: await retryStore(() => storeMessages(database, { shard, chunks: rows }), { clock }),
       };
     }
+    const whole = together !== undefined;
     const divisible = chunks.map((chunk) => ({
       id: chunk.id,
       count: chunk.lines.length,
       first: rowOnce(chunk),
     }));
     const stored = await retryStore(
-      () => storeMeteredMessages(database, { shard, accountId: metered, chunks: divisible }),
+      () => storeMeteredMessages(database, { shard, accountId: metered, chunks: divisible, whole }),
       { clock },
     );
     const rows = divisible.flatMap(({ id, first }) => {
@@ -247,10 +277,13 @@ interface Share {
   shard: number;
   /** The account alone whose messages these are, to be charged for them. */
   metered?: number;
+  /** All of them are stored, or none. */
+  together?: string;
 }
 
-function nameOf({ shard, metered }: Share): string {
-  return metered === undefined ? `${shard}` : `${shard}:${metered}`;
+function nameOf({ shard, metered, together }: Share): string {
+  if (metered === undefined) return `${shard}`;
+  return together === undefined ? `${shard}:${metered}` : `${shard}:${metered}:${together}`;
 }
 
 const nothing: StoredMessages = { counts: new Map(), fresh: new Set() };
@@ -269,6 +302,7 @@ interface OpenChunk {
   priority: number;
   /** Its id was reserved for one request: no other joins. */
   sealed: boolean;
+  listKey: bigint | undefined;
   lines: Buffer[];
   bytes: number;
   toHashes: bigint[];
@@ -307,6 +341,7 @@ function placeIn(
       routeId: group.routeId,
       priority: group.priority,
       sealed: group.chunkId !== undefined,
+      listKey: group.listKey,
       lines: [],
       bytes: 0,
       toHashes: [],
@@ -345,8 +380,9 @@ function chunkRow(chunk: OpenChunk, count = chunk.lines.length): ChunkRow {
       ? { hashes: [...toHashes, ...refHashes] }
       : bloomLookup({ toHashes, refHashes });
   const ordering = chunk.hashes && { ordering: encodeOrdering(chunk.hashes.slice(0, count)) };
+  const listed = chunk.listKey !== undefined && { listKey: chunk.listKey };
   const row = { id, accountId, routeId, priority, count, codec, payload, timed, dueAt, lookup };
-  return { ...row, ...ordering, ...(templates && { templates }) };
+  return { ...row, ...ordering, ...listed, ...(templates && { templates }) };
 }
 
 /** The same row, made once, for the same count. */

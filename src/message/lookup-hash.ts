@@ -1,4 +1,5 @@
 import { hash64, hashInto } from '../lib/hash.ts';
+import { fieldLimits } from './field-limits.ts';
 import { lookupRecipient } from './recipient.ts';
 
 /**
@@ -10,6 +11,14 @@ export function lookupHash(kind: 'to' | 'ref', accountId: number, text: string):
   const bytes = Buffer.from(text);
   const key = kind === 'to' ? lookupRecipient(bytes) : bytes;
   return hash64(key, { start: 0, end: key.length, seed: lookupSeed(kind, accountId) });
+}
+
+/**
+ * The key of a list of an account's chunks, beside those of their references: the name is longer than any reference, so
+ * that no reference is found in its place. Stored rows hold it: it must never change.
+ */
+export function listKey(list: string, accountId: number): bigint {
+  return lookupHash('ref', accountId, `list ${list}`.padEnd(fieldLimits.refCharsMax + 1));
 }
 
 /** Hashes of one account's keys, gathered as pairs of 32-bit halves (high, low): the form of `bloomFilter`. */

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type FeedEvent, feedPage } from '../../src/api/reading/feed-page.ts';
-import { feedCursor, parseFeedCursor } from '../../src/store/reading/feed-cursor.ts';
 import { bitmapOf } from '../../src/message/bitmap.ts';
 import { stateNumber } from '../../src/message/state.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { cancelBatch, pauseBatch, resumeBatch } from '../../src/store/decisions/hold-batch.ts';
+import { feedCursor, parseFeedCursor } from '../../src/store/reading/feed-cursor.ts';
 import { feedHorizon, feedStart } from '../../src/store/reading/read-events.ts';
 import { insertBatch, insertChunk, until } from '../delivery/mill.ts';
 import { createTestDatabase } from '../support/postgres.ts';

@@ -1,10 +1,10 @@
 import pg from 'pg';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
-import { parseFeedCursor } from '../../src/store/reading/feed-cursor.ts';
 import { feedSource } from '../../src/api/reading/feed-source.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { cancelBatch, pauseBatch, resumeBatch } from '../../src/store/decisions/hold-batch.ts';
 import { migrate } from '../../src/store/migrate.ts';
+import { parseFeedCursor } from '../../src/store/reading/feed-cursor.ts';
 import { settleFeed } from '../../src/store/reading/settle-feed.ts';
 import { insertBatch } from '../delivery/mill.ts';
 import { createTestDatabase } from '../support/postgres.ts';

@@ -1,7 +1,7 @@
 import { feedPage } from '../../src/api/reading/feed-page.ts';
-import { feedCursor, parseFeedCursor } from '../../src/store/reading/feed-cursor.ts';
 import { feedSource } from '../../src/api/reading/feed-source.ts';
 import type { Database } from '../../src/store/database.ts';
+import { feedCursor, parseFeedCursor } from '../../src/store/reading/feed-cursor.ts';
 import { settleFeed } from '../../src/store/reading/settle-feed.ts';
 import { until } from '../delivery/mill.ts';
 

@@ -25,19 +25,29 @@ const openCancelStatement = {
  * way to its provider, its cancellation stays open: another one is answered with the first, so that nobody fills
  * the inbox with them.
  */
-export async function requestOfMessage(
+export function requestOfMessage(
   database: Queryable,
-  request: {
-    messageId: string;
-    batch: string | null;
-    count: number;
-    kind: DecisionKind;
-    filter: InboxFilter;
-  },
+  { messageId, ...request }: Omit<MessagesRequest, 'chunkId' | 'offsets'> & { messageId: string },
 ): Promise<string> {
-  const { messageId, batch, count, kind, filter } = request;
-  const [shard, chunkId] = [shardOf(messageId), chunkIdOf(messageId)];
-  const offsets = bitmapOf(count, [parseId(messageId).offset]);
+  const chunkId = chunkIdOf(messageId);
+  return requestOfMessages(database, { ...request, chunkId, offsets: [parseId(messageId).offset] });
+}
+
+export interface MessagesRequest {
+  chunkId: string;
+  batch: string | null;
+  /** Messages of the chunk, and those of them that are meant. */
+  count: number;
+  offsets: readonly number[];
+  kind: DecisionKind;
+  filter: InboxFilter;
+}
+
+/** The same of several messages of one chunk. */
+export async function requestOfMessages(database: Queryable, request: MessagesRequest): Promise<string> {
+  const { chunkId, batch, count, kind, filter } = request;
+  const shard = shardOf(chunkId);
+  const offsets = bitmapOf(count, request.offsets);
   const number = decisionNumber(kind);
   if (kind === 'cancel') {
     const replay = decisionNumber('replay');

@@ -20,6 +20,8 @@ export interface ChunkRow {
    * first.
    */
   lookup: { toBits: Uint8Array; refBits?: Uint8Array } | { hashes: bigint[] };
+  /** The key of a list of its account that it stands in: one row of `message_key`. */
+  listKey?: bigint;
   /**
    * The 32-bit hashes of its messages' ordering keys, four bytes each, little end first. Such a chunk comes after
    * those that were stored on the shard before, and after those before it in the same list.
@@ -229,7 +231,8 @@ function keyInsert({ shard, chunks }: NewChunks): RowInsert {
 }
 
 /** Account, hash and chunk. The hashes of a single message are in its chunk. */
-function keysOf({ id, accountId, count, lookup }: ChunkRow): [number, bigint, string][] {
-  if (count === 1 || !('hashes' in lookup)) return [];
-  return [...new Set(lookup.hashes)].map((hash) => [accountId, hash, id]);
+function keysOf({ id, accountId, count, lookup, listKey }: ChunkRow): [number, bigint, string][] {
+  const hashes = new Set(count === 1 || !('hashes' in lookup) ? [] : lookup.hashes);
+  if (listKey !== undefined) hashes.add(listKey);
+  return [...hashes].map((hash) => [accountId, hash, id]);
 }

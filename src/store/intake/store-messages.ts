@@ -63,13 +63,21 @@ export interface DivisibleChunk {
   first(count: number): ChunkRow;
 }
 
+interface MeteredChunks {
+  shard: number;
+  accountId: number;
+  chunks: readonly DivisibleChunk[];
+  /** Stores nothing where not all of them fit. */
+  whole?: boolean;
+}
+
 /**
  * Stores as much of an account's chunks, in their order, as it may send, and charges it for just that. What is there
  * already was charged then: nobody else stores under these ids, and who did holds the account's meter until it is known.
  */
 export async function storeMeteredMessages(
   database: Database,
-  { shard, accountId, chunks }: { shard: number; accountId: number; chunks: readonly DivisibleChunk[] },
+  { shard, accountId, chunks, whole }: MeteredChunks,
 ): Promise<StoredMessages> {
   return await database.transaction(async (transaction) => {
     // The meter comes first: it makes this wait for an earlier try whose COMMIT is still under way.
@@ -77,7 +85,8 @@ export async function storeMeteredMessages(
     const present = await countStored(transaction, { shard, chunks });
     const absent = chunks.filter(({ id }) => !present.has(id));
     const wanted = absent.reduce((sum, { count }) => sum + count, 0);
-    const { count, refusal } = fitOf(meter, wanted);
+    const { count: fitting, refusal } = fitOf(meter, wanted);
+    const count = whole && fitting < wanted ? 0 : fitting;
     await charge(transaction, meter, count);
     const rows = firstOf(absent, count);
     await insertChunks(transaction, { shard, batch: null, chunks: rows });

@@ -1,0 +1,158 @@
+import type { FastifyRequest } from 'fastify';
+import { unixMsOf } from '../../../message/id.ts';
+import { phoneCountryOf } from '../../../message/phone-country.ts';
+import { countSmsParts } from '../../../message/sms-parts.ts';
+import type { State } from '../../../message/state.ts';
+import { classicId } from './classic-id.ts';
+import type { ClassicDetails } from './classic-message.ts';
+
+export const classicStatuses = [
+  'scheduled',
+  'sent',
+  'buffered',
+  'delivered',
+  'expired',
+  'delivery_failed',
+] as const;
+export type ClassicStatus = (typeof classicStatuses)[number];
+
+/** A message of the classic API as it is known at a time. */
+export interface SeenMessage {
+  chunkId: string;
+  originator: string | null;
+  body: string | null;
+  reference: string | null;
+  scheduledAt: Date | null;
+  details: ClassicDetails;
+  recipients: SeenRecipient[];
+}
+
+export interface SeenRecipient {
+  /** Null when it was erased. */
+  to: string | null;
+  state: State;
+  /** When it came to that state; null when nothing has happened yet. */
+  at: Date | null;
+  error?: { code: string; detail: string | null };
+}
+
+/** The message object, of which a list and the answer to its creation show less of each recipient. */
+export function showClassic(
+  message: SeenMessage,
+  { origin, nowMs, full = false }: { origin: string; nowMs: number; full?: boolean },
+) {
+  const { chunkId, originator, body, reference, scheduledAt, details } = message;
+  const { type, datacoding, mclass, udh, validity = null } = details;
+  const id = classicId(chunkId);
+  const statuses = message.recipients.map((recipient) => statusOf(recipient, { scheduledAt, nowMs }));
+  const count = (...wanted: ClassicStatus[]) => statuses.filter((status) => wanted.includes(status)).length;
+  const parts = partsOf(message);
+  return {
+    id,
+    href: `${origin}/messages/${id}`,
+    direction: 'mt',
+    type,
+    originator,
+    body,
+    reference,
+    reportUrl: null,
+    validity,
+    gateway: null,
+    typeDetails: udh === undefined ? {} : { udh },
+    datacoding,
+    mclass,
+    scheduledDatetime: scheduledAt && classicTime(scheduledAt),
+    createdDatetime: classicTime(createdAt(message)),
+    recipients: {
+      totalCount: statuses.length,
+      // Those that are on their way, in the words of the classic API.
+      totalSentCount: count('sent', 'buffered'),
+      totalDeliveredCount: count('delivered'),
+      totalDeliveryFailedCount: count('delivery_failed', 'expired'),
+      items: message.recipients.map((recipient, index) => ({
+        recipient: numberOf(recipient.to),
+        status: statuses[index]!,
+        statusDatetime:
+          statuses[index] === 'scheduled' ? null : classicTime(recipient.at ?? createdAt(message)),
+        messagePartCount: parts.parts,
+        ...(full && moreOf(recipient, { status: statuses[index]!, messageLength: parts.units })),
+      })),
+    },
+  };
+}
+
+/** The status of a recipient in the words of the classic API: `sent` is on its way there, `buffered` what waits. */
+export function statusOf(
+  { state }: SeenRecipient,
+  { scheduledAt, nowMs }: { scheduledAt: Date | null; nowMs: number },
+): ClassicStatus {
+  switch (state) {
+    case 'queued':
+      return scheduledAt !== null && scheduledAt.getTime() > nowMs ? 'scheduled' : 'sent';
+    case 'sending':
+    case 'sent':
+      return 'sent';
+    case 'retrying':
+    case 'uncertain':
+      return 'buffered';
+    case 'delivered':
+    case 'expired':
+      return state;
+    case 'failed':
+    case 'canceled':
+    case 'suppressed':
+      return 'delivery_failed';
+  }
+}
+
+/** Links lead to where the client reached this server. */
+export function originOf(request: FastifyRequest): string {
+  return `${request.protocol}://${request.headers.host ?? 'localhost'}`;
+}
+
+/** To the second, with the zone that the classic API writes. */
+export function classicTime(time: Date): string {
+  return `${time.toISOString().slice(0, 19)}+00:00`;
+}
+
+function createdAt({ chunkId }: SeenMessage): Date {
+  return new Date(unixMsOf(chunkId));
+}
+
+/** What only the provider's receipts could tell is null. */
+function moreOf(
+  { to, state, error }: SeenRecipient,
+  { status, messageLength }: { status: ClassicStatus; messageLength: number },
+) {
+  const country = to === null ? undefined : phoneCountryOf(to);
+  return {
+    originator: null,
+    recipientCountry: country?.name ?? null,
+    recipientCountryPrefix: country?.prefix ?? null,
+    recipientOperator: null,
+    messageLength,
+    statusErrorCode: null,
+    statusReason: error ? (error.detail ?? error.code) : (reasons[status] ?? state),
+    price: { amount: null, currency: null },
+    mccmnc: null,
+    mcc: null,
+    mnc: null,
+  };
+}
+
+const reasons: Partial<Record<ClassicStatus, string>> = {
+  sent: 'pending DLR',
+  delivered: 'successfully delivered',
+};
+
+/** Of a binary message the length is that of its bytes. */
+function partsOf({ body, details }: SeenMessage): { parts: number; units: number } {
+  const text = body ?? '';
+  if (details.type === 'binary') return { parts: 1, units: text.length / 2 };
+  const { parts } = countSmsParts(text, details.datacoding === 'plain' ? 'gsm7' : 'ucs2');
+  return { parts, units: [...text].length };
+}
+
+function numberOf(to: string | null): number | null {
+  return to === null ? null : Number(to.slice(1));
+}

@@ -64,6 +64,7 @@ test('a webhook route has the channel, the retries and the limit of its kind, an
     updatedAt: _u,
     ratePerSecond: _r,
     accounts: _a,
+    receiptsUrl: _url,
     ...shown
   } = made.json;
   const again = await api.call('PUT', '/v1/routes/hooks', { body: shown });

@@ -14,8 +14,8 @@ export default defineConfig({
     globalSetup: ['test/support/clear-left-data.ts', 'test/support/shared-postgres.ts'],
     setupFiles: ['test/support/drop-databases.ts'],
     reporters: ['default', './test/support/tally-reporter.ts'],
-    // Tests start processes and a database on machines of two cores, and wait for leases and clocks half of their time.
-    maxWorkers: 3,
+    // Tests start processes and a database on machines of two cores. Three at a time took no less, and met their time limits.
+    maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
     // No test is near these: a machine that is busy with something else may slow each one down many times.
     testTimeout: 120_000,

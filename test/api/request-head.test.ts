@@ -82,6 +82,10 @@ it('every endpoint refuses a query field that it does not know', async () => {
     'put /v1/routes/{name}': { connector: 'http' },
     'post /v1/routes/{name}/test': { to: '+31612345678' },
     'post /v1/batches': { route: 'sms' },
+    'post /v1/accounts/{id}/credit': { amountMicros: 1, currency: 'EUR', reason: 'x' },
+    'post /v1/templates': { name: 'x', channel: 'sms', body: 'x' },
+    'patch /v1/templates/{id}': { body: 'x' },
+    'post /v1/webhooks': { name: 'x', url: 'https://example.com/' },
     'post /v1/batches/{id}/replay': { states: ['failed'] },
     'post /v1/batches/{id}/resolve': { as: 'sent' },
     'post /v1/messages': message,
@@ -93,6 +97,8 @@ it('every endpoint refuses a query field that it does not know', async () => {
   );
   expect(operations.length).toBeGreaterThan(30);
   for (const { method, path } of operations) {
+    // A provider adds to the URL what it likes.
+    if (path === '/v1/receipts/{token}') continue;
     const name = `${method} ${path}`;
     const body = method === 'get' || method === 'delete' ? undefined : (bodies[name] ?? {});
     const at = `${path.replaceAll(/\{\w+\}/g, '1')}?colour=red`;

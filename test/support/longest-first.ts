@@ -5,7 +5,6 @@ const longest = [
   'bench/short-run.test.ts',
   'test/chaos/chaos.test.ts',
   'test/lab/failover.test.ts',
-  'test/server/bounded-memory.test.ts',
   'test/simulation/simulate.test.ts',
   'test/server/several-servers.test.ts',
 ];

@@ -5,6 +5,8 @@ export interface KnownIds {
   routes: string[];
   batches: string[];
   messages: string[];
+  templates: string[];
+  webhooks: string[];
   /** What routes are told by. */
   receipts: string[];
 }
@@ -39,7 +41,10 @@ const route = {
 
 /** A body that each call takes as it is, by method and path; the deeper layers see what one wrong value does to them. */
 export const goodBodies: Readonly<Record<string, Body>> = {
-  'POST /v1/accounts': () => ({ name: 'Fuzz', weight: 2, defaultRoutes: { sms: 'known' } }),
+  'POST /v1/accounts': () => ({
+    ...{ name: 'Fuzz', weight: 2, defaultRoutes: { sms: 'known' } },
+    prepaid: { currency: 'EUR', messageMicros: 1 },
+  }),
   'PATCH /v1/accounts/{id}': () => ({ name: 'Fuzz', weight: 3, limits: { requestsPerSecond: 1_000 } }),
   'POST /v1/accounts/{id}/credit': () => ({ amountMicros: 5_000_000, currency: 'EUR', reason: 'fuzz' }),
   'POST /v1/keys': ({ accounts }) => ({
@@ -60,6 +65,20 @@ export const goodBodies: Readonly<Record<string, Body>> = {
     { id: messages.at(-1) ?? 'x', status: 'delivered', at: '2026-01-01T00:00:00Z' },
     { providerRef: 'x', status: 'failed', error: { code: 'x', detail: 'y' } },
   ],
+  'POST /v1/templates': () => ({
+    name: `t-${Math.random()}`.slice(0, 20),
+    channel: 'sms',
+    body: 'Hello {{ name }}',
+  }),
+  'PATCH /v1/templates/{id}': () => ({ body: `Good day {{ name }} ${Math.random()}` }),
+  'POST /v1/templates/{id}/preview': () => ({ params: { name: 'x' } }),
+  'POST /v1/webhooks': () => ({
+    name: `w-${Math.random()}`.slice(0, 20),
+    url: 'https://192.0.2.1/',
+    filter: { tags: ['t'] },
+  }),
+  'PATCH /v1/webhooks/{id}': () => ({ batchMax: 10, enabled: true }),
+  'POST /v1/webhooks/{id}/rotate': () => ({ overlapMs: 1_000 }),
   'POST /v1/recipients/erase': () => ({ to: '+31612345670' }),
 };
 
@@ -82,6 +101,8 @@ export function rememberIds(ids: KnownIds, call: { method: string; path: string;
   if (typeof answer.receiptsUrl === 'string') keep(ids.receipts, answer.receiptsUrl.split('/').at(-1));
   if (path === '/v1/accounts') keep(ids.accounts, answer.id);
   else if (path === '/v1/keys') keep(ids.keys, answer.id);
+  else if (path === '/v1/templates') keep(ids.templates, answer.id);
+  else if (path === '/v1/webhooks') keep(ids.webhooks, answer.id);
   else if (path === '/v1/batches') keep(ids.batches, answer.id);
   else if (path === '/v1/messages') for (const made of answer.messages ?? []) keep(ids.messages, made.id);
 }

@@ -48,7 +48,9 @@ export function plainRequest({ method, path, types }: Operation, ids: KnownIds):
   const body = good === undefined ? Buffer.alloc(0) : Buffer.from(textOf(good, type));
   const query = goodQueries[`${method} ${path}`] ?? '';
   const at = path.replace(/\{\w+\}/, known.at(-1) ?? '1');
-  return { method, path: at + query, headers: { 'content-type': type }, body };
+  // Money is given once for a key.
+  const key = path.endsWith('/credit') && { 'idempotency-key': `fuzz-${Math.random()}` };
+  return { method, path: at + query, headers: { 'content-type': type, ...key }, body };
 }
 
 /** The bytes of a request, with some of them wrong, in the head above all. */

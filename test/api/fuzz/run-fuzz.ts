@@ -119,6 +119,7 @@ class Fuzz {
     this.#resettingUrl = of.resettingUrl;
     const ids = {
       ...{ accounts: [], keys: [], routes: ['known', 'other'], batches: [], messages: [], receipts: [] },
+      ...{ templates: [], webhooks: [] },
     };
     this.source = { operations: of.operations, ids, random: seededRandom(of.seed) };
   }

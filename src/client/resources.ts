@@ -396,12 +396,16 @@ export interface AccountLimits {
   ratePerSecond?: number;
   /** Messages that are taken in on a day of UTC. */
   messagesPerDay?: number;
+  /** The same of the SMS that they take. */
+  partsPerDay?: number;
 }
 
 /** What messages cost, in millionths of the currency; it is taken off a balance. */
 export interface Prepaid {
   currency: string;
   messageMicros: number;
+  /** Of each SMS that a message takes; absent for nothing. */
+  partMicros?: number;
 }
 
 export interface Account {
@@ -423,6 +427,7 @@ export interface AccountUsage {
   day: string;
   nextDayAt: string;
   messages: { used: number; limit: number | null; left: number | null };
+  parts: { used: number; limit: number | null; left: number | null };
   prepaid: { currency: string; balanceMicros: number; spentMicros: number } | null;
   [member: string]: unknown;
 }

@@ -94,6 +94,7 @@ function groupOf(
     // All were judged at one moment: a name means the same to each.
     templates: messages.reduce((pins, message) => mergedPins(pins, message.templates), noPins),
     lines: messages.map(({ line }) => line),
+    parts: messages.map(({ parts }) => parts),
     toHashes: messages.map(({ toHash }) => toHash),
     refHashes: messages.map(({ refHash }) => refHash),
     ...(shard !== undefined && {

@@ -81,6 +81,8 @@ export interface BatchUploadsSettings {
   shedding: Pick<LoadShedding, 'isOn' | 'problemOf'>;
   /** Whether what is stored for the account is charged to its meter. */
   isMetered: (accountId: number) => boolean;
+  /** Whether the SMS that its messages take are counted. */
+  countsParts: (accountId: number) => boolean;
   onStored: (event: { priority: Priority; accepted: number; rejected: number }) => void;
   /** An upload has ended where the account may not send more. */
   onRefused: (refusal: Refusal) => void;
@@ -253,6 +255,7 @@ async function streamIn(
     batchParams: begun.params,
     orderingKey: begun.orderingKey,
     linesOfMessages: settings.isMetered(accountId),
+    ...(settings.countsParts(accountId) && { countParts: { body: begun.body } }),
     ...(channel && { channel }),
     times: {
       latestMs: settings.nowMs() + settings.scheduleAheadMs,

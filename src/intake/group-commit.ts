@@ -24,6 +24,8 @@ export interface MessageGroup {
   priority: number;
   /** Each a JSON object on one line. */
   lines: Buffer[];
+  /** The SMS parts of each, in the same order. */
+  parts: readonly number[];
   /** The look-up hashes of each line's recipient, and of its reference or null, in the same order. */
   toHashes: bigint[];
   refHashes: Array<bigint | null>;
@@ -257,7 +259,7 @@ export class GroupCommit {
     const whole = together !== undefined;
     const divisible = chunks.map((chunk) => ({
       id: chunk.id,
-      count: chunk.lines.length,
+      parts: chunk.parts,
       first: rowOnce(chunk),
     }));
     const stored = await retryStore(
@@ -304,6 +306,7 @@ interface OpenChunk {
   sealed: boolean;
   listKey: bigint | undefined;
   lines: Buffer[];
+  parts: number[];
   bytes: number;
   toHashes: bigint[];
   refHashes: Array<bigint | null>;
@@ -343,6 +346,7 @@ function placeIn(
       sealed: group.chunkId !== undefined,
       listKey: group.listKey,
       lines: [],
+      parts: [],
       bytes: 0,
       toHashes: [],
       refHashes: [],
@@ -355,6 +359,7 @@ function placeIn(
   }
   const offset = chunk.lines.length;
   chunk.lines.push(...group.lines);
+  chunk.parts.push(...group.parts);
   chunk.bytes += bytes;
   chunk.toHashes.push(...group.toHashes);
   chunk.refHashes.push(...group.refHashes);

@@ -1,3 +1,4 @@
+import { onePartEach } from '../message/allowance.ts';
 import type { SlotRow } from '../store/intake/store-slots.ts';
 import type { KeyedLines } from './keyed-lines.ts';
 import type { PackedSlot } from './pack-slot.ts';
@@ -30,9 +31,25 @@ export class GroupOfSlots {
     return this.slots.flatMap(({ packed }) => packed.keyed ?? []);
   }
 
-  /** All messages, with ordering keys or without. */
-  get messages(): number {
-    return this.slots.reduce((sum, { packed }) => sum + messagesOf(packed), 0);
+  /** The parts of each message without an ordering key. */
+  get parts(): number[] {
+    return this.slots.flatMap(({ packed }) => [...partsOf(packed)]);
+  }
+
+  /** The parts of each message, with an ordering key or without. */
+  get partsOfAll(): number[] {
+    return this.slots.flatMap(({ packed }) => {
+      const { keyed, messageLines } = packed;
+      const plain = Array.from(partsOf(packed), (parts, index) => ({
+        line: messageLines?.[index] ?? 0,
+        parts,
+      }));
+      const others = Array.from(keyed?.parts ?? [], (parts, index) => ({
+        line: keyed!.lines[index]!,
+        parts,
+      }));
+      return [...plain, ...others].sort((a, b) => a.line - b.line).map(({ parts }) => parts);
+    });
   }
 
   /** The slots of the first messages without ordering keys, the last of them cut behind its last one. */
@@ -70,6 +87,10 @@ export class GroupOfSlots {
   #upTo(slots: number): GroupOfSlots {
     return new GroupOfSlots(this.slots.slice(0, slots), this.#cut);
   }
+}
+
+function partsOf({ count, messageParts }: PackedSlot): Uint16Array {
+  return messageParts ?? onePartEach(count);
 }
 
 function messagesOf({ count, keyed }: PackedSlot): number {

@@ -1,6 +1,6 @@
 import type { Clock } from '../lib/clock.ts';
 import { createSemaphore } from '../lib/semaphore.ts';
-import { type Account, isMetered } from '../message/account.ts';
+import { type Account, countsParts, isMetered } from '../message/account.ts';
 import type { RefusedBy } from '../message/allowance.ts';
 import { ProblemError } from '../message/error-codes.ts';
 import type { Channel } from '../message/fields.ts';
@@ -26,6 +26,8 @@ export interface Intake {
   uploads: BatchUploads;
   groupCommit: GroupCommit;
   shedding: LoadShedding;
+  /** Whether the SMS that an account's messages take are counted. */
+  countsParts(accountId: number): boolean;
   newBatchId(): string;
   /**
    * Ends the uploads to a batch and closes it; its deliveries begin if they waited for that. Closing it again changes
@@ -86,6 +88,10 @@ export function createIntake(settings: IntakeSettings): Intake {
     const account = control.accountById(accountId);
     return account !== undefined && isMetered(account);
   };
+  const partsCounted = (accountId: number) => {
+    const account = control.accountById(accountId);
+    return account !== undefined && countsParts(account);
+  };
   const scheduleAheadMs = settings.retentionDays * dayMs;
   const buffers = new SlotBuffers();
   const packPool = openPackPool({ buffers });
@@ -114,6 +120,7 @@ export function createIntake(settings: IntakeSettings): Intake {
     channelOf: (routeId) => channelOf(control, routeId),
     shedding,
     isMetered: metered,
+    countsParts: partsCounted,
     onRefused: ({ by }) => metrics.intakeRefused({ reason: by, count: 1 }),
     templates: {
       of: (accountId) => control.templatesOf(accountId),
@@ -140,6 +147,7 @@ export function createIntake(settings: IntakeSettings): Intake {
     uploads,
     groupCommit,
     shedding,
+    countsParts: partsCounted,
     newBatchId: () => mint.mint(Math.floor(Math.random() * limits.shards)),
     async closeBatch(key) {
       await uploads.end(key);

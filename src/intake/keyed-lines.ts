@@ -26,6 +26,8 @@ export interface KeyedLines {
   dueAtMs: Float64Array;
   /** What the templates mean that lines of the slot name. */
   templates?: TemplatePins;
+  /** The SMS that it takes, where they are counted; else one. */
+  parts: Uint16Array;
 }
 
 /** Those of lines before `endLine`. */
@@ -47,6 +49,8 @@ export function keyedBefore(keyed: KeyedLines, endLine: number): KeyedLines {
     hasRef,
     timed: keyed.timed.slice(0, behind),
     dueAtMs: keyed.dueAtMs.slice(0, behind),
+    parts: keyed.parts.slice(0, behind),
+    ...(keyed.templates && { templates: keyed.templates }),
   };
 }
 
@@ -61,6 +65,7 @@ export class KeyedLinesBuilder {
   readonly #hasRef: boolean[] = [];
   readonly #timed: boolean[] = [];
   readonly #dueAtMs: number[] = [];
+  readonly #parts: number[] = [];
   #bytes = 0;
 
   constructor(settings: { accountId: number; max: number }) {
@@ -71,7 +76,7 @@ export class KeyedLinesBuilder {
   /** Takes the record that was scanned last. */
   add(
     scanner: MessageScanner,
-    of: { bytes: Uint8Array; line: number; key: OrderingKey; dueAtMs: number },
+    of: { bytes: Uint8Array; line: number; key: OrderingKey; dueAtMs: number; parts: number },
   ): void {
     const record = compactRecord(of.bytes, scanner.recordStart, scanner.recordEnd);
     this.#records.push(record);
@@ -85,6 +90,7 @@ export class KeyedLinesBuilder {
     this.#hasRef.push(hasRef);
     this.#timed.push(scanner.hasTimes);
     this.#dueAtMs.push(of.dueAtMs);
+    this.#parts.push(of.parts);
   }
 
   /** Undefined when there are none. */
@@ -108,6 +114,7 @@ export class KeyedLinesBuilder {
       timed: Uint8Array.from(this.#timed, Number),
       dueAtMs: Float64Array.from(this.#dueAtMs),
       ...(templates && { templates }),
+      parts: Uint16Array.from(this.#parts),
     };
   }
 }

@@ -18,6 +18,7 @@ export interface KeyedMessage {
   dueAtMs: number;
   /** What the templates mean that lines of its slot name. */
   templates: TemplatePins | undefined;
+  parts: number;
 }
 
 /** Messages by the shards of their keys, in the order of their lines. The slots are in theirs. */
@@ -37,6 +38,7 @@ export function keyedByShard(slots: readonly KeyedLines[]): Map<number, KeyedMes
         timed: slot.timed[index] === 1,
         dueAtMs: slot.dueAtMs[index]!,
         templates: slot.templates,
+        parts: slot.parts[index]!,
       };
       const others = byShard.get(shard);
       if (others) others.push(message);
@@ -105,6 +107,7 @@ function chunkOf(
   return {
     ...{ id, accountId, routeId, priority },
     count: messages.length,
+    parts: messages.reduce((sum, { parts }) => sum + parts, 0),
     codec: isTemplated || templates ? codec | templatedChunk : codec,
     payload,
     ...(templates && { templates }),

@@ -7,6 +7,7 @@ import { type OrderingKey, orderingKey } from '../message/ordering.ts';
 import type { TemplatePins } from '../message/templates/pins.ts';
 import { CsvRecordWriter } from './csv-record-writer.ts';
 import { type KeyedLines, KeyedLinesBuilder } from './keyed-lines.ts';
+import { isSms, smsPartsOf } from './message-parts.ts';
 import { isValidUtf8, MessageScanner } from './message-scanner.ts';
 import type { RawSlot } from './raw-slot.ts';
 import type { Rejection } from './rejection.ts';
@@ -30,6 +31,8 @@ export interface PackSettings {
   /** The batch's template and parameters, for lines without their own. */
   batchTemplate?: BatchTemplate | undefined;
   batchParams?: Record<string, unknown> | undefined;
+  /** Counts the SMS that each message takes; `body` is the batch's, for lines without one. */
+  countParts?: { body: string | undefined };
 }
 
 /** A slot ready to be stored. */
@@ -42,6 +45,8 @@ export interface PackedSlot {
   payload: Uint8Array<ArrayBuffer>;
   /** The line of the batch that each of them is, where it was asked for. */
   messageLines?: Float64Array<ArrayBuffer>;
+  /** The SMS that each of them takes, where they were counted. */
+  messageParts?: Uint16Array<ArrayBuffer>;
   /** Some of the messages name times of their own. */
   timed: boolean;
   /** When the first of them is to be sent, in Unix milliseconds; null for at once. */
@@ -85,16 +90,19 @@ export function packSlot(slot: RawSlot, settings: PackSettings): PackedSlot {
   const pins = new Pins(settings);
   let keyed: KeyedLinesBuilder | undefined;
   const messageLines = settings.linesOfMessages ? new Float64Array(total) : undefined;
+  const messageParts = settings.countParts ? new Uint16Array(total) : undefined;
   for (let index = 0; index < total; index++) {
     const problem = records.prepare(index) ?? pins.judge(scanner, records);
     if (problem === undefined) {
       const key = keyOf(scanner);
+      const parts = partsOf(scanner, records.bytes, settings);
       if (key !== undefined) {
         keyed ??= new KeyedLinesBuilder({ accountId, max: total });
         const dueAtMs = due.ofOne(scanner.hasTimes ? scanner.scheduledAtMs : undefined);
-        keyed.add(scanner, { bytes: records.bytes, line: lineOf(slot, index), key, dueAtMs });
+        keyed.add(scanner, { bytes: records.bytes, line: lineOf(slot, index), key, dueAtMs, parts });
         continue;
       }
+      if (messageParts) messageParts[toHashes.count] = parts;
       if (messageLines) messageLines[toHashes.count] = lineOf(slot, index);
       toHashes.add(scanner.toBytes, scanner.toStart, scanner.toEnd);
       if (scanner.refStart !== -1) refHashes.add(scanner.refBytes, scanner.refStart, scanner.refEnd);
@@ -113,12 +121,21 @@ export function packSlot(slot: RawSlot, settings: PackSettings): PackedSlot {
     ...encodeFrame(records.frame(), pins.isTemplated),
     ...(messageLines && { messageLines: messageLines.slice(0, count) }),
     ...(pins.found && { templates: pins.found }),
+    ...(messageParts && { messageParts: messageParts.slice(0, count) }),
     timed: due.timed > 0,
     dueAtMs: due.of(count),
     lookup: lookupOf(toHashes, refHashes),
     ...(keyedLines && { keyed: keyedLines }),
     ...packRejections(rejections),
   };
+}
+
+/** Of the record that was scanned last. */
+function partsOf(scanner: MessageScanner, bytes: Uint8Array, { channel, countParts }: PackSettings): number {
+  if (countParts === undefined || !isSms(channel, scanner.toBytes[scanner.toStart])) return 1;
+  const { recordStart, recordEnd } = scanner;
+  const record = Buffer.from(bytes.buffer, bytes.byteOffset + recordStart, recordEnd - recordStart);
+  return smsPartsOf(record.toString(), countParts.body);
 }
 
 /** The line of the batch on which a record lies. */

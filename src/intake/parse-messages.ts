@@ -9,6 +9,7 @@ import type { TemplatePins } from '../message/templates/pins.ts';
 import type { AccountTemplates } from '../message/templates/template.ts';
 import { ArrayCutter } from './array-cutter.ts';
 import { compactRecord } from './compact-record.ts';
+import { isSms, smsPartsOf } from './message-parts.ts';
 import { isValidUtf8, MessageScanner } from './message-scanner.ts';
 import type { RawSlot } from './raw-slot.ts';
 import { checkTemplate } from './template-check.ts';
@@ -22,6 +23,8 @@ export interface ParsedMessage {
   line: Buffer;
   toHash: bigint;
   refHash: bigint | null;
+  /** The SMS that it takes, where they are counted; else one. */
+  parts: number;
   routeId: number;
   priority: Priority;
   /** It names times of its own. */
@@ -48,6 +51,8 @@ interface ParseRules {
   chooseRoute: ChooseRoute;
   /** Those of the account. */
   templates: AccountTemplates;
+  /** Counts the SMS that each message takes. */
+  countParts?: boolean;
 }
 
 /**
@@ -120,7 +125,7 @@ function parseOne(
   { slot, record, rules }: { slot: RawSlot; record: number; rules: ParseRules },
 ): Omit<ParsedMessage, 'index'> | { code: string; detail: string } {
   const { bytes } = slot;
-  const { accountId, chooseRoute } = rules;
+  const { accountId, chooseRoute, countParts = false } = rules;
   const start = slot.starts[record]!;
   const end = slot.ends[record]!;
   if (!isValidUtf8(bytes, start, end)) {
@@ -135,9 +140,12 @@ function parseOne(
   const checked = checkTemplate(scanner, { rules, channel: route.channel });
   if ('problem' in checked) return checked.problem;
   const ref = scanner.refStart === -1 ? null : textOf(scanner.refBytes, scanner.refStart, scanner.refEnd);
+  const line = lineOf(scanner, bytes);
+  const isCounted = countParts && isSms(route.channel, scanner.toBytes[scanner.toStart]);
   return {
     to,
-    line: lineOf(scanner, bytes),
+    line,
+    parts: isCounted ? smsPartsOf(line.toString()) : 1,
     toHash: lookupHash('to', accountId, to),
     refHash: ref === null ? null : lookupHash('ref', accountId, ref),
     routeId: route.id,

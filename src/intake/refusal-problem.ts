@@ -8,6 +8,11 @@ const problems: Record<RefusedBy, { code: ErrorCode; detail: string }> = {
     detail:
       'The account has taken in as many messages as its limits.messagesPerDay allows. It may send again from 00:00 UTC on.',
   },
+  parts_per_day: {
+    code: 'quota_exceeded',
+    detail:
+      'The messages taken in for the account need as many SMS as its limits.partsPerDay allows. It may send again from 00:00 UTC on.',
+  },
   credit: {
     code: 'credit_exhausted',
     detail:

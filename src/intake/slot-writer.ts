@@ -151,7 +151,7 @@ async function fitting(
   { database, clock, signal, target: { accountId } }: SlotWriterSettings,
   group: GroupOfSlots,
 ): Promise<{ group: GroupOfSlots; refusal?: Refusal }> {
-  const asked = { accountId, messages: group.messages };
+  const asked = { accountId, parts: group.partsOfAll };
   const { count, refusal } = await retryStore(() => previewFit(database, asked), { clock, signal });
   return refusal ? { group: group.firstOfAll(count), refusal } : { group };
 }
@@ -166,7 +166,7 @@ async function storeGroup(
   const { rows } = group;
   const shard = shardOfRun(batch, runOfLine(rows[0]!.firstLine));
   const metered = isMetered && {
-    metered: { accountId, first: (messages: number) => group.first(messages).rows },
+    metered: { accountId, parts: group.parts, first: (messages: number) => group.first(messages).rows },
   };
   const beganAtMs = clock.monotonicMs();
   const run = { batch, shard, upload, slots: rows, ...metered };

@@ -11,6 +11,8 @@ export interface AccountLimits {
   ratePerSecond?: number;
   /** Messages taken in on a day (UTC, by the database's clock); absent for no limit. */
   messagesPerDay?: number;
+  /** The same of the SMS that they take; what is sent to no telephone counts as one. */
+  partsPerDay?: number;
 }
 
 /** What is taken off an account's balance for each message, in millionths of the currency. */
@@ -18,11 +20,18 @@ export interface Prepaid {
   /** ISO 4217, such as `EUR`. */
   currency: string;
   messageMicros: number;
+  /** The same for each SMS of a message; absent for nothing. */
+  partMicros?: number;
 }
 
 /** What is taken in for the account is charged to its meter. */
 export function isMetered({ limits, prepaid }: Pick<Account, 'limits' | 'prepaid'>): boolean {
-  return limits.messagesPerDay !== undefined || prepaid !== null;
+  return limits.messagesPerDay !== undefined || limits.partsPerDay !== undefined || prepaid !== null;
+}
+
+/** The SMS that its messages take matter, so that they are counted. */
+export function countsParts({ limits, prepaid }: Pick<Account, 'limits' | 'prepaid'>): boolean {
+  return limits.partsPerDay !== undefined || (prepaid?.partMicros ?? 0) > 0;
 }
 
 /** A customer of the installation. */

@@ -241,7 +241,7 @@ test('what is held together is one transaction, also beside others of the same m
       dueAtMs: null,
       templates: undefined,
     };
-    const held = { ...group, lines: [line], toHashes: [1n], refHashes: [null] };
+    const held = { ...group, lines: [line], parts: [1], toHashes: [1n], refHashes: [null] };
     groupCommit.holdTogether({ shard, count: 600, messages: 600, bytes: 600 * line.length });
     const answers = await Promise.all(chunkIds.map((chunkId) => groupCommit.store({ ...held, chunkId })));
     return answers.flatMap(({ ids }) => ids);

@@ -357,3 +357,38 @@ test('usage is shown to administrators and to the account itself', async () => {
   expect((await look(theirs.id)).json).toMatchObject({ metered: false, messages: { used: 0, limit: null } });
   expect((await look(theirs.id, mine.key)).status).toBe(404);
 });
+
+test('the SMS that messages take are counted by their text, in requests and in uploads', async () => {
+  const limited = await customer({ limits: { partsPerDay: 10 } });
+  const long = 'x'.repeat(161);
+  const to = '+31612345678';
+  // Two, one, one (it is no SMS), and two of UCS-2.
+  const body = [
+    { to, route: 'r', body: long },
+    { to, route: 'r', body: 'short' },
+    { to: 'ada@example.com', route: 'r', body: long },
+    { to, route: 'r', body: 'я'.repeat(71) },
+  ];
+  expect((await post(limited, body)).json.messages).toHaveLength(4);
+  const usage = async () => (await api.call('GET', `/v1/accounts/${limited.id}/usage`)).json;
+  expect((await usage()).parts).toEqual({ used: 6, limit: 10, left: 4 });
+  // The batch's text is that of lines without one. Two and one fit; two more do not.
+  const lines = [{ to }, { to, body: 'short', orderingKey: 'k' }, { to }, { to, body: 'short' }];
+  const made = await api.call('POST', '/v1/batches', { key: limited.key, body: { route: 'r', body: long } });
+  const sent = await upload(limited, `/v1/batches/${made.json.id}/messages`, {
+    body: lines.map((line) => JSON.stringify(line)).join('\n'),
+  });
+  expect([sent.status, sent.json.code, sent.json.nextLine]).toEqual([429, 'quota_exceeded', 3]);
+  expect((await usage()).parts).toEqual({ used: 9, limit: 10, left: 1 });
+  const last = await post(limited, [body[0], body[1], body[1]]);
+  expect([last.status, last.json.code]).toEqual([429, 'quota_exceeded']);
+  expect((await post(limited, [body[1], body[1]])).json.messages).toHaveLength(1);
+
+  const shop = await customer({ prepaid: { currency: 'EUR', messageMicros: 10, partMicros: 100 } });
+  const credit = { amountMicros: 330, currency: 'EUR', reason: 'test' };
+  const headers = { 'idempotency-key': 'parts' };
+  await api.call('POST', `/v1/accounts/${shop.id}/credit`, { body: credit, headers });
+  expect((await post(shop, [body[0], body[1], body[1]])).json.messages).toHaveLength(2);
+  const left = await api.call('GET', `/v1/accounts/${shop.id}/usage`);
+  expect(left.json.prepaid).toMatchObject({ balanceMicros: 10, spentMicros: 320 });
+});

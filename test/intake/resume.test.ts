@@ -305,6 +305,7 @@ async function uploadsWith(pack: BatchUploadsSettings['pack']): Promise<BatchUpl
     scheduleAheadMs: 86_400_000,
     onStored() {},
     isMetered: () => false,
+    countsParts: () => false,
     shedding: { isOn: false, problemOf: () => undefined },
     onRefused() {},
   });

@@ -45,6 +45,13 @@ const Limits = Type.Object(
         description: 'messages taken in on a day of UTC; what comes beyond is refused; absent for no limit',
       }),
     ),
+    partsPerDay: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: perDayMax,
+        description: 'the same of the SMS that they take; what is sent to no telephone counts as one',
+      }),
+    ),
   },
   { additionalProperties: false, description: 'what the account may do at most' },
 );
@@ -57,6 +64,13 @@ const PrepaidFields = Type.Object(
       maximum: messageMicrosMax,
       description: 'what a message costs, in millionths of the currency',
     }),
+    partMicros: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: messageMicrosMax,
+        description: 'what each SMS of a message costs besides; absent for nothing',
+      }),
+    ),
   },
   { additionalProperties: false },
 );

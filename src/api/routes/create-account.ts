@@ -56,6 +56,8 @@ function isTheSame(account: Account, fields: Static<typeof Body>): boolean {
     account.limits.requestsPerSecond === fields.limits?.requestsPerSecond &&
     account.limits.ratePerSecond === fields.limits?.ratePerSecond &&
     account.limits.messagesPerDay === fields.limits?.messagesPerDay &&
+    account.limits.partsPerDay === fields.limits?.partsPerDay &&
+    account.prepaid?.partMicros === fields.prepaid?.partMicros &&
     account.prepaid?.currency === fields.prepaid?.currency &&
     account.prepaid?.messageMicros === fields.prepaid?.messageMicros &&
     routes.sms === sms &&

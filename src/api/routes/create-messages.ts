@@ -98,6 +98,7 @@ async function parseKnown(
       chooseRoute: routeChooser(control, accountId),
       templates: control.templatesOf(accountId),
       times: { latestMs: intake.latestScheduleMs() },
+      countParts: intake.countsParts(accountId),
     });
   const parsed = parse();
   const isLost = parsed.errors.some(({ code }) => noRouteCodes.has(code) || code === 'unknown_template');

@@ -22,7 +22,8 @@ export function showUsage(app: ApiInstance, context: ApiContext): void {
         summary: 'What an account has used of its quota and balance',
         description:
           'Counted is what was taken in while the account had a daily quota or was prepaid (`metered`), on a day of UTC by the ' +
-          'database’s clock. Canceled messages stay counted. Money is in millionths of the currency.',
+          'database’s clock. Canceled messages stay counted. `parts` are SMS: a message is one while the account has neither ' +
+          '`partsPerDay` nor `partMicros`. Money is in millionths of the currency.',
         tags: ['accounts'],
         params: Type.Object({ id: Type.String() }),
         response: {
@@ -31,6 +32,7 @@ export function showUsage(app: ApiInstance, context: ApiContext): void {
             day: Type.String({ format: 'date' }),
             nextDayAt: Type.String({ format: 'date-time' }),
             messages: Used,
+            parts: Used,
             prepaid: Type.Union([
               Type.Object({
                 currency: Type.String(),
@@ -61,6 +63,7 @@ function usageAnswer(account: Account, usage: Usage) {
     day: usage.day,
     nextDayAt: usage.nextDayAt.toISOString(),
     messages: usedOf(usage.messages, limits.messagesPerDay),
+    parts: usedOf(usage.parts, limits.partsPerDay),
     prepaid: prepaid && { currency: prepaid.currency, balanceMicros, spentMicros },
   };
 }

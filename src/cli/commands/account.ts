@@ -16,6 +16,7 @@ interface AccountFlags extends ServerOptions {
   /** False to take the limit away. */
   rate?: number | false;
   messagesPerDay?: number | false;
+  partsPerDay?: number | false;
   /** False for an account that pays later. */
   prepaid?: Prepaid | false;
 }
@@ -87,6 +88,7 @@ function setCommand(context: CommandContext): Command {
     .option('--name <name>', 'its name')
     .option('--no-rate', 'take the limit on messages a second away')
     .option('--no-messages-per-day', 'take the limit on messages a day away')
+    .option('--no-parts-per-day', 'take the limit on SMS a day away')
     .option('--no-prepaid', 'let it pay later')
     .action(async (id: string, flags: AccountFlags) => {
       const { limits, ...others } = settings(flags);
@@ -159,9 +161,10 @@ function withSettings(command: Command): Command {
       'messages taken in on a day of UTC; more are refused (default: no limit)',
       wholeNumber(0, 1_000_000_000),
     )
+    .option('--parts-per-day <n>', 'the same of the SMS that they take', wholeNumber(0, 1_000_000_000))
     .option(
       '--prepaid <currency=price>',
-      'take what a message costs off a balance, such as EUR=0.05, and refuse what it does not pay for',
+      'take what a message (EUR=0.05) or an SMS (EUR=0.05/part) costs off a balance, and refuse what it does not pay for',
       prepaidOf,
     )
     .option(
@@ -177,12 +180,14 @@ function settings({
   requestsPerSecond,
   rate,
   messagesPerDay,
+  partsPerDay,
   prepaid,
 }: AccountFlags): Omit<Partial<NewAccount>, 'name'> {
   const limits: AccountLimits = {
     ...(requestsPerSecond === undefined ? {} : { requestsPerSecond }),
     ...(rate === undefined || rate === false ? {} : { ratePerSecond: rate }),
     ...(messagesPerDay === undefined || messagesPerDay === false ? {} : { messagesPerDay }),
+    ...(partsPerDay === undefined || partsPerDay === false ? {} : { partsPerDay }),
   };
   return {
     ...(weight === undefined ? {} : { weight }),
@@ -193,12 +198,14 @@ function settings({
 }
 
 function prepaidOf(text: string): Prepaid {
-  const [, currency, price] = /^([A-Z]{3})=(.+)$/.exec(text) ?? [];
+  const [, currency, price, part] = /^([A-Z]{3})=([^/]+)(\/part)?$/.exec(text) ?? [];
   if (currency === undefined || price === undefined)
-    throw new InvalidArgumentError('It must look like EUR=0.05.');
-  const messageMicros = micros(price);
-  if (messageMicros < 0) throw new InvalidArgumentError('A price is not negative.');
-  return { currency, messageMicros };
+    throw new InvalidArgumentError('It must look like EUR=0.05 or EUR=0.05/part.');
+  const amount = micros(price);
+  if (amount < 0) throw new InvalidArgumentError('A price is not negative.');
+  return part === undefined
+    ? { currency, messageMicros: amount }
+    : { currency, messageMicros: 0, partMicros: amount };
 }
 
 const microsPerUnit = 1_000_000;
@@ -220,10 +227,11 @@ function amountOf(amountMicros: number): string {
 }
 
 /** Limits that are to be taken away. */
-function freedLimits({ rate, messagesPerDay }: AccountFlags): (keyof AccountLimits)[] {
+function freedLimits({ rate, messagesPerDay, partsPerDay }: AccountFlags): (keyof AccountLimits)[] {
   return [
     ...(rate === false ? (['ratePerSecond'] as const) : []),
     ...(messagesPerDay === false ? (['messagesPerDay'] as const) : []),
+    ...(partsPerDay === false ? (['partsPerDay'] as const) : []),
   ];
 }
 

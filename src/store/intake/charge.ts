@@ -1,4 +1,11 @@
-import { type Allowance, fitting, type RefusedBy } from '../../message/allowance.ts';
+import {
+  type Allowance,
+  type Amount,
+  fitting,
+  priceMicros,
+  type RefusedBy,
+  refusing,
+} from '../../message/allowance.ts';
 import { limits } from '../../message/limits.ts';
 import type { Queryable } from '../database.ts';
 
@@ -44,7 +51,7 @@ export async function lockMeter(transaction: Queryable, accountId: number): Prom
           messages = CASE WHEN present.day < excluded.day THEN 0 ELSE present.messages END,
           parts = CASE WHEN present.day < excluded.day THEN 0 ELSE present.parts END,
           day = greatest(present.day, excluded.day)
-        RETURNING messages, balance_micros`,
+        RETURNING messages, parts, balance_micros`,
     },
     [meterShard(accountId), accountId],
   );
@@ -56,34 +63,43 @@ export async function lockMeter(transaction: Queryable, accountId: number): Prom
   return meterOf(accountId, { meter: meter.rows[0]!, account: account.rows[0]! });
 }
 
-/** How many of these messages the account may send. */
-export function fitOf({ allowance, daySeconds }: Meter, messages: number): Fit {
-  const { count, refusedBy } = fitting(allowance, messages);
-  if (refusedBy === undefined) return { count };
-  const waiting = refusedBy !== 'credit' && { retryAfterSeconds: daySeconds };
-  return { count, refusal: { by: refusedBy, ...waiting } };
+/** How many of these messages the account may send, by the parts of each. */
+export function fitOf(meter: Meter, parts: ArrayLike<number>): Fit {
+  const { count, refusedBy } = fitting(meter.allowance, parts);
+  return refusedBy === undefined ? { count } : { count, refusal: refusalOf(meter, refusedBy) };
+}
+
+/** Why the account may not send all of this. */
+export function refusalOfWhole(meter: Meter, amount: Amount): Refusal | undefined {
+  const by = refusing(meter.allowance, amount);
+  return by && refusalOf(meter, by);
+}
+
+function refusalOf({ daySeconds }: Meter, by: RefusedBy): Refusal {
+  return { by, ...(by !== 'credit' && { retryAfterSeconds: daySeconds }) };
 }
 
 /** Charges for messages that fit, in the transaction that has locked the meter. */
 export async function charge(
   transaction: Queryable,
   { accountId, allowance }: Meter,
-  messages: number,
+  amount: Amount,
 ): Promise<void> {
+  const { messages, parts } = amount;
   if (messages === 0) return;
-  const micros = messages * (allowance.prepaid?.messageMicros ?? 0);
-  await transaction.query(raiseMeter, [meterShard(accountId), accountId, messages, micros]);
+  const micros = priceMicros(allowance.prepaid, amount);
+  await transaction.query(raiseMeter, [meterShard(accountId), accountId, messages, parts, micros]);
 }
 
 /** The same of the meter as it is at the moment, while others may be charged. */
 export async function previewFit(
   database: Queryable,
-  { accountId, messages }: { accountId: number; messages: number },
+  { accountId, parts }: { accountId: number; parts: ArrayLike<number> },
 ): Promise<Fit> {
   const { rows } = await database.query<MeterRow & AccountRow>(
     {
       name: 'preview_meter',
-      text: `SELECT ${accountColumns}, coalesce(meter.messages, 0) AS messages,
+      text: `SELECT ${accountColumns}, coalesce(meter.messages, 0) AS messages, coalesce(meter.parts, 0) AS parts,
           coalesce(meter.balance_micros, 0) AS balance_micros, meter.day >= (now() AT TIME ZONE 'UTC')::date AS today
         FROM account LEFT JOIN account_meter AS meter ON meter.shard = $1 AND meter.account_id = account.id
         WHERE id = $2`,
@@ -91,12 +107,13 @@ export async function previewFit(
     [meterShard(accountId), accountId],
   );
   const row = rows[0]!;
-  const used = row.today ? row : { ...row, messages: '0' };
-  return fitOf(meterOf(accountId, { meter: used, account: row }), messages);
+  const used = row.today ? row : { ...row, messages: '0', parts: '0' };
+  return fitOf(meterOf(accountId, { meter: used, account: row }), parts);
 }
 
 interface MeterRow extends Record<string, unknown> {
   messages: string;
+  parts: string;
   balance_micros: string;
 }
 
@@ -109,7 +126,7 @@ const accountColumns = `limits, prepaid, ceil(extract(epoch FROM
 
 function meterOf(accountId: number, { meter, account }: { meter: MeterRow; account: AccountRow }): Meter {
   const { limits: most, prepaid, day_seconds: daySeconds } = account;
-  const used = { messages: Number(meter.messages) };
+  const used = { messages: Number(meter.messages), parts: Number(meter.parts) };
   const balanceMicros = Number(meter.balance_micros);
   return { accountId, allowance: { limits: most, prepaid, used, balanceMicros }, daySeconds };
 }
@@ -117,6 +134,7 @@ function meterOf(accountId: number, { meter, account }: { meter: MeterRow; accou
 const raiseMeter = {
   name: 'raise_meter',
   text: `UPDATE account_meter
-    SET messages = messages + $3, balance_micros = balance_micros - $4, spent_micros = spent_micros + $4
+    SET messages = messages + $3, parts = parts + $4,
+      balance_micros = balance_micros - $5, spent_micros = spent_micros + $5
     WHERE shard = $1 AND account_id = $2`,
 };

@@ -8,6 +8,8 @@ export interface ChunkRow {
   routeId: number;
   priority: number;
   count: number;
+  /** The SMS parts that its account is charged for, where they are counted; a message is one otherwise. */
+  parts?: number;
   codec: number;
   payload: Uint8Array;
   /** Some of its messages have times of their own. */

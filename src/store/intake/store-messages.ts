@@ -1,3 +1,4 @@
+import { amountOf } from '../../message/allowance.ts';
 import { type Database, DatabaseError, type Queryable } from '../database.ts';
 import { charge, fitOf, lockMeter, type Refusal } from './charge.ts';
 import { type ChunkRow, insertChunks, newChunkCalls } from './insert-chunks.ts';
@@ -59,7 +60,8 @@ const lockStatement = {
 /** A chunk that may be cut to its first messages. */
 export interface DivisibleChunk {
   id: string;
-  count: number;
+  /** Of each of its messages. */
+  parts: readonly number[];
   first(count: number): ChunkRow;
 }
 
@@ -84,10 +86,10 @@ export async function storeMeteredMessages(
     const meter = await lockMeter(transaction, accountId);
     const present = await countStored(transaction, { shard, chunks });
     const absent = chunks.filter(({ id }) => !present.has(id));
-    const wanted = absent.reduce((sum, { count }) => sum + count, 0);
+    const wanted = absent.flatMap(({ parts }) => parts);
     const { count: fitting, refusal } = fitOf(meter, wanted);
-    const count = whole && fitting < wanted ? 0 : fitting;
-    await charge(transaction, meter, count);
+    const count = whole && fitting < wanted.length ? 0 : fitting;
+    await charge(transaction, meter, amountOf(wanted, count));
     const rows = firstOf(absent, count);
     await insertChunks(transaction, { shard, batch: null, chunks: rows });
     return {
@@ -103,7 +105,7 @@ function firstOf(chunks: readonly DivisibleChunk[], count: number): ChunkRow[] {
   let left = count;
   for (const chunk of chunks) {
     if (left === 0) break;
-    const some = Math.min(left, chunk.count);
+    const some = Math.min(left, chunk.parts.length);
     rows.push(chunk.first(some));
     left -= some;
   }

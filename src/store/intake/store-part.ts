@@ -1,6 +1,7 @@
+import type { Amount } from '../../message/allowance.ts';
 import type { Database, Queryable } from '../database.ts';
 import { insertRows } from '../multi-row.ts';
-import { charge, fitOf, lockMeter, type Refusal } from './charge.ts';
+import { charge, lockMeter, type Refusal, refusalOfWhole } from './charge.ts';
 import { type ChunkRow, insertChunks } from './insert-chunks.ts';
 import { raiseFence, raiseProgress } from './store-slots.ts';
 import type { Extent } from './uploads.ts';
@@ -41,7 +42,8 @@ export async function storePart(database: Database, part: PartOfSlots): Promise<
     if (present.some(({ chunkId }) => mine.has(chunkId))) return { kind: 'stored', chunks: expected };
     if (chunks.length === 0) return { kind: 'stored', chunks };
     const accepted = chunks.reduce((sum, { count }) => sum + count, 0);
-    const refusal = await payFor(transaction, part, accepted);
+    const parts = chunks.reduce((sum, chunk) => sum + (chunk.parts ?? chunk.count), 0);
+    const refusal = await payFor(transaction, part, { messages: accepted, parts });
     if (refusal) return { kind: 'refused', refusal };
     const { batch, shard } = part;
     await insertChunks(transaction, { shard, batch, chunks });
@@ -55,12 +57,12 @@ export async function storePart(database: Database, part: PartOfSlots): Promise<
 async function payFor(
   transaction: Queryable,
   { metered }: PartOfSlots,
-  messages: number,
+  amount: Amount,
 ): Promise<Refusal | undefined> {
   if (metered === undefined) return undefined;
   const meter = await lockMeter(transaction, metered);
-  const { refusal } = fitOf(meter, messages);
-  if (refusal === undefined) await charge(transaction, meter, messages);
+  const refusal = refusalOfWhole(meter, amount);
+  if (refusal === undefined) await charge(transaction, meter, amount);
   return refusal;
 }
 

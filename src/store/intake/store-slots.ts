@@ -1,3 +1,4 @@
+import { amountOf } from '../../message/allowance.ts';
 import type { Database, Queryable } from '../database.ts';
 import { insertRows } from '../multi-row.ts';
 import { charge, fitOf, lockMeter, type Refusal } from './charge.ts';
@@ -20,8 +21,14 @@ export interface SlotsOfRun {
   /** This upload's number: see `batch_fence`. */
   upload: number;
   slots: SlotRow[];
-  /** Set where the account is charged for them; gives what is stored of them where it may send so many messages only. */
-  metered?: { accountId: number; first: (messages: number) => SlotRow[] };
+  /** Set where the account is charged for them. */
+  metered?: {
+    accountId: number;
+    /** Of each of their messages. */
+    parts: ArrayLike<number>;
+    /** What is stored of them where the account may send so many messages only. */
+    first: (messages: number) => SlotRow[];
+  };
 }
 
 /** Pseudo-states in `batch_progress`. */
@@ -61,9 +68,9 @@ async function payFor(
   if (metered === undefined) return { slots };
   // Behind the fence: whoever waits there holds no meter.
   const meter = await lockMeter(transaction, metered.accountId);
-  const { count, refusal } = fitOf(meter, acceptedOf(slots));
+  const { count, refusal } = fitOf(meter, metered.parts);
   const paid = refusal ? metered.first(count) : slots;
-  await charge(transaction, meter, acceptedOf(paid));
+  await charge(transaction, meter, amountOf(metered.parts, acceptedOf(paid)));
   return { slots: paid, ...(refusal && { refusal }) };
 }
 

@@ -13,13 +13,14 @@ export interface BegunUpload {
   routeId: number;
   priority: number;
   startOn: 'now' | 'close';
-  /** What the batch sets for lines that do not name times, or an ordering key, of their own. */
+  /** What the batch sets for lines that do not name times, an ordering key or a body of their own. */
   scheduledAt: Date | undefined;
   expiresAt: Date | undefined;
   orderingKey: string | undefined;
   /** The batch's template and parameters, for lines without their own. */
   template: { name: string; pin: number } | undefined;
   params: Record<string, unknown> | undefined;
+  body: string | undefined;
   /** The first line that is not durable. */
   nextLine: number;
   /** Durable extents behind `nextLine`, in order: left by an upload that broke with commits under way. */
@@ -53,6 +54,7 @@ export async function beginUpload(
     template: string | null;
     template_pin: number | null;
     params: Record<string, unknown> | null;
+    body: string | null;
     next_line: string;
   }>(
     {
@@ -65,7 +67,8 @@ export async function beginUpload(
           (defaults->>'scheduledAt')::timestamptz AS scheduled_at,
           (defaults->>'expiresAt')::timestamptz AS expires_at,
           defaults->>'orderingKey' AS ordering_key, defaults->>'template' AS template,
-          (defaults->>'templatePin')::integer AS template_pin, defaults->'params' AS params`,
+          (defaults->>'templatePin')::integer AS template_pin, defaults->'params' AS params,
+          defaults->>'body' AS body`,
     },
     [shardOf(batch), batch, accountId, after ?? null, key ?? null],
   );
@@ -85,6 +88,7 @@ export async function beginUpload(
       template:
         row.template === null ? undefined : { name: row.template, pin: row.template_pin ?? Number.NaN },
       params: row.params ?? undefined,
+      body: row.body ?? undefined,
       nextLine,
       durable,
     },

@@ -412,6 +412,23 @@ test.each([
   },
 );
 
+test('SMS are charged by the coding that a message asks for', async () => {
+  const customer = await account('limited by SMS', 'out');
+  await api.call('PATCH', `/v1/accounts/${customer.id}`, { body: { limits: { partsPerDay: 4 } } });
+  const post = async (message: object) =>
+    (await ask('POST', '/messages', { as: customer.key, body: { ...good, ...message } })).status;
+  const used = async () => (await api.call('GET', `/v1/accounts/${customer.id}/usage`)).json.parts.used;
+  const text = 'x'.repeat(100);
+  expect(await post({ body: text, datacoding: 'unicode' })).toBe(201);
+  expect(await used()).toBe(2);
+  // Of 135 bytes, which are 270 letters.
+  expect(await post({ body: '0a'.repeat(135), type: 'binary' })).toBe(201);
+  expect(await used()).toBe(3);
+  expect(await post({ body: text, datacoding: 'unicode' })).toBe(422);
+  expect(await post({ body: text })).toBe(201);
+  expect(await used()).toBe(4);
+});
+
 test('the balance of a prepaid account is what it has left, in its currency', async () => {
   const customer = await account('prepaid', 'out');
   const balance = async () => (await ask('GET', '/balance', { as: customer.key })).json;

@@ -30,6 +30,11 @@ export interface ClassicMessage {
   details: ClassicDetails;
 }
 
+/** The SMS that it takes, by the coding that it asks for. */
+export function classicPartsOf(body: string, { type, datacoding }: ClassicDetails): number {
+  return type === 'binary' ? 1 : countSmsParts(body, datacoding === 'plain' ? 'gsm7' : 'ucs2').parts;
+}
+
 export const recipientsMax = 50;
 const referenceCharsMax = 128;
 const partsMax = 9;

@@ -1,10 +1,9 @@
 import type { FastifyRequest } from 'fastify';
 import { unixMsOf } from '../../../message/id.ts';
 import { phoneCountryOf } from '../../../message/phone-country.ts';
-import { countSmsParts } from '../../../message/sms-parts.ts';
 import type { State } from '../../../message/state.ts';
 import { classicId } from './classic-id.ts';
-import type { ClassicDetails } from './classic-message.ts';
+import { type ClassicDetails, classicPartsOf } from './classic-message.ts';
 
 export const classicStatuses = [
   'scheduled',
@@ -148,9 +147,8 @@ const reasons: Partial<Record<ClassicStatus, string>> = {
 /** Of a binary message the length is that of its bytes. */
 function partsOf({ body, details }: SeenMessage): { parts: number; units: number } {
   const text = body ?? '';
-  if (details.type === 'binary') return { parts: 1, units: text.length / 2 };
-  const { parts } = countSmsParts(text, details.datacoding === 'plain' ? 'gsm7' : 'ucs2');
-  return { parts, units: [...text].length };
+  const units = details.type === 'binary' ? text.length / 2 : [...text].length;
+  return { parts: classicPartsOf(text, details), units };
 }
 
 function numberOf(to: string | null): number | null {

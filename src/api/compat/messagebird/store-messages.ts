@@ -5,7 +5,7 @@ import { type ErrorCode, type ErrorItem, ProblemError } from '../../../message/e
 import { messageIdAt, unixMsOf } from '../../../message/id.ts';
 import { listKey } from '../../../message/lookup-hash.ts';
 import type { ApiContext } from '../../context.ts';
-import type { ClassicMessage } from './classic-message.ts';
+import { type ClassicMessage, classicPartsOf } from './classic-message.ts';
 import { invalidField } from './read-fields.ts';
 import { ClassicRefusal, classicCode } from './send-errors.ts';
 import { unsaidDetail } from './unsaid-detail.ts';
@@ -89,7 +89,8 @@ function parse(
   });
   const [problem] = parsed.errors;
   if (problem) throw refusalOf(problem);
-  return parsed;
+  const parts = intake.countsParts(accountId) ? classicPartsOf(message.body, message.details) : 1;
+  return { ...parsed, messages: parsed.messages.map((one) => ({ ...one, parts })) };
 }
 
 /** The id carries the time of the database, from which the validity counts. */

@@ -3,6 +3,7 @@ import type { Semaphore } from '../lib/semaphore.ts';
 import { ProblemError } from '../message/error-codes.ts';
 import { type Channel, type Priority, priorityName } from '../message/fields.ts';
 import { limits } from '../message/limits.ts';
+import type { TemplateVersion } from '../message/templates/compile-template.ts';
 import type { AccountTemplates } from '../message/templates/template.ts';
 import type { Database } from '../store/database.ts';
 import type { IdMint } from '../store/id-mint.ts';
@@ -94,8 +95,11 @@ export interface BatchUploadsSettings {
 export interface UploadTemplates {
   /** What those of an account mean now. */
   of(accountId: number): AccountTemplates;
-  /** The template that a batch has for all its lines; rejects while it cannot be loaded. */
-  ofBatch(template: { name: string; pin: number }): Promise<BatchTemplate>;
+  /** The template that a batch has for all its lines, and its version; rejects while it cannot be loaded. */
+  ofBatch(template: {
+    name: string;
+    pin: number;
+  }): Promise<{ template: BatchTemplate; version: TemplateVersion }>;
   /** What was committed before the call is known when this resolves. */
   lookAgain(): Promise<unknown>;
 }
@@ -239,23 +243,24 @@ async function streamIn(
   const { clock } = settings;
   const { batch, accountId, format } = request;
   const channel = await settings.channelOf(begun.routeId);
-  const batchTemplate = begun.template && (await settings.templates.ofBatch(begun.template));
+  const ofBatch = begun.template && (await settings.templates.ofBatch(begun.template));
   const templates = templatesNow(settings.templates, accountId);
   const stop = new AbortController();
   const signal = AbortSignal.any([request.signal, stop.signal]);
   // Of an upload whose sender has gone, what was taken in becomes durable, and what waits for its turn does not.
   const wanted = request.gone ? AbortSignal.any([signal, request.gone]) : signal;
   const tally = { accepted: 0, rejected: 0, errors: [] as Rejection[] };
-  let shared: PackSettings['templates'];
-  const packSettings = (): PackSettings => ({
+  const packSettings = (shared: PackSettings['templates']): PackSettings => ({
     accountId,
     batch: true,
     templates: shared,
-    batchTemplate,
+    batchTemplate: ofBatch?.template,
     batchParams: begun.params,
     orderingKey: begun.orderingKey,
     linesOfMessages: settings.isMetered(accountId),
-    ...(settings.countsParts(accountId) && { countParts: { body: begun.body } }),
+    ...(settings.countsParts(accountId) && {
+      countParts: { body: begun.body, template: ofBatch?.version },
+    }),
     ...(channel && { channel }),
     times: {
       latestMs: settings.nowMs() + settings.scheduleAheadMs,
@@ -266,10 +271,10 @@ async function streamIn(
   const writer = createSlotWriter({
     ...settings,
     signal,
-    cut: (packed, endLine) => cutSlot(packed, endLine, packSettings()),
+    cut: (packed, endLine) => cutSlot(packed, endLine, packed.judgedBy!),
     target: {
       ...{ batch, accountId, ...begun, held: begun.startOn === 'close' },
-      isTemplated: batchTemplate !== undefined,
+      isTemplated: ofBatch !== undefined,
     },
     onPending: (hints) => settings.hints.push(hints),
     onKeyed(accepted) {
@@ -289,8 +294,8 @@ async function streamIn(
   });
   const packing = createPacking({
     async pack(slot) {
-      shared = shareTemplates(await templates(slot));
-      return await settings.pack(slot, { ...packSettings(), signal: wanted });
+      const judgedBy = packSettings(shareTemplates(await templates(slot)));
+      return { ...(await settings.pack(slot, { ...judgedBy, signal: wanted })), judgedBy };
     },
     async take(packed) {
       tally.accepted += packed.count + (packed.keyed?.lines.length ?? 0);

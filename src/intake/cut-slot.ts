@@ -5,14 +5,16 @@ import type { Rejection } from './rejection.ts';
 const lineFeed = 0x0a;
 
 /**
- * What is left of a slot without its lines from `endLine` on, packed again: for an account that may not send all of them. The
- * slot was packed with `linesOfMessages`. Its messages with ordering keys are left out.
+ * What is left of a slot without its lines from `endLine` on, packed again: for an account that may not send all of them. It
+ * is judged by what it was judged by before, with `linesOfMessages`: templates may mean something else since. Its messages with
+ * ordering keys are left out.
  */
-export function cutSlot(packed: PackedSlot, endLine: number, settings: PackSettings): PackedSlot {
+export function cutSlot(packed: PackedSlot, endLine: number, judgedBy: PackSettings): PackedSlot {
   const kept = packed.messageLines!.filter((line) => line < endLine);
   const { bytes, starts, ends } = firstRecords(packed, kept.length);
+  const { countParts: _, ...settings } = judgedBy;
   const { times } = settings;
-  return packSlot(
+  const left = packSlot(
     {
       format: 'ndjson',
       firstLine: packed.firstLine,
@@ -28,6 +30,8 @@ export function cutSlot(packed: PackedSlot, endLine: number, settings: PackSetti
       orderingKey: undefined,
     },
   );
+  const messageParts = packed.messageParts?.slice(0, kept.length);
+  return { ...left, judgedBy, ...(messageParts && { messageParts }) };
 }
 
 function firstRecords(

@@ -6,17 +6,20 @@ import { ProblemError } from '../message/error-codes.ts';
 import type { Channel } from '../message/fields.ts';
 import { limits } from '../message/limits.ts';
 import type { Route } from '../message/route.ts';
+import type { TemplateVersion } from '../message/templates/compile-template.ts';
 import type { AccountTemplates } from '../message/templates/template.ts';
 import type { LoadedTemplate } from '../message/templates/templated-text.ts';
 import type { Database } from '../store/database.ts';
 import type { IdMint } from '../store/id-mint.ts';
 import { closeBatch } from '../store/intake/close-batch.ts';
 import { type BatchKey, BatchUploads } from './batch-uploads.ts';
+import { countRenderedSlot } from './count-rendered.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { PendingHints } from './hints.ts';
 import { LoadShedding } from './load-shedding.ts';
 import { openPackPool } from './pack-pool.ts';
 import type { RawSlot } from './raw-slot.ts';
+import { retryStore } from './retry-store.ts';
 import { SlotBuffers } from './slot-buffers.ts';
 import type { BatchTemplate } from './template-check.ts';
 import { UploadBrake } from './upload-brake.ts';
@@ -111,7 +114,12 @@ export function createIntake(settings: IntakeSettings): Intake {
     buffers,
     async pack(slot, { signal, ...packSettings }) {
       await brake.turn(partOfSlot(slot), signal);
-      return await packing.run(() => packPool.pack(slot, packSettings));
+      return await packing.run(async () => {
+        const packed = await packPool.pack(slot, packSettings);
+        const load = (ids: readonly number[]) =>
+          retryStore(() => control.templates.load(ids), { clock, signal });
+        return await countRenderedSlot(packed, { settings: packSettings, pool: packPool, load });
+      });
     },
     hints,
     nowMs,
@@ -180,9 +188,9 @@ async function channelOf(control: IntakeControl, routeId: number): Promise<Chann
 async function batchTemplate(
   { templates }: IntakeControl,
   { name, pin }: { name: string; pin: number },
-): Promise<BatchTemplate> {
+): Promise<{ template: BatchTemplate; version: TemplateVersion }> {
   const loaded = (await templates.load([pin])).get(pin);
-  if (loaded) return { name, needs: loaded.needs };
+  if (loaded) return { template: { name, needs: loaded.needs }, version: loaded.source };
   throw new ProblemError('unavailable', 'This server cannot read the template of the batch.', {
     retryAfterSeconds: 1,
   });

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { ThreadPool } from '../lib/thread-pool.ts';
+import type { SlotParts, SlotToCount } from './count-slot.ts';
 import type { PackedSlot, PackSettings } from './pack-slot.ts';
 import type { RawSlot } from './raw-slot.ts';
 import type { SlotBuffers } from './slot-buffers.ts';
@@ -8,6 +9,8 @@ import type { SlotBuffers } from './slot-buffers.ts';
 export interface PackPool {
   /** Uses up the slot's buffers: shared memory is written to until this resolves, and all else has gone along. */
   pack(slot: RawSlot, settings: PackSettings): Promise<PackedSlot>;
+  /** Counts the SMS of messages that name templates. */
+  count(slot: SlotToCount): Promise<SlotParts>;
   close(): Promise<void>;
 }
 
@@ -16,6 +19,11 @@ export interface PackTask {
   kind: 'pack';
   slot: RawSlot;
   settings: PackSettings;
+}
+
+export interface CountTask {
+  kind: 'count';
+  slot: SlotToCount;
 }
 
 /** Threads at most: cutting on the main thread takes about a fifth of what packing takes, so more would wait. */
@@ -39,7 +47,7 @@ export function openPackPool({
   /** Where the slots' buffers go afterwards. */
   buffers?: SlotBuffers;
 } = {}): PackPool {
-  const pool = new ThreadPool<PackTask, PackedSlot>({
+  const pool = new ThreadPool<PackTask | CountTask, PackedSlot | SlotParts>({
     script: new URL(
       import.meta.url.endsWith('.ts') ? './pack-thread.ts' : './pack-thread.js',
       import.meta.url,
@@ -50,11 +58,12 @@ export function openPackPool({
   });
   return {
     async pack(slot, settings) {
-      const packed = await pool.run({ kind: 'pack', slot, settings }, buffersOf(slot));
+      const packed = (await pool.run({ kind: 'pack', slot, settings }, buffersOf(slot))) as PackedSlot;
       // Not of one that failed: a thread that is about to die may still write to it.
       if (slot.bytes.buffer instanceof SharedArrayBuffer) buffers?.give(slot.bytes.buffer);
       return packed;
     },
+    count: async (slot) => (await pool.run({ kind: 'count', slot })) as SlotParts,
     close: () => pool.close(),
   };
 }

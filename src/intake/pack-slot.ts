@@ -1,13 +1,15 @@
 import { bloomFilter } from '../message/bloom.ts';
 import { chunkCodec, encodeChunk, templatedChunk } from '../message/chunk-codec.ts';
-import type { Channel } from '../message/fields.ts';
+import type { Channel, MessageFields } from '../message/fields.ts';
 import { limits } from '../message/limits.ts';
 import { LookupHashes } from '../message/lookup-hash.ts';
 import { type OrderingKey, orderingKey } from '../message/ordering.ts';
+import type { TemplateVersion } from '../message/templates/compile-template.ts';
 import type { TemplatePins } from '../message/templates/pins.ts';
+import { compiledVersions } from './compiled-versions.ts';
 import { CsvRecordWriter } from './csv-record-writer.ts';
 import { type KeyedLines, KeyedLinesBuilder } from './keyed-lines.ts';
-import { isSms, smsPartsOf } from './message-parts.ts';
+import { isSms, renderedPartsOf, smsPartsOf } from './message-parts.ts';
 import { isValidUtf8, MessageScanner } from './message-scanner.ts';
 import type { RawSlot } from './raw-slot.ts';
 import type { Rejection } from './rejection.ts';
@@ -31,8 +33,11 @@ export interface PackSettings {
   /** The batch's template and parameters, for lines without their own. */
   batchTemplate?: BatchTemplate | undefined;
   batchParams?: Record<string, unknown> | undefined;
-  /** Counts the SMS that each message takes; `body` is the batch's, for lines without one. */
-  countParts?: { body: string | undefined };
+  /**
+   * Counts the SMS that each message takes; `body` and `template` are the batch's, for lines without their own. Lines that
+   * name templates count as one here: see `countSlot`.
+   */
+  countParts?: { body: string | undefined; template: TemplateVersion | undefined };
 }
 
 /** A slot ready to be stored. */
@@ -56,6 +61,8 @@ export interface PackedSlot {
   templates?: TemplatePins;
   /** Those with ordering keys. */
   keyed?: KeyedLines;
+  /** What it was judged by: what is left of it, should it be cut, is judged by the same. */
+  judgedBy?: PackSettings;
   rejected: number;
   /** All rejections, as compressed NDJSON of `{line, code, detail}` in the order of their lines. */
   rejections?: { codec: number; payload: Uint8Array<ArrayBuffer> };
@@ -91,11 +98,12 @@ export function packSlot(slot: RawSlot, settings: PackSettings): PackedSlot {
   let keyed: KeyedLinesBuilder | undefined;
   const messageLines = settings.linesOfMessages ? new Float64Array(total) : undefined;
   const messageParts = settings.countParts ? new Uint16Array(total) : undefined;
+  const partsOf = partsCounter(settings);
   for (let index = 0; index < total; index++) {
     const problem = records.prepare(index) ?? pins.judge(scanner, records);
     if (problem === undefined) {
       const key = keyOf(scanner);
-      const parts = partsOf(scanner, records.bytes, settings);
+      const parts = partsOf(scanner, records.bytes);
       if (key !== undefined) {
         keyed ??= new KeyedLinesBuilder({ accountId, max: total });
         const dueAtMs = due.ofOne(scanner.hasTimes ? scanner.scheduledAtMs : undefined);
@@ -130,12 +138,26 @@ export function packSlot(slot: RawSlot, settings: PackSettings): PackedSlot {
   };
 }
 
-/** Of the record that was scanned last. */
-function partsOf(scanner: MessageScanner, bytes: Uint8Array, { channel, countParts }: PackSettings): number {
-  if (countParts === undefined || !isSms(channel, scanner.toBytes[scanner.toStart])) return 1;
-  const { recordStart, recordEnd } = scanner;
-  const record = Buffer.from(bytes.buffer, bytes.byteOffset + recordStart, recordEnd - recordStart);
-  return smsPartsOf(record.toString(), countParts.body);
+/** Counts the SMS of the record that was scanned last. */
+function partsCounter({
+  channel,
+  countParts,
+  batchParams,
+}: PackSettings): (scanner: MessageScanner, bytes: Uint8Array) => number {
+  if (countParts === undefined) return () => 1;
+  const { body, template: version } = countParts;
+  const template = version && compiledVersions([version]).get(version.id);
+  return (scanner, bytes) => {
+    if (scanner.template !== undefined || !isSms(channel, scanner.toBytes[scanner.toStart])) return 1;
+    const { recordStart, recordEnd } = scanner;
+    const record = Buffer.from(
+      bytes.buffer,
+      bytes.byteOffset + recordStart,
+      recordEnd - recordStart,
+    ).toString();
+    if (!template) return smsPartsOf(record, body);
+    return renderedPartsOf(JSON.parse(record) as MessageFields, { template, batchParams });
+  };
 }
 
 /** The line of the batch on which a record lies. */

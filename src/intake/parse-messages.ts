@@ -25,6 +25,8 @@ export interface ParsedMessage {
   refHash: bigint | null;
   /** The SMS that it takes, where they are counted; else one. */
   parts: number;
+  /** They are still to be counted, by what its template makes of it: see `countRenderedMessages`. */
+  isCountedByTemplate: boolean;
   routeId: number;
   priority: Priority;
   /** It names times of its own. */
@@ -145,7 +147,8 @@ function parseOne(
   return {
     to,
     line,
-    parts: isCounted ? smsPartsOf(line.toString()) : 1,
+    parts: isCounted && !checked.entry ? smsPartsOf(line.toString()) : 1,
+    isCountedByTemplate: isCounted && checked.entry !== undefined,
     toHash: lookupHash('to', accountId, to),
     refHash: ref === null ? null : lookupHash('ref', accountId, ref),
     routeId: route.id,

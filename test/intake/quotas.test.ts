@@ -392,3 +392,99 @@ test('the SMS that messages take are counted by their text, in requests and in u
   const left = await api.call('GET', `/v1/accounts/${shop.id}/usage`);
   expect(left.json.prepaid).toMatchObject({ balanceMicros: 10, spentMicros: 320 });
 });
+
+/** Makes a template of the customer, or its next version. */
+async function template({ id }: Customer, name: string, body: string, { isNew = true } = {}): Promise<void> {
+  const { json } = await api.call('POST', '/v1/keys', { body: { accountId: id, scopes: ['manage'] } });
+  const answer = await (isNew
+    ? api.call('POST', '/v1/templates', { key: json.key, body: { name, channel: 'sms', body } })
+    : api.call('PATCH', `/v1/templates/${name}`, { key: json.key, body: { body } }));
+  expect(answer.status).toBe(isNew ? 201 : 200);
+}
+
+/** As far as these are stored: what is sent to each. */
+async function textsOf({ key }: Customer, ids: readonly string[]): Promise<string[]> {
+  const shown = await Promise.all(ids.map((id) => api.call('GET', `/v1/messages/${id}`, { key })));
+  return shown.map(({ json }) => json.body);
+}
+
+const partsUsed = async ({ id }: Customer): Promise<number> =>
+  (await api.call('GET', `/v1/accounts/${id}/usage`)).json.parts.used;
+
+test('messages that name a template are charged for what their version makes of their parameters', async () => {
+  const limited = await customer({ limits: { partsPerDay: 9 } });
+  await template(limited, 'hello', 'Hello {{ name }}');
+  const message = (letter: string, count: number, to = '+31612345678') => ({
+    ...{ to, route: 'r', template: 'hello', params: { name: letter.repeat(count) } },
+  });
+  // One and two of the GSM alphabet, one and two of UCS-2.
+  const sizes = [message('x', 154), message('x', 155), message('я', 64), message('я', 65)];
+  const taken: number[] = [];
+  for (const one of sizes) {
+    const before = await partsUsed(limited);
+    expect((await post(limited, one)).status).toBe(202);
+    taken.push((await partsUsed(limited)) - before);
+  }
+  expect(taken).toEqual([1, 2, 1, 2]);
+  // By the new version the first takes two SMS, by the old one it would take one. Of three that fit one by one, one fits.
+  await template(limited, 'hello', 'Hello, {{ name }}', { isNew: false });
+  const { json } = await post(limited, [sizes[0], sizes[0], sizes[0]]);
+  expect(json.messages).toHaveLength(1);
+  expect(json.errors.map(({ code }: { code: string }) => code)).toEqual(['quota_exceeded', 'quota_exceeded']);
+  expect(await textsOf(limited, [json.messages[0].id])).toEqual([`Hello, ${'x'.repeat(154)}`]);
+  expect(await partsUsed(limited)).toBe(8);
+  // Who pays by messages is not charged for more.
+  const free = await customer({ limits: { messagesPerDay: 2 } });
+  await template(free, 'hello', 'Hello {{ name }}');
+  expect((await post(free, [sizes[1], sizes[3]])).json.messages).toHaveLength(2);
+});
+
+test.each([
+  ['plain', {}],
+  ['ordered', { orderingKey: 'k' }],
+])('an upload of %s lines with templates ends behind the last whose SMS fit', async (_, ordered) => {
+  const limited = await customer({ limits: { partsPerDay: 1_000 } });
+  await template(limited, 'own', 'Own {{ name }}');
+  await template(limited, 'shared', 'Dear {{ name }} of {{ place }}');
+  const text = (n: number) => 'y'.repeat((n * 37) % 400);
+  const ways = [
+    // "Own ", and "Dear " and " of here" with the batch's place.
+    (n: number) => ({ line: { template: 'own', params: { name: text(n) } }, sent: `Own ${text(n)}` }),
+    (n: number) => ({ line: { params: { name: text(n) } }, sent: `Dear ${text(n)} of here` }),
+    (n: number) => ({
+      line: { params: { name: text(n), place: 'я' } },
+      sent: `Dear ${text(n)} of я`,
+    }),
+  ];
+  const all = upTo(900).map((n) => ways[n % 3]!(n));
+  const body = all
+    .map(({ line }, n) => JSON.stringify({ to: `+3161${1_000_000 + n}`, ref: `${n}`, ...ordered, ...line }))
+    .join('\n');
+  const partsOf = ({ sent }: { sent: string }) => {
+    const [one, each] = sent.includes('я') ? [70, 67] : [160, 153];
+    return sent.length <= one ? 1 : Math.ceil(sent.length / each);
+  };
+  let fits = 0;
+  let parts = 0;
+  while (parts + partsOf(all[fits]!) <= 1_000) parts += partsOf(all[fits++]!);
+  expect(fits).toBeGreaterThan(100);
+  expect(fits).toBeLessThan(800);
+
+  const batch = { route: 'r', template: 'shared', params: { place: 'here' } };
+  const made = await api.call('POST', '/v1/batches', { key: limited.key, body: batch });
+  const path = `/v1/batches/${made.json.id}/messages`;
+  const cut = await upload(limited, path, { body });
+  expect([cut.status, cut.json.code, cut.json.nextLine]).toEqual([429, 'quota_exceeded', fits + 1]);
+  expect(await refsOf(made.json.id)).toEqual(upTo(fits));
+  expect(await partsUsed(limited)).toBe(parts);
+  // What was cut says what it was charged for.
+  const exported = await api.call('GET', `/v1/batches/${made.json.id}/export`, { key: limited.key });
+  const texts = exported.text
+    .trim()
+    .split('\n')
+    // The last line tells that it is all.
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as { ref: string; body: string })
+    .map(({ ref, body: sent }) => [ref, sent] as const);
+  expect(new Map(texts)).toEqual(new Map(all.slice(0, fits).map(({ sent }, n) => [`${n}`, sent])));
+});

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { acceptMessages, reserveMessages } from '../../intake/accept-messages.ts';
 import { noRouteCodes, routeChooser } from '../../intake/choose-route.ts';
+import { countRenderedMessages } from '../../intake/count-rendered.ts';
 import { type ParsedMessages, parseMessages } from '../../intake/parse-messages.ts';
 import { ProblemError } from '../../message/error-codes.ts';
 import { readBody, requirePlainJson } from '../body.ts';
@@ -102,7 +103,9 @@ async function parseKnown(
     });
   const parsed = parse();
   const isLost = parsed.errors.some(({ code }) => noRouteCodes.has(code) || code === 'unknown_template');
-  return isLost && (await control.lookAgain()) ? parse() : parsed;
+  const known = isLost && (await control.lookAgain()) ? parse() : parsed;
+  await countRenderedMessages(known.messages, { load: (ids) => control.templates.load(ids) });
+  return known;
 }
 
 function noneTaken({ errors }: ParsedMessages): ProblemError {

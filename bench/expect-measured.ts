@@ -10,6 +10,8 @@ export const measuringMs = 900_000;
 
 /** What takes minutes to try. `npm test` holds most of it by other tests of the same thing; `npm run test:long` tries all. */
 const slow = new Set([
+  'accept-peers',
+  'templates',
   'deliver-webhook',
   'deliver-peers',
   'deliver-batch',
@@ -28,10 +30,8 @@ const slow = new Set([
 ]);
 
 /** Names of the figures that are measured together. */
-export function namesOf(kind: 'own' | 'peers' | 'slow'): string[] {
-  const kindOf = ({ name, peers }: (typeof figures)[number]) =>
-    slow.has(name) ? 'slow' : peers ? 'peers' : 'own';
-  return figures.filter((figure) => kindOf(figure) === kind).map(({ name }) => name);
+export function namesOf(kind: 'quick' | 'slow'): string[] {
+  return figures.map(({ name }) => name).filter((name) => slow.has(name) === (kind === 'slow'));
 }
 
 /** Measures figures at their small size, and expects a value of each of their measurements. */

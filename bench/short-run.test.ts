@@ -4,10 +4,6 @@ import { expectMeasured, measuringMs, namesOf } from './expect-measured.ts';
 
 vi.setConfig({ testTimeout: measuringMs });
 
-needs('psql', 'nginx')('figures of Millrace alone can be measured at a small size', async () => {
-  await expectMeasured(namesOf('own'));
-});
-
-needs('nginx', 'redis-server')('the acceptance of peers can be measured at a small size', async () => {
-  await expectMeasured(namesOf('peers'));
+needs('psql', 'nginx')('figures can be measured at a small size', async () => {
+  await expectMeasured(namesOf('quick'));
 });

@@ -97,7 +97,7 @@ export async function allIn(site: ReceiptsSite, ids: readonly string[], state: s
   for (const id of ids) await until(async () => (await site.stateOf(id)) === state);
 }
 
-/** Waits until receipts have been counted as results that name so many more than before. */
+/** Waits until so many more receipts than before have been counted as these results; a worker tells what it has done each second, late. */
 export async function toldMore(
   site: ReceiptsSite,
   before: Record<string, number>,
@@ -106,7 +106,7 @@ export async function toldMore(
   const isTold = async () => {
     const now = await site.told();
     return Object.entries(more).every(
-      ([result, count]) => (now[result] ?? 0) - (before[result] ?? 0) === count,
+      ([result, count]) => (now[result] ?? 0) - (before[result] ?? 0) >= count,
     );
   };
   await until(isTold);

@@ -8,7 +8,8 @@ import type { IdMint } from '../../store/id-mint.ts';
 import type { ChunkRow } from '../../store/intake/insert-chunks.ts';
 import { feedCursor, parseFeedCursor } from '../../store/reading/feed-cursor.ts';
 import { findFeedPlace } from '../../store/reading/find-feed-place.ts';
-import { type FeedPlace, type FeedRow, feedHorizon, readEvents } from '../../store/reading/read-events.ts';
+import { type FeedPlace, type FeedRow, feedStart, readEvents } from '../../store/reading/read-events.ts';
+import { settleFeed } from '../../store/reading/settle-feed.ts';
 import type { CallbackPool } from './callback-pool.ts';
 import type { EndpointHealth } from './endpoint-health.ts';
 import type { CallbackChunk, CallbackEndpoint, CallbackTask } from './make-callbacks.ts';
@@ -91,14 +92,10 @@ export class CallbackFeed {
   /** Behind the last turn, but not before the oldest webhook: what lies between interests nobody. */
   async #placeAfter(last: string | undefined, webhooks: readonly Webhook[]): Promise<FeedPlace> {
     const { database } = this.#settings;
-    const given = last === undefined ? undefined : parseFeedCursor(last);
-    const found = given && (await findFeedPlace(database, given));
-    // Of another database, or of a state that is gone: what was told and what was not is not known any more.
-    if (found?.kind !== 'found' && given !== undefined) return await feedHorizon(database);
     const begins = webhooks.map((webhook) => parseFeedCursor(webhook.begins)!);
     const first = begins.reduce((least, each) => (each.writtenBy < least.writtenBy ? each : least));
-    if (found?.kind !== 'found') return first;
-    const { place } = found;
+    if (last === undefined) return first;
+    const place = await placeOfTurn(database, parseFeedCursor(last)!);
     return first.epoch === place.epoch && first.writtenBy > place.writtenBy ? first : place;
   }
 
@@ -135,6 +132,19 @@ export class CallbackFeed {
       routeNames: new Map([...control.routes()].map(({ id, name }) => [id, name])),
     };
   }
+}
+
+/** Where to read on in a database that may have been promoted, or restored, since: rather told again than left out. */
+async function placeOfTurn(database: Database, given: FeedPlace): Promise<FeedPlace> {
+  let found = await findFeedPlace(database, given);
+  if (found.kind !== 'found') {
+    // It counts anew, and nobody has written it down yet.
+    await settleFeed(database);
+    found = await findFeedPlace(database, given);
+  }
+  if (found.kind === 'found') return found.place;
+  // A turn is kept, restored and lost together with the feed's epochs, so its epoch is known.
+  return found.kind === 'ahead' ? found.epochStart : feedStart;
 }
 
 function isBehind(row: FeedRow, place: FeedPlace): boolean {

@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { CallbackFeed } from '../../src/events/callbacks/callback-feed.ts';
+import { type CallbackPool, openCallbackPool } from '../../src/events/callbacks/callback-pool.ts';
+import { EndpointHealth } from '../../src/events/callbacks/endpoint-health.ts';
+import { type Clock, systemClock } from '../../src/lib/clock.ts';
+import { createIdMint } from '../../src/store/id-mint.ts';
+import { partitionRange } from '../../src/store/partitions.ts';
+import { allIn, type ReceiptsSite, startReceiptsSite } from './receipts-site.ts';
+
+const dayMs = 86_400_000;
+let site: ReceiptsSite;
+let pool: CallbackPool;
+let aheadMs = 0;
+const clock: Clock = { ...systemClock, nowMs: () => Date.now() + aheadMs };
+let disabled: string[] = [];
+
+beforeAll(async () => {
+  site = await startReceiptsSite();
+  pool = openCallbackPool();
+  await site.route('main');
+});
+
+afterAll(async () => {
+  await pool.close();
+  await site.close();
+});
+
+beforeEach(() => {
+  disabled = [];
+  aheadMs = 0;
+});
+
+async function newFeed(): Promise<CallbackFeed> {
+  const { database, control } = site.api.context;
+  const range = await partitionRange(database);
+  const health = new EndpointHealth({
+    ...{ database, clock, disableAfterMs: 5 * dayMs },
+    tell: async () => {},
+    onDisabled: ({ name }, reason) => disabled.push(`${name}: ${reason}`),
+  });
+  const mint = createIdMint({ nowMs: () => Date.now(), range: () => range });
+  return new CallbackFeed({ database, control, mint, pool, health });
+}
+
+/** Until there is nothing more to tell. */
+async function tellAll(): Promise<void> {
+  const feed = await newFeed();
+  while (await feed.runOnce());
+}
+
+async function register(name: string): Promise<string> {
+  const body = { name, url: 'http://127.0.0.1:9/', events: ['message.sent'] };
+  return (await site.api.call('POST', '/v1/webhooks', { body })).json.id;
+}
+
+const callbacksOf = async (name: string) =>
+  (await site.api.call('GET', `/v1/messages?to=${name}&limit=200`)).json.data;
+
+async function setTurn(place: string): Promise<void> {
+  const text = 'UPDATE callback_turn SET place = $1';
+  await site.api.context.database.query({ name: '', text }, [place]);
+}
+
+test.each([
+  ['a place that the count has not reached, as after a restore', '999999999'],
+  ['a place of an epoch that is not in this database', '0a0b0c0d:5'],
+])('from %s events are rather told again than left out', async (_, place) => {
+  const name = `w-${randomUUID().slice(0, 8)}`;
+  await register(name);
+  const [first] = await site.send('main');
+  await allIn(site, [first!], 'sent');
+  await tellAll();
+  expect(await callbacksOf(name)).toHaveLength(1);
+  const [second] = await site.send('main');
+  await allIn(site, [second!], 'sent');
+  await setTurn(place);
+  await tellAll();
+  const told = (await callbacksOf(name)).map(({ ref }: { ref: string }) => ref);
+  expect(told).toEqual(expect.arrayContaining([first, second]));
+});
+
+test('of several who make the same turn one does, and an event is told once', async () => {
+  const name = `w-${randomUUID().slice(0, 8)}`;
+  await register(name);
+  const ids = await site.send('main', 20);
+  await allIn(site, ids, 'sent');
+  await Promise.all([tellAll(), tellAll(), tellAll()]);
+  const told = (await callbacksOf(name)).map(({ ref }: { ref: string }) => ref);
+  expect(told.sort()).toEqual([...ids].sort());
+});
+
+test('an endpoint that fails for days is disabled, and its owner reads since when', async () => {
+  const name = `w-${randomUUID().slice(0, 8)}`;
+  const id = await register(name);
+  // Nobody listens there.
+  const secrets = [{ secret: `whsec_${'A'.repeat(43)}=` }];
+  const body = { connector: 'webhook', allowPrivate: true, secrets };
+  await site.api.call('PUT', '/v1/routes/callbacks', { body });
+  const failing = async () =>
+    (await site.api.call('GET', `/v1/webhooks/${id}`)).json.failingSince !== undefined;
+  const [first] = await site.send('main');
+  await allIn(site, [first!], 'sent');
+  await tellAll();
+  await allIn(site, [(await callbacksOf(name))[0].id], 'retrying');
+  await tellAll();
+  expect(await failing()).toBe(true);
+  expect(disabled).toEqual([]);
+
+  const [second] = await site.send('main');
+  await allIn(site, [second!], 'sent');
+  await tellAll();
+  const newest = (await callbacksOf(name)).find(({ ref }: { ref: string }) => ref === second);
+  await allIn(site, [newest.id], 'retrying');
+  aheadMs = 6 * dayMs;
+  await tellAll();
+  expect(disabled).toContainEqual(expect.stringContaining(`${name}: it has failed since`));
+  expect((await site.api.call('GET', `/v1/webhooks/${id}`)).json).toMatchObject({ state: 'disabled' });
+});

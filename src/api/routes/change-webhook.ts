@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { countWebhooks, findWebhook, updateWebhook } from '../../store/control/webhooks.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { controlWrite } from '../control-write.ts';
-import { isKeyId } from './key-fields.ts';
+import { isUuid } from '../is-uuid.ts';
 import {
   checkWebhook,
   noSuchWebhook,
@@ -39,7 +39,7 @@ export function changeWebhook(app: ApiInstance, context: ApiContext): void {
     },
     (request, reply) => {
       const { id } = request.params;
-      if (!isKeyId(id)) throw noSuchWebhook();
+      if (!isUuid(id)) throw noSuchWebhook();
       const { accountId } = request.caller;
       const { enabled = false, ...changes } = request.body;
       checkWebhook(context, changes);

@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { deleteWebhook as markDeleted } from '../../store/control/webhooks.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { controlWrite } from '../control-write.ts';
-import { isKeyId } from './key-fields.ts';
+import { isUuid } from '../is-uuid.ts';
 import { noSuchWebhook } from './webhook-fields.ts';
 
 export function deleteWebhook(app: ApiInstance, context: ApiContext): void {
@@ -20,7 +20,7 @@ export function deleteWebhook(app: ApiInstance, context: ApiContext): void {
     },
     (request, reply) => {
       const { id } = request.params;
-      if (!isKeyId(id)) throw noSuchWebhook();
+      if (!isUuid(id)) throw noSuchWebhook();
       const { accountId } = request.caller;
       return controlWrite(
         context,

@@ -41,11 +41,6 @@ export function keyAnswer(key: ApiKey) {
   };
 }
 
-/** Key ids are UUIDs in lower case; anything else names no key, and must not reach a uuid column. */
-export function isKeyId(text: string): boolean {
-  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);
-}
-
 export function noSuchKey(): ProblemError {
   return new ProblemError('not_found', 'there is no such key');
 }

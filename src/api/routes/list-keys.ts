@@ -1,9 +1,10 @@
 import { Type } from 'typebox';
 import { listKeys as readKeys } from '../../store/control/keys.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
+import { isUuid } from '../is-uuid.ts';
 import { badCursor, Page, pageLimit, pageOf, pageQuery } from '../page.ts';
 import { parseAccountId } from './account-fields.ts';
-import { isKeyId, KeyAnswer, keyAnswer } from './key-fields.ts';
+import { KeyAnswer, keyAnswer } from './key-fields.ts';
 
 const lowestId = '00000000-0000-0000-0000-000000000000';
 
@@ -25,7 +26,7 @@ export function listKeys(app: ApiInstance, context: ApiContext): void {
     async ({ query }) => {
       const limit = pageLimit(query);
       const after = query.after ?? lowestId;
-      if (!isKeyId(after)) throw badCursor();
+      if (!isUuid(after)) throw badCursor();
       const accountId = query.accountId === undefined ? undefined : parseAccountId(query.accountId);
       if (accountId === null) return { data: [], next: null };
       const keys = await readKeys(context.database, {

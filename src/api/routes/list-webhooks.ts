@@ -1,8 +1,8 @@
 import { Type } from 'typebox';
 import { listWebhooks as readWebhooks } from '../../store/control/webhooks.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
+import { isUuid } from '../is-uuid.ts';
 import { badCursor, Page, pageLimit, pageOf, pageQuery } from '../page.ts';
-import { isKeyId } from './key-fields.ts';
 import { WebhookAnswer, webhookAnswer } from './webhook-fields.ts';
 
 const lowestId = '00000000-0000-0000-0000-000000000000';
@@ -22,7 +22,7 @@ export function listWebhooks(app: ApiInstance, context: ApiContext): void {
     async ({ query, caller }) => {
       const limit = pageLimit(query);
       const after = query.after ?? lowestId;
-      if (!isKeyId(after)) throw badCursor();
+      if (!isUuid(after)) throw badCursor();
       const { accountId } = caller;
       const { database, secrets } = context;
       const webhooks = await readWebhooks(database, { accountId, after, limit: limit + 1, secrets });

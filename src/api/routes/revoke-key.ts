@@ -2,7 +2,8 @@ import { Type } from 'typebox';
 import { revokeKey as markRevoked } from '../../store/control/keys.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { controlWrite } from '../control-write.ts';
-import { isKeyId, KeyAnswer, keepAnAdministrator, keyAnswer, noSuchKey } from './key-fields.ts';
+import { isUuid } from '../is-uuid.ts';
+import { KeyAnswer, keepAnAdministrator, keyAnswer, noSuchKey } from './key-fields.ts';
 
 export function revokeKey(app: ApiInstance, context: ApiContext): void {
   app.delete(
@@ -19,7 +20,7 @@ export function revokeKey(app: ApiInstance, context: ApiContext): void {
     },
     (request, reply) => {
       const { id } = request.params;
-      if (!isKeyId(id)) throw noSuchKey();
+      if (!isUuid(id)) throw noSuchKey();
       return controlWrite(
         context,
         { request, reply },

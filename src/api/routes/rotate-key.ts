@@ -5,8 +5,9 @@ import { ProblemError } from '../../message/error-codes.ts';
 import { endKeyAt, findKey, insertKey } from '../../store/control/keys.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { controlWrite } from '../control-write.ts';
+import { isUuid } from '../is-uuid.ts';
 import { hashKey, hintOf, makeKey } from '../keys.ts';
-import { isKeyId, keyAnswer, NewKeyAnswer, noSuchKey } from './key-fields.ts';
+import { keyAnswer, NewKeyAnswer, noSuchKey } from './key-fields.ts';
 
 const overlapMaxMs = 7 * 86_400_000;
 
@@ -43,7 +44,7 @@ export function rotateKey(app: ApiInstance, context: ApiContext): void {
     },
     (request, reply) => {
       const { id } = request.params;
-      if (!isKeyId(id)) throw noSuchKey();
+      if (!isUuid(id)) throw noSuchKey();
       const overlapMs = request.body?.overlapMs ?? 0;
       return controlWrite(
         context,

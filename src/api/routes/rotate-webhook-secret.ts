@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { findWebhook, updateWebhook } from '../../store/control/webhooks.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { controlWrite } from '../control-write.ts';
-import { isKeyId } from './key-fields.ts';
+import { isUuid } from '../is-uuid.ts';
 import { NewWebhookAnswer, newSecret, noSuchWebhook, webhookAnswer } from './webhook-fields.ts';
 
 const dayMs = 86_400_000;
@@ -42,7 +42,7 @@ export function rotateWebhookSecret(app: ApiInstance, context: ApiContext): void
     },
     (request, reply) => {
       const { id } = request.params;
-      if (!isKeyId(id)) throw noSuchWebhook();
+      if (!isUuid(id)) throw noSuchWebhook();
       const { accountId } = request.caller;
       const overlapMs = request.body?.overlapMs ?? dayMs;
       return controlWrite(

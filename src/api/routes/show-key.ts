@@ -1,7 +1,8 @@
 import { Type } from 'typebox';
 import { findKey } from '../../store/control/keys.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
-import { isKeyId, KeyAnswer, keyAnswer, noSuchKey } from './key-fields.ts';
+import { isUuid } from '../is-uuid.ts';
+import { KeyAnswer, keyAnswer, noSuchKey } from './key-fields.ts';
 
 export function showKey(app: ApiInstance, context: ApiContext): void {
   app.get(
@@ -17,7 +18,7 @@ export function showKey(app: ApiInstance, context: ApiContext): void {
     },
     async (request) => {
       const { id } = request.params;
-      const key = isKeyId(id) ? await findKey(context.database, id) : null;
+      const key = isUuid(id) ? await findKey(context.database, id) : null;
       if (!key) throw noSuchKey();
       return keyAnswer(key);
     },

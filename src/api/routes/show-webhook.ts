@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { findWebhook } from '../../store/control/webhooks.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
-import { isKeyId } from './key-fields.ts';
+import { isUuid } from '../is-uuid.ts';
 import { noSuchWebhook, WebhookAnswer, webhookAnswer } from './webhook-fields.ts';
 
 export function showWebhook(app: ApiInstance, context: ApiContext): void {
@@ -18,7 +18,7 @@ export function showWebhook(app: ApiInstance, context: ApiContext): void {
     },
     async ({ params: { id }, caller: { accountId } }) => {
       const { database, secrets } = context;
-      const webhook = isKeyId(id) ? await findWebhook(database, { accountId, id, secrets }) : null;
+      const webhook = isUuid(id) ? await findWebhook(database, { accountId, id, secrets }) : null;
       if (!webhook) throw noSuchWebhook();
       return webhookAnswer(webhook);
     },

@@ -152,11 +152,11 @@ async function startParts(
     : undefined;
   const range = await patiently(() => startUpkeep(space.inPlace, { config, log, stops }));
   const mint = createIdMint({ nowMs: range.nowMs, range: range.current });
-  if (config.roles.includes('events')) {
-    await startEvents(databaseUrl, { config, log, metrics, stops, secrets, mint, patiently });
-  }
-  if (!hasApi && !hasProbes) return {};
+  const hasEvents = config.roles.includes('events');
+  const events = { config, log, metrics, stops, secrets, mint, patiently };
   if (!hasApi) {
+    if (hasEvents) await startEvents(databaseUrl, events);
+    if (!hasProbes) return {};
     const url = await listenForProbes(config, { database: intakeDatabase, full, log, metrics, stops });
     return { url, probesOnly: true };
   }
@@ -175,6 +175,7 @@ async function startParts(
   });
   await patiently(() => control.start());
   stops.push(() => control.stop());
+  if (hasEvents) await startEvents(databaseUrl, { ...events, control });
   const intake = createIntake({
     database: intakeDatabase,
     clock: systemClock,

@@ -7,7 +7,7 @@ import type { StopStack } from '../lib/stop-stack.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { periodic } from '../services/periodic.ts';
-import { createControlCache } from '../store/control/control-cache.ts';
+import { type ControlCache, createControlCache } from '../store/control/control-cache.ts';
 import type { Database } from '../store/database.ts';
 import type { IdMint } from '../store/id-mint.ts';
 import { openPool } from './open-pool.ts';
@@ -23,6 +23,8 @@ export interface EventParts {
   stops: StopStack;
   secrets: SecretBox;
   mint: IdMint;
+  /** That of the API, where this process has one. */
+  control?: ControlCache;
   /** Waits for a database that is away. */
   patiently: <T>(step: () => Promise<T>) => Promise<T>;
 }
@@ -42,16 +44,10 @@ export async function startEvents(databaseUrl: string, parts: EventParts): Promi
   await openCallbacks(database, parts);
 }
 
-async function openCallbacks(
-  database: Database,
-  { config, log, metrics, stops, secrets, mint, patiently }: EventParts,
-): Promise<void> {
-  const onError = (err: unknown) => log.warn({ err }, 'control poll failed');
-  const control = createControlCache({ database, secrets, onError });
-  await patiently(() => control.start());
-  stops.push(() => control.stop());
+async function openCallbacks(database: Database, parts: EventParts): Promise<void> {
+  const { config, log, metrics, stops, mint } = parts;
   const callbacks = startCallbacks({
-    ...{ database, control, mint },
+    ...{ database, mint, control: parts.control ?? (await ownControl(database, parts)) },
     clock: systemClock,
     disableAfterMs: config.webhookDisableAfterMs,
     onCallbacks: metrics.callbacksMade,
@@ -60,4 +56,15 @@ async function openCallbacks(
     onError: (err) => log.warn({ err }, 'callbacks could not be made; it is tried again'),
   });
   stops.push(() => callbacks.stop());
+}
+
+async function ownControl(
+  database: Database,
+  { log, stops, secrets, patiently }: EventParts,
+): Promise<ControlCache> {
+  const onError = (err: unknown) => log.warn({ err }, 'control poll failed');
+  const control = createControlCache({ database, secrets, onError });
+  await patiently(() => control.start());
+  stops.push(() => control.stop());
+  return control;
 }

@@ -72,8 +72,15 @@ export interface SenderSettings {
   options: Record<string, unknown>;
   /** Requests at once: the most connections that the sender may open. */
   concurrency: number;
-  /** The endpoint that an account has registered under a name, for messages that go to one. */
-  endpointOf?: (accountId: number, name: string) => Endpoint | undefined;
+  /** For messages that go to an endpoint which their account has registered. */
+  endpoints?: Endpoints;
+}
+
+/** The endpoints of all accounts, as this process knows them. */
+export interface Endpoints {
+  of(accountId: number, name: string): Endpoint | undefined;
+  /** True when what was stored before the call is known here, false when that cannot be found out at the moment. */
+  catchUp(): Promise<boolean>;
 }
 
 /** Where an account wants to be called, and what such requests are signed with. */

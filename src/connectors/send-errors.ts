@@ -33,6 +33,7 @@ const sendErrors = {
   endpoint_gone: 'The endpoint wants no more messages',
   endpoint_disabled: 'The webhook is disabled',
   unknown_endpoint: 'The account has no webhook of that name',
+  endpoint_unknown_yet: 'The webhook is not known here, and the database did not say whether it is there',
   undelivered: 'The provider could not deliver the message',
 } as const;
 

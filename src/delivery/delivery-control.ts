@@ -7,6 +7,8 @@ export interface DeliveryControl {
   accountById(id: number): { weight: number; limits: { ratePerSecond?: number } } | undefined;
   /** The live webhook of an account by its name, the disabled ones too. */
   webhookOf(accountId: number, name: string): Webhook | undefined;
+  /** True when what was committed before the call is visible here, false while the database does not answer. */
+  catchUp(): Promise<boolean>;
   /** Reads what is there now, without waiting for the next poll. */
   refresh(): Promise<void>;
   /** Calls back after each change; the answer ends that. */

@@ -417,7 +417,10 @@ export class DeliveryWorker {
       clock,
       random,
       connectors,
-      endpointOf: (accountId, name) => endpointOf(control.webhookOf(accountId, name)),
+      endpoints: {
+        of: (accountId, name) => endpointOf(control.webhookOf(accountId, name)),
+        catchUp: () => control.catchUp(),
+      },
       onError,
       onBreaker: this.#settings.onBreaker ?? (() => {}),
       counts: this.#counts,

@@ -33,10 +33,11 @@ function openLook() {
 /** All that can happen without the test's doing has happened. */
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-async function ask(look: () => Promise<void>) {
-  const asked = { answered: false };
-  void look().then(() => {
+async function ask(look: () => Promise<boolean>) {
+  const asked: { answered: boolean; succeeded?: boolean } = { answered: false };
+  void look().then((succeeded) => {
     asked.answered = true;
+    asked.succeeded = succeeded;
   });
   await settled();
   return asked;
@@ -65,7 +66,7 @@ test('who asks during a look, or the pause after it, is answered by the one that
   expect([looks.length, during.answered, after.answered]).toEqual([2, false, false]);
   looks[1]!.end();
   await settled();
-  expect([during.answered, after.answered]).toEqual([true, true]);
+  expect([during.succeeded, after.succeeded]).toEqual([true, true]);
   expect(timers.size).toBe(0);
 });
 
@@ -74,7 +75,7 @@ test('a look that fails answers those who wait, and the next one begins after th
   const first = await ask(look);
   looks[0]!.fail();
   await settled();
-  expect(first.answered).toBe(true);
+  expect(first).toEqual({ answered: true, succeeded: false });
   await ask(look);
   expect(looks).toHaveLength(1);
   pauses[0]!();
@@ -89,7 +90,7 @@ test('nobody waits for a look that takes too long, nor begins another beside it;
   for (const run of timers) run();
   await settled();
   const late = await ask(look);
-  expect([first.answered, during.answered, late.answered, looks.length]).toEqual([true, true, true, 1]);
+  expect([first.succeeded, during.succeeded, late.succeeded, looks.length]).toEqual([false, false, false, 1]);
   looks[0]!.end();
   await settled();
   pauses[0]!();
@@ -97,5 +98,5 @@ test('nobody waits for a look that takes too long, nor begins another beside it;
   expect([looks.length, again.answered]).toEqual([2, false]);
   looks[1]!.end();
   await settled();
-  expect(again.answered).toBe(true);
+  expect(again.succeeded).toBe(true);
 });

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { Webhook, type WebhookUnbrandedRequiredHeaders } from 'standardwebhooks';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Answer, Sender } from '../../src/connectors/connector.ts';
+import type { Answer, Endpoint, Endpoints, Sender } from '../../src/connectors/connector.ts';
 import { webhookConnector } from '../../src/connectors/webhook/webhook-connector.ts';
 import { isSigned, verifyingKey } from '../../src/lib/standard-webhooks.ts';
 import type { MessageFields } from '../../src/message/fields.ts';
@@ -169,6 +169,53 @@ describe('an endpoint that answers', () => {
       error: { code: 'redirect_refused' },
     });
     expect(elsewhere.requests).toEqual([]);
+  });
+});
+
+describe('a registered endpoint', () => {
+  const live = (url: string) => ({ url, secrets: [hmac], disabled: false });
+
+  function openKnowing(endpoints: Endpoints): Sender {
+    const options = { secrets: [{ secret: older }], allowPrivate: true };
+    const sender = webhookConnector.open({ options, concurrency: 1, endpoints });
+    stopLater(() => sender.close());
+    return sender;
+  }
+
+  it.each<[string, (url: string) => Endpoint | undefined]>([
+    ['not known yet', () => undefined],
+    ['disabled, as far as is known', (url) => ({ ...live(url), disabled: true })],
+  ])('that is %s is looked for again before a message to it is refused', async (_, before) => {
+    const provider = await provide(answerWith(200, ''));
+    let known = before(provider.url);
+    const sender = openKnowing({
+      of: () => known,
+      async catchUp() {
+        known = live(provider.url);
+        return true;
+      },
+    });
+    expect(await send(sender, { to: 'orders', payload: [1] })).toEqual({ kind: 'sent' });
+    expect(verified(hmac, provider.requests[0]!)).toEqual([1]);
+  });
+
+  it.each([
+    [undefined, 'unknown_endpoint'],
+    [{ url: 'http://127.0.0.1:9/', secrets: [hmac], disabled: true }, 'endpoint_disabled'],
+  ])('%j refuses a message for good once that is certain', async (known, code) => {
+    const sender = openKnowing({ of: () => known, catchUp: async () => true });
+    expect(await send(sender, { to: 'orders', payload: [1] })).toMatchObject({
+      kind: 'rejected',
+      error: { code },
+    });
+  });
+
+  it('that may be there, while the database does not say so, is tried again', async () => {
+    const sender = openKnowing({ of: () => undefined, catchUp: async () => false });
+    expect(await send(sender, { to: 'orders', payload: [1] })).toMatchObject({
+      kind: 'retry',
+      error: { code: 'endpoint_unknown_yet' },
+    });
   });
 });
 

@@ -13,7 +13,7 @@ export interface EndpointServer {
   url: string;
   /** In the order in which they came, one that came again as well. */
   taken: TakenCallback[];
-  /** Requests whose signature was not that of a secret. */
+  /** Requests whose signature was not that of a secret, which were refused. */
   forged: number;
   /** Secrets by path. */
   secrets: Map<string, string>;
@@ -43,6 +43,8 @@ export async function startEndpoints(): Promise<EndpointServer> {
         }
       } catch {
         state.forged++;
+        response.writeHead(401).end();
+        return;
       }
       response.writeHead(status).end();
     });

@@ -1,6 +1,7 @@
 import type { Connector, RouteDefaults, Sender, SenderSettings } from '../connector.ts';
 import { HttpSender } from '../transport/http-sender.ts';
 import { timeoutMsDefault } from '../transport/option-checks.ts';
+import { CatchingUp } from './catching-up.ts';
 import { webhookEndpoints } from './webhook-endpoints.ts';
 import { webhookExchange } from './webhook-exchange.ts';
 import { checkWebhookOptions, type WebhookOptions, webhookOptionSchemas } from './webhook-options.ts';
@@ -35,16 +36,17 @@ function routeDefaults({ concurrency }: SenderSettings): RouteDefaults {
   };
 }
 
-function openWebhookSender({ options, concurrency, endpointOf }: SenderSettings): Sender {
+function openWebhookSender({ options, concurrency, endpoints }: SenderSettings): Sender {
   const problem = checkWebhookOptions(options)[0];
   if (problem !== undefined) throw new TypeError(`webhook options: ${problem.pointer} ${problem.detail}`);
   const { secrets, headers, timeoutMs, allowPrivate } = options as unknown as WebhookOptions;
-  const endpointFor = webhookEndpoints(endpointOf);
-  return new HttpSender({
+  const endpointFor = webhookEndpoints(endpoints);
+  const sender = new HttpSender({
     target: webhookTargets(allowPrivate ?? false, endpointFor),
     exchange: webhookExchange({ secrets, headers: headers ?? {}, endpointFor }),
     concurrency,
     timeoutMs: timeoutMs ?? timeoutMsDefault,
     allowPrivate: allowPrivate ?? false,
   });
+  return endpoints === undefined ? sender : new CatchingUp(sender, endpoints);
 }

@@ -1,5 +1,5 @@
 import { type SigningKey, signingKey } from '../../lib/standard-webhooks.ts';
-import type { Endpoint, OutgoingMessage, SenderSettings } from '../connector.ts';
+import type { Endpoint, Endpoints, OutgoingMessage } from '../connector.ts';
 import { UnsendableError } from '../send-errors.ts';
 
 /** Keys that are kept of secrets before: a few for each endpoint that is called. */
@@ -11,7 +11,7 @@ export type EndpointFor = (
 ) => { url: string; keys: readonly SigningKey[] } | undefined;
 
 /** Finds endpoints anew for each request: their owners change URLs and secrets while messages wait. */
-export function webhookEndpoints(endpointOf: SenderSettings['endpointOf']): EndpointFor {
+export function webhookEndpoints(endpoints: Endpoints | undefined): EndpointFor {
   const known = new Map<string, SigningKey>();
   const keyOf = (secret: string): SigningKey => {
     const found = known.get(secret);
@@ -23,10 +23,15 @@ export function webhookEndpoints(endpointOf: SenderSettings['endpointOf']): Endp
     return key;
   };
   return ({ accountId, fields: { to } }) => {
-    if (to.includes('://')) return undefined;
-    const endpoint: Endpoint | undefined = endpointOf?.(accountId, to);
+    if (isUrl(to)) return undefined;
+    const endpoint: Endpoint | undefined = endpoints?.of(accountId, to);
     if (endpoint === undefined) throw new UnsendableError('unknown_endpoint', to);
     if (endpoint.disabled) throw new UnsendableError('endpoint_disabled', to);
     return { url: endpoint.url, keys: endpoint.secrets.map(keyOf) };
   };
+}
+
+/** Names of endpoints have no such thing in them. */
+export function isUrl(to: string): boolean {
+  return to.includes('://');
 }

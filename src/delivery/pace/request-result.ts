@@ -26,7 +26,16 @@ const unreachableCodes = new Set([
   'connect_timeout',
   'tls_failure',
 ]);
-const ownCodes = new Set(['aborted', 'not_begun', 'sender_busy', 'sender_closed', 'request_invalid']);
+const ownCodes = new Set([
+  'aborted',
+  'not_begun',
+  'sender_busy',
+  'sender_closed',
+  'request_invalid',
+  'unknown_endpoint',
+  'endpoint_unknown_yet',
+  'endpoint_disabled',
+]);
 
 /** One message that got through shows that the provider works; else the first answer speaks for all. */
 export function requestResult(answers: readonly Answer[]): RequestResult {

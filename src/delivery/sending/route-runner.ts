@@ -1,4 +1,4 @@
-import type { Answer, Connector, Sender, SenderSettings } from '../../connectors/connector.ts';
+import type { Answer, Connector, Endpoints, Sender } from '../../connectors/connector.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Route } from '../../message/route.ts';
 import type { Lane } from '../backlog/lane.ts';
@@ -24,7 +24,7 @@ import { expiredBeforeSend, type Slice, takeSlice } from './slice.ts';
 export interface RouteContext extends SliceMarks, SliceSettling {
   clock: Clock;
   connectors: ReadonlyMap<string, Connector>;
-  endpointOf: NonNullable<SenderSettings['endpointOf']>;
+  endpoints: Endpoints;
   /** Messages may be taken to be sent: the lease stands, what is held is known, outcomes have room, and the worker is not stopping. */
   mayTake: (nowMs: number) => boolean;
   /** What was handed to a sender may still leave: the lease stands, and what is held is known. */
@@ -219,12 +219,12 @@ export class RouteRunner implements RetryGate {
 
   /** Nothing for a route that is paused or cannot be used: its messages stay where they are. */
   #open(route: Route): Sender | undefined {
-    const { connectors, endpointOf, onError } = this.#context;
+    const { connectors, endpoints, onError } = this.#context;
     if (route.paused) return undefined;
     try {
       const connector = connectors.get(route.connector);
       if (connector === undefined) throw new Error(`there is no connector ${route.connector}`);
-      return connector.open({ options: route.options, concurrency: route.concurrency, endpointOf });
+      return connector.open({ options: route.options, concurrency: route.concurrency, endpoints });
     } catch (error) {
       onError(new Error(`route ${route.name} cannot be used`, { cause: error }));
       return undefined;
@@ -278,7 +278,7 @@ export class RouteRunner implements RetryGate {
 
   readonly #addressOf = (accountId: number, to: string): string => {
     if (this.#route?.channel !== 'webhook' || to.includes('://')) return to;
-    return this.#context.endpointOf(accountId, to)?.url ?? to;
+    return this.#context.endpoints.of(accountId, to)?.url ?? to;
   };
 
   #send(sender: Sender, lane: Lane, slice: Slice): void {

@@ -50,6 +50,11 @@ export interface ControlCache {
    * ask, the database is asked about once in `lookPauseMs`. Never rejects: false while the database does not answer.
    */
   lookAgain(): Promise<boolean>;
+  /**
+   * As `lookAgain()`, for what must not be judged by what may be old: true when what was committed before the call is visible,
+   * false while the database does not answer.
+   */
+  catchUp(): Promise<boolean>;
   /** Compares versions, and reloads when they differ. */
   runOnce(): Promise<void>;
   /** The first load, then polling. Rejects when the first load fails. */
@@ -159,6 +164,7 @@ export function createControlCache(settings: ControlCacheSettings): ControlCache
       await look();
       return image !== last;
     },
+    catchUp: look,
     runOnce,
     async start() {
       await refresh();

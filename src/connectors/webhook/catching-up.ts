@@ -1,0 +1,40 @@
+import type { Answer, Endpoints, OutgoingMessage, Sender, SendTerms } from '../connector.ts';
+import { sendError } from '../send-errors.ts';
+import { isUrl } from './webhook-endpoints.ts';
+
+/**
+ * A message may be here sooner than word of its endpoint: it is told within milliseconds of its commit, changes of
+ * endpoints are polled for. So no message is refused because its endpoint is not known, or disabled, before what was
+ * stored ahead of the message is known here.
+ */
+export class CatchingUp implements Sender {
+  readonly #sender: Sender;
+  readonly #endpoints: Endpoints;
+
+  constructor(sender: Sender, endpoints: Endpoints) {
+    this.#sender = sender;
+    this.#endpoints = endpoints;
+  }
+
+  get batchMax(): number {
+    return this.#sender.batchMax;
+  }
+
+  async send(messages: readonly OutgoingMessage[], terms: SendTerms): Promise<Answer[]> {
+    if (messages.some((message) => this.#wouldBeRefused(message)) && !(await this.#endpoints.catchUp())) {
+      const error = sendError('endpoint_unknown_yet');
+      return messages.map(() => ({ kind: 'retry', error }));
+    }
+    return await this.#sender.send(messages, terms);
+  }
+
+  close(): Promise<void> {
+    return this.#sender.close();
+  }
+
+  #wouldBeRefused({ accountId, fields: { to } }: OutgoingMessage): boolean {
+    if (isUrl(to)) return false;
+    const endpoint = this.#endpoints.of(accountId, to);
+    return endpoint === undefined || endpoint.disabled;
+  }
+}

@@ -45,11 +45,15 @@ const notOf = {
 const notAny =
   'must be the beginning of a number, such as +31, a domain, such as example.com or *.example.com, or *';
 
+const urlsKept = 1_000;
+
 /** Finds the limit that is meant for a recipient: the longest prefix, the host itself, the nearest `*.` above it, `*`. */
 export class DestinationMatcher {
   readonly #matches: ReadonlySet<string>;
   readonly #prefixMax: number;
   readonly #each: boolean;
+  /** Of URLs before: endpoints get many messages, and reading a URL costs as much as signing one. */
+  readonly #known = new Map<string, MatchedDestination | undefined>();
 
   /** `matches` as `readMatch` gives them. */
   constructor(matches: readonly string[]) {
@@ -61,6 +65,15 @@ export class DestinationMatcher {
 
   find(to: string): MatchedDestination | undefined {
     if (to.startsWith('+')) return this.#findPrefix(to);
+    if (!isUrl(to)) return this.#findHost(to);
+    if (this.#known.has(to)) return this.#known.get(to);
+    const found = this.#findHost(to);
+    if (this.#known.size >= urlsKept) this.#known.clear();
+    this.#known.set(to, found);
+    return found;
+  }
+
+  #findHost(to: string): MatchedDestination | undefined {
     const host = hostOf(to);
     if (host === '') return undefined;
     if (this.#matches.has(host)) return { match: host };
@@ -82,9 +95,13 @@ export class DestinationMatcher {
 
 /** Of a URL the host, of an address the domain, in the form of `canonicalHost`. */
 function hostOf(to: string): string {
-  if (/^https?:\/\//i.test(to)) return URL.canParse(to) ? withoutEndDot(new URL(to).hostname) : '';
+  if (isUrl(to)) return URL.canParse(to) ? withoutEndDot(new URL(to).hostname) : '';
   const domain = to.slice(to.lastIndexOf('@') + 1);
   return canonicalHost(domain) ?? domain.toLowerCase();
+}
+
+function isUrl(to: string): boolean {
+  return /^https?:\/\//i.test(to);
 }
 
 /** Lower case, and as DNS has names outside ASCII: what a URL makes of a host. */

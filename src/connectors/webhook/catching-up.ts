@@ -20,16 +20,19 @@ export class CatchingUp implements Sender {
     return this.#sender.batchMax;
   }
 
-  async send(messages: readonly OutgoingMessage[], terms: SendTerms): Promise<Answer[]> {
-    if (messages.some((message) => this.#wouldBeRefused(message)) && !(await this.#endpoints.catchUp())) {
-      const error = sendError('endpoint_unknown_yet');
-      return messages.map(() => ({ kind: 'retry', error }));
-    }
-    return await this.#sender.send(messages, terms);
+  send(messages: readonly OutgoingMessage[], terms: SendTerms): Promise<Answer[]> {
+    if (messages.some((message) => this.#wouldBeRefused(message))) return this.#sendLate(messages, terms);
+    return this.#sender.send(messages, terms);
   }
 
   close(): Promise<void> {
     return this.#sender.close();
+  }
+
+  async #sendLate(messages: readonly OutgoingMessage[], terms: SendTerms): Promise<Answer[]> {
+    if (await this.#endpoints.catchUp()) return await this.#sender.send(messages, terms);
+    const error = sendError('endpoint_unknown_yet');
+    return messages.map(() => ({ kind: 'retry', error }));
   }
 
   #wouldBeRefused({ accountId, fields: { to } }: OutgoingMessage): boolean {

@@ -18,6 +18,8 @@ export class DestinationTable {
   #hosts = new Map<string, Destination>();
   /** Hosts for which there was no room. While it is at work no other host gets a limit of its own: it may be one of them. */
   #crowd: Destination | undefined;
+  /** The one that was used last: of many messages to one host, most find it here. */
+  #last: { host: string; destination: Destination } | undefined;
 
   constructor(settings: { isReady: (queue: DestinationQueue) => boolean; hostsMax?: number }) {
     this.#isReady = settings.isReady;
@@ -27,6 +29,7 @@ export class DestinationTable {
   /** New limits hold at once. True when messages may now belong to other destinations than before. */
   change(shares: readonly DestinationShare[], nowMs: number): boolean {
     const before = this.#shares;
+    this.#last = undefined;
     this.#shares = new Map(shares.map((share) => [share.match, share]));
     const each = this.#shares.get('*');
     for (const [match, destination] of this.#named) {
@@ -67,6 +70,7 @@ export class DestinationTable {
   }
 
   #findHost(host: string, nowMs: number): Destination {
+    if (this.#last?.host === host) return this.#last.destination;
     let destination = this.#hosts.get(host);
     if (destination === undefined) {
       if (this.#crowd && !this.#crowd.isAtRest(nowMs)) return this.#crowd;
@@ -77,10 +81,12 @@ export class DestinationTable {
       destination = this.#new('*', nowMs);
     } else this.#hosts.delete(host);
     this.#hosts.set(host, destination);
+    this.#last = { host, destination };
     return destination;
   }
 
   #forgetOne(nowMs: number): boolean {
+    this.#last = undefined;
     let looks = 0;
     for (const [host, destination] of this.#hosts) {
       if (destination.isAtRest(nowMs)) return this.#hosts.delete(host);

@@ -2,6 +2,7 @@ import type { Figure } from './figure.ts';
 import { accept } from './figures/accept.ts';
 import { acceptPeers } from './figures/accept-peers.ts';
 import { backlog } from './figures/backlog.ts';
+import { callbacks } from './figures/callbacks.ts';
 import { deliverBatch } from './figures/deliver-batch.ts';
 import { deliverPeers } from './figures/deliver-peers.ts';
 import { deliverSingle } from './figures/deliver-single.ts';
@@ -44,4 +45,5 @@ export const figures: readonly Figure[] = [
   steering,
   handover,
   receipts,
+  callbacks,
 ];

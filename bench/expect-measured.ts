@@ -26,6 +26,7 @@ const slow = new Set([
   'steering',
   'handover',
   'receipts',
+  'callbacks',
   'replica-lag',
 ]);
 

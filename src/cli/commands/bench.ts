@@ -7,7 +7,7 @@ import { runInClone } from '../run-in-clone.ts';
 const figures = `
 Figures:
   accept accept-peers deliver-single deliver-webhook deliver-peers deliver-batch storage templates replica-lag
-  ordinary-day memory reads search keys old-transaction fairness lanes backlog steering handover receipts
+  ordinary-day memory reads search keys old-transaction fairness lanes backlog steering handover receipts callbacks
 
 All of them take long: one leaves a transaction idle for 15 minutes, another queues 20,000,000 messages. The report stays in
 bench/results/ of the clone, as JSON and as Markdown; bench/README.md tells what each measures, and against what.

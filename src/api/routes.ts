@@ -34,6 +34,7 @@ import { pauseBatch } from './routes/pause-batch.ts';
 import { pauseRoute } from './routes/pause-route.ts';
 import { previewTemplate } from './routes/preview-template.ts';
 import { putRoute } from './routes/put-route.ts';
+import { putSigningKey } from './routes/put-signing-key.ts';
 import { refuseUnavailable } from './routes/refuse-unavailable.ts';
 import { replayBatch } from './routes/replay-batch.ts';
 import { replayMessage } from './routes/replay-message.ts';
@@ -54,6 +55,7 @@ import { showMessage } from './routes/show-message.ts';
 import { showMetrics } from './routes/show-metrics.ts';
 import { showReadiness } from './routes/show-readiness.ts';
 import { showRoute } from './routes/show-route.ts';
+import { showSigningKey } from './routes/show-signing-key.ts';
 import { showTemplate } from './routes/show-template.ts';
 import { showUsage } from './routes/show-usage.ts';
 import { showWebhook } from './routes/show-webhook.ts';
@@ -100,6 +102,8 @@ export const endpoints: readonly Endpoint[] = [
   changeWebhook,
   deleteWebhook,
   rotateWebhookSecret,
+  showSigningKey,
+  putSigningKey,
   listLanes,
   listBatches,
   showBatch,

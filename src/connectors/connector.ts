@@ -79,6 +79,8 @@ export interface SenderSettings {
 /** The endpoints of all accounts, as this process knows them. */
 export interface Endpoints {
   of(accountId: number, name: string): Endpoint | undefined;
+  /** What the status reports of an account's messages are signed with. */
+  signingKeyOf(accountId: number): string | undefined;
   /** True when what was stored before the call is known here, false when that cannot be found out at the moment. */
   catchUp(): Promise<boolean>;
 }

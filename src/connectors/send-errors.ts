@@ -33,7 +33,9 @@ const sendErrors = {
   endpoint_gone: 'The endpoint wants no more messages',
   endpoint_disabled: 'The webhook is disabled',
   unknown_endpoint: 'The account has no webhook of that name',
-  endpoint_unknown_yet: 'The webhook is not known here, and the database did not say whether it is there',
+  endpoint_unknown_yet:
+    'The webhook, or the key that signs it, is not known here, and the database did not say whether it is there',
+  unknown_signing_key: 'There is no key here that signs the status reports of the account',
   undelivered: 'The provider could not deliver the message',
 } as const;
 

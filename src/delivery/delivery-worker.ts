@@ -419,6 +419,7 @@ export class DeliveryWorker {
       connectors,
       endpoints: {
         of: (accountId, name) => endpointOf(control.webhookOf(accountId, name)),
+        signingKeyOf: (accountId) => control.signingKeyOf(accountId),
         catchUp: () => control.catchUp(),
       },
       onError,

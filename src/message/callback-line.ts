@@ -1,10 +1,11 @@
 import type { MessageFields } from './fields.ts';
 
 /**
- * Whom the events in a callback's payload tell of (`src/events/callbacks/make-callbacks.ts` writes them): a callback is found, and erased,
- * by them as well. Empty for every other message.
+ * Whom a callback tells of, by the events in its payload or as a status report (`src/events/callbacks/make-callbacks.ts` writes them): it
+ * is found, and erased, by them as well. Empty for every other message.
  */
-export function callbackPersons({ payload }: Pick<MessageFields, 'payload'>): string[] {
+export function callbackPersons({ payload, report }: Pick<MessageFields, 'payload' | 'report'>): string[] {
+  if (report !== undefined) return [report.to];
   const { type, data } = membersOf(payload);
   if (type === 'events' && Array.isArray(data)) return data.flatMap(callbackPerson);
   return callbackPerson(payload);

@@ -1,3 +1,5 @@
+import type { StatusReport } from './status-report.ts';
+
 /**
  * The fields of one message as a sender writes them, after the batch's defaults were filled in.
  * `to` is always there; what else a route needs is the connector's business.
@@ -21,6 +23,10 @@ export interface MessageFields {
   /** RFC 3339. Both steer the message and are not sent along. */
   scheduledAt?: string;
   expiresAt?: string;
+  /** Where its status is reported, of a message of MessageBird's classic API. It is not sent along. */
+  reportUrl?: string;
+  /** The message is such a report, to the URL in `to`. */
+  report?: StatusReport;
   /** The recipient was erased: nothing else is left, and nothing may be sent. */
   erased?: true;
   /** Only where it is shown: the stored text cannot be read. */
@@ -31,7 +37,8 @@ export interface MessageFields {
  * What a batch may set for all its lines; a line's own field wins. Of `params`, those that a line does not name count
  * for it.
  */
-export interface MessageDefaults extends Omit<MessageFields, 'to' | 'ref' | 'erased' | 'unreadable'> {
+export interface MessageDefaults
+  extends Omit<MessageFields, 'to' | 'ref' | 'reportUrl' | 'report' | 'erased' | 'unreadable'> {
   /** The version that `template` meant when the batch was made: its id, and its number within the template. */
   templatePin?: number;
   templateVersion?: number;

@@ -29,6 +29,8 @@ export const limits = {
   orderedWeightLeast: 20_000,
   /** Chunks of fewer messages are looked up by hashed rows instead of a Bloom filter. */
   filterMessagesMin: 64,
+  /** Recipients of one message of MessageBird's classic API, which is one chunk. */
+  classicRecipientsMax: 50,
   /** Rejections that an upload's answer lists; all of them can be read back. */
   errorsListedMax: 100,
 } as const;

@@ -17,7 +17,7 @@ const url = statusReportUrl('https://example.com/reports?shop=1', {
   reference: 'order 1',
   to: '+31612345678',
   status: 'delivered',
-  at: new Date('2026-11-21T10:00:00.789Z'),
+  at: '2026-11-21T10:00:00.789Z',
 });
 const verifies = (asked: { url?: string; body?: Buffer | null; key?: string }, token: string) =>
   verify(asked.url ?? url, asked.body ?? null, token, createSecretKey(Buffer.from(asked.key ?? signingKey)));
@@ -57,6 +57,22 @@ test('each signature has a number of its own, by which a receiver knows one that
   expect(await verify(url, null, token, key, once)).toBe(true);
   await expect(verify(url, null, token, key, once)).rejects.toThrow('invalid jti');
   expect(await verify(url, null, sign(), key, once)).toBe(true);
+});
+
+test.each([
+  ['https://example.com', 'https://example.com/?id='],
+  ['HTTPS://Example.com:443/a%20b?x=%20~(1)&y#top', 'https://example.com/a%20b?x=%20~(1)&y&id='],
+])('what %s says itself is asked for as it is', (reportUrl, begins) => {
+  const report = {
+    id: 'e8',
+    reference: 'a&b',
+    to: '+31612345678',
+    status: 'sent',
+    at: '2026-11-21T10:00:00Z',
+  } as const;
+  const asked = statusReportUrl(reportUrl, report);
+  expect(asked.startsWith(begins)).toBe(true);
+  expect(new URL(asked).href).toBe(asked);
 });
 
 test('a report tells what the classic API tells, behind what the URL says itself', () => {

@@ -1,4 +1,5 @@
 import { createHash, createHmac, randomUUID } from 'node:crypto';
+import type { ClassicStatus } from './classic-status.ts';
 
 /** What a status report of MessageBird's classic API tells. */
 export interface StatusReport {
@@ -7,20 +8,21 @@ export interface StatusReport {
   reference: string;
   /** E.164, told without the plus. */
   to: string;
-  status: string;
-  at: Date;
+  status: ClassicStatus;
+  /** RFC 3339. */
+  at: string;
 }
 
 /** How long a request may be on its way: its receiver refuses a signature that is older. */
 const validSeconds = 60;
 
-/** The URL that is asked to report a status: the sender's own, with more in its query. */
+/** The URL that is asked to report a status: the sender's own, as it is, with more in its query. */
 export function statusReportUrl(reportUrl: string, { id, reference, to, status, at }: StatusReport): string {
   const url = new URL(reportUrl);
-  const statusDatetime = `${at.toISOString().slice(0, 19)}+00:00`;
-  const told = { id, reference, recipient: to.slice(1), status, statusDatetime };
-  for (const [name, value] of Object.entries(told)) url.searchParams.append(name, value);
-  return url.href;
+  const statusDatetime = `${new Date(at).toISOString().slice(0, 19)}+00:00`;
+  const told = new URLSearchParams({ id, reference, recipient: to.slice(1), status, statusDatetime });
+  const before = url.search === '' ? '?' : `${url.search}&`;
+  return `${url.origin}${url.pathname}${before}${told}`;
 }
 
 /**

@@ -18,6 +18,7 @@ import {
   type SecretKeyCheck,
   writeSecretKeyCheck,
 } from '../store/control/secret-key-check.ts';
+import { sealSigningKeys } from '../store/control/signing-keys.ts';
 import type { Database } from '../store/database.ts';
 
 export interface SecretsSettings {
@@ -68,6 +69,7 @@ export async function openSecrets(database: Database, settings: SecretsSettings)
   });
   const sealed = await sealRoutes(database, opened.secrets);
   await sealWebhooks(database, opened.secrets);
+  await sealSigningKeys(database, opened.secrets);
   return { ...opened, sealed };
 }
 

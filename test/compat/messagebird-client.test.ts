@@ -2,6 +2,7 @@ import https from 'node:https';
 import messagebird from 'messagebird';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ClassicServer, startClassicServer } from './classic-server.ts';
+import { startReportReceiver } from './report-receiver.ts';
 
 /** The official client, which is told of nothing: its host leads here, as DNS or /etc/hosts would make it. */
 type Client = ReturnType<typeof messagebird.initClient>;
@@ -263,6 +264,35 @@ test('what the receipts of the provider say is what the statuses show', async ()
       ];
     }, pollOptions)
     .toEqual([1, 1, ['delivered', 'delivery_failed']]);
+});
+
+test('a message is reported on to its reportUrl, signed with the key that the receiver has from MessageBird', async () => {
+  const receiver = await startReportReceiver('PlLrKaqvZNRR5zAjm42ZT6q1SQxgbbGd');
+  const account = { 'millrace-account': server.accountId };
+  const body = { key: receiver.signingKey };
+  expect((await server.manage('PUT', '/v1/signing-key', { body, headers: account })).status).toBe(200);
+  const reported = { reference: 'order 1', reportUrl: receiver.url };
+  const recipients = '31618000001';
+  const message = await create({ originator, recipients, body: 'hello', ...reported });
+  expect(message).toMatchObject(reported);
+  // Its route is made with the first such message, and allows no private address.
+  const routes = (await server.manage('GET', '/v1/routes/callbacks')).json;
+  expect(routes).toMatchObject({ connector: 'webhook' });
+  const secrets = [{ secret: `whsec_${Buffer.alloc(32, 1).toString('base64')}` }];
+  const open = {
+    connector: 'webhook',
+    secrets,
+    allowPrivate: true,
+    retry: { waitsMs: [500], attemptsMax: 100 },
+  };
+  await server.manage('PUT', '/v1/routes/callbacks', { body: open });
+  const { id } = await create({ originator, recipients, body: 'hello', ...reported });
+  await expect
+    .poll(() => receiver.taken.filter((report) => report.id === id), pollOptions)
+    .toMatchObject([{ shop: '1', reference: 'order 1', recipient: recipients, status: 'sent' }]);
+  expect(receiver.forged).toBe(0);
+  expect(server.received.get(`+${recipients}`)).not.toHaveProperty('reportUrl');
+  await receiver.close();
 });
 
 test('the balance is that of an account that pays afterwards', async () => {

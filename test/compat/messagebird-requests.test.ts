@@ -79,6 +79,7 @@ test('nothing that is accepted is ignored: every field is answered, stored and s
     body: {
       ...{ originator: '+31600000000', recipients: [31612345678, '0031612345679'], body: '0a0bFF' },
       ...{ type: 'binary', typeDetails: { udh: '050003340201' }, reference: 'ref', validity: '60' },
+      reportUrl: 'https://example.com/reports?shop=1',
       ...{
         mclass: 2,
         datacoding: 'unicode',
@@ -90,6 +91,7 @@ test('nothing that is accepted is ignored: every field is answered, stored and s
   expect(made.json).toMatchObject({
     ...{ type: 'binary', typeDetails: { udh: '050003340201' }, reference: 'ref', validity: 60, mclass: 2 },
     ...{ datacoding: 'unicode', originator: '+31600000000', body: '0a0bFF' },
+    reportUrl: 'https://example.com/reports?shop=1',
     scheduledDatetime: soon.toISOString().replace('.000Z', '+00:00'),
   });
   expect(made.json.recipients.items.map(({ recipient }: { recipient: number }) => recipient)).toEqual([
@@ -101,6 +103,7 @@ test('nothing that is accepted is ignored: every field is answered, stored and s
       ...{ to, from: '+31600000000', body: '0a0bFF', ref: 'ref', metadata: { messagebird: details } },
       scheduledAt: soon.toISOString(),
       expiresAt: new Date(soon.getTime() + 60_000).toISOString(),
+      reportUrl: 'https://example.com/reports?shop=1',
     })),
   );
   const read = await ask('GET', `/messages/${made.json.id}`);
@@ -128,7 +131,13 @@ test('plain replaces what the GSM alphabet lacks, auto looks, unicode keeps', as
 test.each([
   [{ groupIds: ['x'] }, 'groupIds', 10],
   [{ gateway: 240 }, 'gateway', 10],
-  [{ reportUrl: 'https://example.com/' }, 'reportUrl', 10],
+  [{ reportUrl: 'example.com/reports' }, 'reportUrl', 10],
+  [{ reportUrl: 'ftp://example.com/' }, 'reportUrl', 10],
+  [{ reportUrl: 'https://me:secret@example.com/' }, 'reportUrl', 10],
+  [{ reportUrl: 'https://example.com/#part' }, 'reportUrl', 10],
+  [{ reportUrl: 'https://example.com/a b' }, 'reportUrl', 10],
+  [{ reportUrl: ['https://example.com/'] }, 'reportUrl', 10],
+  [{ reportUrl: `https://example.com/${'x'.repeat(2_030)}` }, 'reportUrl', 10],
   [{ shortenUrls: true }, 'shortenUrls', 10],
   [{ colour: 'red' }, 'colour', 10],
   [{ type: 'premium' }, 'type', 10],

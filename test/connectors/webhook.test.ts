@@ -1,4 +1,5 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createSecretKey, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createRequire } from 'node:module';
 import { Webhook, type WebhookUnbrandedRequiredHeaders } from 'standardwebhooks';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Answer, Endpoint, Endpoints, Sender } from '../../src/connectors/connector.ts';
@@ -175,7 +176,13 @@ describe('an endpoint that answers', () => {
 describe('a registered endpoint', () => {
   const live = (url: string) => ({ url, secrets: [hmac], disabled: false });
 
-  function openKnowing(endpoints: Endpoints): Sender {
+  function openKnowing(known: Partial<Endpoints>): Sender {
+    const endpoints = {
+      of: () => undefined,
+      signingKeyOf: () => undefined,
+      catchUp: async () => true,
+      ...known,
+    };
     const options = { secrets: [{ secret: older }], allowPrivate: true };
     const sender = webhookConnector.open({ options, concurrency: 1, endpoints });
     stopLater(() => sender.close());
@@ -203,7 +210,7 @@ describe('a registered endpoint', () => {
     [undefined, 'unknown_endpoint'],
     [{ url: 'http://127.0.0.1:9/', secrets: [hmac], disabled: true }, 'endpoint_disabled'],
   ])('%j refuses a message for good once that is certain', async (known, code) => {
-    const sender = openKnowing({ of: () => known, catchUp: async () => true });
+    const sender = openKnowing({ of: () => known });
     expect(await send(sender, { to: 'orders', payload: [1] })).toMatchObject({
       kind: 'rejected',
       error: { code },
@@ -211,10 +218,94 @@ describe('a registered endpoint', () => {
   });
 
   it('that may be there, while the database does not say so, is tried again', async () => {
-    const sender = openKnowing({ of: () => undefined, catchUp: async () => false });
+    const sender = openKnowing({ catchUp: async () => false });
     expect(await send(sender, { to: 'orders', payload: [1] })).toMatchObject({
       kind: 'retry',
       error: { code: 'endpoint_unknown_yet' },
+    });
+  });
+});
+
+describe('a status report', () => {
+  /** The official client's own verifier, which has no types. */
+  const { verify } = createRequire(import.meta.url)('messagebird/lib/webhook-signature-jwt.js') as {
+    verify(url: string, body: Buffer | null, token: string, key: object): Promise<boolean>;
+  };
+  const signingKey = 'PlLrKaqvZNRR5zAjm42ZT6q1SQxgbbGd';
+  const report = {
+    id: 'e8077d803532c0b5937c639b60216938',
+    reference: 'order 1',
+    to: '+31612345678',
+    status: 'delivered',
+    at: '2026-11-21T10:00:00.789Z',
+  } as const;
+
+  function openSigning(known: Partial<Endpoints> = {}, options: Record<string, unknown> = {}): Sender {
+    const endpoints = {
+      of: () => undefined,
+      signingKeyOf: () => signingKey,
+      catchUp: async () => true,
+      ...known,
+    };
+    const given = { secrets: [{ secret: hmac }], allowPrivate: true, ...options };
+    const sender = webhookConnector.open({ options: given, concurrency: 1, endpoints });
+    stopLater(() => sender.close());
+    return sender;
+  }
+
+  it('is asked for by GET, and the official client takes its signature', async () => {
+    const provider = await provide(answerWith(200, 'OK'));
+    const to = `${provider.url}?shop=1`;
+    expect(await send(openSigning({}, { headers: { 'X-Site': 'a' } }), { to, report })).toEqual({
+      kind: 'sent',
+    });
+    const [{ method, path, headers, body }] = provider.requests as [SeenRequest];
+    const query =
+      'id=e8077d803532c0b5937c639b60216938&reference=order+1&recipient=31612345678&status=delivered&statusDatetime=2026-11-21T10%3A00%3A00%2B00%3A00';
+    expect({ method, path, body }).toEqual({ method: 'GET', path: `/send?shop=1&${query}`, body: '' });
+    expect(headers).toMatchObject({ 'x-site': 'a', 'user-agent': 'millrace' });
+    expect(headers).not.toHaveProperty('webhook-signature');
+    const token = headers['messagebird-signature-jwt']!;
+    const key = createSecretKey(Buffer.from(signingKey));
+    const url = `http://127.0.0.1:${provider.port}${path}`;
+    expect(await verify(url, Buffer.from(body), token, key)).toBe(true);
+    await expect(verify(`${url}0`, null, token, key)).rejects.toThrow('url_hash claim');
+  });
+
+  it.each([
+    [503, { 'retry-after': '7' }, { kind: 'retry', retryAfterMs: 7_000 }],
+    [401, {}, { kind: 'retry', error: { code: 'endpoint_failed' } }],
+    [302, { location: 'http://127.0.0.1:9/' }, { kind: 'retry', error: { code: 'redirect_refused' } }],
+    [410, {}, { kind: 'rejected', error: { code: 'endpoint_gone' } }],
+  ])('that is answered by %d is no other message', async (status, headers, answer) => {
+    const provider = await provide((socket) => socket.write(httpAnswer(status, '', headers)));
+    expect(await send(openSigning(), { to: provider.url, report })).toMatchObject(answer);
+    expect(provider.requests).toHaveLength(1);
+  });
+
+  it('goes to no private address that the route does not allow', async () => {
+    const sender = openSigning({}, { allowPrivate: false });
+    expect(await send(sender, { to: 'http://127.0.0.1:9/', report })).toMatchObject({ kind: 'rejected' });
+    expect(await send(sender, { to: 'http://localhost:9/', report })).toMatchObject({
+      error: { code: 'address_not_allowed' },
+    });
+  });
+
+  it('waits for word of the key that signs it, and is tried again where that cannot be opened', async () => {
+    const provider = await provide(answerWith(200, ''));
+    let known: string | undefined;
+    const learning = openSigning({
+      signingKeyOf: () => known,
+      async catchUp() {
+        known = signingKey;
+        return true;
+      },
+    });
+    expect(await send(learning, { to: provider.url, report })).toEqual({ kind: 'sent' });
+    const none = { signingKeyOf: () => undefined };
+    expect(await send(openSigning(none), { to: provider.url, report })).toMatchObject({
+      kind: 'retry',
+      error: { code: 'unknown_signing_key' },
     });
   });
 });

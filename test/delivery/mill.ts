@@ -81,6 +81,7 @@ export function createMill(url: string, { batchMax = 1, poolSize = 8 } = {}): Mi
             limits: mill.accountLimits.get(id) ?? {},
           }),
           webhookOf: () => undefined,
+          signingKeyOf: () => undefined,
           catchUp: async () => true,
           refresh: async () => {},
           onChange(listener) {

@@ -81,6 +81,7 @@ export class WorkerProcess {
       routeById: (id) => this.#routes.get(id),
       accountById: (id) => ({ weight: id, limits: {} }),
       webhookOf: () => undefined,
+      signingKeyOf: () => undefined,
       catchUp: async () => true,
       refresh: async () => {},
       onChange: (listener) => {

@@ -160,7 +160,7 @@ export function checkWebhook(
 }
 
 /** Whether its address may be called is judged at each connection, as it may change. */
-function urlProblem(text: string): string | undefined {
+export function urlProblem(text: string): string | undefined {
   if (!URL.canParse(text)) return 'is not a URL';
   const url = new URL(text);
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return 'must begin with https:// or http://';

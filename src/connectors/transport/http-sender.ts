@@ -7,10 +7,12 @@ import { Connections } from './connections.ts';
 import type { Reply, RequestSlot } from './request-slot.ts';
 import { SignalWatch } from './signal-watch.ts';
 
-/** What is posted: names and values of headers in turn, as undici takes them with the least work. */
+/** What is posted, or asked for by GET: names and values of headers in turn, as undici takes them with the least work. */
 export interface PostedRequest {
+  method?: 'GET';
   headers: string[];
-  body: string;
+  /** Null for a request without one. */
+  body: string | null;
 }
 
 /** How messages become a request and its reply their answers: singly or as a batch. */

@@ -30,8 +30,10 @@ export interface SlotSettings<Task> {
 
 export interface SlotRequest {
   path: string;
+  /** POST where it is absent. */
+  method?: 'GET';
   headers: string[];
-  body: string;
+  body: string | null;
   mayBegin: () => boolean;
 }
 
@@ -78,7 +80,7 @@ export class RequestSlot<Task> implements Dispatcher.DispatchHandler {
 
   /** `mayBegin` is asked when undici is about to write. */
   start(task: Task, request: SlotRequest): void {
-    const { path, headers, body, mayBegin } = request;
+    const { path, method = 'POST', headers, body, mayBegin } = request;
     this.#task = task;
     this.#mayBegin = mayBegin;
     this.#state = 'waiting';
@@ -86,7 +88,7 @@ export class RequestSlot<Task> implements Dispatcher.DispatchHandler {
     this.#status = 0;
     this.#bodyBytes = 0;
     // `blocking: false` spares undici a pass over its queue; it matters to pipelining only.
-    this.#client.dispatch({ path, method: 'POST', headers, body, blocking: false }, this);
+    this.#client.dispatch({ path, method, headers, body, blocking: false }, this);
   }
 
   /** Whether the request in the slot may have begun to leave. */
@@ -112,7 +114,7 @@ export class RequestSlot<Task> implements Dispatcher.DispatchHandler {
   /** The moment before undici writes. Stopped here, a request has not left. */
   onConnect(abort: (fault?: Error) => void): void {
     if (this.#state === 'waiting' && !this.#mayBegin!()) this.cancel(sendError('not_begun'));
-    // Abandoned; or undici means to send the same POST again, which only the delivery may decide. Where `abort` would
+    // Abandoned; or undici means to send the same request again, which only the delivery may decide. Where `abort` would
     // end the connection, what is thrown here ends the request alone.
     if (this.#state !== 'waiting') throw new Error('not to be sent');
     this.#state = 'begun';

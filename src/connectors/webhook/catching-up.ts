@@ -3,7 +3,7 @@ import { sendError } from '../send-errors.ts';
 import { isUrl } from './webhook-endpoints.ts';
 
 /**
- * A message may be here sooner than word of its endpoint: it is told within milliseconds of its commit, changes of
+ * A message may be here sooner than word of its endpoint, or of the key that signs it: it is told within milliseconds of its commit, changes of
  * endpoints are polled for. So no message is refused because its endpoint is not known, or disabled, before what was
  * stored ahead of the message is known here.
  */
@@ -35,7 +35,8 @@ export class CatchingUp implements Sender {
     return messages.map(() => ({ kind: 'retry', error }));
   }
 
-  #wouldBeRefused({ accountId, fields: { to } }: OutgoingMessage): boolean {
+  #wouldBeRefused({ accountId, fields: { to, report } }: OutgoingMessage): boolean {
+    if (report !== undefined) return this.#endpoints.signingKeyOf(accountId) === undefined;
     if (isUrl(to)) return false;
     const endpoint = this.#endpoints.of(accountId, to);
     return endpoint === undefined || endpoint.disabled;

@@ -8,8 +8,8 @@ import { checkWebhookOptions, type WebhookOptions, webhookOptionSchemas } from '
 import { webhookTargets } from './webhook-target.ts';
 
 /**
- * Posts each message to the URL or the registered endpoint that it is for, signed by the Standard Webhooks specification. Redirects are not followed:
- * they would lead a message to where nobody addressed it.
+ * Posts each message to the URL or the registered endpoint that it is for, signed by the Standard Webhooks specification, and asks for those that are
+ * status reports as MessageBird's classic API did. Redirects are not followed: they would lead a message to where nobody addressed it.
  */
 export const webhookConnector: Connector = {
   name: 'webhook',
@@ -43,7 +43,10 @@ function openWebhookSender({ options, concurrency, endpoints }: SenderSettings):
   const endpointFor = webhookEndpoints(endpoints);
   const sender = new HttpSender({
     target: webhookTargets(allowPrivate ?? false, endpointFor),
-    exchange: webhookExchange({ secrets, headers: headers ?? {}, endpointFor }),
+    exchange: webhookExchange({
+      ...{ secrets, headers: headers ?? {}, endpointFor },
+      reportKeyOf: (accountId) => endpoints?.signingKeyOf(accountId),
+    }),
     concurrency,
     timeoutMs: timeoutMs ?? timeoutMsDefault,
     allowPrivate: allowPrivate ?? false,

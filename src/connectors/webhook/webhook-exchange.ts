@@ -1,9 +1,10 @@
 import type { SigningKey } from '../../lib/standard-webhooks.ts';
 import { signatures, signingKey } from '../../lib/standard-webhooks.ts';
 import type { MessageFields } from '../../message/fields.ts';
-import type { Answer } from '../connector.ts';
-import { sendError } from '../send-errors.ts';
-import type { Exchange } from '../transport/http-sender.ts';
+import { signStatusReport, statusReportUrl } from '../../message/status-report.ts';
+import type { Answer, OutgoingMessage } from '../connector.ts';
+import { sendError, UnsendableError } from '../send-errors.ts';
+import type { Exchange, PostedRequest } from '../transport/http-sender.ts';
 import { reservedHeaders } from '../transport/option-checks.ts';
 import { isTaken, quote, refusalAnswer, retryAfterMs } from '../transport/reply-answer.ts';
 import type { Reply } from '../transport/request-slot.ts';
@@ -18,17 +19,21 @@ const headersLengthMax = 8_192;
 
 /**
  * One message a request, as Standard Webhooks has it: its payload as JSON, or its body as it is. `webhook-id` is the same in
- * every attempt; that of a message that had failed and is replayed is `<id>.<n>`, for it is meant to be taken again.
+ * every attempt; that of a message that had failed and is replayed is `<id>.<n>`, for it is meant to be taken again. A status report
+ * has neither: it is asked for by GET, as MessageBird's classic API did.
  */
 export function webhookExchange({
   secrets,
   headers,
   endpointFor,
+  reportKeyOf,
 }: {
   /** Of messages to URLs; those to registered endpoints are signed with their own. */
   secrets: readonly WebhookSecret[];
   headers: Record<string, string>;
   endpointFor: EndpointFor;
+  /** What signs the status reports of an account's messages. */
+  reportKeyOf: (accountId: number) => string | undefined;
 }): Exchange {
   const keys = secrets.map(({ secret, expiresAt }) => ({
     key: signingKey(secret)!,
@@ -45,6 +50,13 @@ export function webhookExchange({
     request([message]) {
       const { key: id, fields } = message!;
       const nowMs = Date.now();
+      if (fields.report !== undefined) {
+        return reportRequest(message!, {
+          headers: fixedFlat,
+          signingKey: reportKeyOf(message!.accountId),
+          nowMs,
+        });
+      }
       const { type, body } = contentOf(fields);
       const timestamp = Math.floor(nowMs / 1_000);
       const signers = endpointFor(message!)?.keys ?? inForce(keys, nowMs);
@@ -58,6 +70,15 @@ export function webhookExchange({
     },
     answers: (_, reply) => [answer(reply)],
   };
+}
+
+function reportRequest(
+  { fields: { to, report } }: OutgoingMessage,
+  { headers, signingKey, nowMs }: { headers: string[]; signingKey: string | undefined; nowMs: number },
+): PostedRequest {
+  if (signingKey === undefined) throw new UnsendableError('unknown_signing_key');
+  const signed = signStatusReport({ url: statusReportUrl(to, report!) }, { signingKey, nowMs });
+  return { method: 'GET', headers: [...headers, 'messagebird-signature-jwt', signed], body: null };
 }
 
 /** The one that never expires is always among them. */

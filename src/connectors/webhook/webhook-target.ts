@@ -1,3 +1,4 @@
+import { statusReportUrl } from '../../message/status-report.ts';
 import type { OutgoingMessage } from '../connector.ts';
 import { isPublicAddress, literalAddress } from '../transport/egress.ts';
 import type { Target } from '../transport/http-sender.ts';
@@ -13,6 +14,9 @@ export function webhookTargets(
 ): (messages: readonly OutgoingMessage[]) => Target {
   const known = new Map<string, Target>();
   return ([message]) => {
+    const { report, to: reportUrl } = message!.fields;
+    // Each has another query, so none is worth keeping.
+    if (report !== undefined) return targetOf(statusReportUrl(reportUrl, report), allowPrivate);
     const to = endpointFor(message!)?.url ?? message!.fields.to;
     const found = known.get(to);
     if (found !== undefined) return found;

@@ -159,6 +159,7 @@ export class ChunkWork {
     const fields = this.#text.fieldsAt(offset);
     // They steer the message and are not sent along.
     if (fields.orderingKey !== undefined) delete fields.orderingKey;
+    if (fields.reportUrl !== undefined) delete fields.reportUrl;
     if (this.times !== undefined) {
       delete fields.scheduledAt;
       delete fields.expiresAt;

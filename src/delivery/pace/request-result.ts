@@ -35,6 +35,7 @@ const ownCodes = new Set([
   'unknown_endpoint',
   'endpoint_unknown_yet',
   'endpoint_disabled',
+  'unknown_signing_key',
 ]);
 
 /** One message that got through shows that the provider works; else the first answer speaks for all. */

@@ -26,6 +26,7 @@ function demandOf(ratePerSecond: number) {
       routeById: () => route,
       accountById: () => ({ weight: 1, limits: { ratePerSecond } }),
       webhookOf: () => undefined,
+      signingKeyOf: () => undefined,
       catchUp: async () => true,
       refresh: async () => {},
       onChange: () => () => {},

@@ -16,6 +16,7 @@ const control: DeliveryControl = {
   routeById: (id) => (id === 7 ? route : undefined),
   accountById: () => undefined,
   webhookOf: () => undefined,
+  signingKeyOf: () => undefined,
   catchUp: async () => true,
   refresh: async () => {},
   onChange: () => () => {},

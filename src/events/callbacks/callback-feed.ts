@@ -1,4 +1,5 @@
 import type { Route } from '../../message/route.ts';
+import type { AccountSigningKey } from '../../message/signing-key.ts';
 import { callbackRouteName, type Webhook } from '../../message/webhook.ts';
 import type { Database } from '../../store/database.ts';
 import { loadBatchDefaults, loadChunks } from '../../store/delivery/load-chunks.ts';
@@ -13,10 +14,13 @@ import { settleFeed } from '../../store/reading/settle-feed.ts';
 import type { CallbackPool } from './callback-pool.ts';
 import type { EndpointHealth } from './endpoint-health.ts';
 import type { CallbackChunk, CallbackEndpoint, CallbackTask } from './make-callbacks.ts';
+import { mayBeReported } from './make-reports.ts';
 
 /** What the feed must know of accounts' endpoints and of routes. */
 export interface CallbackControl {
   webhooks(): Iterable<Webhook>;
+  /** Of the accounts whose messages may ask for status reports. */
+  signingKeys(): Iterable<AccountSigningKey>;
   routes(): Iterable<Route>;
   routeByName(name: string): Route | undefined;
   /** Compares versions, and reads everything again when they differ. */
@@ -38,12 +42,18 @@ const rowsMax = 100;
 const messagesMax = 5_000;
 /** Transactions that are read again, at most, after a time without events. */
 const idleNumbers = 10_000n;
+/** Who may want to be told. */
+interface Listeners {
+  webhooks: readonly Webhook[];
+  signingKeys: readonly AccountSigningKey[];
+}
+
 /** Callbacks wait behind every message that somebody waits for. */
 const priority = 1;
 
 /**
- * Makes the change feed into callbacks: messages to the endpoints that accounts have registered, on the route of callbacks. From
- * there they are delivered as all others: owned, fair, paced, retried, to be found and replayed.
+ * Makes the change feed into callbacks: messages to the endpoints that accounts have registered, and to the URLs that messages want to be
+ * reported to, on the route of callbacks. From there they are delivered as all others: owned, fair, paced, retried, to be found and replayed.
  *
  * Every server may run it. A turn is made by whoever comes first, in one transaction with the callbacks that it stores, so each
  * event is told once to each endpoint; nothing is told that could still be undone (the feed ends at its horizon).
@@ -58,18 +68,20 @@ export class CallbackFeed {
   /** Makes a turn; true when there may be more to tell at once. */
   async runOnce(): Promise<boolean> {
     const { database, control } = this.#settings;
-    const webhooks = [...control.webhooks()];
+    const listeners = this.#listeners();
+    const { webhooks } = listeners;
+    const all = [...webhooks, ...listeners.signingKeys];
     const route = control.routeByName(callbackRouteName);
-    if (webhooks.length === 0 || route === undefined) return false;
+    if (all.length === 0 || route === undefined) return false;
     const turn = await readCallbackTurn(database);
-    const after = await this.#placeAfter(turn?.place, webhooks);
-    const accountIds = [...new Set(webhooks.map(({ accountId }) => accountId))];
+    const after = await this.#placeAfter(turn?.place, all);
+    const accountIds = [...new Set(all.map(({ accountId }) => accountId))];
     const page = await readEvents(database, { accountIds, after, rowsMax });
     // A webhook that was made since may want what was read: its place in the feed tells. One that nobody here knew while
-    // the page was read is known now.
+    // the page was read is known now. So it is with keys.
     await control.runOnce();
-    const known = [...control.webhooks()];
-    if (known.some((webhook) => !webhooks.includes(webhook))) return true;
+    const known = this.#listeners();
+    if ([...known.webhooks, ...known.signingKeys].some((one) => !all.includes(one))) return true;
     // The last row of the turn before comes again.
     const fresh = { ...page, rows: page.rows.filter((row) => !isBehind(row, after)) };
     const { rows, next } = portionOf(fresh, after.epoch);
@@ -78,7 +90,7 @@ export class CallbackFeed {
     if (rows.length === 0 && next.writtenBy - after.writtenBy < idleNumbers) return false;
     const number = (turn?.number ?? 0) + 1;
     const told = rows.filter((row) => row.kind === 'batch' || row.routeId !== route.id);
-    const chunks = await this.#chunksOf(told, { webhooks, epoch: after.epoch, number, route });
+    const chunks = await this.#chunksOf(told, { listeners, epoch: after.epoch, number, route });
     const made = await makeCallbackTurn(database, { number, place, chunks });
     if (made) {
       const count = chunks.reduce((sum, chunk) => sum + chunk.count, 0);
@@ -89,10 +101,15 @@ export class CallbackFeed {
     return rows.length > 0;
   }
 
-  /** Behind the last turn, but not before the oldest webhook: what lies between interests nobody. */
-  async #placeAfter(last: string | undefined, webhooks: readonly Webhook[]): Promise<FeedPlace> {
+  #listeners(): Listeners {
+    const { control } = this.#settings;
+    return { webhooks: [...control.webhooks()], signingKeys: [...control.signingKeys()] };
+  }
+
+  /** Behind the last turn, but not before the oldest webhook or key: what lies between interests nobody. */
+  async #placeAfter(last: string | undefined, all: readonly { begins: string }[]): Promise<FeedPlace> {
     const { database } = this.#settings;
-    const begins = webhooks.map((webhook) => parseFeedCursor(webhook.begins)!);
+    const begins = all.map((one) => parseFeedCursor(one.begins)!);
     const first = begins.reduce((least, each) => (each.writtenBy < least.writtenBy ? each : least));
     if (last === undefined) return first;
     const place = await placeOfTurn(database, parseFeedCursor(last)!);
@@ -101,21 +118,30 @@ export class CallbackFeed {
 
   async #chunksOf(
     rows: readonly FeedRow[],
-    of: { webhooks: readonly Webhook[]; epoch: string | null; number: number; route: Route },
+    of: { listeners: Listeners; epoch: string | null; number: number; route: Route },
   ): Promise<ChunkRow[]> {
-    if (rows.length === 0) return [];
     const { mint, pool } = this.#settings;
-    const endpoints = of.webhooks
+    const endpoints = of.listeners.webhooks
       .filter(({ disabled }) => !disabled)
       .map((webhook) => endpointOf(webhook, of.epoch));
-    const task = await this.#task(rows, endpoints);
+    const reporting = new Set(of.listeners.signingKeys.map(({ accountId }) => accountId));
+    const called = new Set(endpoints.map(({ accountId }) => accountId));
+    // The messages of an account that only wants reports are not loaded for nothing.
+    const wanted = rows.filter(
+      (row) => called.has(row.accountId) || (reporting.has(row.accountId) && mayBeReported(row)),
+    );
+    if (wanted.length === 0) return [];
+    const task = await this.#task(wanted, { endpoints, reporting });
     const shard = shardOfTurn(of.number);
     return (await pool.make(task)).map((chunk) =>
       chunkRow(chunk, { id: mint.mint(shard), routeId: of.route.id }),
     );
   }
 
-  async #task(rows: readonly FeedRow[], endpoints: readonly CallbackEndpoint[]): Promise<CallbackTask> {
+  async #task(
+    rows: readonly FeedRow[],
+    { endpoints, reporting }: Pick<CallbackTask, 'endpoints' | 'reporting'>,
+  ): Promise<CallbackTask> {
     const { database, control } = this.#settings;
     const messages = rows.filter((row) => row.kind === 'messages');
     const ids = [...new Set(messages.map(({ id }) => id))];
@@ -126,6 +152,7 @@ export class CallbackFeed {
     return {
       rows,
       endpoints,
+      reporting,
       chunks: new Map(chunks.map(({ id, codec, payload }) => [id, { codec, payload }])),
       defaults: new Map(defaults.map((batch) => [batch.id, batch.defaults])),
       batchRoutes: await readBatchRoutes(database, batchRows),

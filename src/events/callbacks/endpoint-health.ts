@@ -55,7 +55,11 @@ export class EndpointHealth {
     const failing = new Set(
       webhooks.filter(({ failingSince }) => failingSince).map(({ accountId }) => accountId),
     );
-    const telling = rows.filter((row) => isFailure(row) || (isSuccess(row) && failing.has(row.accountId)));
+    const calling = new Set(webhooks.map(({ accountId }) => accountId));
+    const telling = rows.filter(
+      (row) =>
+        calling.has(row.accountId) && (isFailure(row) || (isSuccess(row) && failing.has(row.accountId))),
+    );
     if (telling.length === 0) return;
     const findings = await this.#find(telling);
     for (const webhook of webhooks) {

@@ -57,6 +57,7 @@ function taskOf(lines: readonly unknown[], more: Partial<CallbackTask> = {}): Ca
     batchRoutes: new Map(),
     routeNames: new Map([[3, 'sms']]),
     endpoints: [billing],
+    reporting: new Set(),
     ...more,
   };
 }
@@ -72,6 +73,67 @@ const three = [
   { to: '+31612345671', ref: 'b' },
   { to: '+31612345672', metadata: { order: 7 } },
 ];
+
+describe('status reports', () => {
+  const reportUrl = 'https://example.com/reports';
+  const reporting = new Set([1]);
+  const asking = [
+    { to: '+31612345670', ref: 'a', reportUrl },
+    { to: '+31612345671', ref: 'b' },
+    { to: '+31612345672', reportUrl },
+    { to: '', erased: true },
+  ];
+  const rowOf = (state: keyof typeof stateNumber, more: object = {}) =>
+    sentRow({ batch: null, chunkCount: asking.length, state: stateNumber[state], ...more });
+
+  it('go to the URL that a message names, where it has a reference, beside what endpoints are told', () => {
+    const chunks = makeCallbacks(taskOf(asking, { rows: [rowOf('delivered')], reporting }));
+    const lines = linesIn(chunks);
+    expect(lines.filter(({ report }) => report !== undefined)).toEqual([
+      {
+        to: reportUrl,
+        ref: chunkId,
+        report: {
+          id: chunkId.replaceAll('-', ''),
+          reference: 'a',
+          ...{ to: '+31612345670', status: 'delivered', at: '2026-05-04T10:00:00.000Z' },
+        },
+      },
+    ]);
+    expect(lines.filter(({ to }) => to === 'billing')).toHaveLength(3);
+  });
+
+  it.each([
+    ['sending', 1, undefined],
+    ['queued', 1, undefined],
+    ['canceled', 1, undefined],
+    ['retrying', 1, 'buffered'],
+    ['retrying', 2, undefined],
+    ['uncertain', 1, 'buffered'],
+    ['sent', 2, 'sent'],
+    ['failed', 1, 'delivery_failed'],
+    ['suppressed', 0, 'delivery_failed'],
+    ['expired', 3, 'expired'],
+  ] as const)('of %s in attempt %d say %s', (state, attempt, status) => {
+    const rows = [rowOf(state, { attempt })];
+    const made = linesIn(makeCallbacks(taskOf(asking, { rows, reporting, endpoints: [] })));
+    expect(made).toMatchObject(status === undefined ? [] : [{ report: { status } }]);
+  });
+
+  it('are made of no other account, and of no batch', () => {
+    const made = (row: FeedRow, accounts: number[]) =>
+      makeCallbacks(taskOf(asking, { rows: [row], reporting: new Set(accounts), endpoints: [] }));
+    expect(made(rowOf('sent'), [2])).toEqual([]);
+    expect(made(rowOf('sent', { batch }), [1])).toEqual([]);
+  });
+
+  it('are found and erased by whom they tell of', () => {
+    const [chunk] = makeCallbacks(taskOf(asking, { rows: [rowOf('sent')], reporting, endpoints: [] }));
+    const erased = eraseFromChunk(chunk!, { accountId: 1, to: '+31612345670' });
+    expect(erased).toMatchObject({ offsets: [0], lookup: { kind: 'filter' } });
+    expect(eraseFromChunk(chunk!, { accountId: 1, to: '+31612345671' })).toBeUndefined();
+  });
+});
 
 describe('callbacks', () => {
   it('tell of each message by itself, with what its sender knows it by', () => {

@@ -9,6 +9,7 @@ import { stateName } from '../../message/state.ts';
 import { fieldsToShow } from '../../message/stored-message.ts';
 import type { EventType, WebhookFilter } from '../../message/webhook.ts';
 import type { FeedRow } from '../../store/reading/read-events.ts';
+import { type MadeReport, mayBeReported, reportsOf } from './make-reports.ts';
 
 /** What of a webhook decides which events it gets, and how. */
 export interface CallbackEndpoint {
@@ -33,6 +34,8 @@ export interface CallbackTask {
   /** By id. */
   routeNames: ReadonlyMap<number, string>;
   endpoints: readonly CallbackEndpoint[];
+  /** Accounts whose messages may ask for status reports. */
+  reporting: ReadonlySet<number>;
 }
 
 /** Callbacks of one account, ready to be stored as messages. */
@@ -55,7 +58,7 @@ interface CallbackEvent {
 /** A request of several events is no longer than a message may be, with room for what is around them. */
 const batchBytesMax = limits.lineBytesMax - 1_024;
 
-/** Makes the events of a part of the feed into messages to the endpoints that want them. */
+/** Makes the events of a part of the feed into messages to the endpoints that want them, and to the URLs that messages name. */
 export function makeCallbacks(task: CallbackTask): CallbackChunk[] {
   const byAccount = new Map<number, CallbackEndpoint[]>();
   for (const endpoint of task.endpoints) {
@@ -66,17 +69,26 @@ export function makeCallbacks(task: CallbackTask): CallbackChunk[] {
   const writers = new Map<number, AccountWriter>();
   for (const row of task.rows) {
     const wanting = (byAccount.get(row.accountId) ?? []).filter((endpoint) => wantsRow(endpoint, row, task));
-    if (wanting.length === 0) continue;
+    const reports = reportsIn(row, task);
+    if (wanting.length === 0 && reports.length === 0) continue;
     let writer = writers.get(row.accountId);
     if (!writer) {
       writer = new AccountWriter(row.accountId);
       writers.set(row.accountId, writer);
     }
+    for (const report of reports) writer.addReport(report);
+    if (wanting.length === 0) continue;
     for (const told of eventsOf(row, task)) {
       for (const endpoint of wanting) if (wantsTags(endpoint, told.tags)) writer.add(endpoint, told);
     }
   }
   return [...writers.values()].flatMap((writer) => writer.end());
+}
+
+function reportsIn(row: FeedRow, { reporting, chunks }: CallbackTask): MadeReport[] {
+  if (!reporting.has(row.accountId) || !mayBeReported(row)) return [];
+  const chunk = chunks.get(row.id);
+  return chunk === undefined ? [] : reportsOf(row, linesOf(chunk));
 }
 
 function wantsRow(endpoint: CallbackEndpoint, row: FeedRow, task: CallbackTask): boolean {
@@ -203,6 +215,11 @@ class AccountWriter {
     open.bytes += bytes + 1;
   }
 
+  addReport({ reportUrl, messageId, report }: MadeReport): void {
+    const line = JSON.stringify({ to: reportUrl, ref: messageId, report });
+    this.#writeLine(line, { to: reportUrl, about: [{ to: report.to, messageId }] });
+  }
+
   end(): CallbackChunk[] {
     for (const [name, { told }] of this.#open) this.#write(name, told);
     this.#close();
@@ -216,19 +233,25 @@ class AccountWriter {
         ? first!.event
         : { type: 'events', timestamp: told.at(-1)!.event.timestamp, data: told.map(({ event }) => event) };
     const ref = told.length === 1 && first!.messageId !== undefined ? { ref: first!.messageId } : {};
-    const line = JSON.stringify({ to: name, ...ref, payload });
+    this.#writeLine(JSON.stringify({ to: name, ...ref, payload }), { to: name, about: told });
+  }
+
+  #writeLine(
+    line: string,
+    { to, about }: { to: string; about: readonly Pick<ToldEvent, 'to' | 'messageId'>[] },
+  ): void {
     const bytes = Buffer.byteLength(line) + 1;
     // Filters are made for so many keys.
     const isFull =
-      this.#recipients.size + told.length > limits.chunkMessagesMax ||
+      this.#recipients.size + about.length > limits.chunkMessagesMax ||
       this.#bytes + bytes > limits.slotBytesMax ||
       this.#lines.length === limits.chunkMessagesMax;
     if (isFull) this.#close();
     this.#lines.push(line);
     this.#bytes += bytes;
-    this.#recipients.add(name);
-    for (const { to, messageId } of told) {
-      if (to !== undefined) this.#recipients.add(to);
+    this.#recipients.add(to);
+    for (const { to: person, messageId } of about) {
+      if (person !== undefined) this.#recipients.add(person);
       if (messageId !== undefined) this.#references.add(messageId);
     }
   }

@@ -4,6 +4,7 @@ import type { SecretBox } from '../../lib/secret-box.ts';
 import type { Account } from '../../message/account.ts';
 import type { ApiKey } from '../../message/api-key.ts';
 import type { Route } from '../../message/route.ts';
+import type { AccountSigningKey } from '../../message/signing-key.ts';
 import type { AccountTemplates } from '../../message/templates/template.ts';
 import { TemplateCache } from '../../message/templates/template-cache.ts';
 import type { Webhook } from '../../message/webhook.ts';
@@ -11,6 +12,7 @@ import type { Queryable } from '../database.ts';
 import { readAllAccounts } from './accounts.ts';
 import { readLiveKeys } from './keys.ts';
 import { readAllRoutes } from './routes.ts';
+import { readSigningKeys } from './signing-keys.ts';
 import { loadTemplateVersions, readTemplateEntries } from './templates.ts';
 import { readLiveWebhooks } from './webhooks.ts';
 
@@ -40,6 +42,9 @@ export interface ControlCache {
   webhooks(): Iterable<Webhook>;
   /** The live webhook of that name. */
   webhookOf(accountId: number, name: string): Webhook | undefined;
+  /** What the status reports of accounts' messages are signed with. */
+  signingKeys(): Iterable<AccountSigningKey>;
+  signingKeyOf(accountId: number): string | undefined;
   /** Calls `listener` after each reload; the answer ends that. */
   onChange(listener: () => void): () => void;
   /** Reads everything again; resolves when what was committed before the call is visible here. */
@@ -154,6 +159,8 @@ export function createControlCache(settings: ControlCacheSettings): ControlCache
     templates,
     webhooks: () => image.webhooks.values(),
     webhookOf: (accountId, name) => image.webhooks.get(webhookKey(accountId, name)),
+    signingKeys: () => image.signingKeys.values(),
+    signingKeyOf: (accountId) => image.signingKeys.get(accountId)?.key,
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -187,6 +194,8 @@ interface Image {
   templates: Map<number, AccountTemplates>;
   /** By account and name. */
   webhooks: Map<string, Webhook>;
+  /** By account. */
+  signingKeys: Map<number, AccountSigningKey>;
 }
 
 const noTemplates: AccountTemplates = new Map();
@@ -200,6 +209,7 @@ const emptyImage: Image = {
   routesByToken: new Map(),
   templates: new Map(),
   webhooks: new Map(),
+  signingKeys: new Map(),
 };
 
 /** The version is read first: a change that commits meanwhile makes the next poll differ. */
@@ -213,8 +223,10 @@ async function readImage(
   const templates = await readTemplateEntries(database);
   const { routes, unopened } = await readAllRoutes(database, secrets);
   const { webhooks, unopened: unopenedWebhooks } = await readLiveWebhooks(database, secrets);
+  const { signingKeys, unopened: unopenedKeys } = await readSigningKeys(database, secrets);
   // Its secrets were changed by somebody with another key. Sending on by the last known ones beats failing messages.
   routes.push(...unopened.flatMap(({ id }) => last.routes.get(id) ?? []));
+  signingKeys.push(...unopenedKeys.flatMap(({ accountId }) => last.signingKeys.get(accountId) ?? []));
   const image = {
     version,
     accounts: new Map(accounts.map((account) => [account.id, account])),
@@ -226,8 +238,10 @@ async function readImage(
     ),
     templates,
     webhooks: new Map(webhooks.map((webhook) => [webhookKey(webhook.accountId, webhook.name), webhook])),
+    signingKeys: new Map(signingKeys.map((signingKey) => [signingKey.accountId, signingKey])),
   };
-  return { image, unopened: [...unopened, ...unopenedWebhooks].map(({ error }) => error) };
+  const errors = [...unopened, ...unopenedWebhooks, ...unopenedKeys].map(({ error }) => error);
+  return { image, unopened: errors };
 }
 
 function webhookKey(accountId: number, name: string): string {

@@ -79,6 +79,7 @@ export const goodBodies: Readonly<Record<string, Body>> = {
   }),
   'PATCH /v1/webhooks/{id}': () => ({ batchMax: 10, enabled: true }),
   'POST /v1/webhooks/{id}/rotate': () => ({ overlapMs: 1_000 }),
+  'PUT /v1/signing-key': () => ({ key: 'fuzz-fuzz-fuzz-fuzz' }),
   'POST /v1/recipients/erase': () => ({ to: '+31612345670' }),
 };
 

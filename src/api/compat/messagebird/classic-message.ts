@@ -1,6 +1,9 @@
 import { parseTime } from '../../../lib/parse-time.ts';
 import { fieldLimits } from '../../../message/field-limits.ts';
+import { limits } from '../../../message/limits.ts';
+import { recipientProblem } from '../../../message/recipient.ts';
 import { countSmsParts, inGsmAlphabet, smsCodingOf } from '../../../message/sms-parts.ts';
+import { urlProblem } from '../../routes/webhook-fields.ts';
 import type { Fields } from './read-fields.ts';
 import { type ClassicError, ClassicRefusal, classicCode } from './send-errors.ts';
 
@@ -26,6 +29,8 @@ export interface ClassicMessage {
   /** Of a binary message hexadecimal. */
   body: string;
   reference: string | null;
+  /** Where its statuses are reported, when it has a reference. */
+  reportUrl: string | null;
   scheduledAt: Date | null;
   details: ClassicDetails;
 }
@@ -35,7 +40,7 @@ export function classicPartsOf(body: string, { type, datacoding }: ClassicDetail
   return type === 'binary' ? 1 : countSmsParts(body, datacoding === 'plain' ? 'gsm7' : 'ucs2').parts;
 }
 
-export const recipientsMax = 50;
+const recipientsMax = limits.classicRecipientsMax;
 const referenceCharsMax = 128;
 const partsMax = 9;
 /** Of one SMS, user data header included. */
@@ -87,9 +92,10 @@ class FieldReader {
     if (validity !== undefined) details.validity = validity;
     this.#checkLength(body, details);
     const reference = this.#text('reference', referenceCharsMax) ?? null;
+    const reportUrl = this.#url('reportUrl');
     const scheduledAt = this.#time('scheduledDatetime');
     this.#refuseOthers();
-    return { recipients, originator, body, reference, scheduledAt, details };
+    return { recipients, originator, body, reference, reportUrl, scheduledAt, details };
   }
 
   #take(name: string): unknown {
@@ -188,6 +194,15 @@ class FieldReader {
     return this.#refuse(name, `${name} must be a string of up to ${charsMax} characters`);
   }
 
+  #url(name: string): string | null {
+    const value = this.#take(name);
+    if (value === undefined) return null;
+    const problem = typeof value === 'string' ? addressProblem(value) : 'must be a string';
+    if (problem === undefined) return value as string;
+    this.#refuse(name, `${name} ${problem}`);
+    return null;
+  }
+
   #time(name: string): Date | null {
     const value = this.#take(name);
     if (value === undefined) return null;
@@ -212,9 +227,18 @@ const notObeyed: Readonly<Record<string, string>> = {
   groupIds: 'groupIds is not available: name the recipients themselves',
   gateway: 'gateway is not available: messages leave by the route that is the default of the account for sms',
   shortenUrls: 'shortenUrls is not available: URLs are sent as they are',
-  reportUrl: 'reportUrl is not available: ask for the status by GET /messages/{id}, or read GET /v1/events',
   direction: 'direction must be mt',
 };
+
+/** Whether it may be called is judged at each connection, as for webhooks. */
+function addressProblem(text: string): string | undefined {
+  const bytes = Buffer.from(text);
+  if (bytes.length > fieldLimits.toBytesMax) return `must be of ${fieldLimits.toBytesMax} bytes at most`;
+  const problem = urlProblem(text);
+  if (problem !== undefined) return problem;
+  const isWhole = recipientProblem(bytes, 0, bytes.length, 'webhook') === undefined;
+  return isWhole ? undefined : 'must have no spaces in it';
+}
 
 /** RFC 3339; PHP and Java also write its zone without the colon, and a plus in a query may have become a space. */
 export function parseClassicTime(text: string): Date | null {

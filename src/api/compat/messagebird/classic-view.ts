@@ -1,19 +1,10 @@
 import type { FastifyRequest } from 'fastify';
+import { classicId } from '../../../message/classic-id.ts';
+import { type ClassicStatus, classicStatusOf } from '../../../message/classic-status.ts';
 import { unixMsOf } from '../../../message/id.ts';
 import { phoneCountryOf } from '../../../message/phone-country.ts';
 import type { State } from '../../../message/state.ts';
-import { classicId } from './classic-id.ts';
 import { type ClassicDetails, classicPartsOf } from './classic-message.ts';
-
-export const classicStatuses = [
-  'scheduled',
-  'sent',
-  'buffered',
-  'delivered',
-  'expired',
-  'delivery_failed',
-] as const;
-export type ClassicStatus = (typeof classicStatuses)[number];
 
 /** A message of the classic API as it is known at a time. */
 export interface SeenMessage {
@@ -21,6 +12,7 @@ export interface SeenMessage {
   originator: string | null;
   body: string | null;
   reference: string | null;
+  reportUrl: string | null;
   scheduledAt: Date | null;
   details: ClassicDetails;
   recipients: SeenRecipient[];
@@ -40,7 +32,7 @@ export function showClassic(
   message: SeenMessage,
   { origin, nowMs, full = false }: { origin: string; nowMs: number; full?: boolean },
 ) {
-  const { chunkId, originator, body, reference, scheduledAt, details } = message;
+  const { chunkId, originator, body, reference, reportUrl, scheduledAt, details } = message;
   const { type, datacoding, mclass, udh, validity = null } = details;
   const id = classicId(chunkId);
   const statuses = message.recipients.map((recipient) => statusOf(recipient, { scheduledAt, nowMs }));
@@ -54,7 +46,7 @@ export function showClassic(
     originator,
     body,
     reference,
-    reportUrl: null,
+    reportUrl,
     validity,
     gateway: null,
     typeDetails: udh === undefined ? {} : { udh },
@@ -80,28 +72,13 @@ export function showClassic(
   };
 }
 
-/** The status of a recipient in the words of the classic API: `sent` is on its way there, `buffered` what waits. */
+/** As it is reported, but for what is scheduled. */
 export function statusOf(
   { state }: SeenRecipient,
   { scheduledAt, nowMs }: { scheduledAt: Date | null; nowMs: number },
 ): ClassicStatus {
-  switch (state) {
-    case 'queued':
-      return scheduledAt !== null && scheduledAt.getTime() > nowMs ? 'scheduled' : 'sent';
-    case 'sending':
-    case 'sent':
-      return 'sent';
-    case 'retrying':
-    case 'uncertain':
-      return 'buffered';
-    case 'delivered':
-    case 'expired':
-      return state;
-    case 'failed':
-    case 'canceled':
-    case 'suppressed':
-      return 'delivery_failed';
-  }
+  const waits = state === 'queued' && scheduledAt !== null && scheduledAt.getTime() > nowMs;
+  return waits ? 'scheduled' : classicStatusOf(state);
 }
 
 /** Links lead to where the client reached this server. */

@@ -1,15 +1,15 @@
 import { parseTime } from '../../../lib/parse-time.ts';
 import { splitFrame } from '../../../message/chunk-codec.ts';
+import { chunkIdOfClassic } from '../../../message/classic-id.ts';
 import { timelineOf } from '../../../message/fold-outcomes.ts';
 import { parseId } from '../../../message/id.ts';
 import type { MessageView } from '../../../message/message-view.ts';
-import { frameToShow } from '../../../message/stored-message.ts';
+import { fieldsToShow, frameToShow } from '../../../message/stored-message.ts';
 import { isKeyedChunk } from '../../../store/reading/list-keyed-chunks.ts';
 import { readChunks } from '../../../store/reading/read-chunks.ts';
 import { readOutcomes } from '../../../store/reading/read-outcomes.ts';
 import type { ApiContext } from '../../context.ts';
 import { showMessages } from '../../reading/show-messages.ts';
-import { chunkIdOfClassic } from './classic-id.ts';
 import type { ClassicDetails } from './classic-message.ts';
 import type { SeenMessage } from './classic-view.ts';
 import { ClassicRefusal, classicCode } from './send-errors.ts';
@@ -54,7 +54,8 @@ export async function readClassicMessages(
   let start = 0;
   for (const { id, count } of chunks) {
     const lastAt = (offset: number) => timelineOf(outcomes.get(id)!, offset).at(-1)?.at ?? null;
-    const message = seenMessage(id, { views: views.slice(start, start + count), lastAt });
+    const some = { views: views.slice(start, start + count), lines: found.slice(start, start + count) };
+    const message = seenMessage(id, { ...some, lastAt });
     if (message) seen.set(id, message);
     start += count;
   }
@@ -64,7 +65,11 @@ export async function readClassicMessages(
 /** Undefined for a chunk that came another way. */
 function seenMessage(
   chunkId: string,
-  { views, lastAt }: { views: MessageView[]; lastAt: (offset: number) => Date | null },
+  {
+    views,
+    lines,
+    lastAt,
+  }: { views: MessageView[]; lines: { line: string }[]; lastAt: (offset: number) => Date | null },
 ): SeenMessage | undefined {
   // Each holds what they have in common, so the others tell it when one was erased.
   const one = views.find(({ metadata }) => metadata.messagebird !== undefined);
@@ -75,6 +80,7 @@ function seenMessage(
     originator: one?.from ?? null,
     body: one?.body ?? null,
     reference: one?.ref ?? null,
+    reportUrl: reportUrlOf(lines),
     scheduledAt: one?.scheduledAt === undefined ? null : parseTime(one.scheduledAt),
     details: details ?? { type: 'sms', datacoding: 'plain', mclass: 1 },
     recipients: views.map(({ id, to, erased, state, error }) => ({
@@ -84,6 +90,10 @@ function seenMessage(
       ...(error && { error }),
     })),
   };
+}
+
+function reportUrlOf(lines: readonly { line: string }[]): string | null {
+  return lines.map(({ line }) => fieldsToShow(line).reportUrl).find((url) => url !== undefined) ?? null;
 }
 
 export function noSuchMessage(): ClassicRefusal {

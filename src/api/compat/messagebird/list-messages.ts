@@ -1,3 +1,4 @@
+import { classicStatuses } from '../../../message/classic-status.ts';
 import { lowestIdAt } from '../../../message/id.ts';
 import { lookupHash } from '../../../message/lookup-hash.ts';
 import { highestId } from '../../../store/reading/id-range.ts';
@@ -9,7 +10,7 @@ import {
 import type { ApiContext, ApiInstance } from '../../context.ts';
 import { messageTypes, parseClassicTime, recipientNumber } from './classic-message.ts';
 import { classicRoute } from './classic-route.ts';
-import { classicStatuses, originOf, type SeenMessage, showClassic, statusOf } from './classic-view.ts';
+import { originOf, type SeenMessage, showClassic, statusOf } from './classic-view.ts';
 import { readClassicMessages } from './find-messages.ts';
 import { type Fields, invalidField, readQuery } from './read-fields.ts';
 import { classicList } from './store-messages.ts';

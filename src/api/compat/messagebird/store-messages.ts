@@ -6,6 +6,7 @@ import { messageIdAt, unixMsOf } from '../../../message/id.ts';
 import { listKey } from '../../../message/lookup-hash.ts';
 import type { ApiContext } from '../../context.ts';
 import { type ClassicMessage, classicPartsOf } from './classic-message.ts';
+import { ensureReports } from './ensure-reports.ts';
 import { invalidField } from './read-fields.ts';
 import { ClassicRefusal, classicCode } from './send-errors.ts';
 import { unsaidDetail } from './unsaid-detail.ts';
@@ -32,6 +33,8 @@ export async function storeClassicMessages(
     const chunkId = groupCommit.reserveChunkId(shard);
     return { chunkId, parsed: parse(context, { accountId, message, chunkId }) };
   });
+  // Before them: what the feed tells of a message begins behind the key that signs it.
+  if (messages.some(isReported)) await ensureReports(context, accountId);
   const all = judged.flatMap(({ parsed }) => parsed.messages);
   const bytes = all.reduce((sum, { line }) => sum + line.length, 0);
   const together = groupCommit.holdTogether({
@@ -90,7 +93,22 @@ function parse(
   const [problem] = parsed.errors;
   if (problem) throw refusalOf(problem);
   const parts = intake.countsParts(accountId) ? classicPartsOf(message.body, message.details) : 1;
-  return { ...parsed, messages: parsed.messages.map((one) => ({ ...one, parts })) };
+  const { reportUrl } = message;
+  return {
+    ...parsed,
+    messages: parsed.messages.map((one) => ({ ...one, parts, line: withReportUrl(one.line, reportUrl) })),
+  };
+}
+
+/** Behind the other fields, as it is none that a sender may give a message on any other way. */
+function withReportUrl(line: Buffer, reportUrl: string | null): Buffer {
+  if (reportUrl === null) return line;
+  return Buffer.from(JSON.stringify({ ...JSON.parse(line.toString()), reportUrl }));
+}
+
+/** The classic API reported only messages with a reference. */
+function isReported({ reference, reportUrl }: ClassicMessage): boolean {
+  return reference !== null && reportUrl !== null;
 }
 
 /** The id carries the time of the database, from which the validity counts. */

@@ -1,4 +1,4 @@
-import { isId, parseId } from '../../../message/id.ts';
+import { isId, parseId } from './id.ts';
 
 /** A message of the classic API is a chunk, whose id it carries without the hyphens: 32 hexadecimal digits. */
 export function classicId(chunkId: string): string {

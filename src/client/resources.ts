@@ -19,6 +19,18 @@ export type BatchState = 'open' | 'delivering' | 'paused' | 'canceled' | 'done';
 
 export type BatchCounts = Record<MessageState | 'accepted' | 'rejected', number>;
 
+/** When messages may leave, by the clocks on the wall of a time zone. */
+export interface SendWindow {
+  /** Those on which it opens. */
+  days: ('mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat' | 'sun')[];
+  /** `09:00`. */
+  from: string;
+  /** `20:00`, or `24:00` for the end of the day; before `from`: on the day after. */
+  to: string;
+  /** Such as `Europe/Amsterdam`, or `recipient`: that of the country of each number. */
+  timeZone: string;
+}
+
 export interface Batch {
   id: string;
   /** `open` until it is closed, `done` when every accepted message is in a final state. */
@@ -38,6 +50,9 @@ export interface Batch {
   scheduledAt?: string | null;
   expiresAt?: string | null;
   orderingKey?: string | null;
+  sendWindow?: SendWindow | null;
+  /** While a window is closed: when what waits may leave. Null where that differs by recipient. */
+  opensAt?: string | null;
   createdAt: string;
   closedAt?: string | null;
   doneAt?: string | null;
@@ -77,6 +92,8 @@ export interface NewBatch {
   expiresAt?: string;
   /** Messages of the account that share a key leave in order. */
   orderingKey?: string;
+  /** Outside of it nothing is sent. */
+  sendWindow?: SendWindow;
 }
 
 /** What a replay makes new attempts of. */
@@ -249,6 +266,8 @@ export interface RouteFields {
   concurrency?: number;
   /** Limits within those of the route. */
   destinations?: DestinationLimit[];
+  /** Outside of it nothing is sent. */
+  sendWindow?: SendWindow;
   retry?: Partial<RetryPolicy>;
   /** `false`: it never stops sending because of failures. */
   breaker?: Partial<BreakerPolicy> | false;
@@ -314,6 +333,7 @@ export interface Route {
   ratePerSecond?: number | null;
   concurrency?: number;
   destinations?: DestinationLimit[] | null;
+  sendWindow?: SendWindow | null;
   retry?: RetryPolicy;
   breaker?: BreakerPolicy | false;
   onUncertain?: 'resend' | 'hold';
@@ -355,7 +375,7 @@ export interface Lane {
   queued: number;
   /** they wait for a limit of the route's `destinations`; */
   aside: number;
-  /** their batch is paused. */
+  /** their batch is paused, or its window is closed. */
   held: number;
   /** Since when the oldest could have left; null when none is due. */
   oldestDueAt: string | null;
@@ -373,6 +393,8 @@ export interface Lane {
   /** Absent from older servers. */
   lastError?: { code: string; at: string } | null;
   paused: boolean;
+  /** While the window of the route is closed: when it opens. Absent from older servers. */
+  opensAt?: string | null;
 }
 
 export interface NewAccount {

@@ -4,6 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import { limits } from '../message/limits.ts';
 import { Backlog } from './backlog/backlog.ts';
 import type { Hint } from './backlog/hint.ts';
+import type { PendingChunk } from './backlog/pending-chunk.ts';
 import { PendingReader } from './backlog/pending-reader.ts';
 import { ChunkLoader } from './chunks/chunk-loader.ts';
 import type { ChunkWork } from './chunks/chunk-work.ts';
@@ -29,6 +30,7 @@ import type { RouteContext } from './sending/route-runner.ts';
 import { RouteRunners } from './sending/route-runners.ts';
 import type { RouteBreakerChange } from './sending/route-watch.ts';
 import { leadingShard, WorkerShares } from './shares/worker-shares.ts';
+import { WorkerWindows } from './windows/worker-windows.ts';
 
 export interface DeliveryWorkerSettings {
   store: DeliveryStore;
@@ -60,6 +62,7 @@ const readEveryMs = 250;
 /** A pause, a cancellation and a decision take effect within a second: these, and what is under way. */
 const holdEveryMs = 250;
 const decideEveryMs = 250;
+const windowsEveryMs = 100;
 const sharesEveryMs = 250;
 const tidyEveryMs = 1_000;
 /** For closing there is so much time at least. */
@@ -82,6 +85,7 @@ export class DeliveryWorker {
   readonly #finisher: BatchFinisher;
   readonly #recounter: BatchRecounter;
   readonly #held: HeldBatches;
+  readonly #windows: WorkerWindows;
   readonly #decisions: Decisions;
   readonly #receipts: Receipts;
   readonly #shares: WorkerShares;
@@ -115,6 +119,20 @@ export class DeliveryWorker {
       onLost: (tenures) => this.#onLost(tenures),
       onBeat: (beat) => this.#onBeat(beat),
     });
+    this.#windows = new WorkerWindows({
+      ...{ clock, control },
+      tenures: () => this.#ownership.tenures,
+      databaseNowMs: (ms) => ms + this.#databaseAheadMs,
+      onClosed: (ids) => this.#onHeld(new Map([...ids].map((id) => [id, this.#heldAs(id) ?? 'paused']))),
+      hold: (chunk) => this.#hold(chunk, 'paused'),
+      forget: (chunk) => this.#backlog.forget(chunk),
+      reread: () => {
+        this.#reader.readAllSoon();
+        this.#reading?.wake();
+      },
+      onReady: (work, messages) => this.#onReady(work, messages),
+      onRecorded: (work, messages) => this.#onRecorded(work, messages),
+    });
     this.#runners = new RouteRunners({ control, context: this.#routeContext() });
     this.#finisher = new BatchFinisher(store);
     this.#recounter = new BatchRecounter(store);
@@ -126,7 +144,8 @@ export class DeliveryWorker {
       retriesOf: (lane) => this.#runners.of(lane),
       onMissed: () => this.#reader.readAllSoon(),
       onWoken: (chunk, messages) => this.#offer(chunk.work!, messages),
-      heldAs: (batch) => this.#held.heldAs(batch),
+      isDueAnew: (routeId, beganAtMs) => this.#windows.isDueAnew(routeId, beganAtMs),
+      heldAs: (batch) => this.#heldAs(batch),
       onCanceled: (chunk) => this.#decisions.cancel(chunk),
       ordered: () => this.#ordered,
     });
@@ -135,7 +154,7 @@ export class DeliveryWorker {
       clock,
       backlog: this.#backlog,
       tenures: () => this.#ownership.tenures,
-      heldAs: (batch) => this.#held.heldAs(batch),
+      heldAs: (batch) => this.#heldAs(batch),
       onCanceled: (chunk) => this.#decisions.cancel(chunk),
       onReady: (work) => this.#onReady(work, 1),
       onIdle: (work) => this.#outcomes.add(work, 0),
@@ -167,6 +186,7 @@ export class DeliveryWorker {
       databaseNowMs: (ms) => ms + this.#databaseAheadMs,
       readyWanted: (lane) => this.#runners.of(lane).readyWanted(lane),
       isStuck: (lane) => this.#runners.of(lane).isStuck(lane),
+      isClosed: (lane) => this.#runners.isClosed(lane),
       onCrowded: (work) => this.#outcomes.add(work, 0),
       dropStored: (chunk) => this.#backlog.dropStored(chunk),
       onInterrupted: (routeId) => control.routeById(routeId)?.onUncertain ?? 'hold',
@@ -220,6 +240,7 @@ export class DeliveryWorker {
       this.#holding,
       loop(decideEveryMs, () => this.#decisions.runOnce()),
       loop(decideEveryMs, () => this.#receipts.runOnce()),
+      loop(windowsEveryMs, () => this.#windows.runOnce()),
       loop(sharesEveryMs, () => this.#shares.runOnce()),
       this.#reading,
       loop(readEveryMs, () => this.#ordered.runOnce()),
@@ -340,18 +361,29 @@ export class DeliveryWorker {
   #onControlChange(): void {
     this.#shares.change();
     this.#backlog.refreshWeights();
+    this.#windows.onControlChange();
     this.#resume();
   }
 
   #tidyAside(): void {
     this.#runners.endExpired();
+    this.#loader.unloadClosed();
     this.#loader.returnPutOff();
   }
 
   /** Lanes that could not load, and routes that could not send, may be able to now. */
   #resume(): void {
-    for (const lane of this.#backlog.lanes) this.#loader.want(lane);
+    this.#wantAll();
     this.#runners.pump();
+  }
+
+  #wantAll(): void {
+    for (const lane of this.#backlog.lanes) this.#loader.want(lane);
+  }
+
+  /** A batch whose window is closed stays where it is, as if it were paused. */
+  #heldAs(batch: string): HeldAs | undefined {
+    return this.#held.heldAs(batch) ?? (this.#windows.isClosed(batch) ? 'paused' : undefined);
   }
 
   #onLoaded(work: ChunkWork): void {
@@ -362,7 +394,8 @@ export class DeliveryWorker {
       this.#outcomes.add(work, work.interrupted);
     }
     const { batch } = work.chunk;
-    const held = batch === null ? undefined : this.#held.heldAs(batch);
+    this.#windows.noteLoaded(work);
+    const held = batch === null ? undefined : this.#heldAs(batch);
     if (held === 'paused') work.park();
     if (held === 'canceled') this.#decisions.cancelLoaded(work);
     if (work.restsAt(this.#settings.clock.monotonicMs())) this.#outcomes.add(work, 0);
@@ -376,15 +409,19 @@ export class DeliveryWorker {
 
   /** What is in memory of these batches stays, or is canceled. */
   #onHeld(batches: ReadonlyMap<string, HeldAs>): void {
-    const parts = { backlog: this.#backlog, decisions: this.#decisions, outcomes: this.#outcomes };
     for (const tenure of this.#ownership.tenures.values()) {
       for (const chunk of tenure.chunks.values()) {
         const held = chunk.batch === null ? undefined : batches.get(chunk.batch);
-        if (held !== undefined && tenure.state === 'held') holdChunk(chunk, { held, ...parts });
+        if (held !== undefined && tenure.state === 'held') this.#hold(chunk, held);
       }
     }
     // What is due too late to be in memory is canceled as well.
     if ([...batches.values()].includes('canceled')) this.#reader.readAllSoon();
+  }
+
+  #hold(chunk: PendingChunk, held: HeldAs): void {
+    const parts = { backlog: this.#backlog, decisions: this.#decisions, outcomes: this.#outcomes };
+    holdChunk(chunk, { held, ...parts });
   }
 
   #offer(work: ChunkWork, messages: number): void {
@@ -403,7 +440,7 @@ export class DeliveryWorker {
     this.#loader.release(work);
     if (finished && chunk.batch !== null) this.#finisher.name(chunk.batch);
     if (finished) this.#backlog.leave(chunk);
-    else if (chunk.batch !== null && this.#held.heldAs(chunk.batch) === 'paused') this.#backlog.forget(chunk);
+    else if (chunk.batch !== null && this.#heldAs(chunk.batch) === 'paused') this.#backlog.forget(chunk);
     else this.#backlog.wait(chunk, remaining, dueAtMs);
     this.#loader.want(chunk.lane);
   }
@@ -430,7 +467,11 @@ export class DeliveryWorker {
       mayTake: (nowMs) => mayLeave(nowMs) && this.#held.known && !this.#outcomes.full,
       mayLeave,
       leaseStands: (nowMs) => nowMs < this.#ownership.deadlineMs && this.#held.known,
-      isHeld: ({ chunk }) => chunk.batch !== null && this.#held.heldAs(chunk.batch) !== undefined,
+      isHeld: ({ chunk }) => chunk.batch !== null && this.#heldAs(chunk.batch) !== undefined,
+      windows: this.#windows.messages,
+      onBatchClosed: (work, untilMs) => this.#windows.onBatchClosed(work, untilMs),
+      onPutOff: (work) => this.#windows.onPutOff(work),
+      onRouteOpened: () => this.#wantAll(),
       databaseNowMs: (ms) => ms + this.#databaseAheadMs,
       accountPace: (accountId, nowMs) => this.#shares.accountPace(accountId, nowMs),
       shareOf: (key) => this.#shares.shareOf(key),

@@ -1,3 +1,4 @@
+import type { SendWindow } from './send-window/send-window.ts';
 import type { StatusReport } from './status-report.ts';
 
 /**
@@ -42,6 +43,8 @@ export interface MessageDefaults
   /** The version that `template` meant when the batch was made: its id, and its number within the template. */
   templatePin?: number;
   templateVersion?: number;
+  /** Outside of it nothing is sent. */
+  sendWindow?: SendWindow;
 }
 
 export type Channel = 'sms' | 'email' | 'webhook';

@@ -1,4 +1,5 @@
 import type { Channel } from './fields.ts';
+import type { SendWindow } from './send-window/send-window.ts';
 
 /** When a message is tried again, and when Millrace gives up on it. */
 export interface RetryPolicy {
@@ -10,7 +11,7 @@ export interface RetryPolicy {
   backoffMaxMs: number;
   /** In the place of the backoff: the wait after each attempt, and up to a fifth longer. The last one goes for all that follow. */
   waitsMs?: readonly number[];
-  /** Counted from the message's creation: after it nothing is tried any more. */
+  /** Counted from the message's creation, while its windows are open: after it nothing is tried any more. */
   expireAfterMs: number;
 }
 
@@ -78,6 +79,8 @@ export interface Route {
   ratePerSecond?: number;
   /** Requests at once. */
   concurrency: number;
+  /** Outside of it nothing is sent; absent for none. */
+  sendWindow?: SendWindow;
   /** Absent for none. */
   destinations?: readonly DestinationLimit[];
   retry: RetryPolicy;

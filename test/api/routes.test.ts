@@ -65,6 +65,7 @@ test('a webhook route has the channel, the retries and the limit of its kind, an
     ratePerSecond: _r,
     accounts: _a,
     receiptsUrl: _url,
+    sendWindow: _w,
     ...shown
   } = made.json;
   const again = await api.call('PUT', '/v1/routes/hooks', { body: shown });

@@ -8,6 +8,8 @@ import type { ControlCache } from '../../store/control/control-cache.ts';
 import type { Queryable } from '../../store/database.ts';
 import type { BatchRow } from '../../store/reading/batch-row.ts';
 import { findBatch } from '../../store/reading/find-batch.ts';
+import { opensAt } from '../reading/opens-at.ts';
+import { SendWindowFields } from './send-window-fields.ts';
 
 const Time = Type.String({ format: 'date-time' });
 const Count = Type.Integer({ minimum: 0 });
@@ -51,6 +53,11 @@ export const BatchAnswer = Type.Object({
   orderingKey: Type.Union([Type.String(), Type.Null()], {
     description: 'of lines that do not name their own',
   }),
+  sendWindow: Type.Union([SendWindowFields, Type.Null()]),
+  opensAt: Type.Union([Time, Type.Null()], {
+    description:
+      'when what waits may leave, while the window of the batch or of its route is closed; null where that differs by recipient',
+  }),
   createdAt: Time,
   closedAt: Type.Union([Time, Type.Null()]),
   doneAt: Type.Union([Time, Type.Null()]),
@@ -78,10 +85,16 @@ export function showBatch(batch: BatchRow, control: ControlCache) {
     scheduledAt: batch.defaults.scheduledAt ?? null,
     expiresAt: batch.defaults.expiresAt ?? null,
     orderingKey: batch.defaults.orderingKey ?? null,
+    sendWindow: batch.defaults.sendWindow ?? null,
+    opensAt: batch.doneAt ? null : opensAt(windowsOf(batch, control), batch.readAt),
     createdAt: batch.createdAt.toISOString(),
     closedAt: batch.closedAt?.toISOString() ?? null,
     doneAt: batch.doneAt?.toISOString() ?? null,
   };
+}
+
+function windowsOf({ defaults, routeId }: BatchRow, control: ControlCache) {
+  return [defaults.sendWindow, control.routeById(routeId)?.sendWindow];
 }
 
 function stateOf(batch: BatchRow): 'canceled' | 'done' | 'paused' | 'open' | 'delivering' {

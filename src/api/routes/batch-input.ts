@@ -13,6 +13,7 @@ import { templateLimits } from '../../message/templates/template-limits.ts';
 import type { NewBatch } from '../../store/intake/create-batch.ts';
 import type { ApiContext } from '../context.ts';
 import { invalid } from '../validation.ts';
+import { SendWindowFields, sendWindowErrors } from './send-window-fields.ts';
 
 const Text = (maxLength: number) => Type.Optional(Type.String({ maxLength }));
 const Time = (description: string) => Type.Optional(Type.String({ maxLength: 40, description }));
@@ -54,6 +55,7 @@ export const BatchInput = Type.Object(
     metadata: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
     scheduledAt: Time('RFC 3339; nothing is sent before, unless a line says otherwise'),
     expiresAt: Time('RFC 3339; what is not sent by then expires, unless a line says otherwise'),
+    sendWindow: Type.Optional(SendWindowFields),
     orderingKey: Type.Optional(
       Type.String({
         minLength: 1,
@@ -83,7 +85,7 @@ export const BatchQuery = {
 };
 
 /** Named by the interface, and refused until it is built: never ignored. */
-const unavailable = ['sendWindow', 'attachments'];
+const unavailable = ['attachments'];
 
 /** @throws ProblemError `not_available` naming each such field of a batch's JSON or query */
 export function refuseUnavailable(input: unknown, names: readonly string[] = unavailable): void {
@@ -126,7 +128,7 @@ async function usableRoute({ control }: ApiContext, name: string, accountId: num
 }
 
 /**
- * @throws ProblemError `unknown_route`, `unknown_template`; `validation_failed` for times that cannot be obeyed, or defaults that no line
+ * @throws ProblemError `unknown_route`, `unknown_template`; `validation_failed` for times and windows that cannot be obeyed, or defaults that no line
  * could set for itself
  */
 export async function newBatch(
@@ -137,6 +139,8 @@ export async function newBatch(
   const { route: routeName, priority = 'bulk', start = 'now', tags, metadata, ...rest } = input;
   const { scheduledAt, expiresAt, ...texts } = rest;
   const route = await usableRoute(context, routeName, accountId);
+  const windowErrors = sendWindowErrors(input.sendWindow, route.channel);
+  if (windowErrors.length > 0) throw invalid('body', windowErrors);
   const template = await usableTemplate(context, { input, accountId, route });
   const defaults: MessageDefaults = {
     ...texts,

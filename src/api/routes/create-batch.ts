@@ -95,7 +95,7 @@ async function uploadOneShot(
 ): Promise<FastifyReply> {
   const query = request.query as Record<string, unknown>;
   refuseUnavailable(query);
-  refuseUnavailable(query, ['atomic', 'tags', 'metadata', 'headers']);
+  refuseUnavailable(query, ['atomic', 'tags', 'metadata', 'headers', 'sendWindow']);
   if (request.headers['upload-line'] !== undefined) {
     throw new ProblemError(
       'invalid_request',

@@ -16,6 +16,7 @@ import { invalid } from '../validation.ts';
 import { parseAccountId } from './account-fields.ts';
 import { Destinations, readDestinations } from './destination-fields.ts';
 import { concurrencyMax, ratePerSecondMax } from './route-limits.ts';
+import { SendWindowFields, sendWindowErrors } from './send-window-fields.ts';
 
 const attemptsMax = 1_000;
 const dayMs = 86_400_000;
@@ -58,7 +59,7 @@ const Retry = Type.Object(
     additionalProperties: false,
     description:
       'Waits begin at `backoffMinMs`, double up to `backoffMaxMs`, with full jitter; a message is given up after ' +
-      '`attemptsMax` attempts, or `expireAfterMs` after it was accepted. The connector `webhook` has defaults of its own: the ' +
+      '`attemptsMax` attempts, or `expireAfterMs` after it was accepted (while its windows are open). The connector `webhook` has defaults of its own: the ' +
       'waits of the Standard Webhooks specification, and three days.',
   },
 );
@@ -106,6 +107,7 @@ export const RouteBody = Type.Object(
       }),
     ),
     destinations: Type.Optional(Destinations),
+    sendWindow: Type.Optional(SendWindowFields),
     retry: Type.Optional(Retry),
     onUncertain: Type.Optional(
       Type.Enum(['resend', 'hold'], {
@@ -155,6 +157,7 @@ export function routeAnswer(route: Route, settings: { complete: boolean; origin:
     ratePerSecond: route.ratePerSecond ?? null,
     concurrency: route.concurrency,
     destinations: route.destinations ?? null,
+    sendWindow: route.sendWindow ?? null,
     retry: shownRetry(route.retry),
     breaker: route.breaker,
     onUncertain: route.onUncertain,
@@ -183,7 +186,7 @@ export function readRoute(
   input: { name: string; body: Static<typeof RouteBody> },
 ): RouteFields {
   const { connector: connectorName, channel, ratePerSecond, concurrency, ...rest } = input.body;
-  const { destinations, retry, onUncertain, accounts, breaker, receiptsBy, ...options } = rest;
+  const { destinations, sendWindow, retry, onUncertain, accounts, breaker, receiptsBy, ...options } = rest;
   const connector = connectors.get(connectorName);
   if (!connector) {
     const names = [...connectors.keys()].join(', ');
@@ -205,6 +208,7 @@ export function readRoute(
     ...retryErrors(wholeRetry, retry ?? {}),
     ...breakerErrors(wholeBreaker, connector),
     ...(limited?.errors ?? []),
+    ...sendWindowErrors(sendWindow, ofChannel),
     ...(accountIds ?? []).flatMap((id, index) => (id === null ? [unknownAccount(index)] : [])),
   ];
   if (errors.length > 0) throw invalid('body', errors);
@@ -216,6 +220,7 @@ export function readRoute(
     ...(ratePerSecond !== undefined && { ratePerSecond }),
     concurrency: concurrency ?? concurrencyDefault,
     ...(limits && { destinations: limits }),
+    ...(sendWindow && { sendWindow }),
     retry: wholeRetry,
     breaker: wholeBreaker,
     onUncertain: onUncertain ?? connector.onUncertainDefault,

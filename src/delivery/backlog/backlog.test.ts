@@ -32,6 +32,7 @@ test.each([
       onCanceled: () => {},
       onDue: () => {},
       onWoken: () => {},
+      isDueAnew: () => false,
       onMissed: () => {},
       ordered: noOrder,
     },
@@ -63,7 +64,13 @@ test('what a read or a hint of before brings of a chunk that left memory since i
   const backlog = new Backlog({
     ...{ clock: { ...systemClock, monotonicMs: () => nowMs }, tenures: () => new Map([[5, tenure]]) },
     ...{ weightOf: () => 1, retriesOf: () => all, heldAs: () => undefined, onCanceled: () => {} },
-    ...{ onDue: () => {}, onWoken: () => {}, onMissed: () => missed++, ordered: noOrder },
+    ...{
+      onDue: () => {},
+      onWoken: () => {},
+      onMissed: () => missed++,
+      isDueAnew: () => false,
+      ordered: noOrder,
+    },
   });
   const key = {
     chunkId: '01932c07-a3b0-7005-8000-000000000000',

@@ -18,6 +18,8 @@ export interface BacklogSettings {
   /** A chunk of a paused batch is left where it is, one of a canceled batch is canceled. */
   heldAs: (batch: string) => HeldAs | undefined;
   onCanceled: (chunk: PendingChunk) => void;
+  /** What a read that began then finds of the route is due: it waited for a window that is another one now. */
+  isDueAnew: (routeId: number, beganAtMs: number) => boolean;
   /** What takes in chunks of messages with ordering keys, and says when they may go. */
   ordered: () => Order;
   /** What lets the retries of a lane out. */
@@ -86,7 +88,9 @@ export class Backlog {
   }
 
   /** Takes in what a read found. */
-  takeRow(row: PendingRow, read: PendingRead): void {
+  takeRow(found: PendingRow, read: PendingRead): void {
+    const isDueAnew = found.dueInMs > 0 && this.#settings.isDueAnew(found.routeId, read.beganAtMs);
+    const row = isDueAnew ? { ...found, dueInMs: 0 } : found;
     const tenure = this.#settings.tenures().get(row.shard);
     if (tenure === undefined || tenure.sinceMs > read.beganAtMs) return;
     if (row.ordered !== null) {

@@ -45,6 +45,7 @@ class Bench {
     onInterrupted: () => 'resend',
     onLoaded: (work) => this.#onLoaded(work),
     onCrowded: () => {},
+    isClosed: () => false,
     isStuck: (lane) => lane.isCrowded,
     onError: (error) => {
       throw error;

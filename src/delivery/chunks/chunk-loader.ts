@@ -30,6 +30,8 @@ export interface ChunkLoaderSettings {
   onCrowded: (work: ChunkWork) => void;
   /** The lane's route can take nothing at the moment. */
   isStuck: (lane: Lane) => boolean;
+  /** The window of the lane's route is closed: nothing of it is to stay in memory. */
+  isClosed: (lane: Lane) => boolean;
   onError: (error: unknown) => void;
 }
 
@@ -116,6 +118,15 @@ export class ChunkLoader {
       lane.putOff.tidy();
       if (lane.putOff.length === 0) this.#putOffLanes.delete(lane);
       this.want(lane);
+    }
+  }
+
+  /** What waits for the window of its route leaves memory, unrecorded: it is found in its lane's queue when that opens. */
+  unloadClosed(): void {
+    for (const work of this.#loaded) {
+      const { lane } = work.chunk;
+      if (isIdle(work) && work.ready + work.aside.count > 0 && this.#settings.isClosed(lane))
+        this.#unload(work);
     }
   }
 

@@ -1,6 +1,7 @@
 import { erasedLine } from '../../message/erased-line.ts';
 import type { MessageDefaults, MessageFields } from '../../message/fields.ts';
 import { messageIds } from '../../message/id.ts';
+import { placeOf } from '../../message/send-window/recipient-zones.ts';
 import { textNames } from '../../message/templates/compile-template.ts';
 import {
   type ChunkTemplates,
@@ -11,9 +12,9 @@ import {
 /** Bytes of a message's id, line object, state and attempts. */
 const messageOverhead = 150;
 
-/** What steers rendering and is not sent along. */
-const templateFields: ReadonlySet<string> = new Set([
-  ...['template', 'params', 'templatePin', 'templateVersion'],
+/** What steers rendering and sending, and is not sent along. */
+const steeringFields: ReadonlySet<string> = new Set([
+  ...['template', 'params', 'templatePin', 'templateVersion', 'sendWindow'],
 ]);
 const textFields: ReadonlySet<string> = new Set(textNames);
 
@@ -23,6 +24,8 @@ export class ChunkText {
   readonly size: number;
   #lines: string[];
   #ids: string[];
+  /** Of those that were asked for. */
+  readonly #places: (string | undefined)[] = [];
   readonly #defaults: [string, unknown][];
   /** Undefined where no message needs any. */
   readonly #templated:
@@ -41,13 +44,19 @@ export class ChunkText {
     this.size = text.lines.reduce((sum, line) => sum + line.length + messageOverhead, 0);
     this.#lines = text.lines;
     this.#ids = messageIds(chunk.id, chunk.count);
-    this.#defaults = Object.entries(defaults ?? {}).filter(([name]) => !templateFields.has(name));
+    this.#defaults = Object.entries(defaults ?? {}).filter(([name]) => !steeringFields.has(name));
     const isTemplated = defaults?.template !== undefined || templates?.pins;
     this.#templated = isTemplated ? { defaults, templates } : undefined;
   }
 
   idAt(offset: number): string {
     return this.#ids[offset]!;
+  }
+
+  /** The countries that the recipient's number may belong to, none for what is no number; undefined where nothing is left of it. */
+  placeAt(offset: number): string | undefined {
+    this.#places[offset] ??= placeOfLine(this.#lines[offset]);
+    return this.#places[offset];
   }
 
   /**
@@ -83,5 +92,15 @@ export class ChunkText {
   drop(): void {
     this.#lines = [];
     this.#ids = [];
+  }
+}
+
+/** A line that was erased, or that cannot be read, is dealt with where it is handled. */
+function placeOfLine(line = ''): string | undefined {
+  try {
+    const { to } = JSON.parse(line) as MessageFields;
+    return to === undefined ? undefined : placeOf(to);
+  } catch {
+    return undefined;
   }
 }

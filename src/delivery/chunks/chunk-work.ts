@@ -2,6 +2,7 @@ import { type Bitmap, eachOffset } from '../../message/bitmap.ts';
 import { erasedError } from '../../message/erased-line.ts';
 import type { MessageFields } from '../../message/fields.ts';
 import { providerKeyOf } from '../../message/fold-outcomes.ts';
+import type { SendWindow } from '../../message/send-window/send-window.ts';
 import { isFinal, stateNumber } from '../../message/state.ts';
 import type { PendingChunk } from '../backlog/pending-chunk.ts';
 import type { Decision, ReceiptDecision } from '../decisions/decision.ts';
@@ -45,6 +46,8 @@ export class ChunkWork {
   readonly size: number;
   readonly times: MessageTimes | undefined;
   readonly expiry: MessageExpiry;
+  /** Outside of it nothing of its batch is sent; undefined for none. */
+  readonly window: SendWindow | undefined;
   /** Stays in memory while a message of it is due soon; false when there is no room for that. */
   lingers: boolean;
   /** Messages that can be sent now. */
@@ -82,12 +85,15 @@ export class ChunkWork {
   readonly #taken: Uint8Array;
   readonly #outcomes = new OutcomeGroups();
   readonly #erased = new Set<number>();
+  /** Messages that wait for a window, or could be sent since. */
+  readonly #putOff = new Set<number>();
   readonly #dueAtMs: (offset: number) => number;
 
   constructor(chunk: PendingChunk, contents: ChunkContents) {
     const { folded } = contents;
     this.chunk = chunk;
     this.times = contents.times;
+    this.window = contents.defaults?.sendWindow;
     this.lingers = contents.times !== undefined;
     this.#text = new ChunkText(chunk, contents);
     this.#history = new MessageHistory(chunk.count, folded);
@@ -126,12 +132,18 @@ export class ChunkWork {
     this.ready--;
     this.inFlight++;
     const offset = this.#queue.next();
+    if (this.#putOff.size > 0) this.#putOff.delete(offset);
     this.#taken[offset] = 1;
     return offset;
   }
 
   idAt(offset: number): string {
     return this.#text.idAt(offset);
+  }
+
+  /** The countries that the recipient's number may belong to: see `ChunkText`. */
+  placeAt(offset: number): string | undefined {
+    return this.#text.placeAt(offset);
   }
 
   /** Attempts made so far. */
@@ -171,6 +183,24 @@ export class ChunkWork {
   giveBack(offset: number): void {
     this.inFlight--;
     this.#taken[offset] = 0;
+  }
+
+  /** A message that was taken waits for a window to open. Nothing has happened to it: nothing is recorded of that. */
+  putOff(offset: number, untilMs: number): void {
+    this.giveBack(offset);
+    this.#queue.waiting.add(offset, untilMs);
+    this.#putOff.add(offset);
+    this.lingers = true;
+  }
+
+  /** All that were put off can be taken again, and are judged anew; the answer is how many. */
+  returnPutOff(): number {
+    const returned = new Set(this.#queue.waiting.offsets().filter((offset) => this.#putOff.has(offset)));
+    this.#putOff.clear();
+    this.#queue.waiting.remove(returned);
+    this.#queue.push(...returned);
+    this.ready += returned.size;
+    return returned.size;
   }
 
   /** A message that was taken waits for room at its destination, which `match` names. */

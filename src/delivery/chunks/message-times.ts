@@ -8,12 +8,15 @@ import type { MessageDefaults, MessageFields } from '../../message/fields.ts';
 export interface MessageTimes {
   scheduledAtMs(offset: number): number;
   expiresAtMs(offset: number): number;
+  /** Of lines that name no time of their own. */
+  batchExpiresAtMs: number;
 }
 
 /** Of a chunk of which nobody said anything. */
 export const untimed: MessageTimes = {
   scheduledAtMs: () => Number.NEGATIVE_INFINITY,
   expiresAtMs: () => Number.POSITIVE_INFINITY,
+  batchExpiresAtMs: Number.POSITIVE_INFINITY,
 };
 
 /** Undefined for a chunk of which nobody said anything. `timed`: some of its lines name times of their own. */
@@ -28,7 +31,8 @@ export function messageTimes(chunk: {
   const expiresAtMs = timeOf(defaults?.expiresAt) ?? Number.POSITIVE_INFINITY;
   if (!timed) {
     if (!Number.isFinite(scheduledAtMs) && !Number.isFinite(expiresAtMs)) return undefined;
-    return { scheduledAtMs: () => scheduledAtMs, expiresAtMs: () => expiresAtMs };
+    const batchExpiresAtMs = expiresAtMs;
+    return { scheduledAtMs: () => scheduledAtMs, expiresAtMs: () => expiresAtMs, batchExpiresAtMs };
   }
   const scheduled = new Float64Array(count).fill(scheduledAtMs);
   const expires = new Float64Array(count).fill(expiresAtMs);
@@ -37,7 +41,11 @@ export function messageTimes(chunk: {
     scheduled[offset] = timeOf(own.scheduledAt) ?? scheduledAtMs;
     expires[offset] = timeOf(own.expiresAt) ?? expiresAtMs;
   }
-  return { scheduledAtMs: (offset) => scheduled[offset]!, expiresAtMs: (offset) => expires[offset]! };
+  return {
+    scheduledAtMs: (offset) => scheduled[offset]!,
+    expiresAtMs: (offset) => expires[offset]!,
+    batchExpiresAtMs: expiresAtMs,
+  };
 }
 
 /** Of a line that cannot be read there are none: it fails when it is handled. */

@@ -31,12 +31,13 @@ test('a chunk in memory is not loaded to be sent while those that are decided on
     },
     ...{ clock, databaseNowMs: (ms: number) => ms, readyWanted: () => (canSend ? 100 : 0) },
     ...{ dropStored: () => {}, onInterrupted: () => 'hold' as const, isStuck: () => !canSend },
+    isClosed: () => false,
     ...{ onLoaded: ({ chunk }) => loaded.push(chunk.id), onCrowded: nobody, onError: nobody },
   });
   const backlog = new Backlog({
     ...{ clock, tenures: () => tenures, weightOf: () => 1, onDue: (lane) => loader.want(lane) },
     ...{ heldAs: () => undefined, onCanceled: nobody, ordered: nobody, retriesOf: nobody },
-    ...{ onMissed: nobody, onWoken: nobody },
+    ...{ onMissed: nobody, onWoken: nobody, isDueAnew: nobody },
   });
   const outcomes = new OutcomeBuffer({
     store: { recordOutcomes: async (flush) => flushes.push(flush) > 0 },

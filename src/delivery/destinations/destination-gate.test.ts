@@ -103,6 +103,10 @@ class Bench {
         nowMs: this.nowMs,
         destinations: this.gate,
         expiresAtMs: () => expiresAtMs,
+        expiresApart: (work, offset) => work.expiry.isOwn(offset),
+        closes: () => false,
+        holdOf: () => undefined,
+        onPutOff: () => {},
         onOutcome: (work, offset, outcome) => void work.record(offset, outcome),
         onFault: (error) => {
           throw error;

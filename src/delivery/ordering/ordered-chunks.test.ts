@@ -20,7 +20,7 @@ function endless(shards: number) {
   };
   const backlog = new Backlog({
     ...settings,
-    ...{ weightOf: () => 1, onDue: () => {}, onWoken: () => {}, onMissed: () => {} },
+    ...{ weightOf: () => 1, onDue: () => {}, onWoken: () => {}, onMissed: () => {}, isDueAnew: () => false },
     ordered: () => ordered,
     retriesOf: () => ({ admitRetries: (wanted) => wanted, retriesAgainAtMs: () => 0 }),
   });

@@ -15,6 +15,7 @@ import { destinationShares } from '../shares/destination-shares.ts';
 import type { RouteUse } from '../shares/share-demand.ts';
 import { connectionsKey, destinationConnectionsKey, rateKey } from '../shares/share-keys.ts';
 import { wholeConnections } from '../shares/whole-connections.ts';
+import type { MessageWindows } from '../windows/message-windows.ts';
 import { markSlice, type SliceMarks } from './mark-slice.ts';
 import { type RouteBreakerChange, RouteWatch } from './route-watch.ts';
 import { type SliceSettling, settleSlice } from './settle-slice.ts';
@@ -29,8 +30,15 @@ export interface RouteContext extends SliceMarks, SliceSettling {
   mayTake: (nowMs: number) => boolean;
   /** What was handed to a sender may still leave: the lease stands, and what is held is known. */
   leaseStands: (nowMs: number) => boolean;
-  /** Its batch is paused or canceled. */
+  /** Its batch is paused or canceled, or the window of it is closed. */
   isHeld: (work: ChunkWork) => boolean;
+  windows: MessageWindows;
+  /** The window of the chunk's batch is closed until then: nothing of it may leave. */
+  onBatchClosed: (work: ChunkWork, untilMs: number) => void;
+  /** Messages of it wait for the windows of their recipients. */
+  onPutOff: (work: ChunkWork) => void;
+  /** The window of the route has opened: its lanes may load. */
+  onRouteOpened: () => void;
   /** Ends requests that are on their way when the worker must stop. */
   signal: AbortSignal;
   /** How fast the messages of an account may leave, over all routes; undefined for no limit. */
@@ -63,6 +71,10 @@ export class RouteRunner implements RetryGate {
   #use = { messages: 0, requestsMax: 0 };
   /** The moment of the pump that runs. */
   #nowMs = 0;
+  /** The window was closed when it was looked at last. */
+  #wasClosed = false;
+  /** Chunks of which the pump that runs put messages off. */
+  readonly #putOff = new Set<ChunkWork>();
 
   constructor(context: RouteContext, route: Route | undefined) {
     this.#context = context;
@@ -82,15 +94,21 @@ export class RouteRunner implements RetryGate {
   /** Nothing of the lane can leave at the moment. */
   isStuck(lane: Lane): boolean {
     const nowMs = this.#context.clock.monotonicMs();
-    if (this.#sender === undefined || this.#gate.isShut(nowMs) || this.#destinations?.isStuck(lane))
-      return true;
+    if (this.#sender === undefined || this.#isClosed(nowMs)) return true;
+    if (this.#gate.isShut(nowMs) || this.#destinations?.isStuck(lane)) return true;
     return !this.#gate.accounts.opens(lane, nowMs);
   }
 
-  /** Nothing but shares keeps the lane: no pause, no breaker, no answer that asked for a wait. */
+  /** Nothing but shares keeps the lane: no pause, no window, no breaker, no answer that asked for a wait. */
   couldSend(lane: Lane): boolean {
     const nowMs = this.#context.clock.monotonicMs();
-    return this.#sender !== undefined && !this.#gate.isBlocked(lane.key.accountId, nowMs);
+    if (this.#sender === undefined || this.#isClosed(nowMs)) return false;
+    return !this.#gate.isBlocked(lane.key.accountId, nowMs);
+  }
+
+  /** The window of the route is closed. */
+  get isClosed(): boolean {
+    return this.#isClosed(this.#context.clock.monotonicMs());
   }
 
   /** Of the messages of a lane that were put aside, those whose destinations have room by now. */
@@ -100,7 +118,7 @@ export class RouteRunner implements RetryGate {
 
   /** Messages that the lane should have in memory, ready to be sent. */
   readyWanted(lane: Lane): number {
-    if (this.#sender === undefined || this.#context.isStopping() || lane.isCrowded) return 0;
+    if (this.#sender === undefined || this.#context.isStopping() || lane.isCrowded || this.isClosed) return 0;
     return Math.max(readyMin, readyBatches * this.#sender.batchMax);
   }
 
@@ -143,6 +161,7 @@ export class RouteRunner implements RetryGate {
     const gate = this.#gate;
     const { clock } = this.#context;
     let nowMs = clock.monotonicMs();
+    if (this.#waitsForWindow(nowMs)) return;
     for (const lane of gate.accounts.freed(nowMs)) {
       this.#order.add(lane);
       this.#context.onTaken(lane);
@@ -150,7 +169,7 @@ export class RouteRunner implements RetryGate {
     }
     this.#destinations?.wake(nowMs);
     // Each turn has its own time: the process may be suspended between two.
-    for (; this.#context.mayTake(nowMs); nowMs = clock.monotonicMs()) {
+    for (; this.#context.mayTake(nowMs) && !this.#isClosed(nowMs); nowMs = clock.monotonicMs()) {
       const room = gate.room(sender.batchMax, nowMs);
       if (room === 0) {
         this.#pumpAt(nowMs + gate.waitMs(sender.batchMax, nowMs));
@@ -261,19 +280,49 @@ export class RouteRunner implements RetryGate {
     return false;
   }
 
+  #isClosed(nowMs: number): boolean {
+    const route = this.#route;
+    return route?.sendWindow !== undefined && this.#context.windows.routeOpensAtMs(route, nowMs) > nowMs;
+  }
+
+  /** Comes back by itself when the window opens. */
+  #waitsForWindow(nowMs: number): boolean {
+    const wasClosed = this.#wasClosed;
+    this.#wasClosed = this.#isClosed(nowMs);
+    if (this.#wasClosed) this.#pumpAt(this.#context.windows.routeOpensAtMs(this.#route!, nowMs));
+    else if (wasClosed) this.#context.onRouteOpened();
+    return this.#wasClosed;
+  }
+
   #take(lane: Lane, messagesMax: number, nowMs: number): Slice {
-    const { databaseNowMs, onError } = this.#context;
-    const { expireAfterMs } = this.#route!.retry;
-    const aheadMs = databaseNowMs(nowMs) - nowMs;
-    return takeSlice(lane, {
+    const { onError, windows } = this.#context;
+    const route = this.#route!;
+    const slice = takeSlice(lane, {
       messagesMax,
       nowMs,
       destinations: this.#destinations,
       addressOf: this.#addressOf,
-      expiresAtMs: (work, offset) => work.expiry.atMs(offset, expireAfterMs) - aheadMs,
+      expiresAtMs: (work, offset) => this.#expiresAtMs(work, offset, nowMs),
+      expiresApart: (work, offset) => work.expiry.isOwn(offset) || windows.isByMessage(route, work),
+      closes: (work) => this.#closes(work, nowMs),
+      holdOf: (work, offset) => windows.holdOf({ route, work, offset }, nowMs),
+      onPutOff: (work, offset) => {
+        if (work.attemptsAt(offset) > 0) this.#gate.giveBackRetry();
+        this.#putOff.add(work);
+      },
       onOutcome: (work, offset, outcome) => this.#end(work, offset, outcome),
       onFault: onError,
     });
+    for (const work of this.#putOff) this.#context.onPutOff(work);
+    this.#putOff.clear();
+    return slice;
+  }
+
+  #closes(work: ChunkWork, nowMs: number): boolean {
+    if (work.window === undefined) return false;
+    const untilMs = this.#context.windows.batchClosedUntilMs(work, nowMs);
+    if (untilMs !== undefined) this.#context.onBatchClosed(work, untilMs);
+    return untilMs !== undefined;
   }
 
   readonly #addressOf = (accountId: number, to: string): string => {
@@ -315,10 +364,13 @@ export class RouteRunner implements RetryGate {
     this.#context.onRecorded(work, 1);
   }
 
-  #expiresAtMs(work: ChunkWork, offset: number, nowMs: number): number {
-    if (this.#route === undefined) return Number.POSITIVE_INFINITY;
-    const aheadMs = this.#context.databaseNowMs(nowMs) - nowMs;
-    return work.expiry.atMs(offset, this.#route.retry.expireAfterMs) - aheadMs;
+  /** Without an offset: of messages that have no expiry of their own, nor a window. */
+  #expiresAtMs(work: ChunkWork, offset: number | undefined, nowMs: number): number {
+    const route = this.#route;
+    if (route === undefined) return Number.POSITIVE_INFINITY;
+    const { databaseNowMs, windows } = this.#context;
+    const hours = windows.hoursOf(route, work, offset);
+    return work.expiry.atMs(offset, route.retry.expireAfterMs, hours) - databaseNowMs(nowMs) + nowMs;
   }
 
   #leave(sender: Sender, slice: Slice, permit: Permit): void {
@@ -343,11 +395,14 @@ export class RouteRunner implements RetryGate {
 
   /** Whatever happened while the connection was made. A lease that was renewed says nothing of a shard that was lost before. */
   #mayStillLeave({ works, offsets }: Slice, nowMs: number): boolean {
+    const route = this.#route!;
+    if (this.#isClosed(nowMs)) return false;
     return works.every(
       (work, index) =>
         isOwned(work) &&
         !this.#context.isHeld(work) &&
-        this.#expiresAtMs(work, offsets[index]!, nowMs) > nowMs,
+        this.#expiresAtMs(work, offsets[index]!, nowMs) > nowMs &&
+        this.#context.windows.holdOf({ route, work, offset: offsets[index]! }, nowMs) === undefined,
     );
   }
 

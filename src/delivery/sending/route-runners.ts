@@ -48,6 +48,11 @@ export class RouteRunners {
     for (const runner of this.#runners.values()) runner.pump();
   }
 
+  /** The windows of their routes are closed. */
+  isClosed(lane: Lane): boolean {
+    return this.#runners.get(lane.key.routeId)?.isClosed ?? false;
+  }
+
   /** What has expired while it waited for its destination comes to its end. */
   endExpired(): void {
     for (const runner of this.#runners.values()) runner.endExpired();

@@ -4,6 +4,7 @@ import { stateNumber } from '../../message/state.ts';
 import type { ChunkWork } from '../chunks/chunk-work.ts';
 import { type AttemptLog, answerKinds } from '../observe/attempt-log.ts';
 import { countOutcome, type DeliveryCounts } from '../observe/delivery-counts.ts';
+import type { MessageWindows } from '../windows/message-windows.ts';
 import { notSent } from './mark-slice.ts';
 import type { Slice } from './slice.ts';
 import { verdict } from './verdict.ts';
@@ -16,6 +17,7 @@ export interface SliceSettling {
   isStopping: () => boolean;
   /** The database's clock at a moment of the monotonic one: the times in ids follow it. */
   databaseNowMs: (monotonicMs: number) => number;
+  windows: MessageWindows;
   /** Outcomes were recorded in `work`. */
   onRecorded: (work: ChunkWork, messages: number) => void;
 }
@@ -48,7 +50,7 @@ export function settleSlice(answered: AnsweredSlice, context: SliceSettling): vo
 
 function record(index: number, answered: AnsweredSlice, context: SliceSettling): boolean {
   const { slice, answers, refused, nowMs, route } = answered;
-  const { databaseNowMs, random, isStopping } = context;
+  const { databaseNowMs, random, isStopping, windows } = context;
   const { attempt } = slice.messages[index]!;
   const work = slice.works[index]!;
   const offset = slice.offsets[index]!;
@@ -65,7 +67,10 @@ function record(index: number, answered: AnsweredSlice, context: SliceSettling):
     if (state === stateNumber.canceled) context.counts.canceled++;
     return true;
   }
-  const expiresAtMs = () => work.expiry.atMs(offset, policy.expireAfterMs) - databaseNowMs(nowMs) + nowMs;
+  const expiresAtMs = () => {
+    const hours = windows.hoursOf(route, work, offset);
+    return work.expiry.atMs(offset, policy.expireAfterMs, hours) - databaseNowMs(nowMs) + nowMs;
+  };
   const attemptsBefore = work.attemptsBeforeAt(offset);
   const at = { attempt, attemptsBefore, policy, onUncertain, nowMs, expiresAtMs, random };
   countOutcome(context.counts, work.record(offset, verdict(answer, at)));

@@ -8,6 +8,7 @@ import type { Destination } from '../destinations/destination.ts';
 import type { DestinationGate } from '../destinations/destination-gate.ts';
 import type { DestinationQueue } from '../destinations/destination-queue.ts';
 import type { MessageOutcome } from '../outcomes/outcome-groups.ts';
+import { heldForGood, type WindowHold } from '../windows/message-windows.ts';
 
 /** Messages of one lane that leave in one request. Three lists side by side: `messages[i]` is at `offsets[i]` of `works[i]`. */
 export interface Slice {
@@ -27,6 +28,14 @@ export interface TakeSliceSettings {
   addressOf: (accountId: number, to: string) => string;
   /** When a message expires, on the monotonic clock; without an offset, what has no expiry of its own. */
   expiresAtMs: (work: ChunkWork, offset?: number) => number;
+  /** The message may expire otherwise than others of its chunk. */
+  expiresApart: (work: ChunkWork, offset: number) => boolean;
+  /** True when nothing of the chunk's batch may leave now: it is parked then. */
+  closes: (work: ChunkWork) => boolean;
+  /** What keeps a message by the windows of its recipient, its batch and its route. */
+  holdOf: (work: ChunkWork, offset: number) => WindowHold | undefined;
+  /** A message was put off until its windows open. */
+  onPutOff: (work: ChunkWork, offset: number) => void;
   /** A message came to its end without being sent. */
   onOutcome: (work: ChunkWork, offset: number, outcome: MessageOutcome) => void;
   /** Handling a stored message threw. */
@@ -41,20 +50,22 @@ export function takeSlice(lane: Lane, settings: TakeSliceSettings): Slice {
   const slice: Slice = { messages: [], works: [], offsets: [] };
   const { destinations } = settings;
   if (destinations) takeAside(lane, slice, { settings, destinations });
-  let expiring: ChunkWork | undefined;
+  let current: ChunkWork | undefined;
   let expired = false;
   while (slice.messages.length < settings.messagesMax) {
     const work = lane.front();
     if (work === undefined || (destinations && lane.isCrowded)) break;
-    if (work !== expiring) {
-      expiring = work;
+    if (work !== current) {
+      if (settings.closes(work)) continue;
+      current = work;
       expired = settings.expiresAtMs(work) <= settings.nowMs;
     }
     const offset = work.take();
     lane.ready--;
-    const late = work.expiry.isOwn(offset) ? settings.expiresAtMs(work, offset) <= settings.nowMs : expired;
+    const apart = settings.expiresApart(work, offset);
+    const late = apart ? settings.expiresAtMs(work, offset) <= settings.nowMs : expired;
     if (late) settings.onOutcome(work, offset, expiredBeforeSend(work.attemptsAt(offset), settings.nowMs));
-    else add(slice, { work, offset, settings });
+    else addUnlessHeld(slice, { work, offset, settings });
   }
   return slice;
 }
@@ -71,10 +82,11 @@ function takeAside(
     if (queue === undefined) break;
     const { work, offset } = queue.peek()!;
     queue.shift();
+    if (settings.closes(work)) continue;
     work.takeAside(offset);
     const late = settings.expiresAtMs(work, offset) <= settings.nowMs;
     if (late) settings.onOutcome(work, offset, expiredBeforeSend(work.attemptsAt(offset), settings.nowMs));
-    else add(slice, { work, offset, settings, queue });
+    else addUnlessHeld(slice, { work, offset, settings, queue });
   }
 }
 
@@ -84,6 +96,22 @@ interface Taken {
   settings: TakeSliceSettings;
   /** Where it waited for room at its destination. */
   queue?: DestinationQueue;
+}
+
+/** Windows come first: where it waits for one, a message is neither rendered nor does it take room at its destination. */
+function addUnlessHeld(slice: Slice, taken: Taken): void {
+  const { work, offset, settings } = taken;
+  const hold = settings.holdOf(work, offset);
+  if (hold === undefined) {
+    add(slice, taken);
+  } else if ('error' in hold) {
+    const { error } = hold;
+    settings.onOutcome(work, offset, heldForGood(work.attemptsAt(offset), { error, atMs: settings.nowMs }));
+  } else {
+    // What expires before is woken to come to its end then.
+    work.putOff(offset, Math.min(hold.untilMs, settings.expiresAtMs(work, offset)));
+    settings.onPutOff(work, offset);
+  }
 }
 
 function add(slice: Slice, taken: Taken): void {

@@ -8,6 +8,7 @@ import {
   type RetryPolicy,
   type Route,
 } from '../../message/route.ts';
+import type { SendWindow } from '../../message/send-window/send-window.ts';
 import type { Queryable } from '../database.ts';
 import { openReceiptsToken, sealReceiptsToken } from './receipts-token.ts';
 import { openOptions, type StoredOptions, sealOptions } from './sealed-options.ts';
@@ -15,7 +16,7 @@ import { openOptions, type StoredOptions, sealOptions } from './sealed-options.t
 /** Named, because a prepared `*` fails when a migration adds a column. */
 const columns = `id, name, connector, channel, options, sealed_options, rate_per_second, concurrency, retry, breaker,
   on_uncertain, accounts, destinations, paused, version, created_at, updated_at, deleted_at, receipts_by,
-  sealed_receipts_token`;
+  sealed_receipts_token, send_window`;
 
 export type RouteFields = Omit<
   Route,
@@ -35,13 +36,14 @@ export async function putRoute(
       name: 'put_route',
       text: `INSERT INTO route
           (name, connector, channel, sealed_options, rate_per_second, concurrency, retry, on_uncertain, accounts,
-           breaker, destinations, receipts_by, sealed_receipts_token)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+           breaker, destinations, receipts_by, sealed_receipts_token, send_window)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
         ON CONFLICT (name) WHERE deleted_at IS NULL DO UPDATE SET
           connector = excluded.connector, channel = excluded.channel, options = NULL, sealed_options = excluded.sealed_options,
           rate_per_second = excluded.rate_per_second, concurrency = excluded.concurrency,
           retry = excluded.retry, on_uncertain = excluded.on_uncertain, accounts = excluded.accounts,
           breaker = excluded.breaker, destinations = excluded.destinations, receipts_by = excluded.receipts_by,
+          send_window = excluded.send_window,
           sealed_receipts_token = coalesce(route.sealed_receipts_token, excluded.sealed_receipts_token),
           version = route.version + 1, updated_at = now()
         RETURNING ${columns}`,
@@ -62,6 +64,7 @@ export async function putRoute(
       receiptsToken === undefined
         ? null
         : sealReceiptsToken(secrets, { name: fields.name, token: receiptsToken }),
+      fields.sendWindow === undefined ? null : JSON.stringify(fields.sendWindow),
     ],
   );
   const route = routeOf(rows[0]!, secrets);
@@ -198,6 +201,7 @@ interface RouteRow extends StoredOptions, Record<string, unknown> {
   on_uncertain: OnUncertain;
   accounts: number[] | null;
   destinations: DestinationLimit[] | null;
+  send_window: SendWindow | null;
   paused: boolean;
   version: string;
   created_at: Date;
@@ -222,6 +226,7 @@ function routeOf(row: RouteRow, secrets: SecretBox): Route {
     onUncertain: row.on_uncertain,
     ...(row.accounts && { accounts: row.accounts }),
     ...(row.destinations && { destinations: row.destinations }),
+    ...(row.send_window && { sendWindow: row.send_window }),
     paused: row.paused,
     version: Number(row.version),
     createdAt: row.created_at,

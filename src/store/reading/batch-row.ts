@@ -13,13 +13,15 @@ export interface BatchRow {
   doneAt: Date | null;
   pausedAt: Date | null;
   canceledAt: Date | null;
+  /** When it was so, by the clock of the database. */
+  readAt: Date;
   /** The first line that is not durable yet. */
   nextLine: number;
   counts: BatchCounts;
 }
 
 export const batchColumns =
-  'b.id, b.account_id, b.route_id, b.priority, b.start_on, b.defaults, b.next_line, b.created_at, b.closed_at, b.done_at, b.paused_at, b.canceled_at, b.counts';
+  'b.id, b.account_id, b.route_id, b.priority, b.start_on, b.defaults, b.next_line, b.created_at, b.closed_at, b.done_at, b.paused_at, b.canceled_at, b.counts, now() AS read_at';
 
 /** What `batchColumns` selects. */
 export interface BatchColumns {
@@ -37,6 +39,7 @@ export interface BatchColumns {
   done_at: Date | null;
   paused_at: Date | null;
   canceled_at: Date | null;
+  read_at: Date;
   /** Folded when the batch was done; its counters may be gone since. */
   counts: Record<string, number> | null;
 }
@@ -68,6 +71,7 @@ export function batchRow(
     doneAt: row.done_at,
     pausedAt: row.paused_at,
     canceledAt: row.canceled_at,
+    readAt: row.read_at,
     nextLine: nextLineOf(Number(row.next_line), more.slots),
     counts: row.done_at && row.counts ? foldedCounts(row.counts) : batchCounts(more.progress ?? {}),
   };

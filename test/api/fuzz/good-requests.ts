@@ -55,7 +55,11 @@ export const goodBodies: Readonly<Record<string, Body>> = {
   'POST /v1/keys/{id}/rotate': () => ({ overlapMs: 1_000 }),
   'PUT /v1/routes/{name}': () => route,
   'POST /v1/routes/{name}/test': () => ({ to: '+31612345678', body: 'x' }),
-  'POST /v1/batches': () => ({ ...batch, scheduledAt: new Date(Date.now() + hourMs).toISOString() }),
+  'POST /v1/batches': () => ({
+    ...batch,
+    scheduledAt: new Date(Date.now() + hourMs).toISOString(),
+    sendWindow: { days: ['mon', 'tue'], from: '22:00', to: '06:00', timeZone: 'Europe/Amsterdam' },
+  }),
   'POST /v1/batches/{id}/messages': () => [message, { to: '+31612345679', body: 'y' }],
   'POST /v1/batches/{id}/replay': () => ({ states: ['failed', 'canceled'], errorCode: 'x' }),
   'POST /v1/batches/{id}/resolve': () => ({ as: 'failed' }),

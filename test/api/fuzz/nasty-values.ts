@@ -35,6 +35,7 @@ export function mutateValue(value: unknown, random: SeededRandom): unknown {
       'expiresAt',
       'payload',
       'destinations',
+      'sendWindow',
     ]);
     return Object.fromEntries([...entries, [name, random.pick(nastyValues)]]);
   }

@@ -1,0 +1,15 @@
+import { SendHours } from '../../message/send-window/send-hours.ts';
+import type { SendWindow } from '../../message/send-window/send-window.ts';
+
+/** Shared by all that is shown: working hours out takes far longer than looking them up. */
+const sendHours = new SendHours();
+
+/**
+ * When what waits for these windows may leave, while it may not. Null also where that differs by recipient, or where they are
+ * not going to be open together.
+ */
+export function opensAt(windows: readonly (SendWindow | undefined)[], now: Date): string | null {
+  const opensAtMs = sendHours.ofAll(...windows)?.opensAtMs(now.getTime()) ?? now.getTime();
+  const waits = opensAtMs > now.getTime() && opensAtMs < Number.POSITIVE_INFINITY;
+  return waits ? new Date(opensAtMs).toISOString() : null;
+}

@@ -4,6 +4,7 @@ import type { CommandContext } from '../command-context.ts';
 import { type AccountOptions, collect, oneOf, wholeNumber, withAccount, withExamples } from '../flags.ts';
 import { formatAmount, formatCount, formatFields, formatTable } from '../format.ts';
 import { printResult } from '../output.ts';
+import { formatSendWindow } from '../send-window.ts';
 import { connect } from '../server-access.ts';
 import { batchExportCommand } from './batch-export.ts';
 import { batchWatchCommand } from './batch-watch.ts';
@@ -157,7 +158,8 @@ function describeBatches(batches: Batch[]): string {
 
 function describeBatch(batch: Batch): string {
   const { accepted, rejected, ...states } = batch.counts;
-  const waits = batch.routePaused && states.queued + states.retrying > 0;
+  const isWaiting = states.queued + states.retrying > 0;
+  const waits = batch.routePaused && isWaiting;
   return formatFields([
     ['id', batch.id],
     ['state', batch.state],
@@ -166,6 +168,8 @@ function describeBatch(batch: Batch): string {
     ['ordering key', batch.orderingKey],
     ['scheduled', batch.scheduledAt],
     ['expires', batch.expiresAt],
+    ['window', batch.sendWindow && formatSendWindow(batch.sendWindow)],
+    ['opens', batch.opensAt && isWaiting ? `${batch.opensAt} (nothing is sent until then)` : null],
     ['created', batch.createdAt],
     ['closed', batch.closedAt],
     ['done', batch.doneAt],

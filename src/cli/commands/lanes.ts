@@ -62,10 +62,11 @@ function limitOf({ ratePerSecond, accountRatePerSecond }: Lane): string {
   return ratePerSecond === null ? '' : ratePerSecond.toFixed(1);
 }
 
-function holderOf({ paused, held = 0, queued }: Lane): string {
+function holderOf({ paused, opensAt, held = 0, queued }: Lane): string {
   if (paused) return 'route paused';
+  if (opensAt) return `window until ${opensAt}`;
   if (held === 0) return '';
-  return held < queued ? `batch paused (${formatCount(held)})` : 'batch paused';
+  return held < queued ? `batch (${formatCount(held)})` : 'batch';
 }
 
 function ago(time: string): string {

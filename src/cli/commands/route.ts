@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
-import type { NewRoute, Route } from '../../client/client.ts';
+import type { NewRoute, Route, SendWindow } from '../../client/client.ts';
 import { fileFault } from '../../lib/file-fault.ts';
 import { allOf } from '../all-of.ts';
 import type { CommandContext } from '../command-context.ts';
@@ -16,6 +16,7 @@ import {
 } from '../flags.ts';
 import { formatDuration, formatTable } from '../format.ts';
 import { printNote, printResult } from '../output.ts';
+import { sendWindow, sendWindowForm, sendWindowHelp } from '../send-window.ts';
 import { connect } from '../server-access.ts';
 import {
   changeDestinations,
@@ -177,6 +178,8 @@ interface SetFlags extends ServerOptions {
   rate?: number | false;
   concurrency?: number;
   destination?: DestinationChange[];
+  /** False to take it away. */
+  sendWindow?: SendWindow | false;
   breaker?: false | Record<string, number>;
   retryWaitsMs?: number[];
   onUncertain?: string;
@@ -212,6 +215,8 @@ function setCommand(context: CommandContext): Command {
       collectDestination,
     )
     .option('--no-destination <match>', 'take the limits of this destination away', dropDestination)
+    .option(`--send-window <${sendWindowForm}>`, sendWindowHelp, sendWindow)
+    .option('--no-send-window', 'send at any time')
     .option(
       '--breaker <name=value,…>',
       'when to stop sending to a provider that seems down: failureRatio, requestsMin, windowMs, openMs, openMaxMs, probes',
@@ -239,6 +244,7 @@ function setCommand(context: CommandContext): Command {
     'route set hooks --file webhook-route.json --retry-waits-ms 5000,300000,1800000',
     'route set sms --file sms-route.json',
     'route set sms --change --rate 250',
+    'route set sms --change --send-window mon-sat,09:00-20:00,recipient',
     'route set sms --change --no-rate --no-destination +31',
   );
 }
@@ -254,6 +260,7 @@ async function set(context: CommandContext, name: string, flags: SetFlags): Prom
     allowPrivate: flags.allowPrivate,
     ratePerSecond: flags.rate === false ? null : flags.rate,
     concurrency: flags.concurrency,
+    sendWindow: flags.sendWindow === false ? null : flags.sendWindow,
     breaker: flags.breaker,
     onUncertain: flags.onUncertain,
     accounts: flags.accounts,

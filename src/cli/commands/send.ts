@@ -1,11 +1,12 @@
 import { Command } from 'commander';
-import type { NewMessage } from '../../client/client.ts';
+import type { NewMessage, SendWindow } from '../../client/client.ts';
 import type { CommandContext } from '../command-context.ts';
 import { Failure, usageFailure } from '../failure.ts';
 import { jsonObject, oneOf, type ServerOptions, withExamples, withServer } from '../flags.ts';
 import { formatCount, formatTable } from '../format.ts';
 import { printResult } from '../output.ts';
 import { describeSendFile, sendFile } from '../send-file.ts';
+import { sendWindow, sendWindowForm, sendWindowHelp } from '../send-window.ts';
 import { connect } from '../server-access.ts';
 
 interface SendFlags extends ServerOptions {
@@ -19,6 +20,7 @@ interface SendFlags extends ServerOptions {
   template?: string;
   params?: Record<string, unknown>;
   priority?: 'interactive' | 'bulk';
+  sendWindow?: SendWindow;
   format?: 'ndjson' | 'csv';
   again?: boolean;
   strict?: boolean;
@@ -39,6 +41,7 @@ export function sendCommand(context: CommandContext): Command {
     .option('--template <name>', 'template of every line that names none: it says what the message says')
     .option('--params <json>', 'what templates are filled in with, unless a line says otherwise', jsonObject)
     .option('--priority <priority>', 'interactive or bulk', oneOf('interactive', 'bulk'))
+    .option(`--send-window <${sendWindowForm}>`, `of a file, ${sendWindowHelp}`, sendWindow)
     .option('--format <format>', 'ndjson or csv, when neither name nor content tells', oneOf('ndjson', 'csv'))
     .option('--again', 'send the file once more although it was sent before')
     .option('--strict', 'exit status 1 when any line was rejected; the accepted ones are sent all the same')
@@ -50,6 +53,7 @@ export function sendCommand(context: CommandContext): Command {
     'send customers.ndjson.gz --route sms',
     'send customers.csv --route sms --from Acme --body "Your parcel is on its way"',
     'send customers.csv --route sms --template welcome',
+    'send customers.csv --route sms --send-window mon-fri,09:00-20:00,Europe/Amsterdam',
     'send --to +31612345678 --body "Your code is 482911" --route sms',
   );
   return command.addHelpText(
@@ -78,6 +82,7 @@ async function send(context: CommandContext, file: string | undefined, flags: Se
 
 async function sendWholeFile(context: CommandContext, path: string, flags: SendFlags): Promise<void> {
   const { route, from, body, subject, template, params, priority, ref, orderingKey } = flags;
+  const { sendWindow: window } = flags;
   if (route === undefined)
     throw usageFailure('a file needs --route NAME', 'millrace route list shows the routes');
   if (ref !== undefined) throw usageFailure('--ref is for one message; in a file, each line has its own');
@@ -90,6 +95,7 @@ async function sendWholeFile(context: CommandContext, path: string, flags: SendF
     ...(params === undefined ? {} : { params }),
     ...(priority === undefined ? {} : { priority }),
     ...(orderingKey === undefined ? {} : { orderingKey }),
+    ...(window === undefined ? {} : { sendWindow: window }),
   };
   const client = connect(context, flags);
   const result = await sendFile(context, {
@@ -111,6 +117,11 @@ async function sendWholeFile(context: CommandContext, path: string, flags: SendF
 async function sendOne(context: CommandContext, flags: SendFlags & { to: string }): Promise<void> {
   if (flags.again || flags.strict || flags.format !== undefined)
     throw usageFailure('--again, --strict and --format are for files');
+  if (flags.sendWindow !== undefined)
+    throw usageFailure(
+      '--send-window is for files',
+      'One message obeys the window of its route: see route set --help',
+    );
   const { to, from, body, subject, template, params, ref, route, priority, orderingKey } = flags;
   const fields = { to, from, body, subject, template, params, ref, route, priority, orderingKey };
   const message = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));

@@ -138,6 +138,28 @@ test('a lane tells what holds it: a paused batch, and the limit of its account',
   ]);
 });
 
+test('a lane tells what holds it: the window of its route, and those of its batches', async () => {
+  const clock = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString().slice(11, 16);
+  const days = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'];
+  const sendWindow = { days, from: clock(4), to: clock(6), timeZone: 'UTC' };
+  const night = await api.makeAccount('Night', ['send', 'read']);
+  const body = { connector: 'http', url: `${sink.url}/`, allowPrivate: true, channel: 'sms', sendWindow };
+  expect((await api.call('PUT', '/v1/routes/night', { body })).status).toBe(201);
+  await flood(night.key, 'night');
+  const [lane] = await lanes(night.key);
+  expect(lane).toMatchObject({ queued: count, held: 0, paused: false });
+  expect(lane!.opensAt!.slice(11, 16)).toBe(sendWindow.from);
+  const made = await api.call('POST', '/v1/batches', { key: night.key, body: { route: 'busy', sendWindow } });
+  const path = `/v1/batches/${made.json.id}/messages?close=true`;
+  await api.call('POST', path, { key: night.key, body: [{ to: '+31612345678' }] });
+  const busy = () => lanes(night.key, '?route=busy');
+  expect(await busy()).toMatchObject([{ queued: 1, held: 1, opensAt: null }]);
+  const { sendWindow: _taken, ...open } = body;
+  expect((await api.call('PUT', '/v1/routes/night', { body: open })).json.sendWindow).toBeNull();
+  await until(async () => (await lanes(night.key, '?route=night')).length === 0);
+  expect(await busy()).toMatchObject([{ queued: 1, held: 1 }]);
+});
+
 test('a lane tells the last error of a provider that is down', async () => {
   // Port 1 is nobody's: tcpmux, which no system runs any more.
   const body = { connector: 'http', url: 'http://127.0.0.1:1/', allowPrivate: true };

@@ -106,6 +106,25 @@ test('a route of which every request fails is told without a breaker, unless ano
   expect(await look()).toMatchObject([{ severity: 'ok' }]);
 });
 
+test('a route whose window is closed is told once messages are due on it, and not one whose window is open', async () => {
+  const clock = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString().slice(11, 16);
+  const days = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'];
+  const windowed = (hours: number) =>
+    run(`UPDATE route SET send_window = $1 WHERE name = 'mail'`, [
+      JSON.stringify({ days, from: clock(hours), to: clock(hours + 2), timeZone: 'UTC' }),
+    ]);
+  await windowed(4);
+  expect(await look()).toMatchObject([{ severity: 'ok' }]);
+  await insertChunk(database, { routeId: 2, count: 9 });
+  const [finding] = await look();
+  expect(finding).toMatchObject({ severity: 'info' });
+  expect(finding!.summary).toMatch(
+    /^the send window of route mail is closed until .*Z, and 9 messages wait for it$/,
+  );
+  await windowed(-1);
+  expect(await look()).toMatchObject([{ severity: 'ok' }]);
+});
+
 test('a paused route is told once messages are due on it', async () => {
   await run(`UPDATE route SET paused = true WHERE name = 'mail'`);
   await insertChunk(database, { routeId: 2, dueInMs: 3_600_000 });

@@ -6,6 +6,8 @@ import { gatherReports } from '../../store/delivery/gather-reports.ts';
 import { readHeldBatches } from '../../store/delivery/read-held-batches.ts';
 import type { LaneReport } from '../../store/delivery/worker-reports.ts';
 import { countPending, type PendingLane } from '../../store/reading/count-pending.ts';
+import { readWindowedBatches } from '../../store/reading/read-windowed-batches.ts';
+import { opensAt } from './opens-at.ts';
 
 export interface LaneShown {
   accountId: string;
@@ -15,7 +17,7 @@ export interface LaneShown {
   queued: number;
   /** Of those, the ones that workers have found to wait for room at their destinations. */
   aside: number;
-  /** Of the queued ones, those of batches that are paused. */
+  /** Of the queued ones, those of batches that are paused, or whose window is closed. */
   held: number;
   oldestDueAt: string | null;
   /** Messages handed to the provider a second. */
@@ -31,6 +33,8 @@ export interface LaneShown {
   /** What last kept a message of the lane from being sent, or the route's provider from all. */
   lastError: { code: string; at: string } | null;
   paused: boolean;
+  /** While the window of the route is closed: when it opens. */
+  opensAt: string | null;
 }
 
 /** The worst first: it is told of a lane that several workers have. */
@@ -53,11 +57,13 @@ export async function showLanes(
   // First the reports, then the count: a chunk that ends in between counts as settled, never twice as waiting.
   const reports = (await gatherReports(database, systemClock)).flat();
   const paused = (await readHeldBatches(database)).filter(({ canceled }) => !canceled).map(({ id }) => id);
-  const lanes = merge(await countPending(database, paused), reports);
+  const { now, batches } = await readWindowedBatches(database);
+  const closed = batches.filter(({ sendWindow }) => opensAt([sendWindow], now) !== null).map(({ id }) => id);
+  const lanes = merge(await countPending(database, [...paused, ...closed]), reports);
   const weights = waitingWeights(lanes, control);
   return lanes
     .filter((lane) => accountId === null || lane.accountId === accountId)
-    .map((lane) => describe(lane, { control, weights }))
+    .map((lane) => describe(lane, { control, weights, now }))
     .sort(inOrder);
 }
 
@@ -124,7 +130,7 @@ function waitingWeights(lanes: LaneSum[], control: ControlCache): Map<string, nu
 
 function describe(
   lane: LaneSum,
-  { control, weights }: { control: ControlCache; weights: Map<string, number> },
+  { control, weights, now }: { control: ControlCache; weights: Map<string, number>; now: Date },
 ): LaneShown {
   const { accountId, routeId, priority, queued, aside, held, oldestDueAt, sentPerSecond } = lane;
   const route = control.routeById(routeId);
@@ -144,6 +150,7 @@ function describe(
     breaker: lane.breaker,
     lastError: lane.lastError,
     paused: route?.paused ?? false,
+    opensAt: opensAt([route?.sendWindow], now),
   };
 }
 

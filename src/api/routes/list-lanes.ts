@@ -15,7 +15,9 @@ const Lane = Type.Object({
   aside: Type.Integer({
     description: 'of those, the ones that workers have found to wait for a limit of `destinations`',
   }),
-  held: Type.Integer({ description: 'of the queued ones, those of batches that are paused' }),
+  held: Type.Integer({
+    description: 'of the queued ones, those of batches that are paused, or whose window is closed',
+  }),
   oldestDueAt: nullable(
     Type.String({ description: 'since when the oldest could have left; null when none is due' }),
   ),
@@ -41,6 +43,13 @@ const Lane = Type.Object({
     ),
   ),
   paused: Type.Boolean(),
+  opensAt: nullable(
+    Type.String({
+      format: 'date-time',
+      description:
+        'while the window of the route is closed: when it opens; null where that differs by recipient',
+    }),
+  ),
 });
 
 export function listLanes(app: ApiInstance, context: ApiContext): void {

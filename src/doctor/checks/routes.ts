@@ -1,3 +1,4 @@
+import { SendHours } from '../../message/send-window/send-hours.ts';
 import { gatherReports } from '../../store/delivery/gather-reports.ts';
 import type { LaneReport } from '../../store/delivery/worker-reports.ts';
 import { readWaitingRoutes, type WaitingRoute } from '../../store/inspection/read-waiting-routes.ts';
@@ -12,8 +13,9 @@ export const routes: Check = {
   async run({ database, clock }) {
     const waiting = await readWaitingRoutes(database);
     const workers = waiting.length > 0 ? await gatherReports(database, clock) : [];
+    const hours = new SendHours();
     const findings = waiting.flatMap((route) =>
-      route.paused ? paused(route) : failing(route, reportsOf(route, workers)),
+      route.paused ? paused(route) : [...closed(route, hours), ...failing(route, reportsOf(route, workers))],
     );
     return orOk(findings, `${waiting.length} have messages that wait, and none of them is paused or fails`);
   },
@@ -27,6 +29,22 @@ function paused({ name, due, oldestDueAt }: WaitingRoute): Finding[] {
       severity: 'warning',
       summary: `route ${name} is paused, and ${due} messages are due on it${since}`,
       mend: `millrace route resume ${name}`,
+    },
+  ];
+}
+
+/** By the window that is the same for all its messages. */
+function closed({ name, due, sendWindow, now }: WaitingRoute, hours: SendHours): Finding[] {
+  const open = sendWindow && hours.ofAll(sendWindow);
+  if (!open || due === 0) return [];
+  const opensAtMs = open.opensAtMs(now.getTime());
+  if (opensAtMs <= now.getTime()) return [];
+  const until = Number.isFinite(opensAtMs) ? ` until ${new Date(opensAtMs).toISOString()}` : '';
+  return [
+    {
+      severity: 'info',
+      summary: `the send window of route ${name} is closed${until}, and ${due} messages wait for it`,
+      mend: `Nothing, where that is wanted; millrace route set ${name} --change --no-send-window sends them now`,
     },
   ];
 }

@@ -1,9 +1,13 @@
+import type { SendWindow } from '../../message/send-window/send-window.ts';
 import type { Queryable } from '../database.ts';
 
 export interface WaitingRoute {
   id: number;
   name: string;
   paused: boolean;
+  /** Null for none; and what time it is by the clock of the database. */
+  sendWindow: SendWindow | null;
+  now: Date;
   /** Messages without a final state. */
   messages: number;
   /** Of them, those whose time has come, and since when the oldest waits. */
@@ -14,6 +18,7 @@ export interface WaitingRoute {
 const statement = {
   name: 'read_waiting_routes',
   text: `SELECT p.route_id AS id, coalesce(r.name, p.route_id::text) AS name, coalesce(r.paused, false) AS paused,
+      r.send_window AS "sendWindow", now() AS now,
       p.messages, p.due, p.oldest AS "oldestDueAt"
     FROM (
       SELECT route_id, sum(left_over)::float8 AS messages, min(due_at) FILTER (WHERE due_at <= now()) AS oldest,

@@ -134,6 +134,33 @@ it('route set takes the limits of a rate and of a destination away again', async
   expect((await shown('loose')).destinations).toBeNull();
 });
 
+it('send and route set take send windows, and batch show tells when a closed one opens', async () => {
+  const env = { MILLRACE_URL: api.url, MILLRACE_KEY: api.adminKey };
+  const sendWindow = { days: ['mon', 'tue', 'sun'], from: '09:00', to: '20:00', timeZone: 'recipient' };
+  const flags = ['--channel', 'sms', '--send-window', 'mon-tue,sun,09:00-20:00,recipient'];
+  const endpoint = ['--connector', 'http', '--endpoint', 'https://provider.example/'];
+  expect(await route('set', 'timely', ...endpoint, ...flags)).toMatchObject({ status: 0, err: '' });
+  expect((await shown('timely')).sendWindow).toEqual(sendWindow);
+  await route('set', 'timely', '--change', '--rate', '5');
+  expect((await shown('timely')).sendWindow).toEqual(sendWindow);
+  await route('set', 'timely', '--change', '--no-send-window');
+  expect(await shown('timely')).toMatchObject({ sendWindow: null, ratePerSecond: 5 });
+  expect((await route('set', 'timely', '--change', '--send-window', 'always')).status).toBe(2);
+
+  const hour = (ahead: number) => new Date(Date.now() + ahead * 3_600_000).toISOString().slice(11, 13);
+  const window = `mon-sun,${hour(3)}:00-${hour(5)}:00,UTC`;
+  const lines = join(directory, 'timely.ndjson');
+  await writeFile(lines, '{"to":"+31612345678","body":"x"}\n');
+  const sent = await runCli(['send', lines, '--route', 'timely', '--send-window', window, '--json'], env);
+  expect(sent).toMatchObject({ status: 0 });
+  const { batchId, id = batchId } = JSON.parse(sent.out);
+  const { out } = await runCli(['batch', 'show', id], env);
+  expect(out).toContain(`${hour(3)}:00-${hour(5)}:00,UTC`);
+  expect(out).toMatch(new RegExp(`opens .*T${hour(3)}:00:00.000Z \\(nothing is sent until then\\)`));
+  const one = ['send', '--to', '+31612345678', '--body', 'x', '--send-window', window];
+  expect(await runCli(one, env)).toMatchObject({ status: 2, err: expect.stringContaining('for files') });
+});
+
 it('route set says that * limits no numbers where the route takes them', async () => {
   const endpoint = ['--connector', 'http', '--endpoint', 'https://provider.example/'];
   const each = ['--destination', '*,rate=2'];

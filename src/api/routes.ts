@@ -4,6 +4,7 @@ import { appendMessages } from './routes/append-messages.ts';
 import { cancelBatch } from './routes/cancel-batch.ts';
 import { cancelMessage } from './routes/cancel-message.ts';
 import { changeAccount } from './routes/change-account.ts';
+import { changeSuppression } from './routes/change-suppression.ts';
 import { changeTemplate } from './routes/change-template.ts';
 import { changeWebhook } from './routes/change-webhook.ts';
 import { closeBatch } from './routes/close-batch.ts';
@@ -11,10 +12,12 @@ import { createAccount } from './routes/create-account.ts';
 import { createBatch } from './routes/create-batch.ts';
 import { createKey } from './routes/create-key.ts';
 import { createMessages } from './routes/create-messages.ts';
+import { createSuppressions } from './routes/create-suppressions.ts';
 import { createTemplate } from './routes/create-template.ts';
 import { createWebhook } from './routes/create-webhook.ts';
 import { deleteAccount } from './routes/delete-account.ts';
 import { deleteRoute } from './routes/delete-route.ts';
+import { deleteSuppression } from './routes/delete-suppression.ts';
 import { deleteTemplate } from './routes/delete-template.ts';
 import { deleteWebhook } from './routes/delete-webhook.ts';
 import { eraseRecipient } from './routes/erase-recipient.ts';
@@ -28,6 +31,7 @@ import { listKeys } from './routes/list-keys.ts';
 import { listLanes } from './routes/list-lanes.ts';
 import { listRejections } from './routes/list-rejections.ts';
 import { listRoutes } from './routes/list-routes.ts';
+import { listSuppressions } from './routes/list-suppressions.ts';
 import { listTemplates } from './routes/list-templates.ts';
 import { listWebhooks } from './routes/list-webhooks.ts';
 import { pauseBatch } from './routes/pause-batch.ts';
@@ -35,7 +39,6 @@ import { pauseRoute } from './routes/pause-route.ts';
 import { previewTemplate } from './routes/preview-template.ts';
 import { putRoute } from './routes/put-route.ts';
 import { putSigningKey } from './routes/put-signing-key.ts';
-import { refuseUnavailable } from './routes/refuse-unavailable.ts';
 import { replayBatch } from './routes/replay-batch.ts';
 import { replayMessage } from './routes/replay-message.ts';
 import { resolveBatch } from './routes/resolve-batch.ts';
@@ -56,6 +59,7 @@ import { showMetrics } from './routes/show-metrics.ts';
 import { showReadiness } from './routes/show-readiness.ts';
 import { showRoute } from './routes/show-route.ts';
 import { showSigningKey } from './routes/show-signing-key.ts';
+import { showSuppression } from './routes/show-suppression.ts';
 import { showTemplate } from './routes/show-template.ts';
 import { showUsage } from './routes/show-usage.ts';
 import { showWebhook } from './routes/show-webhook.ts';
@@ -96,6 +100,11 @@ export const endpoints: readonly Endpoint[] = [
   changeTemplate,
   deleteTemplate,
   previewTemplate,
+  createSuppressions,
+  listSuppressions,
+  showSuppression,
+  changeSuppression,
+  deleteSuppression,
   createWebhook,
   listWebhooks,
   showWebhook,
@@ -125,7 +134,6 @@ export const endpoints: readonly Endpoint[] = [
   closeBatch,
   showDocs,
   ...probeEndpoints,
-  refuseUnavailable,
 ];
 
 /** Endpoints that get their body as a stream and read it themselves: uploads, messages and receipts. */

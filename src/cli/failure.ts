@@ -16,10 +16,3 @@ export class Failure extends Error {
 export function usageFailure(message: string, hint?: string): Failure {
   return new Failure(message, { exitStatus: 2, ...(hint === undefined ? {} : { hint }) });
 }
-
-/** What is named in the documentation and not built yet is refused, never ignored. */
-export function notAvailable(what: string): Failure {
-  return new Failure(`${what} is not available yet (not_available)`, {
-    hint: 'CHANGELOG.md tells what this version can do.',
-  });
-}

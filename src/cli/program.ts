@@ -17,8 +17,8 @@ import { routeCommand } from './commands/route.ts';
 import { sendCommand } from './commands/send.ts';
 import { serveCommand } from './commands/serve.ts';
 import { sinkCommand } from './commands/sink.ts';
+import { suppressionCommand } from './commands/suppression.ts';
 import { templateCommand } from './commands/template.ts';
-import { unavailableCommands } from './commands/unavailable.ts';
 import { webhookCommand } from './commands/webhook.ts';
 import { describeFailure } from './describe-failure.ts';
 import { withExamples } from './flags.ts';
@@ -68,6 +68,7 @@ export function createProgram(context: CommandContext): Command {
     accountCommand,
     keyCommand,
     templateCommand,
+    suppressionCommand,
     webhookCommand,
     configCommand,
     migrateCommand,
@@ -76,7 +77,6 @@ export function createProgram(context: CommandContext): Command {
     sinkCommand,
     benchCommand,
     labCommand,
-    unavailableCommands,
   ]) {
     for (const command of [make(context)].flat()) program.addCommand(command);
   }

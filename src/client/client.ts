@@ -2,6 +2,7 @@ import { batchCalls } from './calls/batch-calls.ts';
 import { accountCalls, keyCalls, routeCalls } from './calls/control-calls.ts';
 import { messageCalls, recipientCalls } from './calls/message-calls.ts';
 import type { ListOptions } from './calls/options.ts';
+import { suppressionCalls } from './calls/suppression-calls.ts';
 import { templateCalls } from './calls/template-calls.ts';
 import { webhookCalls } from './calls/webhook-calls.ts';
 import { type EventFeed, type EventOptions, eventFeed } from './event-feed.ts';
@@ -87,6 +88,7 @@ export function createClient(options: ClientOptions) {
     /** The change feed, which can be gone on with from a `cursor` of it. */
     events: (settings: EventOptions = {}): EventFeed => eventFeed(http, settings),
     templates: templateCalls(http),
+    suppressions: suppressionCalls(http),
     webhooks: webhookCalls(http),
     /** What waits and how it flows, of the whole installation or of the key's account. */
     lanes: ({ signal, ...query }: ListOptions & { route?: string } = {}) =>

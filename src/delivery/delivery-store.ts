@@ -9,6 +9,11 @@ import type { InboxRead, InboxRow } from '../store/delivery/read-inbox.ts';
 import type { Owners } from '../store/delivery/read-owners.ts';
 import type { OrderedRow, PendingKey, PendingRow } from '../store/delivery/read-pending.ts';
 import type { ReceiptRead, ReceiptRow } from '../store/delivery/read-receipts.ts';
+import type {
+  RecentSuppression,
+  RecentSuppressions,
+  SuppressionListRow,
+} from '../store/delivery/read-suppressions.ts';
 import type { OutcomeFlush } from '../store/delivery/record-outcomes.ts';
 import type { RecountMark } from '../store/delivery/recount-batches.ts';
 
@@ -76,6 +81,18 @@ export interface ChunkStore {
   loadTemplateVersions(keys: { ids: readonly number[] }): Promise<TemplateVersion[]>;
 }
 
+/** What finds the recipients that get nothing. */
+export interface SuppressionStore {
+  readSuppressionLists(): Promise<SuppressionListRow[]>;
+  /** `suppressionDigest` of what `readSuppressionLists` would answer. */
+  readSuppressionDigest(): Promise<string>;
+  readRecentSuppressions(read: RecentSuppressions): Promise<RecentSuppression[]>;
+  /** Those of them that are suppressed. */
+  findSuppressed(keys: { hashes: readonly string[] }): Promise<string[]>;
+  /** False: there are more lists than the worker knows of, or it is not registered. */
+  knowSuppressionLists(known: { workerId: string; lists: number }): Promise<boolean>;
+}
+
 /** What is asked of the owner of a shard. */
 export interface DecisionStore {
   readInbox(read: InboxRead): Promise<InboxRow[]>;
@@ -118,6 +135,7 @@ export type DeliveryStore = OwnershipStore &
   PendingStore &
   OrderedStore &
   ChunkStore &
+  SuppressionStore &
   DecisionStore &
   ReceiptStore &
   BatchHoldStore &

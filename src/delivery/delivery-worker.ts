@@ -30,6 +30,7 @@ import type { RouteContext } from './sending/route-runner.ts';
 import { RouteRunners } from './sending/route-runners.ts';
 import type { RouteBreakerChange } from './sending/route-watch.ts';
 import { leadingShard, WorkerShares } from './shares/worker-shares.ts';
+import { Suppressions } from './suppressions/suppressions.ts';
 import { WorkerWindows } from './windows/worker-windows.ts';
 
 export interface DeliveryWorkerSettings {
@@ -63,6 +64,7 @@ const readEveryMs = 250;
 const holdEveryMs = 250;
 const decideEveryMs = 250;
 const windowsEveryMs = 100;
+const suppressEveryMs = 250;
 const sharesEveryMs = 250;
 const tidyEveryMs = 1_000;
 /** For closing there is so much time at least. */
@@ -88,6 +90,7 @@ export class DeliveryWorker {
   readonly #windows: WorkerWindows;
   readonly #decisions: Decisions;
   readonly #receipts: Receipts;
+  readonly #suppressions: Suppressions;
   readonly #shares: WorkerShares;
   readonly #runners: RouteRunners;
   readonly #counts = noDeliveries();
@@ -98,6 +101,7 @@ export class DeliveryWorker {
   /** Reads what is new, and what newly claimed shards hold. */
   #reading: Loop | undefined;
   #holding: Loop | undefined;
+  #suppressing: Loop | undefined;
   #stopping = false;
   #stopped: Promise<void> | undefined;
   #unfollow: (() => void) | undefined;
@@ -174,6 +178,13 @@ export class DeliveryWorker {
       onReleased: () => this.#reader.readAllSoon(),
       onKnown: () => this.#runners.pump(),
     });
+    this.#suppressions = new Suppressions({
+      store,
+      clock,
+      workerId: () => this.#ownership.workerId,
+      loaded: () => this.#loader.loaded(),
+      onKnown: () => this.#resume(),
+    });
     this.#reader = new PendingReader({
       store,
       clock,
@@ -184,7 +195,8 @@ export class DeliveryWorker {
       store,
       clock,
       databaseNowMs: (ms) => ms + this.#databaseAheadMs,
-      readyWanted: (lane) => this.#runners.of(lane).readyWanted(lane),
+      readyWanted: (lane) => (this.#suppressions.begun ? this.#runners.of(lane).readyWanted(lane) : 0),
+      suppressions: this.#suppressions,
       isStuck: (lane) => this.#runners.of(lane).isStuck(lane),
       isClosed: (lane) => this.#runners.isClosed(lane),
       onCrowded: (work) => this.#outcomes.add(work, 0),
@@ -235,9 +247,11 @@ export class DeliveryWorker {
     const owning = loop(ownershipEveryMs, () => this.#ownership.runOnce());
     // Early, as nothing is sent before it is known what is held.
     this.#holding = loop(holdEveryMs, () => this.#held.runOnce());
+    this.#suppressing = loop(suppressEveryMs, () => this.#suppressions.runOnce());
     this.#loops = [
       owning,
       this.#holding,
+      this.#suppressing,
       loop(decideEveryMs, () => this.#decisions.runOnce()),
       loop(decideEveryMs, () => this.#receipts.runOnce()),
       loop(windowsEveryMs, () => this.#windows.runOnce()),
@@ -352,6 +366,8 @@ export class DeliveryWorker {
     if (lapsed) {
       this.#held.forget();
       this.#holding?.wake();
+      this.#suppressions.forget();
+      this.#suppressing?.wake();
     }
     this.#shares.noteWorkerId();
     // Sends stop when a lease runs out, and go on when it is renewed.
@@ -445,6 +461,11 @@ export class DeliveryWorker {
     this.#loader.want(chunk.lane);
   }
 
+  /** It is known what must not be sent: what is held, and which accounts have suppressions. */
+  get #isWarned(): boolean {
+    return this.#held.known && this.#suppressions.known;
+  }
+
   /** What the runners of all routes have in common. */
   #routeContext(): RouteContext {
     const { clock, control, connectors, onError, attempts, random = Math.random } = this.#settings;
@@ -464,14 +485,15 @@ export class DeliveryWorker {
       counts: this.#counts,
       signal: this.#aborting.signal,
       isStopping: () => this.#stopping,
-      mayTake: (nowMs) => mayLeave(nowMs) && this.#held.known && !this.#outcomes.full,
+      mayTake: (nowMs) => mayLeave(nowMs) && this.#isWarned && !this.#outcomes.full,
       mayLeave,
-      leaseStands: (nowMs) => nowMs < this.#ownership.deadlineMs && this.#held.known,
+      leaseStands: (nowMs) => nowMs < this.#ownership.deadlineMs && this.#isWarned,
       isHeld: ({ chunk }) => chunk.batch !== null && this.#heldAs(chunk.batch) !== undefined,
       windows: this.#windows.messages,
       onBatchClosed: (work, untilMs) => this.#windows.onBatchClosed(work, untilMs),
       onPutOff: (work) => this.#windows.onPutOff(work),
       onRouteOpened: () => this.#wantAll(),
+      isSuppressed: (work, offset, to) => this.#suppressions.isSuppressed(work, offset, to),
       databaseNowMs: (ms) => ms + this.#databaseAheadMs,
       accountPace: (accountId, nowMs) => this.#shares.accountPace(accountId, nowMs),
       shareOf: (key) => this.#shares.shareOf(key),

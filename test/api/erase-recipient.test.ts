@@ -76,7 +76,10 @@ test('no byte of an erased person is left in any table, and nobody else loses a 
   ]);
 
   const answer = await api.call('POST', erase, { body: { to: person } });
-  expect([answer.status, answer.json]).toEqual([200, { messages: 4, answers: 1, complete: true }]);
+  expect([answer.status, answer.json]).toEqual([
+    200,
+    { messages: 4, answers: 1, suppressed: false, complete: true },
+  ]);
   expect(await findInDatabase(api.databaseUrl, person)).toEqual([]);
   expect(await findInDatabase(api.databaseUrl, '87654321')).toEqual([]);
 
@@ -120,7 +123,7 @@ test('what waits in memory is not sent any more, and what is on its way is waite
   await until(async () => (await countsOf(batch)).canceled === 1);
   mill.respond = () => ({ kind: 'sent' });
   release();
-  expect((await erased).json).toEqual({ messages: 2, answers: 0, complete: true });
+  expect((await erased).json).toEqual({ messages: 2, answers: 0, suppressed: false, complete: true });
   await until(async () => (await countsOf(batch)).sent === 58);
   expect((await countsOf(batch)).canceled).toBe(2);
   expect(sentToPerson()).toHaveLength(1);
@@ -132,7 +135,7 @@ test('with no worker running the call waits for one, which cancels without ever 
   const erased = api.call('POST', erase, { body: { to: person } });
   await until(async () => (await findInDatabase(api.databaseUrl, person)).length === 0);
   mill.worker().start();
-  expect((await erased).json).toEqual({ messages: 1, answers: 0, complete: true });
+  expect((await erased).json).toEqual({ messages: 1, answers: 0, suppressed: false, complete: true });
   await until(async () => (await countsOf(batch)).sent === 29);
   expect((await countsOf(batch)).canceled).toBe(1);
   expect(sentToPerson()).toEqual([]);

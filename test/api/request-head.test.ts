@@ -85,6 +85,7 @@ it('every endpoint refuses a query field that it does not know', async () => {
     'post /v1/accounts/{id}/credit': { amountMicros: 1, currency: 'EUR', reason: 'x' },
     'post /v1/templates': { name: 'x', channel: 'sms', body: 'x' },
     'patch /v1/templates/{id}': { body: 'x' },
+    'post /v1/suppressions': { to: '+31612345678', channel: 'sms' },
     'post /v1/webhooks': { name: 'x', url: 'https://example.com/' },
     'post /v1/batches/{id}/replay': { states: ['failed'] },
     'post /v1/batches/{id}/resolve': { as: 'sent' },

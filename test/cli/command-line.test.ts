@@ -65,7 +65,9 @@ describe('help', () => {
     for (const name of 'list create revoke rotate'.split(' ')) expect(paths).toContain(`key ${name}`);
     for (const name of 'list create show set delete preview'.split(' '))
       expect(paths).toContain(`template ${name}`);
-    for (const name of ['config show', 'config check', 'suppression']) expect(paths).toContain(name);
+    for (const name of 'add import list show remove'.split(' '))
+      expect(paths).toContain(`suppression ${name}`);
+    for (const name of ['config show', 'config check']) expect(paths).toContain(name);
   });
 });
 
@@ -114,17 +116,6 @@ describe('wrong usage ends with status 2 and says what is wrong', () => {
     const { status, out, err } = await runCli(argv, { MILLRACE_KEY: 'k', MILLRACE_DATA: directory });
     expect(err).toMatch(message);
     expect({ status, out }).toEqual({ status: 2, out: '' });
-  });
-});
-
-describe('what is named and not built', () => {
-  it.each([
-    ['suppression', 'list'],
-    ['suppression', 'add'],
-  ])('is refused: %s', async (...argv) => {
-    const { status, err } = await runCli(argv);
-    expect(err).toContain('not_available');
-    expect(status).toBe(1);
   });
 });
 

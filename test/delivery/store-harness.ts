@@ -6,8 +6,11 @@ import { encodeChunk } from '../../src/message/chunk-codec.ts';
 import { makeChunkId, shardOf } from '../../src/message/id.ts';
 import { encodeOrdering } from '../../src/message/ordering.ts';
 import { stateNumber } from '../../src/message/state.ts';
+import type { SuppressionChannel } from '../../src/message/suppression.ts';
 import type { TemplateVersion } from '../../src/message/templates/compile-template.ts';
 import type { TemplatePins } from '../../src/message/templates/pins.ts';
+import { openLists } from '../../src/store/control/suppression-lists.ts';
+import { insertSuppressions } from '../../src/store/control/suppressions.ts';
 import { insertTemplate } from '../../src/store/control/templates.ts';
 import { type Database, openDatabase, type Queryable } from '../../src/store/database.ts';
 import { cancelBatch, pauseBatch, resumeBatch } from '../../src/store/decisions/hold-batch.ts';
@@ -21,6 +24,7 @@ import { type DecisionWrites, modelDecisions } from '../simulation/model-decisio
 import { takePlace } from '../simulation/model-places.ts';
 import { ModelServer } from '../simulation/model-server.ts';
 import { modelStore } from '../simulation/model-store.ts';
+import { suppress } from '../simulation/model-suppressions.ts';
 import { Scheduler } from '../simulation/scheduler.ts';
 import { seededRandom } from '../simulation/seeded-random.ts';
 import { SimulatedProcess } from '../simulation/simulated-process.ts';
@@ -49,6 +53,8 @@ export interface StoreHarness {
   /** Makes a template with one version; the answer is that. */
   insertTemplate(body: string): Promise<TemplateVersion>;
   insertBatch(accepted: number): Promise<string>;
+  /** Adds these to a list, which is there from then on. */
+  suppress(added: { accountId: number; channel: SuppressionChannel; hashes: string[] }): Promise<void>;
   progressOf(batch: string): Promise<Record<number, number>>;
   pendingCount(): Promise<number>;
   /** Matches receipts that say the same of messages of one chunk; the answer is the id of their row. */
@@ -94,6 +100,13 @@ export async function postgresHarness(): Promise<StoreHarness> {
       const { name, channel } = template;
       return { id: rows[0]!.id, name, channel, version: 1, body };
     },
+    suppress: ({ accountId, channel, hashes }) =>
+      database.transaction(async (transaction) => {
+        await openLists(transaction, { accountId, channels: [channel] });
+        const none = { to: 'x', reason: null, ref: null };
+        const entries = hashes.map((hash) => ({ hash, channel, ...none }));
+        await insertSuppressions(transaction, { accountId, entries });
+      }),
     progressOf: (batch) => progressOf(database, batch),
     pendingCount: () => pendingCount(database),
     insertReceipt: (receipt) => insertReceipt(database, receipt),
@@ -280,6 +293,7 @@ export async function modelHarness(): Promise<StoreHarness> {
       database.receipts.set(id, { ...row, ...told, offsets: bitmap, atMs: 5_000, receivedAtMs: 6_000 });
       return id;
     },
+    suppress: async (added) => suppress(database, added),
     countsOf: async (batch) => database.batches.get(batch)?.doneCounts,
     progressOf: async (batch) => Object.fromEntries(database.progress.get(batch) ?? []),
     pendingCount: async () => database.pending.size,

@@ -6,6 +6,7 @@ import type { ChunkKeyRow, ChunkRow } from '../../src/store/delivery/load-chunks
 import type { PaceGrant, PaceReport } from '../../src/store/delivery/pace-grants.ts';
 import type { InboxRow } from '../../src/store/delivery/read-inbox.ts';
 import type { ReceiptRow } from '../../src/store/delivery/read-receipts.ts';
+import type { RecentSuppression, SuppressionListRow } from '../../src/store/delivery/read-suppressions.ts';
 import type { OutcomeInsert } from '../../src/store/delivery/record-outcomes.ts';
 import type { RecountMark } from '../../src/store/delivery/recount-batches.ts';
 import { type LockHolder, ModelLocks } from './model-locks.ts';
@@ -84,7 +85,7 @@ export class ModelDatabase {
   readonly locks = new ModelLocks();
   /** By shard. Changed by claims and releases alone. */
   readonly owners: { worker: string | null; epoch: number }[];
-  readonly workers = new Map<string, { beat: number; leaving: boolean }>();
+  readonly workers = new Map<string, { beat: number; leaving: boolean; suppressionLists: number }>();
   /** By worker. */
   readonly paceGrants = new Map<string, PaceGrant>();
   readonly paceReports = new Map<string, PaceReport & { seq: number }>();
@@ -99,6 +100,9 @@ export class ModelDatabase {
   readonly outcomes = new Map<string, StoredOutcome[]>();
   readonly batches = new Map<string, StoredBatch>();
   readonly templateVersions: TemplateVersion[] = [];
+  readonly suppressionLists: SuppressionListRow[] = [];
+  /** With the versions of their lists. */
+  readonly suppressions: (RecentSuppression & { version: number })[] = [];
   /** Requests to the owners of shards, by id and in the order in which they came. */
   readonly inbox = new Map<string, StoredRequest>();
   /** What was matched for the owners of shards, by id. */

@@ -12,7 +12,7 @@ export function modelOwnership(client: ModelClient) {
     registerWorker: ({ id }: { id: string }) =>
       client.query<void>('register_worker', (session, reply) => {
         write(session, () => {
-          if (!workers.has(id)) workers.set(id, { beat: 0, leaving: false });
+          if (!workers.has(id)) workers.set(id, { beat: 0, leaving: false, suppressionLists: 0 });
         });
         reply();
       }),

@@ -4,6 +4,7 @@ import type { ModelClient } from './model-client.ts';
 import { modelOwnership } from './model-ownership.ts';
 import { modelPace } from './model-pace.ts';
 import { modelReads } from './model-reads.ts';
+import { modelSuppressions } from './model-suppressions.ts';
 import { recordModelOutcomes } from './record-model-outcomes.ts';
 
 /** What may be wrong with a store on purpose. */
@@ -33,6 +34,7 @@ export function modelStore(client: ModelClient, faults: StoreFaults = {}): Deliv
     readPace: pace.readPace,
     grantPace: pace.grantPace,
     ...modelReads(client, faults),
+    ...modelSuppressions(client),
     ...modelBatches(client),
     recordOutcomes: (flush) => recordModelOutcomes(client, flush, faults),
   };

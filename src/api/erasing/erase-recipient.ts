@@ -3,6 +3,8 @@ import { countInBitmap } from '../../message/bitmap.ts';
 import { lowestIdAt } from '../../message/id.ts';
 import { lookupHash } from '../../message/lookup-hash.ts';
 import { lookupRecipient } from '../../message/recipient.ts';
+import { suppressedForm, suppressionHash } from '../../message/suppression.ts';
+import { eraseSuppression } from '../../store/control/suppressions.ts';
 import type { Database } from '../../store/database.ts';
 import { countOpenErasures, eraseChunk, scrubLate } from '../../store/erasure/erase-chunk.ts';
 import { scrubAnswers } from '../../store/erasure/scrub-answers.ts';
@@ -15,6 +17,8 @@ export interface Erasure {
   messages: number;
   /** Stored answers to idempotent writes that named the recipient. */
   answers: number;
+  /** The account suppresses the recipient: that holds on, without saying who it is. */
+  suppressed: boolean;
   /** False when the time was up before all was done: the same call goes on. */
   complete: boolean;
 }
@@ -51,15 +55,21 @@ export async function eraseRecipient(
     before = found.at(-1)?.id ?? before;
     await renew();
   }
-  const answers = await scrubAnswers(database, {
-    accountId,
-    holding: quotedPart(to),
-    rewrite: (answer) => withoutRecipient(answer, to),
-  });
+  const suppression = suppressionHash(accountId, to);
+  const suppressed =
+    suppression !== undefined && (await eraseSuppression(database, { accountId, hash: suppression }));
+  let answers = 0;
+  for (const form of new Set([to, suppressedForm(to)])) {
+    answers += await scrubAnswers(database, {
+      accountId,
+      holding: quotedPart(form),
+      rewrite: (answer) => withoutRecipient(answer, form),
+    });
+  }
   const settled = await isSettled({ database, clock }, accountId);
   for (const erased of chunks) await scrubLate(database, { erased, to });
   const messages = chunks.reduce((sum, { offsets, count }) => sum + countInBitmap(offsets, count), 0);
-  return { messages, answers, complete: inTime && settled };
+  return { messages, answers, suppressed, complete: inTime && settled };
 }
 
 async function isSettled(

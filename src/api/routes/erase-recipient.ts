@@ -27,6 +27,9 @@ const Body = Type.Object(
 const ErasureAnswer = Type.Object({
   messages: Type.Integer({ description: 'messages erased by this call' }),
   answers: Type.Integer({ description: 'stored answers to idempotent writes that named the recipient' }),
+  suppressed: Type.Boolean({
+    description: 'the account suppresses the recipient: that goes on to hold, and no longer says who it is',
+  }),
   complete: Type.Boolean({
     description:
       'false when the time was up before all was erased, or before what was on its way to a provider had ended: ' +

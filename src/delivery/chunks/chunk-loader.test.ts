@@ -42,6 +42,7 @@ class Bench {
     databaseNowMs: (ms) => ms,
     readyWanted: (lane) => (lane.isCrowded ? 0 : 100),
     dropStored: () => {},
+    suppressions: { concerns: () => false, check: async () => new Map() },
     onInterrupted: () => 'resend',
     onLoaded: (work) => this.#onLoaded(work),
     onCrowded: () => {},

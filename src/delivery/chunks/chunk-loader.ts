@@ -4,6 +4,7 @@ import { countInBitmap } from '../../message/bitmap.ts';
 import { decodeChunk, splitFrame } from '../../message/chunk-codec.ts';
 import type { MessageDefaults } from '../../message/fields.ts';
 import { dueAtOf, foldOutcomes } from '../../message/fold-outcomes.ts';
+import { lineRecipient } from '../../message/line-recipient.ts';
 import type { OnUncertain } from '../../message/route.ts';
 import { TemplateCache } from '../../message/templates/template-cache.ts';
 import { type LoadedTemplate, templateIdsOf } from '../../message/templates/templated-text.ts';
@@ -11,9 +12,11 @@ import type { ChunkOutcomeRow } from '../../store/delivery/load-chunks.ts';
 import { isInteractive, type Lane, laneName } from '../backlog/lane.ts';
 import type { PendingChunk, StoredMessages } from '../backlog/pending-chunk.ts';
 import type { ChunkStore } from '../delivery-store.ts';
+import type { Suppressed, Suppressions } from '../suppressions/suppressions.ts';
 import { ChunkWork } from './chunk-work.ts';
 import { DefaultsCache } from './defaults-cache.ts';
 import { messageTimes } from './message-times.ts';
+import { inOrderOfLeaving, isIdle } from './order-of-leaving.ts';
 
 export interface ChunkLoaderSettings {
   store: ChunkStore;
@@ -23,6 +26,8 @@ export interface ChunkLoaderSettings {
   /** Messages that a lane should have loaded and unsent, 0 for one that cannot send. */
   readyWanted: (lane: Lane) => number;
   dropStored: (chunk: PendingChunk) => void;
+  /** Finds the recipients that get nothing. */
+  suppressions: Pick<Suppressions, 'concerns' | 'check'>;
   /** What the route of a chunk does with messages that an earlier owner left in flight. */
   onInterrupted: (routeId: number) => OnUncertain;
   onLoaded: (work: ChunkWork) => void;
@@ -57,6 +62,16 @@ interface ChunksRead {
   templates: ReadonlyMap<number, LoadedTemplate>;
 }
 
+/** Of what is to be sent: what was found of its recipients, and since when what is added must be followed. */
+interface ChunksChecked {
+  checkedAtMs: number;
+  suppressed: Suppressed;
+  /** Lines of chunks whose recipients were looked up. */
+  lines: ReadonlyMap<string, string[]>;
+}
+
+const noneSuppressed = { suppressed: new Map(), lines: new Map() };
+
 /** Brings the messages of due chunks into memory, for the lanes that can send them, within a bound. */
 export class ChunkLoader {
   readonly #settings: ChunkLoaderSettings;
@@ -84,6 +99,11 @@ export class ChunkLoader {
 
   get loadedBytes(): number {
     return this.#loadedBytes;
+  }
+
+  /** The chunks in memory. */
+  loaded(): Iterable<ChunkWork> {
+    return this.#loaded;
   }
 
   /** By lane, what has come to its end of the chunks in memory: `pending` counts it until a chunk leaves. */
@@ -164,14 +184,39 @@ export class ChunkLoader {
     while (this.#reads < readsMax && this.#interactive.length + this.#bulk.length > 0 && this.#hasRoom()) {
       const chunks = this.#collect();
       if (chunks.length === 0) continue;
-      const [complete, others] = split(chunks, (chunk) => chunk.stored !== undefined && chunk.fresh);
+      const [complete, others] = split(chunks, (chunk) => this.#isComplete(chunk));
       const defaults = this.#defaults.peek(complete.map((chunk) => chunk.batch));
       const read = { stored: new Map(), outcomes: new Map(), defaults: defaults ?? new Map() };
       const templates = defaults && this.#templates.peek(templatesOf(complete, read));
-      if (templates) this.#place(complete, { ...read, templates });
+      if (templates) this.#place(complete, { ...read, templates }, this.#unchecked());
       else others.push(...complete);
       if (others.length > 0) void this.#read(others);
     }
+  }
+
+  /** Nothing of it has to be read. */
+  #isComplete({ stored, fresh, lane }: PendingChunk): boolean {
+    return stored !== undefined && fresh && !this.#settings.suppressions.concerns(lane.key.accountId);
+  }
+
+  /** Their accounts have no list at this moment. */
+  #unchecked(): ChunksChecked {
+    return { checkedAtMs: this.#settings.clock.monotonicMs(), ...noneSuppressed };
+  }
+
+  async #check(chunks: readonly PendingChunk[], read: ChunksRead): Promise<ChunksChecked> {
+    const { suppressions } = this.#settings;
+    const unchecked = this.#unchecked();
+    const concerned = chunks.filter(({ lane }) => suppressions.concerns(lane.key.accountId));
+    if (concerned.length === 0) return unchecked;
+    const lines = new Map(concerned.map((chunk) => [chunk.id, this.#linesOf(chunk, read)]));
+    const suppressed = await suppressions.check(
+      concerned.map(({ id, lane: { key } }) => ({
+        ...{ id, accountId: key.accountId },
+        recipients: lines.get(id)!.map(lineRecipient),
+      })),
+    );
+    return { ...unchecked, suppressed, lines };
   }
 
   #hasRoom(): boolean {
@@ -282,7 +327,8 @@ export class ChunkLoader {
         defaults,
       };
       const templates = await this.#templates.load(templatesOf(chunks, read));
-      this.#place(chunks, { ...read, templates });
+      const complete = { ...read, templates };
+      this.#place(chunks, complete, await this.#check(chunks, complete));
     } catch (error) {
       onError(error);
       await clock.sleep(retryMs);
@@ -296,14 +342,16 @@ export class ChunkLoader {
     }
   }
 
-  #place(chunks: PendingChunk[], read: ChunksRead): void {
+  #place(chunks: PendingChunk[], read: ChunksRead, checked: ChunksChecked): void {
     for (const chunk of chunks) {
       if (chunk.tenure.state !== 'held') {
         // What follows it in its lane may be loaded in its place.
         this.want(chunk.lane);
         continue;
       }
-      const work = this.#work(chunk, read, { lines: this.#linesOf(chunk, read), parked: false });
+      const lines = checked.lines.get(chunk.id) ?? this.#linesOf(chunk, read);
+      const work = this.#work(chunk, read, { lines, parked: false });
+      work.noteChecked(checked.checkedAtMs, checked.suppressed.get(chunk.id));
       chunk.place = 'loaded';
       this.#settings.dropStored(chunk);
       chunk.work = work;
@@ -357,31 +405,6 @@ function templatesOf(chunks: readonly PendingChunk[], read: Omit<ChunksRead, 'te
       pins: (chunk.stored ?? read.stored.get(chunk.id))?.templates,
     })),
   );
-}
-
-/** What can be put off. Interactive lanes come last, and each keeps its oldest chunk: it may be all that the lane has. */
-function inOrderOfLeaving(loaded: Iterable<ChunkWork>): ChunkWork[] {
-  const lanes = new Set<Lane>();
-  const [surplus, bulk, interactive, oldest]: ChunkWork[][] = [[], [], [], []];
-  for (const work of loaded) {
-    const { lane } = work.chunk;
-    if (work.aside.count === 0) continue;
-    const isOldest = !lanes.has(lane);
-    lanes.add(lane);
-    if (!isIdle(work) || (work.ready > 0 && !lane.isCrowded)) continue;
-    if (isInteractive(lane)) {
-      if (!isOldest) interactive!.push(work);
-    } else if (isOldest) oldest!.push(work);
-    else if (lane.isCrowded && work.ready === 0) surplus!.push(work);
-    else bulk!.push(work);
-  }
-  // Of the oldest ones those first that were there longest: so each lane has its time.
-  return [...surplus!.reverse(), ...bulk!.reverse(), ...oldest!, ...interactive!.reverse()];
-}
-
-/** What is not recorded yet would be missing when the chunk is read again. */
-function isIdle(work: ChunkWork): boolean {
-  return work.inFlight === 0 && work.chunk.tenure.unrecorded === 0 && !work.closed;
 }
 
 function keysOf(chunks: readonly PendingChunk[]): { ids: string[] } {

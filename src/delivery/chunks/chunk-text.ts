@@ -1,6 +1,7 @@
 import { erasedLine } from '../../message/erased-line.ts';
 import type { MessageDefaults, MessageFields } from '../../message/fields.ts';
 import { messageIds } from '../../message/id.ts';
+import { lineRecipient } from '../../message/line-recipient.ts';
 import { placeOf } from '../../message/send-window/recipient-zones.ts';
 import { textNames } from '../../message/templates/compile-template.ts';
 import {
@@ -83,6 +84,11 @@ export class ChunkText {
       if (!textFields.has(name) && !Object.hasOwn(fields, name)) fields[name] = value;
     }
     return Object.assign(fields, templated.render());
+  }
+
+  /** Whom the messages go to, by offset. */
+  recipients(): (string | undefined)[] {
+    return this.#lines.map(lineRecipient);
   }
 
   erase(offset: number): void {

@@ -78,6 +78,9 @@ export class ChunkWork {
   answered: string[] = [];
   /** Matched receipts that are, likewise. */
   receipts: string[] = [];
+  /** Offsets of messages whose recipients were suppressed when they were looked up, at this moment or later. */
+  suppressed: ReadonlySet<number> | undefined;
+  checkedAtMs = Number.NEGATIVE_INFINITY;
   readonly #text: ChunkText;
   readonly #history: MessageHistory;
   readonly #queue: SendQueue;
@@ -177,6 +180,17 @@ export class ChunkWork {
       delete fields.expiresAt;
     }
     return fields;
+  }
+
+  /** Whom its messages go to, by offset. */
+  recipients(): (string | undefined)[] {
+    return this.#text.recipients();
+  }
+
+  /** Its recipients were looked up. */
+  noteChecked(atMs: number, suppressed: ReadonlySet<number> | undefined): void {
+    this.checkedAtMs = atMs;
+    this.suppressed = suppressed;
   }
 
   /** A message that was taken was not sent, and is not going to be from here. */

@@ -33,6 +33,7 @@ test('a chunk in memory is not loaded to be sent while those that are decided on
     ...{ dropStored: () => {}, onInterrupted: () => 'hold' as const, isStuck: () => !canSend },
     isClosed: () => false,
     ...{ onLoaded: ({ chunk }) => loaded.push(chunk.id), onCrowded: nobody, onError: nobody },
+    suppressions: { concerns: () => false, check: nobody },
   });
   const backlog = new Backlog({
     ...{ clock, tenures: () => tenures, weightOf: () => 1, onDue: (lane) => loader.want(lane) },

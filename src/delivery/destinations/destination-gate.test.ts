@@ -99,6 +99,7 @@ class Bench {
     for (let lane = this.#next(); lane; lane = this.#next()) {
       const slice = takeSlice(lane, {
         addressOf: (_, to) => to,
+        isSuppressed: () => false,
         messagesMax: this.#batchMax,
         nowMs: this.nowMs,
         destinations: this.gate,

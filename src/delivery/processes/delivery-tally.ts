@@ -30,6 +30,7 @@ const countedStates = [
   ['failed', 'failed'],
   ['expired', 'expired'],
   ['canceled', 'canceled'],
+  ['suppressed', 'suppressed'],
   ['uncertain', 'uncertain'],
   ['delivered', 'delivered'],
 ] as const satisfies readonly [keyof DeliveryCounts, State][];

@@ -39,6 +39,8 @@ export interface RouteContext extends SliceMarks, SliceSettling {
   onPutOff: (work: ChunkWork) => void;
   /** The window of the route has opened: its lanes may load. */
   onRouteOpened: () => void;
+  /** The recipient gets nothing of the message's account. */
+  isSuppressed: (work: ChunkWork, offset: number, to: string) => boolean;
   /** Ends requests that are on their way when the worker must stop. */
   signal: AbortSignal;
   /** How fast the messages of an account may leave, over all routes; undefined for no limit. */
@@ -295,7 +297,7 @@ export class RouteRunner implements RetryGate {
   }
 
   #take(lane: Lane, messagesMax: number, nowMs: number): Slice {
-    const { onError, windows } = this.#context;
+    const { isSuppressed, onError, windows } = this.#context;
     const route = this.#route!;
     const slice = takeSlice(lane, {
       messagesMax,
@@ -310,6 +312,7 @@ export class RouteRunner implements RetryGate {
         if (work.attemptsAt(offset) > 0) this.#gate.giveBackRetry();
         this.#putOff.add(work);
       },
+      isSuppressed,
       onOutcome: (work, offset, outcome) => this.#end(work, offset, outcome),
       onFault: onError,
     });
@@ -394,13 +397,14 @@ export class RouteRunner implements RetryGate {
   }
 
   /** Whatever happened while the connection was made. A lease that was renewed says nothing of a shard that was lost before. */
-  #mayStillLeave({ works, offsets }: Slice, nowMs: number): boolean {
+  #mayStillLeave({ messages, works, offsets }: Slice, nowMs: number): boolean {
     const route = this.#route!;
     if (this.#isClosed(nowMs)) return false;
     return works.every(
       (work, index) =>
         isOwned(work) &&
         !this.#context.isHeld(work) &&
+        !this.#context.isSuppressed(work, offsets[index]!, messages[index]!.fields.to) &&
         this.#expiresAtMs(work, offsets[index]!, nowMs) > nowMs &&
         this.#context.windows.holdOf({ route, work, offset: offsets[index]! }, nowMs) === undefined,
     );

@@ -1,6 +1,7 @@
 import type { OutgoingMessage } from '../../connectors/connector.ts';
 import { erasedError } from '../../message/erased-line.ts';
 import { stateNumber } from '../../message/state.ts';
+import { suppressedError } from '../../message/suppression.ts';
 import { RenderError } from '../../message/templates/template-error.ts';
 import type { Lane } from '../backlog/lane.ts';
 import type { ChunkWork } from '../chunks/chunk-work.ts';
@@ -36,6 +37,8 @@ export interface TakeSliceSettings {
   holdOf: (work: ChunkWork, offset: number) => WindowHold | undefined;
   /** A message was put off until its windows open. */
   onPutOff: (work: ChunkWork, offset: number) => void;
+  /** The recipient gets nothing of this account. */
+  isSuppressed: (work: ChunkWork, offset: number, to: string) => boolean;
   /** A message came to its end without being sent. */
   onOutcome: (work: ChunkWork, offset: number, outcome: MessageOutcome) => void;
   /** Handling a stored message threw. */
@@ -43,8 +46,8 @@ export interface TakeSliceSettings {
 }
 
 /**
- * Takes the next messages of a lane, from as many of its chunks as it needs. A message that has expired, or
- * that cannot be handled, is settled on the way and costs its neighbours nothing.
+ * Takes the next messages of a lane, from as many of its chunks as it needs. A message that has expired, whose recipient is
+ * suppressed, or that cannot be handled, is settled on the way and costs its neighbours nothing.
  */
 export function takeSlice(lane: Lane, settings: TakeSliceSettings): Slice {
   const slice: Slice = { messages: [], works: [], offsets: [] };
@@ -124,6 +127,10 @@ function add(slice: Slice, taken: Taken): void {
       settings.onOutcome(work, offset, erased(work.attemptsAt(offset), settings.nowMs));
       return;
     }
+    if (settings.isSuppressed(work, offset, fields.to)) {
+      settings.onOutcome(work, offset, suppressed(work.attemptsAt(offset), settings.nowMs));
+      return;
+    }
     const { accountId } = work.chunk.lane.key;
     if (settings.destinations && !mayLeave(slice, taken, settings.addressOf(accountId, fields.to))) return;
     slice.messages.push({ id, key: work.keyAt(offset), accountId, attempt, fields });
@@ -154,6 +161,10 @@ export function expiredBeforeSend(attempt: number, atMs: number): MessageOutcome
 
 function erased(attempt: number, atMs: number): MessageOutcome {
   return { state: stateNumber.canceled, attempt, atMs, error: erasedError };
+}
+
+function suppressed(attempt: number, atMs: number): MessageOutcome {
+  return { state: stateNumber.suppressed, attempt, atMs, error: suppressedError };
 }
 
 /** Its error quotes nothing of the parameters. */

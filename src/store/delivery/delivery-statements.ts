@@ -17,6 +17,13 @@ import {
 } from './read-pending.ts';
 import { readReceipts } from './read-receipts.ts';
 import { readReleasedBatches } from './read-released-batches.ts';
+import {
+  findSuppressed,
+  knowSuppressionLists,
+  readRecentSuppressions,
+  readSuppressionDigest,
+  readSuppressionLists,
+} from './read-suppressions.ts';
 import { recordOutcomes } from './record-outcomes.ts';
 import { readRecountMarks, recountBatch } from './recount-batches.ts';
 import { registerWorker } from './register-worker.ts';
@@ -49,6 +56,11 @@ export function deliveryStatements(database: Database) {
     loadOutcomes: bind(database, loadOutcomes),
     loadBatchDefaults: bind(database, loadBatchDefaults),
     loadTemplateVersions: bind(database, loadTemplateVersions),
+    readSuppressionDigest: () => readSuppressionDigest(database),
+    readSuppressionLists: () => readSuppressionLists(database),
+    readRecentSuppressions: bind(database, readRecentSuppressions),
+    findSuppressed: bind(database, findSuppressed),
+    knowSuppressionLists: bind(database, knowSuppressionLists),
     readInbox: bind(database, readInbox),
     readReceipts: bind(database, readReceipts),
     readHeldBatches: () => readHeldBatches(database),

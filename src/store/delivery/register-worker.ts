@@ -2,7 +2,8 @@ import type { Queryable } from '../database.ts';
 
 const statement = {
   name: 'register_worker',
-  text: 'INSERT INTO worker (id, beat, host, pid) VALUES ($1, 0, $2, $3) ON CONFLICT (id) DO NOTHING',
+  text: `INSERT INTO worker (id, beat, host, pid, suppression_lists) VALUES ($1, 0, $2, $3, 0)
+    ON CONFLICT (id) DO NOTHING`,
 };
 
 /** A worker id is used once: a worker whose row was taken away comes back under a new id. */

@@ -7,6 +7,7 @@ export interface KnownIds {
   messages: string[];
   templates: string[];
   webhooks: string[];
+  suppressions: string[];
   /** What routes are told by. */
   receipts: string[];
 }
@@ -84,6 +85,11 @@ export const goodBodies: Readonly<Record<string, Body>> = {
   'PATCH /v1/webhooks/{id}': () => ({ batchMax: 10, enabled: true }),
   'POST /v1/webhooks/{id}/rotate': () => ({ overlapMs: 1_000 }),
   'PUT /v1/signing-key': () => ({ key: 'fuzz-fuzz-fuzz-fuzz' }),
+  'POST /v1/suppressions': () => [
+    { to: '+31612345677', channel: 'sms', reason: 'x', ref: 'r' },
+    { to: 'a@example.com', channel: 'email' },
+  ],
+  'PATCH /v1/suppressions/{id}': () => ({ reason: 'y', ref: null }),
   'POST /v1/recipients/erase': () => ({ to: '+31612345670' }),
 };
 
@@ -96,7 +102,12 @@ export const goodQueries: Readonly<Record<string, string>> = {
 /** Keeps what the answer to a call that made something names. The administrator's own key is in no such answer. */
 export function rememberIds(ids: KnownIds, call: { method: string; path: string; text: string }): void {
   if (call.method !== 'POST' && call.method !== 'PUT') return;
-  let answer: { id?: unknown; messages?: { id?: unknown }[]; receiptsUrl?: unknown };
+  let answer: {
+    id?: unknown;
+    messages?: { id?: unknown }[];
+    suppressions?: { id?: unknown }[];
+    receiptsUrl?: unknown;
+  };
   try {
     answer = JSON.parse(call.text);
   } catch {
@@ -108,6 +119,8 @@ export function rememberIds(ids: KnownIds, call: { method: string; path: string;
   else if (path === '/v1/keys') keep(ids.keys, answer.id);
   else if (path === '/v1/templates') keep(ids.templates, answer.id);
   else if (path === '/v1/webhooks') keep(ids.webhooks, answer.id);
+  else if (path === '/v1/suppressions')
+    for (const made of answer.suppressions ?? []) keep(ids.suppressions, made.id);
   else if (path === '/v1/batches') keep(ids.batches, answer.id);
   else if (path === '/v1/messages') for (const made of answer.messages ?? []) keep(ids.messages, made.id);
 }

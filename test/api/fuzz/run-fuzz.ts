@@ -119,7 +119,7 @@ class Fuzz {
     this.#resettingUrl = of.resettingUrl;
     const ids = {
       ...{ accounts: [], keys: [], routes: ['known', 'other'], batches: [], messages: [], receipts: [] },
-      ...{ templates: [], webhooks: [] },
+      ...{ templates: [], webhooks: [], suppressions: [] },
     };
     this.source = { operations: of.operations, ids, random: seededRandom(of.seed) };
   }

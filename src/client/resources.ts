@@ -124,7 +124,7 @@ export interface AppendAnswer {
 
 /** A message of a batch: what it leaves out, the batch may set for all its lines. */
 export interface NewLine {
-  /** E.164, an address, or a URL, as the channel of the route has it. */
+  /** A telephone number, an address, or a URL, as the channel of the route has it; answers have the form that is kept. */
   to: string;
   from?: string;
   body?: string;
@@ -288,7 +288,7 @@ export interface ChangeEvent {
 
 /** Fields of every route; the options of its connector stand beside them. */
 export interface RouteFields {
-  /** Fixes what `to` may be: E.164, an address, a URL. */
+  /** Fixes what `to` may be: a telephone number, an address, a URL. */
   channel?: Channel;
   ratePerSecond?: number;
   /** Requests at once. */
@@ -433,6 +433,8 @@ export interface NewAccount {
   weight?: number;
   /** The routes of messages that name none, by channel. */
   defaultRoutes?: DefaultRoutes;
+  /** Where telephone numbers are dialled that do not tell their country, by ISO 3166-1, such as `NL`; null for nowhere. */
+  defaultCountry?: string | null;
   limits?: AccountLimits;
   /** Null: it pays later. */
   prepaid?: Prepaid | null;
@@ -464,6 +466,8 @@ export interface Account {
   name: string;
   weight?: number;
   defaultRoutes?: DefaultRoutes;
+  /** Where telephone numbers are dialled that do not tell their country, by ISO 3166-1, such as `NL`; null for nowhere. */
+  defaultCountry?: string | null;
   limits?: AccountLimits;
   /** Null for an account that pays later; absent from older servers. */
   prepaid?: Prepaid | null;

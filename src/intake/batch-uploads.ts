@@ -3,6 +3,7 @@ import type { Semaphore } from '../lib/semaphore.ts';
 import { ProblemError } from '../message/error-codes.ts';
 import { type Channel, type Priority, priorityName } from '../message/fields.ts';
 import { limits } from '../message/limits.ts';
+import type { PhoneCountry } from '../message/phone-number.ts';
 import type { TemplateVersion } from '../message/templates/compile-template.ts';
 import type { AccountTemplates } from '../message/templates/template.ts';
 import type { Database } from '../store/database.ts';
@@ -75,6 +76,8 @@ export interface BatchUploadsSettings {
   hints: PendingHints;
   /** The channel of a route: it fixes what `to` may be. Rejects while the route is not known. */
   channelOf: (routeId: number) => Promise<Channel | undefined>;
+  /** Where telephone numbers of an account are dialled that do not tell their country. */
+  countryOf: (accountId: number) => PhoneCountry | undefined;
   templates: UploadTemplates;
   /** The database's time, and how far ahead of it a schedule may lie. */
   nowMs: () => number;
@@ -262,6 +265,7 @@ async function streamIn(
       countParts: { body: begun.body, template: ofBatch?.version },
     }),
     ...(channel && { channel }),
+    country: settings.countryOf(accountId),
     times: {
       latestMs: settings.nowMs() + settings.scheduleAheadMs,
       scheduledAtMs: begun.scheduledAt?.getTime(),

@@ -56,6 +56,14 @@ export class CsvRecordWriter {
     return undefined;
   }
 
+  /** Puts a record of other making to `out` at `at`. */
+  put(record: Uint8Array, at: number): void {
+    this.#reserve(at, record.length + 1);
+    this.out.set(record, at);
+    this.end = at + record.length;
+    this.out[this.end] = 0x0a;
+  }
+
   #writeObject(): void {
     const { starts, ends } = this.#cells;
     let separator = openBrace;

@@ -14,6 +14,7 @@ import type { IdMint } from '../store/id-mint.ts';
 import { closeBatch } from '../store/intake/close-batch.ts';
 import { type BatchKey, BatchUploads } from './batch-uploads.ts';
 import { countRenderedSlot } from './count-rendered.ts';
+import { defaultCountry } from './default-country.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { PendingHints } from './hints.ts';
 import { LoadShedding } from './load-shedding.ts';
@@ -126,6 +127,7 @@ export function createIntake(settings: IntakeSettings): Intake {
     scheduleAheadMs,
     ...(settings.onError && { onError: settings.onError }),
     channelOf: (routeId) => channelOf(control, routeId),
+    countryOf: (accountId) => defaultCountry(control, accountId),
     shedding,
     isMetered: metered,
     countsParts: partsCounted,

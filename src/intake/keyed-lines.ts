@@ -74,11 +74,8 @@ export class KeyedLinesBuilder {
   }
 
   /** Takes the record that was scanned last. */
-  add(
-    scanner: MessageScanner,
-    of: { bytes: Uint8Array; line: number; key: OrderingKey; dueAtMs: number; parts: number },
-  ): void {
-    const record = compactRecord(of.bytes, scanner.recordStart, scanner.recordEnd);
+  add(scanner: MessageScanner, of: { line: number; key: OrderingKey; dueAtMs: number; parts: number }): void {
+    const record = compactRecord(scanner.record());
     this.#records.push(record);
     this.#bytes += record.length;
     this.#ends.push(this.#bytes);

@@ -276,8 +276,10 @@ describe('shape', () => {
 describe('recipients', () => {
   test.each<[Channel | undefined, string, boolean]>([
     ['sms', '+31612345678', true],
-    ['sms', '+1234567', true],
-    ['sms', '+123456', false],
+    ['sms', '+3161234', true],
+    ['sms', '+316123', false],
+    ['sms', '+1234567', false],
+    ['sms', '+31 (0)6 1234-5678', true],
     ['sms', '+1234567890123456', false],
     ['sms', '+0612345678', false],
     ['sms', '31612345678', false],
@@ -290,7 +292,7 @@ describe('recipients', () => {
     ['email', 'ada@example..com', false],
     ['email', 'ada@@example.com', false],
     ['email', 'ada lovelace@example.com', false],
-    ['email', 'ada@example.com\n', false],
+    ['email', 'ada@example.com\nBcc: eve@example.com', false],
     ['email', '@example.com', false],
     ['email', `${'a'.repeat(65)}@example.com`, false],
     ['email', '+31612345678', false],

@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { parseTime } from '../lib/parse-time.ts';
 import type { Channel, Priority } from '../message/fields.ts';
-import { recipientProblem } from '../message/recipient.ts';
+import { isNormalRecipient, normaliseRecipient } from '../message/normalise-recipient.ts';
+import type { PhoneCountry } from '../message/phone-number.ts';
 import { headersProblem, lengthProblem, tagsProblem } from './field-problems.ts';
 import { JsonScanner } from './json-scanner.ts';
 import { fieldNamed, findField, type MessageField } from './message-field.ts';
@@ -10,12 +11,14 @@ import { notATime, type TimeRules, timesProblem } from './time-rules.ts';
 
 export interface MessageScannerSettings {
   /**
-   * `batch` takes a line of a batch and checks `to` against the channel of its route. `single` takes an
-   * element of `POST /v1/messages`, which may name `route` and `priority`; its `to` is for the caller to check
-   * with `recipientProblem` once the route is known.
+   * `batch` takes a line of a batch and judges `to` by the channel of its route. `single` takes an element of
+   * `POST /v1/messages`, which may name `route` and `priority`; its `to` is for the caller to judge, with `takeRecipient`,
+   * once the route is known.
    */
   mode: 'batch' | 'single';
   channel?: Channel | undefined;
+  /** Where telephone numbers are dialled that do not tell their country. */
+  country?: PhoneCountry | undefined;
   /** Absent: any schedule is taken. */
   times?: TimeRules | undefined;
 }
@@ -38,7 +41,7 @@ export class MessageScanner {
   /** The record without the white space around it. */
   recordStart = 0;
   recordEnd = 0;
-  /** The text of `to` lies in `toBytes` from `toStart` to `toEnd`, unescaped. */
+  /** The text of `to` lies in `toBytes` from `toStart` to `toEnd`, unescaped; once it is judged, in the form that is kept. */
   toBytes: Uint8Array = new Uint8Array(0);
   toStart = 0;
   toEnd = 0;
@@ -59,6 +62,10 @@ export class MessageScanner {
   scheduledAtMs: number | undefined;
   expiresAtMs: number | undefined;
 
+  /** The value of `to` lies from here to `#toAfter`, in the bytes that were scanned, its quotes included. */
+  #toFrom = 0;
+  #toAfter = 0;
+  #isRewritten = false;
   /** `params` lies from here to `#paramsEnd`, in the bytes that were scanned. */
   #paramsStart = -1;
   #paramsEnd = -1;
@@ -67,6 +74,7 @@ export class MessageScanner {
   readonly #json = new JsonScanner();
   readonly #single: boolean;
   readonly #channel: Channel | undefined;
+  readonly #country: PhoneCountry | undefined;
   readonly #times: TimeRules;
   /** Bits of the fields seen, and of those whose last value is bad. */
   #seen = 0;
@@ -78,6 +86,7 @@ export class MessageScanner {
   constructor(settings: MessageScannerSettings) {
     this.#single = settings.mode === 'single';
     this.#channel = settings.channel;
+    this.#country = settings.country;
     this.#times = settings.times ?? { latestMs: Number.POSITIVE_INFINITY };
   }
 
@@ -132,6 +141,35 @@ export class MessageScanner {
   /** The record has a text of its own: body, HTML or subject. */
   get hasText(): boolean {
     return (this.#seen & textBits) !== 0;
+  }
+
+  /** `to` was not given in the form that is kept, so the record is not kept as it was scanned: see `record`. */
+  get isRewritten(): boolean {
+    return this.#isRewritten;
+  }
+
+  /** The record as it is kept, before anything else is scanned or its bytes are moved. */
+  record(): Uint8Array {
+    const { bytes } = this.#json;
+    if (!this.#isRewritten) return bytes.subarray(this.recordStart, this.recordEnd);
+    return Buffer.concat([
+      bytes.subarray(this.recordStart, this.#toFrom),
+      Buffer.from(JSON.stringify(textOf(this.toBytes, this.toStart, this.toEnd))),
+      bytes.subarray(this.#toAfter, this.recordEnd),
+    ]);
+  }
+
+  /** Brings `to` into the form that is kept, or tells why it is no recipient on the channel. */
+  takeRecipient(channel: Channel | undefined): ShapeProblem | undefined {
+    const { toBytes, toStart: start, toEnd: end } = this;
+    if (isNormalRecipient(toBytes, { start, end, channel })) return undefined;
+    const normal = normaliseRecipient(textOf(toBytes, start, end), { channel, country: this.#country });
+    if ('problem' in normal) return { code: 'invalid_recipient', detail: normal.problem };
+    this.toBytes = Buffer.from(normal.to);
+    this.toStart = 0;
+    this.toEnd = this.toBytes.length;
+    this.#isRewritten = true;
+    return undefined;
   }
 
   get hasParams(): boolean {
@@ -246,9 +284,10 @@ export class MessageScanner {
     this.toBytes = plain ? this.#json.bytes : unescaped(this.#json.bytes, from, after);
     this.toStart = plain ? from + 1 : 0;
     this.toEnd = plain ? after - 1 : this.toBytes.length;
-    if (this.#single) return undefined;
-    const detail = recipientProblem(this.toBytes, this.toStart, this.toEnd, this.#channel);
-    return detail === undefined ? undefined : { code: 'invalid_recipient', detail };
+    this.#toFrom = from;
+    this.#toAfter = after;
+    this.#isRewritten = false;
+    return this.#single ? undefined : this.takeRecipient(this.#channel);
   }
 
   #takeRef(field: MessageField, from: number, after: number): ShapeProblem | undefined {

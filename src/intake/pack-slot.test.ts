@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { bloomHas } from '../message/bloom.ts';
 import { decodeChunk, splitFrame } from '../message/chunk-codec.ts';
 import { lookupHash } from '../message/lookup-hash.ts';
-import { type PackedSlot, packSlot } from './pack-slot.ts';
+import { type PackedSlot, type PackSettings, packSlot } from './pack-slot.ts';
 import type { Rejection } from './rejection.ts';
 import { openCutter, type UploadFormat } from './slot-cutter.ts';
 import type { TimeRules } from './time-rules.ts';
@@ -163,7 +163,7 @@ test('a chunk is due when the first of its messages is, and says whether lines n
     scheduledAtMs: Date.parse('2030-01-01T12:00:00Z'),
   };
   const packed = (lines: string[], rules?: TimeRules) =>
-    pack('ndjson', Buffer.from(lines.join('\n')), rules).map(({ timed, dueAtMs }) => [
+    pack('ndjson', Buffer.from(lines.join('\n')), rules ? { times: rules } : {}).map(({ timed, dueAtMs }) => [
       timed,
       dueAtMs && new Date(dueAtMs).getUTCHours(),
     ]);
@@ -188,7 +188,7 @@ test('a line that expires before its batch is sent, or is scheduled too late to 
     scheduledAtMs: Date.parse('2030-01-01T12:00:00Z'),
     expiresAtMs: Date.parse('2030-01-01T13:00:00Z'),
   };
-  const [packed] = pack('ndjson', Buffer.from(lines.join('\n')), times);
+  const [packed] = pack('ndjson', Buffer.from(lines.join('\n')), { times });
   expect(rejectionsOf(packed!)).toMatchObject([
     { line: 1, code: 'invalid_value', detail: '"expiresAt" must be later than "scheduledAt"' },
     { line: 2, code: 'invalid_value', detail: expect.stringContaining('2030-01-02T00:00:00.000Z') },
@@ -205,11 +205,83 @@ test('the times of a CSV record are those of its columns', () => {
   expect(rejectionsOf(packed!)).toMatchObject([{ line: 3, code: 'invalid_value' }]);
 });
 
-function pack(format: UploadFormat, body: Buffer, times?: TimeRules): PackedSlot[] {
+test.each<UploadFormat>(['ndjson', 'json', 'csv'])(
+  'recipients as people write them are stored in the form that is kept, whatever they grow by: %s',
+  (format) => {
+    const written = fc.constantFrom(
+      ['+31612345678', '+31612345678'],
+      ['+31 (0)6 1234-5678', '+31612345678'],
+      ['06 12345678', '+31612345678'],
+      ['0612345678', '+31612345678'],
+      ['ada@x.ü', 'ada@x.xn--tda'],
+      ['Ada@EXAMPLE.com', 'Ada@example.com'],
+      ['06 1', undefined],
+    );
+    const line = fc.record({ written, key: fc.boolean(), escaped: fc.boolean(), body: fc.string() });
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 90 }), (lines) => {
+        const records = lines.map(({ written: [to], key, body }) => ({
+          to,
+          body: body.replace(/[\r\n]/g, ' ') || 'x',
+          ref: `r ${to}`,
+          ...(key && { orderingKey: 'k' }),
+        }));
+        const json = records.map((record, n) => {
+          const text = JSON.stringify(record);
+          return lines[n]!.escaped ? text.replace('"to":"', '"to" :\t"\\u0020') : text;
+        });
+        const cells = records.map(({ to, body, ref, orderingKey = '' }) =>
+          [to!, body, ref, orderingKey].map((cell) => csvCell(cell, true)).join(','),
+        );
+        const body = {
+          ndjson: json.join('\n'),
+          json: `[${json.join(',\n')}]`,
+          csv: ['to,body,ref,orderingKey', ...cells].join('\n'),
+        }[format];
+        const packed = pack(format, Buffer.from(body), { country: 'NL' });
+        const kept = records.flatMap((record, n) => {
+          const [, to] = lines[n]!.written;
+          return to === undefined ? [] : [{ ...record, to }];
+        });
+        const plain = kept.filter(({ orderingKey }) => orderingKey === undefined);
+        const keyed = kept.filter(({ orderingKey }) => orderingKey !== undefined);
+        expect(packed.flatMap(messagesOf)).toEqual(plain);
+        expect(packed.flatMap(keyedOf)).toEqual(keyed);
+        expect(packed.reduce((sum, { rejected }) => sum + rejected, 0)).toBe(records.length - kept.length);
+        for (const { to, ref } of plain) {
+          const found = [lookupHash('to', accountId, to), lookupHash('ref', accountId, ref)];
+          const has = (hash: bigint) => packed.some(({ lookup }) => hasHash(lookup, hash));
+          expect(found.map(has)).toEqual([true, true]);
+        }
+      }),
+      { numRuns: 50 },
+    );
+  },
+);
+
+function hasHash(lookup: PackedSlot['lookup'], hash: bigint): boolean {
+  if ('hashes' in lookup) return lookup.hashes.includes(hash);
+  return bloomHas(lookup.toBits, hash) || (lookup.refBits !== undefined && bloomHas(lookup.refBits, hash));
+}
+
+function keyedOf({ keyed }: PackedSlot): unknown[] {
+  let start = 0;
+  return [...(keyed?.ends ?? [])].map((end) => {
+    const record = Buffer.from(keyed!.records.subarray(start, end)).toString();
+    start = end;
+    return JSON.parse(record);
+  });
+}
+
+function pack(
+  format: UploadFormat,
+  body: Buffer,
+  settings: Pick<PackSettings, 'times' | 'country'> = {},
+): PackedSlot[] {
   const cutter = openCutter(format, { firstLine: 1 });
   const slots = [...cutter.push(body), ...cutter.end()];
   expect(cutter.problem).toBeUndefined();
-  return slots.map((slot) => packSlot(slot, { accountId, batch: true, ...(times && { times }) }));
+  return slots.map((slot) => packSlot(slot, { accountId, batch: true, ...settings }));
 }
 
 function messagesOf({ codec, payload, count }: PackedSlot): unknown[] {

@@ -4,6 +4,7 @@ import type { Channel, MessageFields } from '../message/fields.ts';
 import { limits } from '../message/limits.ts';
 import { LookupHashes } from '../message/lookup-hash.ts';
 import { type OrderingKey, orderingKey } from '../message/ordering.ts';
+import type { PhoneCountry } from '../message/phone-number.ts';
 import type { TemplateVersion } from '../message/templates/compile-template.ts';
 import type { TemplatePins } from '../message/templates/pins.ts';
 import { compiledVersions } from './compiled-versions.ts';
@@ -23,6 +24,8 @@ export interface PackSettings {
   batch: boolean;
   /** The channel of the batch's route: it fixes what `to` may be. */
   channel?: Channel;
+  /** Where telephone numbers are dialled that do not tell their country. */
+  country?: PhoneCountry | undefined;
   times?: TimeRules;
   /** The batch's ordering key, for lines without one. */
   orderingKey?: string | undefined;
@@ -85,6 +88,7 @@ export function packSlot(slot: RawSlot, settings: PackSettings): PackedSlot {
   const scanner = new MessageScanner({
     mode: settings.batch ? 'batch' : 'single',
     channel: settings.channel,
+    country: settings.country,
     times: settings.times,
   });
   const total = slot.starts.length;
@@ -107,7 +111,7 @@ export function packSlot(slot: RawSlot, settings: PackSettings): PackedSlot {
       if (key !== undefined) {
         keyed ??= new KeyedLinesBuilder({ accountId, max: total });
         const dueAtMs = due.ofOne(scanner.hasTimes ? scanner.scheduledAtMs : undefined);
-        keyed.add(scanner, { bytes: records.bytes, line: lineOf(slot, index), key, dueAtMs, parts });
+        keyed.add(scanner, { line: lineOf(slot, index), key, dueAtMs, parts });
         continue;
       }
       if (messageParts) messageParts[toHashes.count] = parts;
@@ -115,7 +119,8 @@ export function packSlot(slot: RawSlot, settings: PackSettings): PackedSlot {
       toHashes.add(scanner.toBytes, scanner.toStart, scanner.toEnd);
       if (scanner.refStart !== -1) refHashes.add(scanner.refBytes, scanner.refStart, scanner.refEnd);
       if (scanner.hasTimes) due.add(scanner.scheduledAtMs);
-      records.keep(scanner.recordStart, scanner.recordEnd);
+      if (scanner.isRewritten) records.keepOther(scanner.record());
+      else records.keep(scanner.recordStart, scanner.recordEnd);
     } else {
       rejections.push({ line: lineOf(slot, index), ...problem });
     }
@@ -244,21 +249,28 @@ interface SlotRecords {
   prepare(index: number): Problem | undefined;
   /** Keeps the record prepared last, without the space around it. */
   keep(start: number, end: number): void;
+  /** Keeps another record in its place. */
+  keepOther(record: Uint8Array): void;
   frame(): Uint8Array;
 }
 
-/** Keeps records where they are, moved up over what was refused before them. */
+/**
+ * Keeps records where they are, moved up over what was refused before them; and from one on that has grown into the next, in
+ * memory of their own.
+ */
 class JsonRecords implements SlotRecords {
   readonly bytes: Uint8Array;
   start = 0;
   end = 0;
   readonly #slot: RawSlot;
   readonly #isUtf8: boolean;
+  #kept: Uint8Array;
   #written = 0;
 
   constructor(slot: RawSlot) {
     this.#slot = slot;
     this.bytes = slot.bytes;
+    this.#kept = slot.bytes;
     this.#isUtf8 = isValidUtf8(slot.bytes, 0, slot.bytes.length);
   }
 
@@ -269,15 +281,38 @@ class JsonRecords implements SlotRecords {
   }
 
   keep(start: number, end: number): void {
-    const to = this.#written;
-    if (start !== to) this.bytes.copyWithin(to, start, end);
-    this.#written = to + end - start + 1;
-    this.bytes[this.#written - 1] = lineFeed;
-    if (this.#slot.format === 'json') spaceLineFeeds(this.bytes.subarray(to, this.#written - 1));
+    if (this.#kept !== this.bytes) {
+      this.keepOther(this.bytes.subarray(start, end));
+      return;
+    }
+    if (start !== this.#written) this.bytes.copyWithin(this.#written, start, end);
+    this.#endRecord(end - start);
+  }
+
+  keepOther(record: Uint8Array): void {
+    this.#reserve(record.length + 1);
+    this.#kept.set(record, this.#written);
+    this.#endRecord(record.length);
   }
 
   frame(): Uint8Array {
-    return this.bytes.subarray(0, Math.max(0, this.#written - 1));
+    return this.#kept.subarray(0, Math.max(0, this.#written - 1));
+  }
+
+  #endRecord(length: number): void {
+    const start = this.#written;
+    this.#written = start + length + 1;
+    this.#kept[this.#written - 1] = lineFeed;
+    if (this.#slot.format === 'json') spaceLineFeeds(this.#kept.subarray(start, this.#written - 1));
+  }
+
+  #reserve(length: number): void {
+    // The next record may begin behind the line feed of this one.
+    const end = this.#kept === this.bytes ? this.end + 1 : this.#kept.length;
+    if (this.#written + length <= end) return;
+    const larger = new Uint8Array(Math.max(2 * this.#written, this.bytes.length) + length);
+    larger.set(this.#kept.subarray(0, this.#written));
+    this.#kept = larger;
   }
 }
 
@@ -312,6 +347,11 @@ class CsvRecords implements SlotRecords {
 
   keep(_start: number, end: number): void {
     this.#written = end + 1;
+  }
+
+  keepOther(record: Uint8Array): void {
+    this.#writer.put(record, this.#written);
+    this.#written = this.#writer.end + 1;
   }
 
   frame(): Uint8Array {

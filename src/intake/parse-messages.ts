@@ -4,7 +4,7 @@ import type { Channel, Priority } from '../message/fields.ts';
 import { limits } from '../message/limits.ts';
 import { lookupHash } from '../message/lookup-hash.ts';
 import { type OrderingKey, orderingKey } from '../message/ordering.ts';
-import { recipientProblem } from '../message/recipient.ts';
+import type { PhoneCountry } from '../message/phone-number.ts';
 import type { TemplatePins } from '../message/templates/pins.ts';
 import type { AccountTemplates } from '../message/templates/template.ts';
 import { ArrayCutter } from './array-cutter.ts';
@@ -18,6 +18,7 @@ import type { TimeRules } from './time-rules.ts';
 /** One valid element of `POST /v1/messages`. */
 export interface ParsedMessage {
   index: number;
+  /** In the form that is kept. */
   to: string;
   /** A JSON object on one line, without `route` and `priority`. */
   line: Buffer;
@@ -51,6 +52,8 @@ export type ChooseRoute = (
 interface ParseRules {
   accountId: number;
   chooseRoute: ChooseRoute;
+  /** Where telephone numbers are dialled that do not tell their country. */
+  country?: PhoneCountry | undefined;
   /** Those of the account. */
   templates: AccountTemplates;
   /** Counts the SMS that each message takes. */
@@ -68,7 +71,7 @@ export function parseMessages(
 ): ParsedMessages {
   const single = firstByte(body) === openBrace;
   const slots = cutElements(body, single);
-  const scanner = new MessageScanner({ mode: 'single', times });
+  const scanner = new MessageScanner({ mode: 'single', country: rules.country, times });
   const result: ParsedMessages = { messages: [], errors: [] };
   for (const slot of slots) {
     for (const { line, code, detail } of slot.refused) result.errors.push({ index: line - 1, code, detail });
@@ -134,15 +137,15 @@ function parseOne(
     return { code: 'invalid_utf8', detail: 'the message is not valid UTF-8' };
   }
   if (!scanner.scan(bytes, start, end)) return scanner.problem!;
-  const to = textOf(scanner.toBytes, scanner.toStart, scanner.toEnd);
-  const route = chooseRoute(scanner.route, to);
+  const route = chooseRoute(scanner.route, textOf(scanner.toBytes, scanner.toStart, scanner.toEnd));
   if ('code' in route) return route;
-  const problem = recipientProblem(scanner.toBytes, scanner.toStart, scanner.toEnd, route.channel);
-  if (problem !== undefined) return { code: 'invalid_recipient', detail: problem };
+  const problem = scanner.takeRecipient(route.channel);
+  if (problem !== undefined) return problem;
+  const to = textOf(scanner.toBytes, scanner.toStart, scanner.toEnd);
   const checked = checkTemplate(scanner, { rules, channel: route.channel });
   if ('problem' in checked) return checked.problem;
   const ref = scanner.refStart === -1 ? null : textOf(scanner.refBytes, scanner.refStart, scanner.refEnd);
-  const line = lineOf(scanner, bytes);
+  const line = lineOf(scanner);
   const isCounted = countParts && isSms(route.channel, scanner.toBytes[scanner.toStart]);
   return {
     to,
@@ -163,8 +166,8 @@ function parseOne(
   };
 }
 
-function lineOf(scanner: MessageScanner, bytes: Uint8Array): Buffer {
-  const line = compactRecord(bytes, scanner.recordStart, scanner.recordEnd);
+function lineOf(scanner: MessageScanner): Buffer {
+  const line = compactRecord(scanner.record());
   if (scanner.route === undefined && scanner.priority === undefined) return line;
   // The scanner made sure that parsing and printing again changes nothing.
   const fields = JSON.parse(line.toString()) as Record<string, unknown>;

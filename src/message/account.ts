@@ -1,4 +1,5 @@
 import type { Channel } from './fields.ts';
+import type { PhoneCountry } from './phone-number.ts';
 
 /** The built-in account of the administrator key. It is made by the first migration and cannot be deleted. */
 export const defaultAccountId = 1;
@@ -42,6 +43,8 @@ export interface Account {
   weight: number;
   /** Names of the routes that messages without a route take. */
   defaultRoutes: Partial<Record<Channel, string>>;
+  /** Where telephone numbers are dialled that do not tell their country; null where nobody is to guess. */
+  defaultCountry: PhoneCountry | null;
   limits: AccountLimits;
   /** Null for an account that pays later. */
   prepaid: Prepaid | null;

@@ -1,27 +1,21 @@
 import { fieldLimits } from './field-limits.ts';
-import type { Channel } from './fields.ts';
 
 /**
- * Why the bytes from `start` to `end`, unescaped UTF-8, cannot be a recipient on the channel; undefined when
- * they can. Without a channel (an `http` route that names none) a telephone number or an e-mail address will do.
+ * What mail servers in practice take: an unquoted local part and a domain of labels, both also outside ASCII
+ * (RFC 6531). Quoted local parts and address literals are refused.
  */
-export function recipientProblem(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  channel: Channel | undefined,
-): string | undefined {
-  if (end - start > fieldLimits.toBytesMax) return `"to" is longer than ${fieldLimits.toBytesMax} bytes`;
-  switch (channel) {
-    case 'sms':
-      return isPhone(bytes, start, end) ? undefined : notPhone;
-    case 'email':
-      return isEmail(bytes, start, end) ? undefined : notEmail;
-    case 'webhook':
-      return isHttpUrl(bytes, start, end) || isName(bytes, start, end) ? undefined : notUrl;
-    default:
-      return isPhone(bytes, start, end) || isEmail(bytes, start, end) ? undefined : notEither;
-  }
+export function isEmail(bytes: Uint8Array, start: number, end: number): boolean {
+  return isAddress(bytes, { start, end, domainByte });
+}
+
+/** The same, with a domain in lower case and in ASCII. */
+export function isPlainEmail(bytes: Uint8Array, start: number, end: number): boolean {
+  return isAddress(bytes, { start, end, domainByte: plainDomainByte });
+}
+
+/** An absolute http or https URL, or what may be the name of a webhook. */
+export function isWebhookTarget(bytes: Uint8Array, start: number, end: number): boolean {
+  return isHttpUrl(bytes, start, end) || isName(bytes, start, end);
 }
 
 /**
@@ -49,19 +43,6 @@ const hyphen = 0x2d;
 const underscore = 0x5f;
 const webhookNameBytesMax = 64;
 
-const notPhone = '"to" must be an E.164 telephone number such as +31612345678';
-const notEmail = '"to" must be an e-mail address such as ada@example.com';
-const notUrl = '"to" must be an absolute http or https URL, or the name of a webhook of the account';
-const notEither = '"to" must be an E.164 telephone number such as +31612345678 or an e-mail address';
-
-function isPhone(bytes: Uint8Array, start: number, end: number): boolean {
-  const digits = end - start - 1;
-  if (digits < fieldLimits.phoneDigitsMin || digits > fieldLimits.phoneDigitsMax) return false;
-  if (bytes[start] !== plus || bytes[start + 1] === 0x30) return false;
-  for (let p = start + 1; p < end; p++) if (!isDigit(bytes[p]!)) return false;
-  return true;
-}
-
 /** Of a webhook: see `webhookNamePattern`. */
 function isName(bytes: Uint8Array, start: number, end: number): boolean {
   if (end - start > webhookNameBytesMax) return false;
@@ -74,11 +55,14 @@ function isName(bytes: Uint8Array, start: number, end: number): boolean {
   return end > start;
 }
 
-/**
- * What mail servers in practice take: an unquoted local part and a domain of labels, both also outside ASCII
- * (RFC 6531). Quoted local parts and address literals are refused.
- */
-function isEmail(bytes: Uint8Array, start: number, end: number): boolean {
+interface AddressRange {
+  start: number;
+  end: number;
+  /** The bytes that its domain may have. */
+  domainByte: Uint8Array;
+}
+
+function isAddress(bytes: Uint8Array, { start, end, domainByte }: AddressRange): boolean {
   if (end - start > fieldLimits.emailBytesMax) return false;
   let at = -1;
   for (let p = start; p < end; p++) {
@@ -91,7 +75,7 @@ function isEmail(bytes: Uint8Array, start: number, end: number): boolean {
     }
   }
   if (at <= start || at - start > fieldLimits.emailLocalBytesMax) return false;
-  return isDotted(bytes, start, at) && isDomain(bytes, at + 1, end);
+  return isDotted(bytes, start, at) && isDomain(bytes, { start: at + 1, end, domainByte });
 }
 
 /** RFC 5322 atext, the dot, and UTF-8 beyond ASCII. */
@@ -101,6 +85,7 @@ const emailByte = byteSet(
 
 /** The domain of an address, and the host of a URL but for IPv6: letters, digits, hyphens, bytes beyond ASCII. */
 const domainByte = byteSet('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.');
+const plainDomainByte = byteSet('abcdefghijklmnopqrstuvwxyz0123456789-.').fill(0, 0x80);
 
 function byteSet(characters: string): Uint8Array {
   const set = new Uint8Array(256).fill(1, 0x80);
@@ -114,7 +99,7 @@ function isDotted(bytes: Uint8Array, start: number, end: number): boolean {
   return true;
 }
 
-function isDomain(bytes: Uint8Array, start: number, end: number): boolean {
+function isDomain(bytes: Uint8Array, { start, end, domainByte }: AddressRange): boolean {
   if (!isDotted(bytes, start, end)) return false;
   for (let p = start; p < end; p++) {
     const byte = bytes[p]!;

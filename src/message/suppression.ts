@@ -1,5 +1,4 @@
 import { hash } from 'node:crypto';
-import { recipientProblem } from './recipient.ts';
 
 /** What can be suppressed. The endpoints of webhooks are disabled instead (`/v1/webhooks`). */
 export const suppressionChannels = ['email', 'sms'] as const;
@@ -46,12 +45,6 @@ export function suppressionChannel(to: string): SuppressionChannel | undefined {
  */
 export function suppressedForm(to: string): string {
   return to.includes('@') ? to.toLowerCase() : to;
-}
-
-/** Why `to` cannot be suppressed on the channel; undefined when it can. */
-export function suppressionProblem(to: string, channel: SuppressionChannel): string | undefined {
-  const bytes = Buffer.from(to);
-  return recipientProblem(bytes, 0, bytes.length, channel);
 }
 
 /**

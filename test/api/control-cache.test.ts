@@ -16,7 +16,7 @@ beforeAll(async () => {
 
 afterAll(() => database.close());
 
-const fields = { weight: 1, defaultRoutes: {}, limits: {}, prepaid: null };
+const fields = { weight: 1, defaultRoutes: {}, limits: {}, prepaid: null, defaultCountry: null };
 
 test('what was committed before a refresh is visible after it', async () => {
   const control = createControlCache({ secrets: testSecrets, database });

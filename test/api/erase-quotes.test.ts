@@ -115,7 +115,7 @@ test('no call that reads tells anything of an erased person, in pages, exports o
     },
     { to: person, orderingKey: person, body: 'in order' },
     { '+31 6 8765 4321': 1, to: '+31612000001' },
-    { to: '+31 6 8765 4321', body: 'refused' },
+    { to: 'tel. +31 6 8765 4321', body: 'refused' },
   ]);
   const csv = await upload(['to,body', `${person},hello`, '06-8765 4321,hello'], 'text/csv');
   const single = await api.call('POST', '/v1/messages', {

@@ -372,9 +372,10 @@ describe('a test of a route', () => {
 
 describe('a search that finds nothing', () => {
   it.each([
-    ['31610000042', '; numbers are kept in the form +31612345678: try --to +31610000042'],
-    ['+31 6 1000 0042', '; numbers are kept in the form +31612345678: try --to +31610000042'],
-    ['0031-610000042', '; numbers are kept in the form +31612345678: try --to +31610000042'],
+    ['31610000042', '; with the code of its country a number is found anyway: --to +31612345678'],
+    ['06 1000 0042', '; with the code of its country a number is found anyway: --to +31612345678'],
+    ['+31 6 1000 0042', ''],
+    ['0031-610000042', ''],
     ['+31610000042', ''],
     ['a@example.com', ''],
   ])('says how numbers are written: %s', async (to, hint) => {

@@ -296,6 +296,7 @@ async function uploadsWith(pack: BatchUploadsSettings['pack']): Promise<BatchUpl
     pack,
     hints: { push() {}, reread() {} },
     channelOf: async () => undefined,
+    countryOf: () => undefined,
     templates: {
       of: () => new Map(),
       ofBatch: () => Promise.reject(new Error('none')),

@@ -3,6 +3,7 @@ import type { SecretBox } from '../../lib/secret-box.ts';
 import type { Account } from '../../message/account.ts';
 import { type ErrorItem, ProblemError } from '../../message/error-codes.ts';
 import type { Channel } from '../../message/fields.ts';
+import { isPhoneCountry, type PhoneCountry } from '../../message/phone-number.ts';
 import { mayUseRoute } from '../../message/route.ts';
 import { findRoute } from '../../store/control/routes.ts';
 import type { Queryable } from '../../store/database.ts';
@@ -79,6 +80,12 @@ const Prepaid = Type.Union([PrepaidFields, Type.Null()], {
   description: 'set for an account that sends only what its balance pays for; null for one that pays later',
 });
 
+const DefaultCountry = Type.Union([Type.String({ pattern: '^[A-Z]{2}$' }), Type.Null()], {
+  description:
+    'where telephone numbers are dialled that do not tell their country, by ISO 3166-1, such as `NL`: `06 12345678` is then ' +
+    '`+31612345678`; null for nowhere, so that they are refused',
+});
+
 /** What an account is made of; each field may be changed later. */
 export const accountFields = {
   name: Type.String({
@@ -96,6 +103,7 @@ export const accountFields = {
     }),
   ),
   defaultRoutes: Type.Optional(DefaultRoutes),
+  defaultCountry: Type.Optional(DefaultCountry),
   limits: Type.Optional(Limits),
   prepaid: Type.Optional(Prepaid),
 };
@@ -105,6 +113,7 @@ export const AccountAnswer = Type.Object({
   name: Type.String(),
   weight: Type.Integer(),
   defaultRoutes: DefaultRoutes,
+  defaultCountry: DefaultCountry,
   limits: Limits,
   prepaid: Prepaid,
   createdAt: Type.String({ format: 'date-time' }),
@@ -116,6 +125,7 @@ export function accountAnswer(account: Account) {
     name: account.name,
     weight: account.weight,
     defaultRoutes: account.defaultRoutes,
+    defaultCountry: account.defaultCountry,
     limits: account.limits,
     prepaid: account.prepaid,
     createdAt: account.createdAt.toISOString(),
@@ -137,6 +147,13 @@ export function noSuchAccount(): ProblemError {
 
 export function nameTaken(name: string): ProblemError {
   return new ProblemError('conflict', `another account is named ${JSON.stringify(name)}`);
+}
+
+/** @throws ProblemError for a code that is no country's */
+export function readDefaultCountry(code: string | null): PhoneCountry | null {
+  if (code === null || isPhoneCountry(code)) return code;
+  const detail = 'must be the code of a country by ISO 3166-1, such as NL or US';
+  throw invalid('body', [{ pointer: '/defaultCountry', code: 'unknown_country', detail }]);
 }
 
 /** @throws ProblemError when a default route does not exist, or is not for the account or the channel. */

@@ -12,6 +12,7 @@ import {
   nameTaken,
   noSuchAccount,
   parseAccountId,
+  readDefaultCountry,
 } from './account-fields.ts';
 
 export function changeAccount(app: ApiInstance, context: ApiContext): void {
@@ -33,6 +34,8 @@ export function changeAccount(app: ApiInstance, context: ApiContext): void {
       const id = parseAccountId(request.params.id);
       if (id === null) throw noSuchAccount();
       const { name, weight, defaultRoutes, limits, prepaid } = request.body;
+      const country = request.body.defaultCountry;
+      const defaultCountry = country === undefined ? undefined : readDefaultCountry(country);
       return controlWrite(
         context,
         { request, reply },
@@ -61,6 +64,7 @@ export function changeAccount(app: ApiInstance, context: ApiContext): void {
               name: name ?? present.name,
               weight: weight ?? present.weight,
               defaultRoutes: defaultRoutes ?? present.defaultRoutes,
+              defaultCountry: defaultCountry === undefined ? present.defaultCountry : defaultCountry,
               limits: limits ?? present.limits,
               prepaid: prepaid === undefined ? present.prepaid : prepaid,
             });

@@ -26,7 +26,7 @@ export function changeSuppression(app: ApiInstance, context: ApiContext): void {
     },
     async (request, reply) => {
       const { accountId } = request.caller;
-      const hash = hashOf({ accountId, place: request.params.id });
+      const hash = hashOf(context, { accountId, place: request.params.id });
       return idempotently(
         context,
         { request, reply },

@@ -9,6 +9,7 @@ import {
   accountFields,
   checkDefaultRoutes,
   nameTaken,
+  readDefaultCountry,
 } from './account-fields.ts';
 
 const Body = Type.Object(accountFields, { additionalProperties: false });
@@ -26,7 +27,9 @@ export function createAccount(app: ApiInstance, context: ApiContext): void {
       },
     },
     (request, reply) => {
-      const fields = { weight: 1, defaultRoutes: {}, limits: {}, prepaid: null, ...request.body };
+      const { defaultCountry: country = null, ...body } = request.body;
+      const defaultCountry = readDefaultCountry(country);
+      const fields = { weight: 1, defaultRoutes: {}, limits: {}, prepaid: null, ...body, defaultCountry };
       return controlWrite(
         context,
         { request, reply },
@@ -53,6 +56,7 @@ function isTheSame(account: Account, fields: Static<typeof Body>): boolean {
   const routes = account.defaultRoutes;
   return (
     account.weight === fields.weight &&
+    account.defaultCountry === fields.defaultCountry &&
     account.limits.requestsPerSecond === fields.limits?.requestsPerSecond &&
     account.limits.ratePerSecond === fields.limits?.ratePerSecond &&
     account.limits.messagesPerDay === fields.limits?.messagesPerDay &&

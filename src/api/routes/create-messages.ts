@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { acceptMessages, reserveMessages } from '../../intake/accept-messages.ts';
 import { noRouteCodes, routeChooser } from '../../intake/choose-route.ts';
 import { countRenderedMessages } from '../../intake/count-rendered.ts';
+import { defaultCountry } from '../../intake/default-country.ts';
 import { type ParsedMessages, parseMessages } from '../../intake/parse-messages.ts';
 import { ProblemError } from '../../message/error-codes.ts';
 import { readBody, requirePlainJson } from '../body.ts';
@@ -97,6 +98,7 @@ async function parseKnown(
     parseMessages(body, {
       accountId,
       chooseRoute: routeChooser(control, accountId),
+      country: defaultCountry(control, accountId),
       templates: control.templatesOf(accountId),
       times: { latestMs: intake.latestScheduleMs() },
       countParts: intake.countsParts(accountId),

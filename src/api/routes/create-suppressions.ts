@@ -1,11 +1,9 @@
 import { type Static, Type } from 'typebox';
+import { defaultCountry } from '../../intake/default-country.ts';
 import { type ErrorItem, ProblemError } from '../../message/error-codes.ts';
-import {
-  suppressedForm,
-  suppressionHash,
-  suppressionLimits,
-  suppressionProblem,
-} from '../../message/suppression.ts';
+import { normaliseRecipient } from '../../message/normalise-recipient.ts';
+import type { PhoneCountry } from '../../message/phone-number.ts';
+import { suppressedForm, suppressionHash, suppressionLimits } from '../../message/suppression.ts';
 import { insertSuppressions, type NewSuppression } from '../../store/control/suppressions.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { idempotently } from '../idempotency.ts';
@@ -45,7 +43,10 @@ export function createSuppressions(app: ApiInstance, context: ApiContext): void 
     },
     async (request, reply) => {
       const { accountId } = request.caller;
-      const { entries, errors } = readEntries([request.body].flat(), accountId);
+      const { entries, errors } = readEntries([request.body].flat(), {
+        accountId,
+        country: defaultCountry(context.control, accountId),
+      });
       if (entries.length === 0) {
         const detail = `No recipient can be suppressed: ${errors[0]!.detail}`;
         throw new ProblemError('validation_failed', detail, { errors });
@@ -74,16 +75,18 @@ export function createSuppressions(app: ApiInstance, context: ApiContext): void 
 /** Each one once, and what is wrong with the others. */
 function readEntries(
   given: readonly Static<typeof SuppressionEntry>[],
-  accountId: number,
+  { accountId, country }: { accountId: number; country: PhoneCountry | undefined },
 ): { entries: NewSuppression[]; errors: ErrorItem[] } {
   const entries = new Map<string, NewSuppression>();
   const errors: ErrorItem[] = [];
-  given.forEach(({ to, channel, reason = null, ref = null }, index) => {
-    const problem = suppressionProblem(to, channel);
-    if (problem !== undefined) {
-      errors.push({ index, code: 'invalid_recipient', detail: `${problem} on the channel ${channel}` });
+  given.forEach(({ to: written, channel, reason = null, ref = null }, index) => {
+    const normal = normaliseRecipient(written, { channel, country });
+    if ('problem' in normal) {
+      const detail = `${normal.problem} on the channel ${channel}`;
+      errors.push({ index, code: 'invalid_recipient', detail });
       return;
     }
+    const { to } = normal;
     const hash = suppressionHash(accountId, to)!;
     if (!entries.has(hash)) entries.set(hash, { hash, channel, to: suppressedForm(to), reason, ref });
   });

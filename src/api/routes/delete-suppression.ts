@@ -24,7 +24,7 @@ export function deleteSuppression(app: ApiInstance, context: ApiContext): void {
     },
     async (request, reply) => {
       const { accountId } = request.caller;
-      const hash = hashOf({ accountId, place: request.params.id });
+      const hash = hashOf(context, { accountId, place: request.params.id });
       return idempotently(
         context,
         { request, reply },

@@ -1,9 +1,12 @@
 import { Type } from 'typebox';
+import { defaultCountry } from '../../intake/default-country.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { allows } from '../../message/api-key.ts';
 import { ProblemError } from '../../message/error-codes.ts';
 import { fieldLimits } from '../../message/field-limits.ts';
-import { recipientProblem } from '../../message/recipient.ts';
+import { normaliseRecipient } from '../../message/normalise-recipient.ts';
+import { isE164, type PhoneCountry } from '../../message/phone-number.ts';
+import { isEmail, lookupRecipient } from '../../message/recipient.ts';
 import { namedAccount } from '../acting-for.ts';
 import type { ApiContext, ApiInstance, Caller } from '../context.ts';
 import { eraseRecipient as erase } from '../erasing/erase-recipient.ts';
@@ -15,7 +18,7 @@ const Body = Type.Object(
     to: Type.String({
       minLength: 1,
       maxLength: fieldLimits.toBytesMax,
-      description: 'the recipient as it was sent to: a telephone number, an address, a URL',
+      description: 'the recipient: a telephone number or an address, also as people write it; or a URL',
     }),
     accountId: Type.Optional(
       Type.String({ description: 'whose messages; the account of the key. Another one needs `admin`' }),
@@ -55,16 +58,23 @@ export function eraseRecipient(app: ApiInstance, context: ApiContext): void {
     async (request, reply) => {
       const { to, accountId: named } = request.body;
       const accountId = await accountOf(context, request.caller, named);
-      checkRecipient(to);
+      const forms = formsOf(to, defaultCountry(context.control, accountId));
       return idempotently(
         context,
         { request, reply },
         {
           body: Buffer.from(JSON.stringify(request.body)),
           async work({ renew }) {
-            const { database } = context;
-            const erasing = { accountId, to, renew: () => renew() };
-            return { status: 200, body: await erase({ database, clock: systemClock }, erasing) };
+            const all = { messages: 0, answers: 0, suppressed: false, complete: true };
+            for (const form of forms) {
+              const erasing = { accountId, to: form, renew: () => renew() };
+              const erased = await erase({ database: context.database, clock: systemClock }, erasing);
+              all.messages += erased.messages;
+              all.answers += erased.answers;
+              all.suppressed ||= erased.suppressed;
+              all.complete &&= erased.complete;
+            }
+            return { status: 200, body: all };
           },
         },
       );
@@ -88,12 +98,25 @@ async function accountOf(
   throw invalid('body', [{ pointer: '/accountId', code: 'unknown_account', detail }]);
 }
 
-/** A recipient that no route takes was never sent to; most likely it was mistyped. */
-function checkRecipient(to: string): void {
-  const bytes = Buffer.from(to);
-  const takes = (channel: 'webhook' | undefined) => !recipientProblem(bytes, 0, bytes.length, channel);
+/**
+ * What the person is kept as: the form that is made of a recipient now; and what is given, as the library's tables, or an
+ * earlier release, may have let it be.
+ * @throws ProblemError for a recipient that no route takes: it was never sent to, and most likely it was mistyped
+ */
+function formsOf(given: string, country: PhoneCountry | undefined): string[] {
+  const to = given.trim();
   // The name of a webhook is no person's.
-  if (takes(undefined) || (to.includes('://') && takes('webhook'))) return;
+  const normal = normaliseRecipient(to, to.includes('://') ? { channel: 'webhook' } : { country });
+  const bytes = Buffer.from(to);
+  if ('to' in normal) {
+    const isAlike = Buffer.from(lookupRecipient(bytes)).toString() === normal.to;
+    return isAlike || !isPlain(bytes) ? [normal.to] : [normal.to, to];
+  }
+  if (isPlain(bytes)) return [to];
   const detail = 'must be a telephone number such as +31612345678, an e-mail address, or a URL';
   throw invalid('body', [{ pointer: '/to', code: 'invalid_recipient', detail }]);
+}
+
+function isPlain(bytes: Uint8Array): boolean {
+  return isE164(bytes, 0, bytes.length) || isEmail(bytes, 0, bytes.length);
 }

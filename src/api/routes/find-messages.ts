@@ -1,9 +1,12 @@
 import { type Static, Type } from 'typebox';
+import { defaultCountry } from '../../intake/default-country.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { parseTime } from '../../lib/parse-time.ts';
 import { isId } from '../../message/id.ts';
+import type { PhoneCountry } from '../../message/phone-number.ts';
 import type { Queryable } from '../../store/database.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
+import { keptForm } from '../kept-form.ts';
 import { badCursor, Page, pageLimit, pageQuery } from '../page.ts';
 import { readingContext } from '../read-target.ts';
 import { type FoundSingles, listSingles, singleStates } from '../reading/list-singles.ts';
@@ -14,7 +17,12 @@ import { badQuery, MessageAnswer } from './message-fields.ts';
 const Query = Type.Object(
   {
     ...pageQuery,
-    to: Type.Optional(Type.String({ minLength: 1, description: 'the recipient; a `+` need not be encoded' })),
+    to: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description: 'the recipient; a telephone number also as people write it. A `+` need not be encoded',
+      }),
+    ),
     ref: Type.Optional(Type.String({ minLength: 1, description: "the sender's own reference" })),
     state: Type.Optional(
       Type.Enum([...singleStates], {
@@ -45,7 +53,11 @@ export function findMessages(app: ApiInstance, context: ApiContext): void {
       app.sharedReads.run(request, async () => {
         const { accountId } = request.caller;
         const { database, control } = await readingContext(context, request);
-        const { found, next, outcomes } = await find(database, { accountId, query: request.query });
+        const { found, next, outcomes } = await find(database, {
+          accountId,
+          country: defaultCountry(control, accountId),
+          query: request.query,
+        });
         const data = await showMessages(found, {
           database,
           control,
@@ -63,7 +75,11 @@ interface Found extends SearchResult {
 
 function find(
   database: Queryable,
-  { accountId, query }: { accountId: number; query: Static<typeof Query> },
+  {
+    accountId,
+    country,
+    query,
+  }: { accountId: number; country: PhoneCountry | undefined; query: Static<typeof Query> },
 ): Promise<Found> {
   const { to, ref, state, after, since, until } = query;
   if ([to, ref, state].filter((value) => value !== undefined).length !== 1) {
@@ -74,15 +90,14 @@ function find(
   const untilMs = readTime('until', until);
   const page = { accountId, sinceMs, untilMs, after, limit: pageLimit(query) };
   if (state !== undefined) return listSingles(database, { ...page, state });
-  // No recipient holds a space, so a space is a plus that was not encoded.
   const search =
     to === undefined
       ? ({ kind: 'ref', value: ref! } as const)
-      : ({ kind: 'to', value: to.replaceAll(' ', '+') } as const);
+      : ({ kind: 'to', value: keptForm(to, country) } as const);
   return searchMessages({ database, clock: systemClock }, { ...page, ...search });
 }
 
-/** Here too a plus, of a time zone, may arrive as a space. */
+/** A plus, of a time zone, may arrive as a space. */
 function readTime(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const time = parseTime(text.replace(' ', '+'));

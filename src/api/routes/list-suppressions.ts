@@ -1,4 +1,6 @@
 import { type Static, Type } from 'typebox';
+import { defaultCountry } from '../../intake/default-country.ts';
+import type { PhoneCountry } from '../../message/phone-number.ts';
 import { type SuppressionChannel, suppressionChannels, suppressionHash } from '../../message/suppression.ts';
 import {
   findSuppression,
@@ -9,6 +11,7 @@ import {
 import type { Queryable } from '../../store/database.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { isUuid } from '../is-uuid.ts';
+import { keptForm } from '../kept-form.ts';
 import { badCursor, Page, pageLimit, pageOf, pageQuery } from '../page.ts';
 import { readingContext } from '../read-target.ts';
 import { Channel, SuppressionAnswer, suppressionAnswer } from './suppression-fields.ts';
@@ -41,7 +44,10 @@ export function listSuppressions(app: ApiInstance, context: ApiContext): void {
       const { accountId } = request.caller;
       const { query } = request;
       const { database } = await readingContext(context, request);
-      if (query.to !== undefined) return { data: await lookUp(database, { accountId, query }), next: null };
+      if (query.to !== undefined) {
+        const country = defaultCountry(context.control, accountId);
+        return { data: await lookUp(database, { accountId, country, query }), next: null };
+      }
       const limit = pageLimit(query);
       const items = await listFrom(database, {
         accountId,
@@ -56,10 +62,13 @@ export function listSuppressions(app: ApiInstance, context: ApiContext): void {
 
 async function lookUp(
   database: Queryable,
-  { accountId, query }: { accountId: number; query: Static<typeof Query> },
+  {
+    accountId,
+    country,
+    query,
+  }: { accountId: number; country: PhoneCountry | undefined; query: Static<typeof Query> },
 ) {
-  // No recipient holds a space, so a space is a plus that was not encoded.
-  const hash = suppressionHash(accountId, query.to!.replaceAll(' ', '+'));
+  const hash = suppressionHash(accountId, keptForm(query.to!, country));
   const found = hash === undefined ? undefined : await findSuppression(database, { accountId, hash });
   const isMeant = found && (query.channel === undefined || query.channel === found.channel);
   return isMeant ? [suppressionAnswer(found)] : [];

@@ -45,7 +45,7 @@ function schemaOf({ kind, name, charsMax }: MessageField): object {
 }
 
 const descriptions: Partial<Record<string, string>> = {
-  to: 'E.164, an address, or a URL, as the channel of the route has it',
+  to: 'a telephone number, an address, or a URL, as the channel of the route has it; a number is kept as E.164',
   route: "the account's default route for the channel when absent",
   template: 'the name of a template, which says body, HTML and subject: they cannot be given beside it',
   params: 'what the template is filled in with',

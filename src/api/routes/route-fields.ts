@@ -95,7 +95,9 @@ export const RouteBody = Type.Object(
   {
     connector: Type.String({ description: 'such as `http`' }),
     channel: Type.Optional(
-      Type.Enum([...channels], { description: 'fixes what `to` may be: E.164, an address, a URL' }),
+      Type.Enum([...channels], {
+        description: 'fixes what `to` may be: a telephone number, an address, a URL',
+      }),
     ),
     ratePerSecond: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: ratePerSecondMax })),
     concurrency: Type.Optional(

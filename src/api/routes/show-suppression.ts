@@ -23,7 +23,7 @@ export function showSuppression(app: ApiInstance, context: ApiContext): void {
     },
     async (request) => {
       const { accountId } = request.caller;
-      const hash = hashOf({ accountId, place: request.params.id });
+      const hash = hashOf(context, { accountId, place: request.params.id });
       const { database } = await readingContext(context, request);
       const found = await findSuppression(database, { accountId, hash });
       if (!found) throw noSuppression();

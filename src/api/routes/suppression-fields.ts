@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { defaultCountry } from '../../intake/default-country.ts';
 import { ProblemError } from '../../message/error-codes.ts';
 import { fieldLimits } from '../../message/field-limits.ts';
 import {
@@ -7,7 +8,9 @@ import {
   suppressionHash,
   suppressionLimits,
 } from '../../message/suppression.ts';
+import type { ApiContext } from '../context.ts';
 import { isUuid } from '../is-uuid.ts';
+import { keptForm } from '../kept-form.ts';
 
 export const Channel = Type.Enum([...suppressionChannels], {
   description: 'a webhook is no recipient of a list: disable the endpoint instead',
@@ -66,8 +69,13 @@ export function suppressionAnswer({ hash, channel, to, reason, ref, createdAt }:
  * What the suppression of a path is found by.
  * @throws ProblemError `not_found`
  */
-export function hashOf({ accountId, place }: { accountId: number; place: string }): string {
-  const hash = isUuid(place) ? place.toLowerCase() : suppressionHash(accountId, place);
+export function hashOf(
+  { control }: ApiContext,
+  { accountId, place }: { accountId: number; place: string },
+): string {
+  const hash = isUuid(place)
+    ? place.toLowerCase()
+    : suppressionHash(accountId, keptForm(place, defaultCountry(control, accountId)));
   if (hash === undefined) throw noSuppression();
   return hash;
 }

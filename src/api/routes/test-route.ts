@@ -1,8 +1,10 @@
 import { type Static, Type } from 'typebox';
 import type { Answer, Connector, OutgoingMessage } from '../../connectors/connector.ts';
+import { defaultCountry } from '../../intake/default-country.ts';
 import { parseMessages } from '../../intake/parse-messages.ts';
 import { ProblemError } from '../../message/error-codes.ts';
 import type { MessageFields } from '../../message/fields.ts';
+import type { PhoneCountry } from '../../message/phone-number.ts';
 import type { Route } from '../../message/route.ts';
 import { findRoute } from '../../store/control/routes.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
@@ -59,7 +61,8 @@ export function testRoute(app: ApiInstance, context: ApiContext): void {
       if (!route) throw noSuchRoute();
       const connector = context.connectors.get(route.connector);
       if (!connector) throw new ProblemError('not_available', `there is no connector ${route.connector}`);
-      const fields = fieldsOf(request.body, route);
+      const country = defaultCountry(context.control, request.caller.accountId);
+      const fields = fieldsOf(request.body, { route, country });
       return idempotently(
         context,
         { request, reply },
@@ -79,13 +82,17 @@ export function testRoute(app: ApiInstance, context: ApiContext): void {
 }
 
 /** Held to the rules for messages. @throws ProblemError `validation_failed` */
-function fieldsOf(body: Static<typeof TestBody>, route: Route): MessageFields {
+function fieldsOf(
+  body: Static<typeof TestBody>,
+  { route, country }: { route: Route; country: PhoneCountry | undefined },
+): MessageFields {
   const empty = body.body === undefined && body.html === undefined && body.payload === undefined;
   const fields = { ...body, ...(empty && { body: bodyDefault }) };
   const bytes = Buffer.from(JSON.stringify(fields));
-  const { errors } = parseMessages(bytes, {
+  const { messages, errors } = parseMessages(bytes, {
     accountId: 0,
     chooseRoute: () => route,
+    country,
     templates: new Map(),
     times: { latestMs: Number.POSITIVE_INFINITY },
   });
@@ -94,7 +101,7 @@ function fieldsOf(body: Static<typeof TestBody>, route: Route): MessageFields {
     const { code, detail } = first;
     throw new ProblemError('validation_failed', detail, { errors: [{ code, detail }] });
   }
-  return fields;
+  return { ...fields, to: messages[0]!.to };
 }
 
 async function send(

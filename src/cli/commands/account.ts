@@ -19,6 +19,8 @@ interface AccountFlags extends ServerOptions {
   partsPerDay?: number | false;
   /** False for an account that pays later. */
   prepaid?: Prepaid | false;
+  /** False for none. */
+  defaultCountry?: string | false;
 }
 
 export function accountCommand(context: CommandContext): Command {
@@ -90,6 +92,7 @@ function setCommand(context: CommandContext): Command {
     .option('--no-messages-per-day', 'take the limit on messages a day away')
     .option('--no-parts-per-day', 'take the limit on SMS a day away')
     .option('--no-prepaid', 'let it pay later')
+    .option('--no-default-country', 'refuse telephone numbers that do not tell their country')
     .action(async (id: string, flags: AccountFlags) => {
       const { limits, ...others } = settings(flags);
       const change: Partial<NewAccount> = {
@@ -171,6 +174,10 @@ function withSettings(command: Command): Command {
       '--default-route <channel=route>',
       'route for messages that name none; sms, email or webhook',
       collectRoute,
+    )
+    .option(
+      '--default-country <code>',
+      'where telephone numbers are dialled that do not tell their country, such as NL',
     );
 }
 
@@ -182,6 +189,7 @@ function settings({
   messagesPerDay,
   partsPerDay,
   prepaid,
+  defaultCountry,
 }: AccountFlags): Omit<Partial<NewAccount>, 'name'> {
   const limits: AccountLimits = {
     ...(requestsPerSecond === undefined ? {} : { requestsPerSecond }),
@@ -194,6 +202,7 @@ function settings({
     ...(Object.keys(limits).length === 0 ? {} : { limits }),
     ...(defaultRoute === undefined ? {} : { defaultRoutes: defaultRoute }),
     ...(prepaid === undefined ? {} : { prepaid: prepaid || null }),
+    ...(defaultCountry === undefined ? {} : { defaultCountry: defaultCountry || null }),
   };
 }
 

@@ -83,14 +83,13 @@ async function find(context: CommandContext, flags: FindFlags): Promise<void> {
   });
 }
 
-/** Numbers are kept as they were accepted: `+` and digits, without a separator. */
 function nothingFound({ to, state }: FindFlags): string {
   if (state !== undefined)
     return `no messages that were sent singly are ${state}; millrace batch list has the others`;
   const none = 'no such messages';
-  if (to === undefined || !/^\+?[\d\s().-]+$/.test(to)) return none;
-  const number = `+${to.replace(/\D/g, '').replace(/^00/, '')}`;
-  return number === to ? none : `${none}; numbers are kept in the form +31612345678: try --to ${number}`;
+  // The account's country may have told what was meant; then there are none indeed.
+  if (to === undefined || !/^(?!00)[\d\s().-]+$/.test(to)) return none;
+  return `${none}; with the code of its country a number is found anyway: --to +31612345678`;
 }
 
 function actionCommand(context: CommandContext, action: 'cancel' | 'replay', description: string): Command {

@@ -19,7 +19,7 @@ const idleCallsMax = 3;
 export function recipientCommand(context: CommandContext): Command {
   const erase = withServer(new Command('erase'))
     .description('erase what is kept of one person, for good; what was not sent yet is canceled')
-    .requiredOption('--to <recipient>', 'telephone number, address or URL, exactly')
+    .requiredOption('--to <recipient>', 'telephone number, address or URL')
     .option('--account <id>', 'whose messages; needs an administrator key (default: the account of the key)')
     .action((flags: EraseFlags) => eraseRecipient(context, flags));
   const command = new Command('recipient').description('what is kept of one person');

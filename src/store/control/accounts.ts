@@ -2,7 +2,7 @@ import type { Account } from '../../message/account.ts';
 import type { Queryable } from '../database.ts';
 
 /** Named, because a prepared `*` fails when a migration adds a column. */
-const columns = 'id, name, weight, default_routes, limits, prepaid, created_at, deleted_at';
+const columns = 'id, name, weight, default_routes, limits, prepaid, created_at, deleted_at, default_country';
 
 export interface AccountFields {
   name: string;
@@ -10,6 +10,7 @@ export interface AccountFields {
   defaultRoutes: Account['defaultRoutes'];
   limits: Account['limits'];
   prepaid: Account['prepaid'];
+  defaultCountry: Account['defaultCountry'];
 }
 
 /** The caller has seen, in the same transaction, that no live account has the name. */
@@ -17,7 +18,8 @@ export async function insertAccount(database: Queryable, fields: AccountFields):
   const { rows } = await database.query<AccountRow>(
     {
       name: 'insert_account',
-      text: `INSERT INTO account (name, weight, default_routes, limits, prepaid) VALUES ($1, $2, $3, $4, $5)
+      text: `INSERT INTO account (name, weight, default_routes, limits, prepaid, default_country)
+        VALUES ($1, $2, $3, $4, $5, $6)
         RETURNING ${columns}`,
     },
     valuesOf(fields),
@@ -69,7 +71,8 @@ export async function updateAccount(
   const { rows } = await database.query<AccountRow>(
     {
       name: 'update_account',
-      text: `UPDATE account SET name = $2, weight = $3, default_routes = $4, limits = $5, prepaid = $6
+      text: `UPDATE account SET name = $2, weight = $3, default_routes = $4, limits = $5, prepaid = $6,
+          default_country = $7
         WHERE id = $1 AND deleted_at IS NULL RETURNING ${columns}`,
     },
     [id, ...valuesOf(fields)],
@@ -113,10 +116,12 @@ export async function readAllAccounts(database: Queryable): Promise<Account[]> {
   return rows.map(accountOf);
 }
 
-function valuesOf({ name, weight, defaultRoutes, limits, prepaid }: AccountFields): unknown[] {
+function valuesOf(fields: AccountFields): unknown[] {
+  const { name, weight, defaultRoutes, limits, prepaid, defaultCountry } = fields;
   return [
     ...[name, weight, JSON.stringify(defaultRoutes), JSON.stringify(limits)],
     prepaid && JSON.stringify(prepaid),
+    defaultCountry,
   ];
 }
 
@@ -129,6 +134,7 @@ interface AccountRow extends Record<string, unknown> {
   prepaid: Account['prepaid'];
   created_at: Date;
   deleted_at: Date | null;
+  default_country: Account['defaultCountry'];
 }
 
 function accountOf(row: AccountRow): Account {
@@ -139,6 +145,7 @@ function accountOf(row: AccountRow): Account {
     defaultRoutes: row.default_routes,
     limits: row.limits,
     prepaid: row.prepaid,
+    defaultCountry: row.default_country,
     createdAt: row.created_at,
     deleted: row.deleted_at !== null,
   };

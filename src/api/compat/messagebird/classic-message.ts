@@ -1,7 +1,8 @@
 import { parseTime } from '../../../lib/parse-time.ts';
 import { fieldLimits } from '../../../message/field-limits.ts';
 import { limits } from '../../../message/limits.ts';
-import { recipientProblem } from '../../../message/recipient.ts';
+import { normaliseRecipient } from '../../../message/normalise-recipient.ts';
+import { normalisePhone, type PhoneCountry } from '../../../message/phone-number.ts';
 import { countSmsParts, inGsmAlphabet, smsCodingOf } from '../../../message/sms-parts.ts';
 import { urlProblem } from '../../routes/webhook-fields.ts';
 import type { Fields } from './read-fields.ts';
@@ -49,11 +50,14 @@ const nameCharsMax = 11;
 const numberDigitsMax = 17;
 const validitySecondsMax = 31_536_000;
 
-/** @throws ClassicRefusal with an error for each field that cannot be obeyed */
-export function parseClassicMessage(fields: Fields): ClassicMessage {
+/**
+ * `country` is where numbers are dialled that do not tell theirs.
+ * @throws ClassicRefusal with an error for each field that cannot be obeyed
+ */
+export function parseClassicMessage(fields: Fields, country: PhoneCountry | undefined): ClassicMessage {
   const given = new Map(Object.entries(fields).filter(([, value]) => !isNothing(value)));
   const errors: ClassicError[] = [];
-  const message = new FieldReader(given, errors).message();
+  const message = new FieldReader(given, { errors, country }).message();
   if (errors.length > 0) throw new ClassicRefusal(422, errors);
   return message;
 }
@@ -66,10 +70,15 @@ function isNothing(value: unknown): boolean {
 class FieldReader {
   readonly #given: Map<string, unknown>;
   readonly #errors: ClassicError[];
+  readonly #country: PhoneCountry | undefined;
 
-  constructor(given: Map<string, unknown>, errors: ClassicError[]) {
+  constructor(
+    given: Map<string, unknown>,
+    { errors, country }: { errors: ClassicError[]; country: PhoneCountry | undefined },
+  ) {
     this.#given = given;
     this.#errors = errors;
+    this.#country = country;
   }
 
   message(): ClassicMessage {
@@ -126,7 +135,7 @@ class FieldReader {
   #recipients(): string[] {
     const value = this.#take('recipients');
     const list = Array.isArray(value) ? value : typeof value === 'string' ? value.split(',') : [value];
-    const numbers = list.map((recipient) => recipientNumber(recipient));
+    const numbers = list.map((recipient) => recipientNumber(recipient, this.#country));
     const wrong = value === undefined || numbers.includes(undefined);
     if (wrong) this.#refuse('recipients', 'no (correct) recipients found', classicCode.missing);
     else if (numbers.length > recipientsMax) {
@@ -232,12 +241,11 @@ const notObeyed: Readonly<Record<string, string>> = {
 
 /** Whether it may be called is judged at each connection, as for webhooks. */
 function addressProblem(text: string): string | undefined {
-  const bytes = Buffer.from(text);
-  if (bytes.length > fieldLimits.toBytesMax) return `must be of ${fieldLimits.toBytesMax} bytes at most`;
+  if (Buffer.byteLength(text) > fieldLimits.toBytesMax)
+    return `must be of ${fieldLimits.toBytesMax} bytes at most`;
   const problem = urlProblem(text);
   if (problem !== undefined) return problem;
-  const isWhole = recipientProblem(bytes, 0, bytes.length, 'webhook') === undefined;
-  return isWhole ? undefined : 'must have no spaces in it';
+  return 'to' in normaliseRecipient(text, { channel: 'webhook' }) ? undefined : 'must have no spaces in it';
 }
 
 /** RFC 3339; PHP and Java also write its zone without the colon, and a plus in a query may have become a space. */
@@ -249,15 +257,12 @@ export function parseClassicTime(text: string): Date | null {
   );
 }
 
-/** `31612345678`, `+31612345678` and `0031612345678` are one number. */
-export function recipientNumber(value: unknown): string | undefined {
+/** `31612345678`, `+31612345678` and `0031612345678` are one number: what begins with no zero has the code of its country. */
+export function recipientNumber(value: unknown, country: PhoneCountry | undefined): string | undefined {
   if (typeof value !== 'string' && typeof value !== 'number') return undefined;
-  const digits = String(value)
-    .trim()
-    .replace(/^(?:\+|00)/, '');
-  const { phoneDigitsMin: min, phoneDigitsMax: max } = fieldLimits;
-  if (!/^[1-9]\d*$/.test(digits) || digits.length < min || digits.length > max) return undefined;
-  return `+${digits}`;
+  const text = String(value).trim();
+  const number = normalisePhone(/^[1-9]/.test(text) ? `+${text}` : text, country);
+  return 'to' in number ? number.to : undefined;
 }
 
 function isOriginator(text: string): boolean {

@@ -1,4 +1,6 @@
+import { defaultCountry } from '../../../intake/default-country.ts';
 import { limits } from '../../../message/limits.ts';
+import type { PhoneCountry } from '../../../message/phone-number.ts';
 import type { ApiContext, ApiInstance } from '../../context.ts';
 import { parseClassicMessage } from './classic-message.ts';
 import { classicRoute } from './classic-route.ts';
@@ -15,8 +17,9 @@ const recipientsMax = 10_000;
 /** Several messages in one request: all of them are stored, or none. */
 export function createMessageBatch(app: ApiInstance, context: ApiContext): void {
   app.post('/messages/batches', classicRoute('send'), async (request, reply) => {
-    const messages = parseBatch(await readFields(request, bodyBytesMax));
     const { accountId } = request.caller;
+    const country = defaultCountry(context.control, accountId);
+    const messages = parseBatch(await readFields(request, bodyBytesMax), country);
     const chunkIds = await storeClassicMessages(context, { accountId, messages });
     const show = { origin: originOf(request), nowMs: Date.now() };
     return reply
@@ -25,7 +28,7 @@ export function createMessageBatch(app: ApiInstance, context: ApiContext): void 
   });
 }
 
-function parseBatch({ messages, ...others }: Fields) {
+function parseBatch({ messages, ...others }: Fields, country: PhoneCountry | undefined) {
   const [other] = Object.keys(others);
   if (other !== undefined) throw invalidField(other.slice(0, 40), 'is no field of a batch');
   if (!Array.isArray(messages) || messages.length === 0) {
@@ -35,20 +38,20 @@ function parseBatch({ messages, ...others }: Fields) {
   if (messages.length > limits.chunkMessagesMax) {
     throw invalidField('messages', `may hold ${limits.chunkMessagesMax} messages`);
   }
-  const parsed = messages.map((fields: unknown, index) => parseOne(fields, index));
+  const parsed = messages.map((fields: unknown, index) => parseOne(fields, { index, country }));
   if (parsed.reduce((sum, { recipients }) => sum + recipients.length, 0) > recipientsMax) {
     throw invalidField('messages', `may have ${recipientsMax} recipients together`);
   }
   return parsed;
 }
 
-function parseOne(fields: unknown, index: number) {
+function parseOne(fields: unknown, { index, country }: { index: number; country: PhoneCountry | undefined }) {
   const place = `messages[${index}]`;
   if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) {
     throw invalidField(place, 'must be an object');
   }
   try {
-    return parseClassicMessage(fields as Fields);
+    return parseClassicMessage(fields as Fields, country);
   } catch (error) {
     if (!(error instanceof ClassicRefusal)) throw error;
     throw new ClassicRefusal(

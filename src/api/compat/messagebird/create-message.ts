@@ -1,3 +1,4 @@
+import { defaultCountry } from '../../../intake/default-country.ts';
 import type { ApiContext, ApiInstance } from '../../context.ts';
 import { type ClassicMessage, parseClassicMessage } from './classic-message.ts';
 import { classicRoute } from './classic-route.ts';
@@ -11,8 +12,9 @@ const bodyBytesMax = 65_536;
 /** Sends one text to up to 50 recipients; answers when it is durable. */
 export function createMessage(app: ApiInstance, context: ApiContext): void {
   app.post('/messages', classicRoute('send'), async (request, reply) => {
-    const message = parseClassicMessage(await readFields(request, bodyBytesMax));
     const { accountId } = request.caller;
+    const country = defaultCountry(context.control, accountId);
+    const message = parseClassicMessage(await readFields(request, bodyBytesMax), country);
     const [chunkId] = await storeClassicMessages(context, { accountId, messages: [message] });
     return reply
       .code(201)

@@ -1,6 +1,8 @@
+import { defaultCountry } from '../../../intake/default-country.ts';
 import { classicStatuses } from '../../../message/classic-status.ts';
 import { lowestIdAt } from '../../../message/id.ts';
 import { lookupHash } from '../../../message/lookup-hash.ts';
+import type { PhoneCountry } from '../../../message/phone-number.ts';
 import { highestId } from '../../../store/reading/id-range.ts';
 import {
   countKeyedChunks,
@@ -26,7 +28,10 @@ const scanAtOnce = 250;
 export function listClassicMessages(app: ApiInstance, context: ApiContext): void {
   app.get('/messages', classicRoute('read'), async (request) => {
     const { accountId } = request.caller;
-    const query = parseQuery(readQuery(request), accountId);
+    const query = parseQuery(readQuery(request), {
+      accountId,
+      country: defaultCountry(context.control, accountId),
+    });
     const { offset, limit, filters } = query;
     const nowMs = Date.now();
     const { totalCount, messages } = filters.length
@@ -52,6 +57,8 @@ interface ListQuery {
   limit: number;
   list: KeyedList;
   filters: Filter[];
+  /** Where numbers are dialled that do not tell their country. */
+  country: PhoneCountry | undefined;
   /** What was asked for beside the page, to be asked for again. */
   given: [string, string][];
 }
@@ -94,9 +101,12 @@ async function scan(
   }
 }
 
-function parseQuery(fields: Fields, accountId: number): ListQuery {
+function parseQuery(
+  fields: Fields,
+  { accountId, country }: { accountId: number; country: PhoneCountry | undefined },
+): ListQuery {
   const list: KeyedList = { accountId, key: classicList(accountId), from: lowestIdAt(0), to: highestId };
-  const query: ListQuery = { offset: 0, limit: limitDefault, list, filters: [], given: [] };
+  const query: ListQuery = { offset: 0, limit: limitDefault, list, filters: [], country, given: [] };
   for (const [name, value] of Object.entries(fields)) {
     if (value === '') continue;
     if (typeof value !== 'string') throw invalidField(name, 'may be given once');
@@ -115,8 +125,9 @@ const parameters: Record<string, (query: ListQuery, value: string) => void> = {
   limit(query, value) {
     query.limit = wholeNumber('limit', value, { min: 1, max: limitMax });
   },
-  recipient({ list }, value) {
-    const to = recipientNumber(value);
+  recipient({ list, country }, value) {
+    // A plus that is not encoded arrives as a space, and what begins with no zero has the code of its country anyway.
+    const to = recipientNumber(value, country);
     if (to === undefined) throw invalidField('recipient', 'must be a telephone number');
     list.toHash = lookupHash('to', list.accountId, to);
   },

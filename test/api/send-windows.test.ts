@@ -80,6 +80,17 @@ test.each(['email', 'any'])(
   },
 );
 
+test('a window that is never open while that of the route is, is refused', async () => {
+  const sendWindow = { ...window, days: ['sat', 'sun'] };
+  await api.call('PUT', '/v1/routes/weekend', { body: { ...connector, channel: 'sms', sendWindow } });
+  const refused = await createBatch({ route: 'weekend', sendWindow: window });
+  expect([refused.status, refused.json.errors?.[0]?.pointer]).toEqual([422, '/sendWindow']);
+  expect(refused.json.errors[0].detail).toContain('nothing would be sent');
+  expect(
+    (await createBatch({ route: 'weekend', sendWindow: { ...window, days: ['fri', 'sat'] } })).status,
+  ).toBe(201);
+});
+
 test('an upload in one call refuses a window in its query', async () => {
   const { status, json } = await api.call('POST', '/v1/batches?route=sms&sendWindow=x', {
     body: [{ to: '+31612345678' }],

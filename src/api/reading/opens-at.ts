@@ -13,3 +13,8 @@ export function opensAt(windows: readonly (SendWindow | undefined)[], now: Date)
   const waits = opensAtMs > now.getTime() && opensAtMs < Number.POSITIVE_INFINITY;
   return waits ? new Date(opensAtMs).toISOString() : null;
 }
+
+/** Whether these windows, of those that name their time zone, are not going to be open together. */
+export function neverOpen(windows: readonly (SendWindow | undefined)[], nowMs: number): boolean {
+  return sendHours.ofAll(...windows)?.opensAtMs(nowMs) === Number.POSITIVE_INFINITY;
+}

@@ -12,6 +12,7 @@ import type { TemplateEntry } from '../../message/templates/template.ts';
 import { templateLimits } from '../../message/templates/template-limits.ts';
 import type { NewBatch } from '../../store/intake/create-batch.ts';
 import type { ApiContext } from '../context.ts';
+import { neverOpen } from '../reading/opens-at.ts';
 import { invalid } from '../validation.ts';
 import { SendWindowFields, sendWindowErrors } from './send-window-fields.ts';
 
@@ -139,8 +140,7 @@ export async function newBatch(
   const { route: routeName, priority = 'bulk', start = 'now', tags, metadata, ...rest } = input;
   const { scheduledAt, expiresAt, ...texts } = rest;
   const route = await usableRoute(context, routeName, accountId);
-  const windowErrors = sendWindowErrors(input.sendWindow, route.channel);
-  if (windowErrors.length > 0) throw invalid('body', windowErrors);
+  checkWindow(input, route);
   const template = await usableTemplate(context, { input, accountId, route });
   const defaults: MessageDefaults = {
     ...texts,
@@ -196,6 +196,15 @@ async function usableTemplate(
     throw invalid('body', [{ pointer: '/template', code: 'wrong_channel', detail }]);
   }
   return template;
+}
+
+function checkWindow({ sendWindow }: BatchInput, route: Route): void {
+  const errors = sendWindowErrors(sendWindow, route.channel);
+  if (errors.length === 0 && sendWindow && neverOpen([sendWindow, route.sendWindow], Date.now())) {
+    const detail = 'is never open while that of the route is: nothing would be sent';
+    errors.push({ pointer: '/sendWindow', code: 'invalid_value', detail });
+  }
+  if (errors.length > 0) throw invalid('body', errors);
 }
 
 /** As they are stored: in UTC. */

@@ -66,7 +66,8 @@ function holderOf({ paused, opensAt, held = 0, queued }: Lane): string {
   if (paused) return 'route paused';
   if (opensAt) return `window until ${opensAt}`;
   if (held === 0) return '';
-  return held < queued ? `batch (${formatCount(held)})` : 'batch';
+  const why = 'batch paused, or its window closed';
+  return held < queued ? `${why} (${formatCount(held)})` : why;
 }
 
 function ago(time: string): string {

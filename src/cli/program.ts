@@ -16,6 +16,7 @@ import { recipientCommand } from './commands/recipient.ts';
 import { routeCommand } from './commands/route.ts';
 import { sendCommand } from './commands/send.ts';
 import { serveCommand } from './commands/serve.ts';
+import { signingKeyCommand } from './commands/signing-key.ts';
 import { sinkCommand } from './commands/sink.ts';
 import { suppressionCommand } from './commands/suppression.ts';
 import { templateCommand } from './commands/template.ts';
@@ -70,6 +71,7 @@ export function createProgram(context: CommandContext): Command {
     templateCommand,
     suppressionCommand,
     webhookCommand,
+    signingKeyCommand,
     configCommand,
     migrateCommand,
     doctorCommand,

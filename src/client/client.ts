@@ -3,6 +3,7 @@ import { accountCalls, keyCalls, routeCalls } from './calls/control-calls.ts';
 import { messageCalls, recipientCalls } from './calls/message-calls.ts';
 import type { ListOptions } from './calls/options.ts';
 import { suppressionCalls } from './calls/suppression-calls.ts';
+import { signingKeyCalls } from './calls/signing-key-calls.ts';
 import { templateCalls } from './calls/template-calls.ts';
 import { webhookCalls } from './calls/webhook-calls.ts';
 import { type EventFeed, type EventOptions, eventFeed } from './event-feed.ts';
@@ -90,6 +91,7 @@ export function createClient(options: ClientOptions) {
     templates: templateCalls(http),
     suppressions: suppressionCalls(http),
     webhooks: webhookCalls(http),
+    signingKey: signingKeyCalls(http),
     /** What waits and how it flows, of the whole installation or of the key's account. */
     lanes: ({ signal, ...query }: ListOptions & { route?: string } = {}) =>
       http.items<Lane>({ path: '/v1/lanes', query, signal }),

@@ -72,6 +72,26 @@ it('route set makes a schedule of retries, and route show keeps credentials to i
   expect((await route('show', 'mail')).out).not.toContain('mailgun-key');
 });
 
+it('signing-key set takes the key of a file, or makes one and shows it this once', async () => {
+  const signingKey = (...argv: string[]) =>
+    runCli(['signing-key', ...argv], { MILLRACE_URL: api.url, MILLRACE_KEY: api.adminKey });
+  expect(await signingKey('show')).toMatchObject({
+    status: 1,
+    err: expect.stringContaining('no signing key yet'),
+  });
+  const file = join(directory, 'signing.key');
+  await writeFile(file, 'PlLrKaqvZNRR5zAjm42ZT6q1SQxgbbGd\n');
+  const given = await signingKey('set', file);
+  expect(given).toMatchObject({ status: 0, out: '…bbGd is used now\n' });
+  expect((await signingKey('show')).out).toMatch(/^…bbGd since \d{4}-/);
+  const made = await signingKey('set');
+  expect(made).toMatchObject({ status: 0, out: expect.stringMatching(/^[\w-]{32}\n$/) });
+  const shown = JSON.parse((await signingKey('show', '--json')).out);
+  expect(shown).toEqual({ hint: `…${made.out.trim().slice(-4)}`, changedAt: expect.any(String) });
+  await writeFile(file, 'short');
+  expect((await signingKey('set', file)).status).toBe(1);
+});
+
 it('route set --change takes an option away that the file names as null', async () => {
   await route(
     'set',

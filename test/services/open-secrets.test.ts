@@ -7,6 +7,7 @@ import { breakerDefaults, retryDefaults } from '../../src/message/route.ts';
 import { openSecrets } from '../../src/services/open-secrets.ts';
 import { createControlCache } from '../../src/store/control/control-cache.ts';
 import { findRoute, putRoute } from '../../src/store/control/routes.ts';
+import { findSigningKey, putSigningKey } from '../../src/store/control/signing-keys.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { runCli } from '../support/run-cli.ts';
@@ -108,12 +109,15 @@ test('another first key seals anew, and then opens without the older one', async
   const [one, two] = [newKey(), newKey()];
   const { secrets } = await openSecrets(database, { path, configured: one });
   await putRoute(database, { fields: fieldsOf('sms'), secrets });
+  await putSigningKey(database, { accountId: 1, key: password, begins: '1', secrets });
   const rotated = await openSecrets(database, { path, configured: `${two},${one}` });
   expect(rotated.sealed.older).toEqual(['sms']);
   const alone = await openSecrets(database, { path, configured: two });
   expect(alone.sealed).toEqual({ plain: [], older: [] });
   const route = await findRoute(database, { name: 'sms', secrets: alone.secrets });
   expect(route?.options).toEqual(fieldsOf('sms').options);
+  const signingKey = await findSigningKey(database, { accountId: 1, secrets: alone.secrets });
+  expect(signingKey?.key).toBe(password);
   await expect(openSecrets(database, { path, configured: one })).rejects.toThrow(/not the one/);
 });
 
@@ -133,6 +137,7 @@ test('options that were moved to another route do not open, and the next start s
 test('a running server goes on by what it knew when a route is sealed by a key that it has not got', async () => {
   const { secrets } = await openSecrets(database, { path });
   await putRoute(database, { fields: fieldsOf('sms'), secrets });
+  await putSigningKey(database, { accountId: 1, key: password, begins: '1', secrets });
   const errors: unknown[] = [];
   const control = createControlCache({ database, secrets, onError: (error) => errors.push(error) });
   await control.refresh();
@@ -142,8 +147,11 @@ test('a running server goes on by what it knew when a route is sealed by a key t
   });
   const changed = { ...fieldsOf('sms'), options: { url: 'https://elsewhere.example/' } };
   await putRoute(database, { fields: changed, secrets: stranger.secrets });
+  const another = { accountId: 1, key: newKey(), begins: '1', secrets: stranger.secrets };
+  await putSigningKey(database, another);
   await control.refresh();
   expect(control.routeByName('sms')?.options).toEqual(fieldsOf('sms').options);
+  expect(control.signingKeyOf(1)).toBe(password);
   expect(String(errors[0])).toContain('sms');
 });
 

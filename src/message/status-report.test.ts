@@ -39,6 +39,14 @@ test('it refuses another URL, another body, another key, and a signature that is
   await expect(verifies({}, old)).rejects.toThrow('"exp" claim');
 });
 
+test('a receiver whose clock is a minute off takes it all the same', async () => {
+  for (const offMs of [-55_000, 55_000]) {
+    expect(await verifies({}, signStatusReport({ url }, { signingKey, nowMs: Date.now() + offMs }))).toBe(
+      true,
+    );
+  }
+});
+
 test('each signature has a number of its own, by which a receiver knows one that is replayed', async () => {
   const seen = new Set<string>();
   const once = new VerifyOptions(

@@ -20,6 +20,7 @@ import { replicaLag } from './figures/replica-lag.ts';
 import { search } from './figures/search.ts';
 import { steering } from './figures/steering.ts';
 import { storage } from './figures/storage.ts';
+import { suppressions } from './figures/suppressions.ts';
 import { templates } from './figures/templates.ts';
 
 /** In the order in which they are measured and reported. */
@@ -32,6 +33,7 @@ export const figures: readonly Figure[] = [
   deliverBatch,
   storage,
   templates,
+  suppressions,
   replicaLag,
   ordinaryDay,
   memory,

@@ -12,6 +12,7 @@ export const measuringMs = 900_000;
 const slow = new Set([
   'accept-peers',
   'templates',
+  'suppressions',
   'deliver-webhook',
   'deliver-peers',
   'deliver-batch',

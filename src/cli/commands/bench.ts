@@ -6,7 +6,7 @@ import { runInClone } from '../run-in-clone.ts';
 /** The benchmark belongs to the repository; what is told here is held against it by a test. */
 const figures = `
 Figures:
-  accept accept-peers deliver-single deliver-webhook deliver-peers deliver-batch storage templates replica-lag
+  accept accept-peers deliver-single deliver-webhook deliver-peers deliver-batch storage templates suppressions replica-lag
   ordinary-day memory reads search keys old-transaction fairness lanes backlog steering handover receipts callbacks
 
 All of them take long: one leaves a transaction idle for 15 minutes, another queues 20,000,000 messages. The report stays in

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { awaitWorkers } from '../../src/api/suppressing/await-workers.ts';
 import type { Answer } from '../../src/connectors/connector.ts';
 import type { DeliveryStore } from '../../src/delivery/delivery-store.ts';
-import type { DeliveryWorker } from '../../src/delivery/delivery-worker.ts';
+import type { DeliveryWorker, DeliveryWorkerSettings } from '../../src/delivery/delivery-worker.ts';
 import { encodeChunk } from '../../src/message/chunk-codec.ts';
 import { shardOf } from '../../src/message/id.ts';
 import { stateNumber } from '../../src/message/state.ts';
@@ -10,6 +10,7 @@ import { suppressedForm, suppressionChannel, suppressionHash } from '../../src/m
 import { insertSuppressions } from '../../src/store/control/suppressions.ts';
 import { deliveryStatements } from '../../src/store/delivery/delivery-statements.ts';
 import { createTestDatabase } from '../support/postgres.ts';
+import { connecting } from './connecting.ts';
 import {
   createMill,
   insertBatch,
@@ -52,14 +53,14 @@ async function suppress(recipients: string[], accountId = 1): Promise<void> {
   await mill.database.transaction((transaction) => insertSuppressions(transaction, { accountId, entries }));
 }
 
-function startWorker(): DeliveryWorker {
+function startWorker(settings: Partial<DeliveryWorkerSettings> = {}): DeliveryWorker {
   const counted = new Proxy(deliveryStatements(mill.database), {
     get: (statements, name: keyof DeliveryStore) => (argument: never) => {
       calls[name] = (calls[name] ?? 0) + 1;
       return statements[name](argument);
     },
   });
-  const worker = mill.worker({ store: counted });
+  const worker = mill.worker({ store: counted, ...settings });
   worker.start();
   return worker;
 }
@@ -164,6 +165,31 @@ test.each([
   expect(receivedBy().sort()).toEqual([first, ...meant.slice(20)].sort());
   expect(worker.stats().counts).toMatchObject({ sent: 30, suppressed: 20 });
 });
+
+test.each(['resend', 'hold'] as const)(
+  'what is added while connections are made holds for the messages that wait for them (%s)',
+  async (onUncertain) => {
+    mill.routes.set(1, { ...testRoute, onUncertain });
+    let sends = 0;
+    let connect: () => void = () => {};
+    const connected = new Promise<void>((resolve) => {
+      connect = resolve;
+    });
+    const connectors = connecting(mill.received, () => {
+      sends++;
+      return connected;
+    });
+    const worker = startWorker({ connectors });
+    await insertChunk(mill.database, { lines: linesTo(phones(0, 3)) });
+    await until(() => sends === 3);
+    await suppress([phone(1)]);
+    await turn();
+    connect();
+    await done();
+    expect(receivedBy().sort()).toEqual([phone(0), phone(2)]);
+    expect(worker.stats().counts).toMatchObject({ sent: 2, suppressed: 1, uncertain: 0 });
+  },
+);
 
 test('a message that waits for its retry is not tried again', async () => {
   mill.routes.set(1, { ...testRoute, retry: { ...testRoute.retry, backoffMinMs: 1, backoffMaxMs: 50 } });

@@ -19,6 +19,7 @@ import { replicationSlots } from './checks/replication-slots.ts';
 import { routes } from './checks/routes.ts';
 import { schema } from './checks/schema.ts';
 import { serverVersion } from './checks/server-version.ts';
+import { spentAccounts } from './checks/spent-accounts.ts';
 import { uncertainMessages } from './checks/uncertain-messages.ts';
 import { unfinishedChunks } from './checks/unfinished-chunks.ts';
 import { writeForwarding } from './checks/write-forwarding.ts';
@@ -39,6 +40,7 @@ export const checks: readonly Check[] = [
   unfinishedChunks,
   routes,
   uncertainMessages,
+  spentAccounts,
   receipts,
   orderingBacklog,
   pendingSize,

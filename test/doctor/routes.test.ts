@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { DoctorContext, Finding } from '../../src/doctor/check.ts';
 import { receipts } from '../../src/doctor/checks/receipts.ts';
 import { routes } from '../../src/doctor/checks/routes.ts';
+import { spentAccounts } from '../../src/doctor/checks/spent-accounts.ts';
 import { uncertainMessages } from '../../src/doctor/checks/uncertain-messages.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { stateNumber } from '../../src/message/state.ts';
@@ -195,4 +196,37 @@ test('receipts that nobody matches are told of, and those that no message was fo
     },
     { severity: 'warning', summary: expect.stringContaining('40 receipts that came to route sms') },
   ]);
+});
+
+test('an account that has used up its credit or its day is named, with what gives it more', async () => {
+  await run(
+    `INSERT INTO account (id, name, limits, prepaid) VALUES
+      (11, 'day', '{"messagesPerDay": 5}', NULL), (12, 'before', '{"partsPerDay": 5}', NULL),
+      (13, 'parts', '{"partsPerDay": 5}', NULL), (14, 'closed', '{"messagesPerDay": 0}', NULL),
+      (15, 'poor', '{}', '{"currency": "EUR", "messageMicros": 50000, "partMicros": 10000}'),
+      (16, 'rich', '{}', '{"currency": "EUR", "messageMicros": 50000}'),
+      (17, 'new', '{}', '{"currency": "EUR", "messageMicros": 50000}'), (18, 'free', '{}', NULL)`,
+  );
+  await run(
+    `INSERT INTO account_meter (shard, account_id, day, messages, parts, balance_micros)
+      SELECT id % 1024, id, (now() AT TIME ZONE 'UTC')::date - old, 5, 5, balance FROM (VALUES
+        (11, 0, 0), (12, 1, 0), (13, 0, 0), (15, 0, 59999), (16, 0, 50000), (18, 0, 0)) AS meter (id, old, balance)`,
+  );
+  const findings = await spentAccounts.run(context);
+  expect(findings.map(({ severity, mend }) => [severity, mend])).toEqual([
+    ['info', expect.stringContaining('account set 11 --messages-per-day')],
+    ['info', expect.stringContaining('account set 13 --parts-per-day')],
+    ['info', expect.stringContaining('account credit 15')],
+    ['info', expect.stringContaining('account credit 17')],
+  ]);
+  expect(findings[2]!.summary).toContain('0.059999 EUR');
+  await run(`UPDATE account SET deleted_at = now() WHERE id > 10`);
+  expect(await spentAccounts.run(context)).toMatchObject([{ severity: 'ok' }]);
+  await run(
+    `INSERT INTO account (id, name, limits, prepaid)
+      SELECT n, 'many ' || n, '{}', '{"currency": "EUR", "messageMicros": 1}' FROM generate_series(21, 40) AS n`,
+  );
+  const many = await spentAccounts.run(context);
+  expect(many).toHaveLength(11);
+  expect(many[10]!.summary).toContain('10 more accounts');
 });

@@ -1,7 +1,6 @@
 import { createHmac, createSign, generateKeyPairSync } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect } from 'vitest';
+import { selfSigned } from '../../support/self-signed.ts';
 import type { SeenRequest } from '../scripted-provider.ts';
 import { json, key, type ProviderExample } from './provider-example.ts';
 
@@ -15,6 +14,7 @@ const fields = {
 };
 const failed = (code: string, more: object = {}) => ({ state: 'failed', error: { code }, ...more });
 
+const snsSigner = selfSigned('sns.test');
 export const sendgridKeys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const sendgridEvents = [
   {
@@ -375,9 +375,7 @@ const sns = (event: object | string, more: object = {}) => {
     .filter((name) => notification[name] !== undefined)
     .map((name) => `${name}\n${notification[name]}\n`);
   const algorithm = notification.SignatureVersion === '1' ? 'sha1' : 'sha256';
-  const Signature = createSign(algorithm)
-    .update(text.join(''))
-    .sign(readFileSync(fileHere('sns.key')), 'base64');
+  const Signature = createSign(algorithm).update(text.join('')).sign(snsSigner.privateKey, 'base64');
   return JSON.stringify({ ...notification, Signature });
 };
 const mail = {
@@ -406,7 +404,7 @@ const ses: ProviderExample = {
     sessionToken: 'session-token',
     configurationSet: 'ConfigSet',
     receiptTopicArn: topicArn,
-    receiptCertificate: readFileSync(fileHere('sns.crt'), 'utf8'),
+    receiptCertificate: snsSigner.certificate,
   },
   fields,
   posted: {
@@ -513,7 +511,3 @@ const ses: ProviderExample = {
 };
 
 export const emailExamples = [sendgrid, mailgun, postmark, ses];
-
-function fileHere(name: string): string {
-  return join(import.meta.dirname, name);
-}

@@ -42,7 +42,7 @@ interface Order {
 /** Keys that are due later are left to the database: everything is read again before then. */
 export const keepDueWithinMs = 90_000;
 /** How long a chunk that left memory is remembered at least; longer than a hint is honoured. */
-const leftForMs = 5_000;
+export const leftForMs = 5_000;
 /** Bytes of payloads that came with hints and wait for their turn; chunks beyond are read back. */
 const storedBytesMax = 8 * 1_048_576;
 /** A timer may not be set for longer. */

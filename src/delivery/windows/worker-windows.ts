@@ -1,4 +1,5 @@
 import type { Clock } from '../../lib/clock.ts';
+import { leftForMs } from '../backlog/backlog.ts';
 import type { PendingChunk } from '../backlog/pending-chunk.ts';
 import type { ChunkWork } from '../chunks/chunk-work.ts';
 import type { DeliveryControl } from '../delivery-control.ts';
@@ -24,12 +25,17 @@ export interface WorkerWindowsSettings {
   onRecorded: (work: ChunkWork, messages: number) => void;
 }
 
+/** What was being recorded at a change is by then. */
+const recordedWithinMs = 5_000;
+
 /** What send windows keep of a worker's messages, and when it goes on. */
 export class WorkerWindows {
   readonly messages: MessageWindows;
   readonly #settings: WorkerWindowsSettings;
   readonly #closed: ClosedBatches;
   readonly #routes: RouteWindows;
+  /** Everything pending is to be read once more then. */
+  #rereadAtMs = Number.POSITIVE_INFINITY;
 
   constructor(settings: WorkerWindowsSettings) {
     this.#settings = settings;
@@ -52,6 +58,9 @@ export class WorkerWindows {
 
   runOnce(): void {
     this.#closed.runOnce();
+    if (this.#settings.clock.monotonicMs() < this.#rereadAtMs) return;
+    this.#rereadAtMs = Number.POSITIVE_INFINITY;
+    this.#settings.reread();
   }
 
   /** A chunk has been loaded whose batch may have to stay where it is. */
@@ -75,7 +84,7 @@ export class WorkerWindows {
   onControlChange(): void {
     const changed = new Set(this.#routes.takeChanged());
     if (changed.size === 0) return;
-    const { tenures, forget, reread, onReady } = this.#settings;
+    const { clock, tenures, forget, reread, onReady } = this.#settings;
     for (const tenure of tenures().values()) {
       for (const chunk of tenure.chunks.values()) {
         const { work, lane } = chunk;
@@ -85,5 +94,7 @@ export class WorkerWindows {
       }
     }
     reread();
+    // What was put off just before the change is not taken in again at once.
+    this.#rereadAtMs = clock.monotonicMs() + leftForMs + recordedWithinMs;
   }
 }

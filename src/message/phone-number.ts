@@ -90,7 +90,7 @@ function lengthProblem({
   const problem = validatePhoneNumberLength(number);
   const count = problem === 'TOO_SHORT' ? 'too few' : problem === 'TOO_LONG' ? 'too many' : 'not as many';
   const than = count === 'not as many' ? 'digits as' : 'digits for';
-  return `"to" has ${count} ${than} a telephone number of +${countryCallingCode}: see where it comes from`;
+  return `"to" has ${count} ${than} a telephone number of +${countryCallingCode}: one is missing or too much, or the code of the country is another`;
 }
 
 /** The shape alone: a plus, no zero, and 7 to 15 digits. */

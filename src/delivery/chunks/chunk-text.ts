@@ -103,10 +103,6 @@ export class ChunkText {
 
 /** A line that was erased, or that cannot be read, is dealt with where it is handled. */
 function placeOfLine(line = ''): string | undefined {
-  try {
-    const { to } = JSON.parse(line) as MessageFields;
-    return to === undefined ? undefined : placeOf(to);
-  } catch {
-    return undefined;
-  }
+  const to = lineRecipient(line);
+  return to === undefined ? undefined : placeOf(to);
 }

@@ -109,10 +109,11 @@ export function heldForGood(
 const unplaced = {
   code: 'send_window_no_zone',
   detail:
-    'The number belongs to no country, so that nobody knows the time zone of its recipient: name one in the window, then replay',
+    'The number belongs to no country, so that nobody knows the time zone of its recipient: name one in the window of the route and replay, ' +
+    'or send it in a batch whose window names one',
 };
 const never = {
   code: 'send_window_never_open',
   detail:
-    'The window is never open in all the time zones of the recipient’s country at once: send it with a wider one',
+    'The window of the batch is never open in all the time zones of the recipient’s country at once: send it in a batch with a wider one',
 };

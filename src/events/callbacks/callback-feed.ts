@@ -84,12 +84,13 @@ export class CallbackFeed {
     if ([...known.webhooks, ...known.signingKeys].some((one) => !all.includes(one))) return true;
     // The last row of the turn before comes again.
     const fresh = { ...page, rows: page.rows.filter((row) => !isBehind(row, after)) };
-    const { rows, next } = portionOf(fresh, after.epoch);
+    const isWanted = wantedBy(listeners);
+    const { rows, next } = portionOf(fresh, { epoch: after.epoch, isWanted });
     const place = feedCursor(next);
     // A place that moves without anything to tell is written down now and then.
     if (rows.length === 0 && next.writtenBy - after.writtenBy < idleNumbers) return false;
     const number = (turn?.number ?? 0) + 1;
-    const told = rows.filter((row) => row.kind === 'batch' || row.routeId !== route.id);
+    const told = rows.filter((row) => isWanted(row) && (row.kind === 'batch' || row.routeId !== route.id));
     const chunks = await this.#chunksOf(told, { listeners, epoch: after.epoch, number, route });
     const made = await makeCallbackTurn(database, { number, place, chunks });
     if (made) {
@@ -125,13 +126,8 @@ export class CallbackFeed {
       .filter(({ disabled }) => !disabled)
       .map((webhook) => endpointOf(webhook, of.epoch));
     const reporting = new Set(of.listeners.signingKeys.map(({ accountId }) => accountId));
-    const called = new Set(endpoints.map(({ accountId }) => accountId));
-    // The messages of an account that only wants reports are not loaded for nothing.
-    const wanted = rows.filter(
-      (row) => called.has(row.accountId) || (reporting.has(row.accountId) && mayBeReported(row)),
-    );
-    if (wanted.length === 0) return [];
-    const task = await this.#task(wanted, { endpoints, reporting });
+    if (rows.length === 0) return [];
+    const task = await this.#task(rows, { endpoints, reporting });
     const shard = shardOfTurn(of.number);
     return (await pool.make(task)).map((chunk) =>
       chunkRow(chunk, { id: mint.mint(shard), routeId: of.route.id }),
@@ -180,14 +176,21 @@ function isBehind(row: FeedRow, place: FeedPlace): boolean {
   return isSame && offset === Number.POSITIVE_INFINITY;
 }
 
+/** The messages of an account that only wants reports are not loaded for nothing. */
+function wantedBy({ webhooks, signingKeys }: Listeners): (row: FeedRow) => boolean {
+  const called = new Set(webhooks.filter(({ disabled }) => !disabled).map(({ accountId }) => accountId));
+  const reporting = new Set(signingKeys.map(({ accountId }) => accountId));
+  return (row) => called.has(row.accountId) || (reporting.has(row.accountId) && mayBeReported(row));
+}
+
 /** As many rows as make a turn, and where the feed goes on behind them. */
 function portionOf(
   page: { rows: FeedRow[]; next: FeedPlace },
-  epoch: string | null,
+  { epoch, isWanted }: { epoch: string | null; isWanted: (row: FeedRow) => boolean },
 ): { rows: FeedRow[]; next: FeedPlace } {
   let messages = 0;
   for (const [index, row] of page.rows.entries()) {
-    messages += row.kind === 'batch' ? 1 : row.chunkCount;
+    if (isWanted(row)) messages += row.kind === 'batch' ? 1 : row.chunkCount;
     if (index > 0 && messages > messagesMax) {
       const { writtenBy, shard, id, seq } = page.rows[index - 1]!;
       const next = { epoch, writtenBy, shard, id, seq, offset: Number.POSITIVE_INFINITY };

@@ -156,8 +156,12 @@ test('an erased person is suppressed on, and nothing says who it is', async () =
   const headers = { 'idempotency-key': `k${accounts}` };
   const entry = { to: 'Ada@example.com', channel: 'email', reason: 'Ada asked', ref: 'ada' };
   const { id } = (await call('POST', '', entry, headers)).json.suppressions[0];
+  const changing = { 'idempotency-key': `c${accounts}` };
+  const change = () => call('PATCH', '/ada@example.com', { reason: 'Ada Lovelace asked' }, changing);
+  expect((await change()).json.reason).toBe('Ada Lovelace asked');
   const erased = await api.call('POST', '/v1/recipients/erase', { key, body: { to: 'ADA@example.com' } });
-  expect(erased.json).toEqual({ messages: 0, answers: 1, suppressed: true, complete: true });
+  expect(erased.json).toEqual({ messages: 0, answers: 2, suppressed: true, complete: true });
+  expect((await change()).json).toMatchObject({ id, to: '', reason: null, ref: null });
   const shown = { id, to: null, reason: null, ref: null };
   expect((await call('GET', '/ada@example.com')).json).toMatchObject(shown);
   // What is erased stays so, although it is added again, or the first answer is asked for.

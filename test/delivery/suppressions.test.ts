@@ -137,14 +137,14 @@ test('an account without a list costs no look-up, and messages that come with th
   await done();
   expect(mill.received).toHaveLength(20);
   expect(calls.findSuppressed).toBeUndefined();
-  // Some are found by reading before their hint arrives.
-  expect(calls.loadChunks ?? 0).toBeLessThan(15);
+  // Some may be found by reading before their hint arrives.
+  expect(calls.loadChunks ?? 0).toBeLessThan(20);
 });
 
 test.each([
   ['to a list that is there', 1, true],
   ['to a list that is new', 1, false],
-  ['more than is read in a turn', 2_500, true],
+  ['more than is read in a turn', 6_000, true],
 ])('what is added %s holds for messages in memory', async (_, added, isThere) => {
   if (isThere) await suppress([phone(9_000)]);
   mill.routes.set(1, { ...testRoute, concurrency: 1 });

@@ -98,7 +98,7 @@ function withoutRecipient(answer: string, to: string): string | undefined {
   let parsed: unknown;
   try {
     parsed = JSON.parse(answer, (_, value: unknown) => {
-      if (typeof value !== 'string') return value;
+      if (typeof value !== 'string') return isErasedSuppression(value) ? withoutNotes(value) : value;
       if (!value.includes(to) && lookupForm(value) !== wanted) return value;
       found = true;
       return '';
@@ -108,6 +108,17 @@ function withoutRecipient(answer: string, to: string): string | undefined {
     return undefined;
   }
   return found ? JSON.stringify(parsed) : undefined;
+}
+
+/** What an answer shows of a suppression, after its recipient was taken out: who wrote the notes may have named them there too. */
+function isErasedSuppression(value: unknown): value is { to: string } {
+  return (
+    typeof value === 'object' && value !== null && 'channel' in value && 'to' in value && value.to === ''
+  );
+}
+
+function withoutNotes(suppression: { to: string }) {
+  return { ...suppression, reason: null, ref: null };
 }
 
 function lookupForm(text: string): string {

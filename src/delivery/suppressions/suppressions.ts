@@ -34,8 +34,8 @@ export type Suppressed = ReadonlyMap<string, ReadonlySet<number>>;
 const rememberedMs = 30_000;
 /** A look-up that took longer is made again: what was added meanwhile may be forgotten by then. */
 export const checkMsMax = 20_000;
-/** Of one list, in one turn; where more was added, and where more lists have changed, all that is in memory is looked up again. */
-const additionsReadMax = 1_000;
+/** Of one list, in one turn: an import adds some 2,700. Where more was added, and where more lists have changed, all that is in memory is looked up again. */
+const additionsReadMax = 5_000;
 const listsReadMax = 100;
 /** Messages of one look-up. */
 const checkMessagesMax = 8_000;

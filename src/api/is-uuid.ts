@@ -1,4 +1,4 @@
-/** Ids of keys and webhooks are UUIDs in lower case; anything else names none, and must not reach a uuid column. */
+/** Ids of keys, webhooks and suppressions are UUIDs in lower case; anything else names none, and must not reach a uuid column. */
 export function isUuid(text: string): boolean {
   return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);
 }

@@ -12,6 +12,11 @@ export interface ServerFlags {
   data?: string;
 }
 
+/** What commands have that act for another account than the key's (`withAccount`). */
+export interface AccountFlags extends ServerFlags {
+  account?: string;
+}
+
 /** What a running server writes to `server.json` in its data directory. */
 interface ServerFile {
   url: string;
@@ -26,10 +31,10 @@ interface ServerFile {
  * `admin.key` of MILLRACE_DATA or the default; an `admin.key` goes to no other machine than the one it administers.
  * With an account it asks for what is that account's.
  */
-export function connect(context: CommandContext, flags: ServerFlags, account?: string): Client {
+export function connect(context: CommandContext, flags: AccountFlags): Client {
   return createClient({
     ...findServer(context, flags),
-    account,
+    account: flags.account,
     userAgent: 'millrace-cli',
     retryUnreachable: false,
     signal: context.signal,

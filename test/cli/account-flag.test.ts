@@ -28,6 +28,8 @@ test.each([
   'template set code --body x',
   'template delete code',
   'template preview code',
+  'signing-key show',
+  'signing-key set',
   'suppression list',
   'suppression add +31612345678',
   'suppression show +31612345678',

@@ -6,7 +6,7 @@ import {
   noSuppression,
   SuppressionAnswer,
   SuppressionChange,
-  SuppressionPlace,
+  SuppressionName,
   suppressionAnswer,
 } from './suppression-fields.ts';
 
@@ -19,7 +19,7 @@ export function changeSuppression(app: ApiInstance, context: ApiContext): void {
         summary: 'Change what is noted of a suppressed recipient',
         description: 'What is left out stays as it is; null takes it away.',
         tags: ['suppressions'],
-        params: SuppressionPlace,
+        params: SuppressionName,
         body: SuppressionChange,
         response: { 200: SuppressionAnswer },
       },

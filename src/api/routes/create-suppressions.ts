@@ -82,7 +82,7 @@ function readEntries(
   given.forEach(({ to: written, channel, reason = null, ref = null }, index) => {
     const normal = normaliseRecipient(written, { channel, country });
     if ('problem' in normal) {
-      const detail = `${normal.problem} on the channel ${channel}`;
+      const detail = `${normal.problem} (channel ${channel})`;
       errors.push({ index, code: 'invalid_recipient', detail });
       return;
     }

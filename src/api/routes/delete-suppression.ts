@@ -5,7 +5,7 @@ import {
   hashOf,
   noSuppression,
   SuppressionAnswer,
-  SuppressionPlace,
+  SuppressionName,
   suppressionAnswer,
 } from './suppression-fields.ts';
 
@@ -18,7 +18,7 @@ export function deleteSuppression(app: ApiInstance, context: ApiContext): void {
         summary: 'Let a recipient get messages again',
         description: 'Messages that ended as `suppressed` stay so: they are not sent after all.',
         tags: ['suppressions'],
-        params: SuppressionPlace,
+        params: SuppressionName,
         response: { 200: SuppressionAnswer },
       },
     },

@@ -5,7 +5,7 @@ import {
   hashOf,
   noSuppression,
   SuppressionAnswer,
-  SuppressionPlace,
+  SuppressionName,
   suppressionAnswer,
 } from './suppression-fields.ts';
 
@@ -17,7 +17,7 @@ export function showSuppression(app: ApiInstance, context: ApiContext): void {
       schema: {
         summary: 'One suppressed recipient',
         tags: ['suppressions'],
-        params: SuppressionPlace,
+        params: SuppressionName,
         response: { 200: SuppressionAnswer },
       },
     },

@@ -57,7 +57,7 @@ export const SuppressionAnswer = Type.Object({
 });
 
 /** Where a suppression is named in a path. */
-export const SuppressionPlace = Type.Object({
+export const SuppressionName = Type.Object({
   id: Type.String({ description: 'the id, or the number or address itself' }),
 });
 
@@ -73,8 +73,9 @@ export function hashOf(
   { control }: ApiContext,
   { accountId, place }: { accountId: number; place: string },
 ): string {
-  const hash = isUuid(place)
-    ? place.toLowerCase()
+  const id = place.toLowerCase();
+  const hash = isUuid(id)
+    ? id
     : suppressionHash(accountId, keptForm(place, defaultCountry(control, accountId)));
   if (hash === undefined) throw noSuppression();
   return hash;

@@ -43,7 +43,7 @@ async function exportToFile(context: CommandContext, id: string, flags: ExportFl
       'The export itself is NDJSON already.',
     );
   }
-  const client = connect(context, flags, flags.account);
+  const client = connect(context, flags);
   // Under another name until it is whole: what has the name that was asked for can be relied upon.
   const partial = flags.output === undefined ? undefined : `${flags.output}.partial`;
   const out = partial === undefined ? context.terminal.out : await openToWrite(partial);

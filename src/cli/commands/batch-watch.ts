@@ -26,7 +26,7 @@ export function batchWatchCommand(context: CommandContext): Command {
 
 async function watch(context: CommandContext, id: string, flags: AccountOptions): Promise<void> {
   const { signal } = context;
-  const client = connect(context, flags, flags.account);
+  const client = connect(context, flags);
   const progress = createProgress(context.terminal, { quiet: flags.json ?? false });
   const lines = new ChangeLines();
   let bar: ProgressBar | undefined;

@@ -37,7 +37,7 @@ function listCommand(context: CommandContext): Command {
     .option('--after <id>', 'go on behind this one: the "next" of the page before')
     .action(async (flags: ListFlags) => {
       const { limit, after } = flags;
-      const page = await connect(context, flags, flags.account).batches.page({
+      const page = await connect(context, flags).batches.page({
         limit,
         ...(after === undefined ? {} : { after }),
       });
@@ -54,7 +54,7 @@ function showCommand(context: CommandContext): Command {
     .description('one batch: its state and how many messages are in which state')
     .argument('<id>')
     .action(async (id: string, flags: AccountOptions) => {
-      const batch = await connect(context, flags, flags.account).batches.get(id);
+      const batch = await connect(context, flags).batches.get(id);
       printResult(context, batch, { json: flags.json, render: describeBatch });
     });
   return withExamples(command, 'batch show 0190c6f0-7b3a-7c11-9b0d-2f5a6c7d8000');
@@ -65,7 +65,7 @@ function rejectionsCommand(context: CommandContext): Command {
     .description('every line that was not taken, and why, as NDJSON')
     .argument('<id>')
     .action(async (id: string, flags: AccountOptions) => {
-      for await (const rejection of connect(context, flags, flags.account).batches.rejections(id)) {
+      for await (const rejection of connect(context, flags).batches.rejections(id)) {
         const text = `${JSON.stringify(rejection)}\n`;
         if (!context.terminal.out.write(text)) await drained(context.terminal.out);
       }
@@ -86,7 +86,7 @@ function actionCommand(
     .description(description)
     .argument('<id>')
     .action(async (id: string, flags: AccountOptions) => {
-      const batch = await connect(context, flags, flags.account).batches[action](id);
+      const batch = await connect(context, flags).batches[action](id);
       printResult(context, batch, { json: flags.json, render: describeBatch });
     });
   return withExamples(command, `batch ${action} ID`);
@@ -105,7 +105,7 @@ function replayCommand(context: CommandContext): Command {
     .option('--error-code <code>', 'only those that failed with this code')
     .action(async (id: string, { state: states, errorCode, ...flags }: ReplayFlags) => {
       const filter = { states, ...(errorCode === undefined ? {} : { errorCode }) };
-      const batch = await connect(context, flags, flags.account).batches.replay(id, filter);
+      const batch = await connect(context, flags).batches.replay(id, filter);
       printResult(context, batch, { json: flags.json, render: describeReplay });
     });
   return withExamples(command, 'batch replay ID --state failed --error-code timeout');
@@ -123,7 +123,7 @@ function resolveCommand(context: CommandContext): Command {
     .argument('<id>')
     .requiredOption('--as <state>', 'sent or failed', oneOf('sent', 'failed'))
     .action(async (id: string, flags: AccountOptions & { as: 'sent' | 'failed' }) => {
-      const batch = await connect(context, flags, flags.account).batches.resolve(id, { as: flags.as });
+      const batch = await connect(context, flags).batches.resolve(id, { as: flags.as });
       const render = (resolved: ResolvedBatch) =>
         `${describeSettled(resolved, flags.as)}\n${describeBatch(resolved)}`;
       printResult(context, batch, { json: flags.json, render });

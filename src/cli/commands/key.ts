@@ -21,8 +21,8 @@ function listCommand(context: CommandContext): Command {
   const command = withServer(new Command('list'))
     .description('keys, without their secret part')
     .option('--account <id>', 'only of this account')
-    .action(async (flags: ServerOptions & { account?: string }) => {
-      const query = flags.account === undefined ? {} : { accountId: flags.account };
+    .action(async ({ account, ...flags }: ServerOptions & { account?: string }) => {
+      const query = account === undefined ? {} : { accountId: account };
       const keys = await allOf(connect(context, flags).keys.all(query));
       printResult(context, { data: keys }, { json: flags.json, render: ({ data }) => describeKeys(data) });
     });
@@ -55,8 +55,8 @@ function createCommand(context: CommandContext): Command {
   );
 }
 
-async function create(context: CommandContext, flags: CreateFlags): Promise<void> {
-  const { account, scope = ['send', 'read'], expires, test } = flags;
+async function create(context: CommandContext, { account, ...flags }: CreateFlags): Promise<void> {
+  const { scope = ['send', 'read'], expires, test } = flags;
   const key = await connect(context, flags).keys.create({
     scopes: scope,
     ...(account === undefined ? {} : { accountId: account }),

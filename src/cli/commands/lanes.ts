@@ -12,9 +12,7 @@ export function lanesCommand(context: CommandContext): Command {
     .description('what waits and how it flows, by route, account and priority')
     .option('--route <name>', 'the lanes of this route alone')
     .action(async ({ route, ...flags }: AccountOptions & { route?: string }) => {
-      const lanes = await allOf(
-        connect(context, flags, flags.account).lanes(route === undefined ? {} : { route }),
-      );
+      const lanes = await allOf(connect(context, flags).lanes(route === undefined ? {} : { route }));
       printResult(context, { data: lanes }, { json: flags.json, render: ({ data }) => describe(data) });
     });
   return withExamples(command, 'lanes', 'lanes --route sms --json');

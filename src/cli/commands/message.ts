@@ -22,7 +22,7 @@ function showCommand(context: CommandContext): Command {
     .description('one message with everything that happened to it')
     .argument('<id>')
     .action(async (id: string, flags: AccountOptions) => {
-      const message = await connect(context, flags, flags.account).messages.get(id);
+      const message = await connect(context, flags).messages.get(id);
       printResult(context, message, { json: flags.json, render: describeMessage });
     });
   return withExamples(command, 'message show 0190c6f0-7b3a-7c11-9b0d-2f5a6c7d8001');
@@ -63,8 +63,8 @@ function findCommand(context: CommandContext): Command {
 async function find(context: CommandContext, flags: FindFlags): Promise<void> {
   const given = [flags.to, flags.ref, flags.state].filter((value) => value !== undefined);
   if (given.length !== 1) throw usageFailure('give one of --to, --ref and --state');
-  const { json, url: _url, data: _data, account, ...query } = flags;
-  const page = await connect(context, flags, account).messages.find(query);
+  const { json, url: _url, data: _data, account: _account, ...query } = flags;
+  const page = await connect(context, flags).messages.find(query);
   printResult(context, page, {
     json,
     render({ data, next }) {
@@ -97,7 +97,7 @@ function actionCommand(context: CommandContext, action: 'cancel' | 'replay', des
     .description(description)
     .argument('<id>')
     .action(async (id: string, flags: AccountOptions) => {
-      const message = await connect(context, flags, flags.account).messages[action](id);
+      const message = await connect(context, flags).messages[action](id);
       printResult(context, message, { json: flags.json, render: describeMessage });
     });
   return withExamples(command, `message ${action} ID`);
@@ -109,7 +109,7 @@ function resolveCommand(context: CommandContext): Command {
     .argument('<id>')
     .requiredOption('--as <state>', 'sent or failed', oneOf('sent', 'failed'))
     .action(async (id: string, flags: AccountOptions & { as: 'sent' | 'failed' }) => {
-      const message = await connect(context, flags, flags.account).messages.resolve(id, {
+      const message = await connect(context, flags).messages.resolve(id, {
         as: flags.as,
       });
       printResult(context, message, {

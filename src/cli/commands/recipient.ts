@@ -28,8 +28,8 @@ export function recipientCommand(context: CommandContext): Command {
 }
 
 async function eraseRecipient(context: CommandContext, flags: EraseFlags): Promise<void> {
-  const { recipients } = connect(context, flags);
-  const { to, account: accountId } = flags;
+  const { to, account: accountId, ...server } = flags;
+  const { recipients } = connect(context, server);
   const total = { messages: 0, answers: 0, complete: false };
   for (let call = 0, idle = 0; call < callsMax && idle < idleCallsMax && !total.complete; call++) {
     const erased = await recipients.erase({ to, ...(accountId !== undefined && { accountId }) });

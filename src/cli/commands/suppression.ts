@@ -44,14 +44,15 @@ function addCommand(context: CommandContext): Command {
     .action(async (recipients: string[], { reason, ref, ...flags }: NoteFlags) => {
       const notes = { ...(reason !== undefined && { reason }), ...(ref !== undefined && { ref }) };
       const entries = recipients.map((to) => ({ to, channel: channelOf(to), ...notes }));
-      const answer = await connect(context, flags, flags.account).suppressions.add(entries);
+      const answer = await connect(context, flags).suppressions.add(entries);
       printResult(context, answer, {
         json: flags.json,
         render: ({ added, suppressions }) =>
           `${formatAmount(added, 'recipient')} added, ${formatCount(suppressions.length - added)} were there`,
       });
-      const [error] = answer.errors;
-      if (error !== undefined) throw new Failure(`${recipients[error.index]}: ${error.detail}`);
+      for (const { index, detail } of answer.errors) printWarning(context, `${recipients[index]}: ${detail}`);
+      const refused = answer.errors.length;
+      if (refused > 0) throw new Failure(`${formatAmount(refused, 'recipient')} could not be suppressed`);
     });
   return withExamples(
     command,
@@ -80,7 +81,7 @@ async function importFile(
   path: string,
   { reason, ref, ...flags }: NoteFlags,
 ): Promise<void> {
-  const { suppressions } = connect(context, flags, flags.account);
+  const { suppressions } = connect(context, flags);
   const total = { added: 0, present: 0, rejected: 0 };
   const reject = (line: number, detail: string) => {
     if (total.rejected++ < rejectedShown) printWarning(context, `line ${line}: ${detail}`);
@@ -136,7 +137,7 @@ function listCommand(context: CommandContext): Command {
         ...(channel && { channel }),
         ...(to !== undefined && { to }),
       };
-      for await (const each of connect(context, flags, flags.account).suppressions.all(query)) {
+      for await (const each of connect(context, flags).suppressions.all(query)) {
         more = data.length === limit;
         if (more) break;
         data.push(each);
@@ -161,7 +162,7 @@ function showCommand(context: CommandContext): Command {
     .description('one suppressed recipient')
     .argument('<to>', 'the number or address, or the id')
     .action(async (to: string, flags: AccountOptions) => {
-      const found = await connect(context, flags, flags.account).suppressions.get(to);
+      const found = await connect(context, flags).suppressions.get(to);
       printResult(context, found, {
         json: flags.json,
         render: (value) => formatFields(Object.entries(value) as [string, string | null][]),
@@ -175,7 +176,7 @@ function removeCommand(context: CommandContext): Command {
     .description('let a recipient get messages again')
     .argument('<to>', 'the number or address, or the id')
     .action(async (to: string, flags: AccountOptions) => {
-      await connect(context, flags, flags.account).suppressions.remove(to);
+      await connect(context, flags).suppressions.remove(to);
       printResult(
         context,
         { removed: to },

@@ -42,7 +42,7 @@ function listCommand(context: CommandContext): Command {
   const command = withAccount(new Command('list'))
     .description('the templates of the account')
     .action(async (flags: AccountOptions) => {
-      const templates = await allOf(connect(context, flags, flags.account).templates.all());
+      const templates = await allOf(connect(context, flags).templates.all());
       printResult(
         context,
         { data: templates },
@@ -70,7 +70,7 @@ function showCommand(context: CommandContext): Command {
     .action(async (name: string, flags: AccountOptions & { templateVersion?: number }) => {
       const { templateVersion: version } = flags;
       const asked = version === undefined ? {} : { version };
-      const template = await connect(context, flags, flags.account).templates.get(name, asked);
+      const template = await connect(context, flags).templates.get(name, asked);
       printResult(context, template, {
         json: flags.json,
         render: (value) => JSON.stringify(value, null, 2),
@@ -86,7 +86,7 @@ function createCommand(context: CommandContext): Command {
     .requiredOption('--channel <channel>', 'sms, email or webhook', oneOf('sms', 'email', 'webhook'))
     .action(async (name: string, flags: TextFlags & { channel: Channel }) => {
       const texts = await textsOf(flags);
-      const template = await connect(context, flags, flags.account).templates.create({
+      const template = await connect(context, flags).templates.create({
         ...{ name, channel: flags.channel },
         ...texts,
       });
@@ -106,7 +106,7 @@ function setCommand(context: CommandContext): Command {
     .action(async (name: string, flags: TextFlags) => {
       const texts = await textsOf(flags);
       if (Object.keys(texts).length === 0) throw usageFailure('there is nothing to change');
-      const template = await connect(context, flags, flags.account).templates.set(name, texts);
+      const template = await connect(context, flags).templates.set(name, texts);
       printResult(context, template, { json: flags.json, render: describe });
     });
   return withExamples(command, 'template set code --body "Code: {{ code }}"');
@@ -117,7 +117,7 @@ function deleteCommand(context: CommandContext): Command {
     .description('remove a template; what was accepted with it is still sent')
     .argument('<name>', 'its name or id')
     .action(async (name: string, flags: AccountOptions) => {
-      await connect(context, flags, flags.account).templates.delete(name);
+      await connect(context, flags).templates.delete(name);
       printResult(
         context,
         { deleted: name },
@@ -135,7 +135,7 @@ function previewCommand(context: CommandContext): Command {
     .option('--template-version <n>', 'this version of it', wholeNumber(1, 1_000_000))
     .action(async (name: string, { params, templateVersion: version, ...flags }: PreviewFlags) => {
       const asked = { ...(params && { params }), ...(version !== undefined && { version }) };
-      const preview = await connect(context, flags, flags.account).templates.preview(name, asked);
+      const preview = await connect(context, flags).templates.preview(name, asked);
       printResult(context, preview, {
         json: flags.json,
         render: ({ subject, body, html }) =>

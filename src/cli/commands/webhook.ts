@@ -31,7 +31,7 @@ function listCommand(context: CommandContext): Command {
   const command = withAccount(new Command('list'))
     .description('webhooks, and whether they are called')
     .action(async (flags: AccountOptions) => {
-      const webhooks = await allOf(connect(context, flags, flags.account).webhooks.all());
+      const webhooks = await allOf(connect(context, flags).webhooks.all());
       printResult(context, { data: webhooks }, { json: flags.json, render: ({ data }) => describeAll(data) });
     });
   return withExamples(command, 'webhook list');
@@ -42,7 +42,7 @@ function showCommand(context: CommandContext): Command {
     .description('one webhook')
     .argument('<id>')
     .action(async (id: string, flags: AccountOptions) => {
-      const webhook = await connect(context, flags, flags.account).webhooks.get(id);
+      const webhook = await connect(context, flags).webhooks.get(id);
       printResult(context, webhook, { json: flags.json, render: describe });
     });
   return withExamples(command, 'webhook show ID');
@@ -73,7 +73,7 @@ function createCommand(context: CommandContext): Command {
     .argument('<name>')
     .argument('<url>')
     .action(async (name: string, url: string, flags: FieldFlags) => {
-      const webhook = await connect(context, flags, flags.account).webhooks.create({
+      const webhook = await connect(context, flags).webhooks.create({
         name,
         url,
         ...fieldsOf(flags),
@@ -91,7 +91,7 @@ function setCommand(context: CommandContext): Command {
     .option('--endpoint <url>', 'where events are posted')
     .action(async (id: string, flags: FieldFlags & { name?: string; endpoint?: string }) => {
       const { name, endpoint } = flags;
-      const webhook = await connect(context, flags, flags.account).webhooks.change(id, {
+      const webhook = await connect(context, flags).webhooks.change(id, {
         ...(name !== undefined && { name }),
         ...(endpoint !== undefined && { url: endpoint }),
         ...fieldsOf(flags),
@@ -106,7 +106,7 @@ function enableCommand(context: CommandContext): Command {
     .description('call one again that was disabled because it failed')
     .argument('<id>')
     .action(async (id: string, flags: AccountOptions) => {
-      const webhook = await connect(context, flags, flags.account).webhooks.change(id, { enabled: true });
+      const webhook = await connect(context, flags).webhooks.change(id, { enabled: true });
       printResult(context, webhook, { json: flags.json, render: describe });
     });
   return withExamples(command, 'webhook enable ID');
@@ -117,7 +117,7 @@ function rotateCommand(context: CommandContext): Command {
     .description('make a new secret; it is shown this once, and the old one still signs for a day')
     .argument('<id>')
     .action(async (id: string, flags: AccountOptions) => {
-      printSecret(context, await connect(context, flags, flags.account).webhooks.rotate(id), flags);
+      printSecret(context, await connect(context, flags).webhooks.rotate(id), flags);
     });
   return withExamples(command, 'webhook rotate ID');
 }
@@ -127,7 +127,7 @@ function deleteCommand(context: CommandContext): Command {
     .description('tell an endpoint of nothing more')
     .argument('<id>')
     .action(async (id: string, flags: AccountOptions) => {
-      await connect(context, flags, flags.account).webhooks.delete(id);
+      await connect(context, flags).webhooks.delete(id);
       printResult(context, { deleted: id }, { json: flags.json, render: () => `webhook ${id} is deleted` });
     });
   return withExamples(command, 'webhook delete ID');

@@ -15,7 +15,7 @@ export const spentAccounts: Check = {
       findings.push({
         severity: 'info',
         summary: `${more} more accounts have used up their credit or their day's quota`,
-        mend: 'For each account: millrace account show ID; millrace account list has them all',
+        mend: 'For each account: millrace account show ID',
       });
     }
     return orOk(findings, 'no account has used up its credit or its day’s quota');
@@ -34,13 +34,13 @@ function findingOf({ id, name, limits, prepaid, refusedBy, balanceMicros }: Spen
     case 'messages_per_day':
       return {
         severity: 'info',
-        summary: `${account} has sent its ${limits.messagesPerDay} messages of this day (UTC): further ones are refused until it ends`,
+        summary: `${account} has used up its quota: ${limits.messagesPerDay} messages were taken in today (UTC), further ones are refused until the day ends`,
         mend: `Where it may send more: millrace account set ${id} --messages-per-day N`,
       };
     case 'parts_per_day':
       return {
         severity: 'info',
-        summary: `${account} has sent its ${limits.partsPerDay} SMS of this day (UTC): further ones are refused until it ends`,
+        summary: `${account} has used up its quota: ${limits.partsPerDay} SMS were taken in today (UTC), further ones are refused until the day ends`,
         mend: `Where it may send more: millrace account set ${id} --parts-per-day N`,
       };
   }

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { type Clock, systemClock } from '../../lib/clock.ts';
 import { ProblemError } from '../../message/error-codes.ts';
 import type { SuppressionChannel } from '../../message/suppression.ts';
 import {
@@ -23,15 +23,16 @@ const retryAfterSeconds = 5;
 export async function awaitWorkers(
   database: Database,
   lists: { accountId: number; channels: readonly SuppressionChannel[] },
+  clock: Clock = systemClock,
 ): Promise<void> {
   if (await areConfirmed(database, lists)) return;
   await openLists(database, lists);
   const known = { lists: await countLists(database) };
-  const endMs = performance.now() + waitMsMax;
+  const endMs = clock.monotonicMs() + waitMsMax;
   for (;;) {
     const [unaware] = await readUnawareWorkers(database, known);
     if (unaware === undefined) break;
-    if (performance.now() > endMs) {
+    if (clock.monotonicMs() > endMs) {
       const { host, pid } = unaware;
       const who = `the worker of process ${pid} on ${host}`;
       throw new ProblemError(
@@ -40,7 +41,7 @@ export async function awaitWorkers(
         { retryAfterSeconds },
       );
     }
-    await sleep(pollMs);
+    await clock.sleep(pollMs);
   }
   await confirmLists(database, lists);
 }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
+import { ApiError } from '../../client/client.ts';
 import { fileFault } from '../../lib/file-fault.ts';
 import type { CommandContext } from '../command-context.ts';
 import { Failure } from '../failure.ts';
@@ -20,13 +21,20 @@ function showCommand(context: CommandContext): Command {
   const command = withAccount(new Command('show'))
     .description('the last characters of the key, and since when it is used')
     .action(async (flags: AccountOptions) => {
-      const signingKey = await connect(context, flags).signingKey.get();
+      const signingKey = await connect(context, flags).signingKey.get().catch(explainNone);
       printResult(context, signingKey, {
         json: flags.json,
         render: ({ hint, changedAt }) => `${hint} since ${changedAt}`,
       });
     });
   return withExamples(command, 'signing-key show');
+}
+
+function explainNone(error: unknown): never {
+  if (!(error instanceof ApiError && error.problem.code === 'not_found')) throw error;
+  throw new Failure('the account has no signing key yet', {
+    hint: 'Make one, or use one that receivers have already: millrace signing-key set [file]',
+  });
 }
 
 function setCommand(context: CommandContext): Command {

@@ -153,7 +153,8 @@ async function startParts(
   const range = await patiently(() => startUpkeep(space.inPlace, { config, log, stops }));
   const mint = createIdMint({ nowMs: range.nowMs, range: range.current });
   const hasEvents = config.roles.includes('events');
-  const events = { config, log, metrics, stops, secrets, mint, patiently };
+  const deliveries = delivery && { deliveries: delivery };
+  const events = { config, log, metrics, stops, secrets, mint, patiently, ...deliveries };
   if (!hasApi) {
     if (hasEvents) await startEvents(databaseUrl, events);
     if (!hasProbes) return {};

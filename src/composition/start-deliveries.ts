@@ -1,7 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Config } from '../config/resolve-config.ts';
-import { startDeliveryFleet } from '../delivery/processes/delivery-fleet.ts';
-import type { DeliveryHost } from '../delivery/processes/delivery-host.ts';
+import { type DeliveryFleet, startDeliveryFleet } from '../delivery/processes/delivery-fleet.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { StopStack } from '../lib/stop-stack.ts';
 import type { Logger } from '../observe/log.ts';
@@ -24,7 +23,7 @@ export const sendsEndMs = 10_000;
 export async function startDeliveries(
   access: DatabaseAccess,
   parts: { config: Config; log: Logger; metrics: Metrics; stops: StopStack; processes: ServerProcesses },
-): Promise<DeliveryHost> {
+): Promise<DeliveryFleet> {
   const { config, log, metrics, stops, processes } = parts;
   const delivery = await startDeliveryFleet({
     ...deliverySettings(access, { config, log }),

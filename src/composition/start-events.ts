@@ -1,7 +1,9 @@
 import type { Config } from '../config/resolve-config.ts';
+import { busyFrom } from '../delivery/pace/courtesy.ts';
 import { startCallbacks } from '../events/callbacks/start-callbacks.ts';
 import { ReceiptMatcher } from '../events/receipt-matcher.ts';
 import { systemClock } from '../lib/clock.ts';
+import { loopBusiness } from '../lib/loop-business.ts';
 import type { SecretBox } from '../lib/secret-box.ts';
 import type { StopStack } from '../lib/stop-stack.ts';
 import type { Logger } from '../observe/log.ts';
@@ -25,6 +27,8 @@ export interface EventParts {
   mint: IdMint;
   /** That of the API, where this process has one. */
   control?: ControlCache;
+  /** Of this process, where it delivers. */
+  deliveries?: { readonly callbacksGiveWay: boolean };
   /** Waits for a database that is away. */
   patiently: <T>(step: () => Promise<T>) => Promise<T>;
 }
@@ -45,11 +49,16 @@ export async function startEvents(databaseUrl: string, parts: EventParts): Promi
 }
 
 async function openCallbacks(database: Database, parts: EventParts): Promise<void> {
-  const { config, log, metrics, stops, mint } = parts;
+  const { config, log, metrics, stops, mint, deliveries } = parts;
+  const business = loopBusiness();
   const callbacks = startCallbacks({
     ...{ database, mint, control: parts.control ?? (await ownControl(database, parts)) },
     clock: systemClock,
     disableAfterMs: config.webhookDisableAfterMs,
+    givesWay: () => {
+      const isBusy = business() > busyFrom;
+      return isBusy || (deliveries?.callbacksGiveWay ?? false);
+    },
     onCallbacks: metrics.callbacksMade,
     onDisabled: ({ id, accountId, name }, reason) =>
       log.warn({ webhook: id, accountId, name }, `a webhook is not called any more: ${reason}`),

@@ -25,6 +25,7 @@ import type { FlushRest } from './outcomes/flush-of.ts';
 import { OutcomeBuffer } from './outcomes/outcome-buffer.ts';
 import { Ownership } from './ownership/ownership.ts';
 import type { Tenure } from './ownership/tenure.ts';
+import { Courtesy } from './pace/courtesy.ts';
 import { endpointOf } from './sending/endpoint-of.ts';
 import type { RouteContext } from './sending/route-runner.ts';
 import { RouteRunners } from './sending/route-runners.ts';
@@ -50,6 +51,8 @@ export interface DeliveryWorkerSettings {
   attempts?: AttemptLog;
   /** Shards of the installation, which a simulation may have fewer of; 1,024. */
   shards?: number;
+  /** How busy the thread was since it was asked last, from 0 to 1; where it is not told, callbacks give way to nothing. */
+  business?: () => number;
   random?: () => number;
   newWorkerId?: () => string;
 }
@@ -93,6 +96,7 @@ export class DeliveryWorker {
   readonly #suppressions: Suppressions;
   readonly #shares: WorkerShares;
   readonly #runners: RouteRunners;
+  readonly #courtesy: Courtesy;
   readonly #counts = noDeliveries();
   readonly #aborting = new AbortController();
   /** The database's clock less the monotonic one. */
@@ -112,6 +116,8 @@ export class DeliveryWorker {
     // Each route's sender listens.
     setMaxListeners(0, this.#aborting.signal);
     this.#databaseAheadMs = clock.nowMs() - clock.monotonicMs();
+    const { business = () => 0 } = settings;
+    this.#courtesy = new Courtesy({ business, nowMs: clock.monotonicMs() });
     this.#ownership = new Ownership({
       store,
       clock,
@@ -308,6 +314,7 @@ export class DeliveryWorker {
       unrecorded: this.#outcomes.unrecorded,
       loadedChunks: this.#loader.loadedChunks,
       loadedBytes: this.#loader.loadedBytes,
+      callbacksGiveWay: this.#courtesy.givesWay(this.#settings.clock.monotonicMs()),
       counts: { ...this.#counts },
       lanes,
     };
@@ -496,6 +503,7 @@ export class DeliveryWorker {
       isSuppressed: (work, offset, to) => this.#suppressions.isSuppressed(work, offset, to),
       databaseNowMs: (ms) => ms + this.#databaseAheadMs,
       accountPace: (accountId, nowMs) => this.#shares.accountPace(accountId, nowMs),
+      courtesy: this.#courtesy,
       shareOf: (key) => this.#shares.shareOf(key),
       onRecorded: (work, messages) => this.#onRecorded(work, messages),
       onMarked: (work, messages, recorded) => this.#outcomes.addUrgent(work, messages, recorded),

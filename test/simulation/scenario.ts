@@ -84,6 +84,12 @@ export function drawScenario(random: SeededRandom): Scenario {
   };
 }
 
+/** What its provider is called by as well. */
+export function nameRoute(route: Route, name: string): void {
+  route.name = name;
+  route.options = { ...route.options, route: name };
+}
+
 /** Some seeds are calm for long enough while work goes on that what takes effect within a second can be seen to. */
 function drawTimes(random: SeededRandom): { troubledMs: number; workMs: number } {
   const troubledMs = random.between(2_000, 6_000);

@@ -1,3 +1,4 @@
+import { callbackRouteName } from '../../src/message/webhook.ts';
 import { Checker, type Violation } from './checker.ts';
 import { Intake } from './intake.ts';
 import { ModelProvider } from './model-provider.ts';
@@ -6,7 +7,7 @@ import { Operator } from './operator.ts';
 import { OrderChecker } from './order-checker.ts';
 import { PaceChecker } from './pace-checker.ts';
 import type { Plant } from './plants.ts';
-import { drawScenario } from './scenario.ts';
+import { drawScenario, nameRoute, routeIds } from './scenario.ts';
 import { Scheduler } from './scheduler.ts';
 import { seededRandom } from './seeded-random.ts';
 import { Trace } from './trace.ts';
@@ -35,6 +36,8 @@ const turnMsMax = 1_000;
 const stopMs = 5_000;
 /** In every fifth seed requests wait for connections; what the others draw, and seeds that broke a promise before, stay as they were. */
 const connectsEvery = 5;
+/** So it is with those in which one of the routes is that of callbacks, and the threads are busy now and then. */
+const courteous = { every: 7, rest: 1, busyShare: 0.6 };
 /** What was on its way when the troubles ended may be so late. */
 const lateMsMax = 4_000;
 
@@ -51,6 +54,9 @@ export async function simulateSeed(
   const scheduler = new Scheduler(random, trace);
   const scenario = drawScenario(random);
   const { weather, shards } = scenario;
+  const isCourteous = seed % courteous.every === courteous.rest && !scenario.flood;
+  const courtesy = isCourteous ? seededRandom(seed + 1_000_000) : undefined;
+  if (courtesy) nameRoute(scenario.routes[routeIds.resend - 1]!, callbackRouteName);
   const server = new ModelServer({ shards, scheduler, random, trace, weather });
   const workerIds = new Map<string, string>();
   const checker = new Checker(server, workerIds);
@@ -68,7 +74,15 @@ export async function simulateSeed(
     ...{ scheduler, random, trace, checker, pace, order, weather },
     connects,
   });
-  const workers = new Workers({ scenario, server, provider, plant, workerIds });
+  const business = courtesy && (() => (courtesy.chance(courteous.busyShare) ? 1 : courtesy.next()));
+  const workers = new Workers({
+    scenario,
+    server,
+    provider,
+    plant,
+    workerIds,
+    ...(business && { business }),
+  });
   const intake = new Intake({ scenario, server, checker, order, workers, plant });
   const operator = new Operator({ scenario, server, checker, intake, workers });
   const troubles = new Troubles({ scenario, server, provider, workers });

@@ -18,6 +18,7 @@ export interface WorkerProcessSettings {
   leaseMs: number;
   flushEveryMs: number;
   flushesMax: number;
+  business?: () => number;
   /** The present worker id of each process. */
   workerIds: Map<string, string>;
 }
@@ -57,6 +58,7 @@ export class WorkerProcess {
       flushesMax: settings.flushesMax,
       shards: server.database.owners.length,
       random: () => random.next(),
+      ...(settings.business && { business: settings.business }),
       newWorkerId: () => {
         const id = `${hex(random.next())}-0000-4000-8000-${name.padStart(12, '0')}`;
         workerIds.set(name, id);

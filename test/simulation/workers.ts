@@ -18,7 +18,13 @@ const driftMax = 0.01;
 
 export class Workers {
   readonly machines: Machine[];
-  readonly #settings: { scenario: Scenario; server: ModelServer; provider: ModelProvider; plant: Plant };
+  readonly #settings: {
+    scenario: Scenario;
+    server: ModelServer;
+    provider: ModelProvider;
+    plant: Plant;
+    business?: () => number;
+  };
   readonly #workerIds: Map<string, string>;
   readonly #all: WorkerProcess[] = [];
   readonly #stopping = new Set<WorkerProcess>();
@@ -31,6 +37,8 @@ export class Workers {
     provider: ModelProvider;
     plant: Plant;
     workerIds: Map<string, string>;
+    /** How busy a worker's thread is; without it never. */
+    business?: () => number;
   }) {
     this.#settings = settings;
     this.#workerIds = settings.workerIds;

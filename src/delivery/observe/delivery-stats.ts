@@ -35,6 +35,8 @@ export interface DeliveryStats {
   unrecorded: number;
   loadedChunks: number;
   loadedBytes: number;
+  /** The thread is busy with messages that are no callbacks. */
+  callbacksGiveWay: boolean;
   counts: DeliveryCounts;
   lanes: LaneStats[];
 }

@@ -3,6 +3,7 @@ import type { BreakerPolicy } from '../../message/route.ts';
 import { AccountBrakes, type AccountOnRoute } from './account-brakes.ts';
 import { Brake } from './brake.ts';
 import { Breaker, type BreakerChange, type BreakerState } from './breaker.ts';
+import type { Courtesy } from './courtesy.ts';
 import { LatencyWatch } from './latency-watch.ts';
 import { Pace } from './pace.ts';
 import { Ramp } from './ramp.ts';
@@ -19,6 +20,8 @@ export interface GateLimits {
   breaker: BreakerPolicy | undefined;
   /** Every message has its own endpoint: what one answers brakes no other. */
   manyEndpoints?: boolean;
+  /** What a route of callbacks leaves to the others. */
+  courtesy?: Courtesy;
 }
 
 /** What a request that was let out brings back to its gate with the answers. */
@@ -122,7 +125,9 @@ export class RouteGate {
     if (this.isShut(nowMs)) return 0;
     const allowance = this.#pace.allowance(nowMs);
     const messagesMax = this.#messagesMax(batchMax, nowMs);
-    return allowance < this.#pace.worthwhile(messagesMax) ? 0 : Math.min(messagesMax, allowance);
+    if (allowance < this.#pace.worthwhile(messagesMax)) return 0;
+    const courteous = this.#limits.courtesy?.room(messagesMax, nowMs) ?? messagesMax;
+    return Math.min(messagesMax, allowance, courteous);
   }
 
   /** When there may be room without an answer having come; Infinity when only an answer makes some. */
@@ -131,13 +136,16 @@ export class RouteGate {
     if (breaker?.kind === 'open') return breaker.untilMs - nowMs;
     if (this.#brake.blockedUntilMs > nowMs) return this.#brake.blockedUntilMs - nowMs;
     if (this.isShut(nowMs)) return Number.POSITIVE_INFINITY;
-    return this.#pace.waitMs(this.#pace.worthwhile(this.#messagesMax(batchMax, nowMs)), nowMs);
+    const messagesMax = this.#messagesMax(batchMax, nowMs);
+    const courteousMs = this.#limits.courtesy?.waitMs(messagesMax, nowMs) ?? 0;
+    return Math.max(courteousMs, this.#pace.waitMs(this.#pace.worthwhile(messagesMax), nowMs));
   }
 
   /** A request of an account leaves. */
   begin(request: { accountId: number; messages: number; nowMs: number }): Permit {
     const { accountId, messages, nowMs } = request;
     this.#pace.take(messages);
+    this.#limits.courtesy?.take(messages);
     this.#brake.inFlight++;
     this.#probeRetries.admitted = Math.max(0, this.#probeRetries.admitted - 1);
     return {
@@ -151,6 +159,7 @@ export class RouteGate {
   /** It did not leave after all: others may in its place. */
   giveBack(permit: Permit, nowMs: number): void {
     this.#pace.giveBack(permit.messages);
+    this.#limits.courtesy?.giveBack(permit.messages);
     this.#end(permit, { result: { kind: 'unsent' }, messages: [], nowMs });
   }
 

@@ -16,13 +16,18 @@ export interface DeliveryFleetSettings extends Omit<DeliveryHostSettings, 'onRep
   spawn: () => ChildProcess;
 }
 
+export interface DeliveryFleet extends DeliveryHost {
+  /** A worker of this server holds callbacks back, for it is busy with other messages. */
+  readonly callbacksGiveWay: boolean;
+}
+
 /**
  * The deliveries of one server: a thread of this process, and the further processes that it keeps running. Each
  * is a worker with shards of its own; hints go to the one that has the shard. Rejects when one cannot begin.
  */
-export async function startDeliveryFleet(settings: DeliveryFleetSettings): Promise<DeliveryHost> {
+export async function startDeliveryFleet(settings: DeliveryFleetSettings): Promise<DeliveryFleet> {
   const { clock, spawn, onFailure, processes } = settings;
-  const fleet = new DeliveryFleet(settings.metrics);
+  const fleet = new HostFleet(settings.metrics);
   const joining = Array.from({ length: processes }, (_, member) => {
     const onReport = (report: DeliveryReport) => fleet.take(member, report);
     if (member === 0) {
@@ -52,7 +57,7 @@ export async function startDeliveryFleet(settings: DeliveryFleetSettings): Promi
   throw failed.reason;
 }
 
-class DeliveryFleet implements DeliveryHost {
+class HostFleet implements DeliveryFleet {
   readonly #tally: DeliveryTally;
   readonly #hosts = new Map<number, DeliveryHost>();
   /** By shard, the member that said last that it has it. */
@@ -60,6 +65,10 @@ class DeliveryFleet implements DeliveryHost {
 
   constructor(metrics: DeliveryMetrics) {
     this.#tally = new DeliveryTally(metrics);
+  }
+
+  get callbacksGiveWay(): boolean {
+    return this.#tally.callbacksGiveWay;
   }
 
   join(member: number, host: DeliveryHost): void {

@@ -12,6 +12,7 @@ const report: DeliveryReport = {
   run: 'run',
   stats: {
     ...{ workerId, shards: 0, inFlight: 0, unrecorded: 0, loadedChunks: 0, loadedBytes: 0, lanes: [] },
+    callbacksGiveWay: false,
     counts: noDeliveries(),
   },
   held: new Uint8Array(128),

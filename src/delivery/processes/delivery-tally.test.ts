@@ -3,12 +3,16 @@ import { noDeliveries } from '../observe/delivery-counts.ts';
 import type { DeliveryReport } from './delivery-protocol.ts';
 import { DeliveryTally } from './delivery-tally.ts';
 
-function report(run: string, { sent, shards }: { sent: number; shards: number }): DeliveryReport {
+function report(
+  run: string,
+  { sent, shards, callbacksGiveWay = false }: { sent: number; shards: number; callbacksGiveWay?: boolean },
+): DeliveryReport {
   return {
     kind: 'stats',
     run,
     stats: {
       ...{ workerId: run, shards, inFlight: 0, unrecorded: 0, loadedChunks: 0, loadedBytes: 0, lanes: [] },
+      callbacksGiveWay,
       counts: { ...noDeliveries(), sent },
     },
     held: new Uint8Array(128),
@@ -52,4 +56,20 @@ test('a thread that is started again within its process counts on from what the 
   tally.take(1, report('first', { sent: 10, shards: 1_024 }));
   tally.take(1, report('second', { sent: 2, shards: 0 }));
   expect(told).toEqual({ sent: 12, workers: 1, ownedShards: 0 });
+});
+
+test('callbacks give way on a server as long as one of its workers says so', () => {
+  const { tally } = counting();
+  const tell = (member: number, callbacksGiveWay: boolean) =>
+    tally.take(member, report(`run ${member}`, { sent: 0, shards: 512, callbacksGiveWay }));
+  tell(0, false);
+  expect(tally.callbacksGiveWay).toBe(false);
+  tell(1, true);
+  tell(0, false);
+  expect(tally.callbacksGiveWay).toBe(true);
+  tell(1, false);
+  expect(tally.callbacksGiveWay).toBe(false);
+  tell(1, true);
+  tally.drop(1);
+  expect(tally.callbacksGiveWay).toBe(false);
 });

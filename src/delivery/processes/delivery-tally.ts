@@ -44,13 +44,25 @@ const countedReceipts = [
   ['receiptsUnknown', 'unknown'],
 ] as const satisfies readonly [keyof DeliveryCounts, string][];
 
+interface Member {
+  run: string;
+  counts: DeliveryCounts;
+  state: DeliveryState;
+  callbacksGiveWay: boolean;
+}
+
 /** Adds up what the workers of one server report: its own thread's and those of its further processes. */
 export class DeliveryTally {
   readonly #metrics: DeliveryMetrics;
-  readonly #members = new Map<number, { run: string; counts: DeliveryCounts; state: DeliveryState }>();
+  readonly #members = new Map<number, Member>();
 
   constructor(metrics: DeliveryMetrics) {
     this.#metrics = metrics;
+  }
+
+  /** One of them at least holds callbacks back. */
+  get callbacksGiveWay(): boolean {
+    return [...this.#members.values()].some((member) => member.callbacksGiveWay);
   }
 
   take(member: number, report: DeliveryReport): void {
@@ -78,7 +90,8 @@ export class DeliveryTally {
       sendsInFlight: stats.inFlight,
       ownedShards: stats.shards,
     };
-    this.#members.set(member, { run: report.run, counts: stats.counts, state });
+    const { counts, callbacksGiveWay } = stats;
+    this.#members.set(member, { run: report.run, counts, state, callbacksGiveWay });
     this.#tellState();
   }
 

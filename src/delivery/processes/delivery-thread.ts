@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import { connectors } from '../../connectors/registry.ts';
 import { systemClock } from '../../lib/clock.ts';
+import { loopBusiness } from '../../lib/loop-business.ts';
 import { createSecretBox, parseSecretKeys } from '../../lib/secret-box.ts';
 import { bitmapOf } from '../../message/bitmap.ts';
 import { limits } from '../../message/limits.ts';
@@ -68,6 +69,7 @@ const worker = new DeliveryWorker({
   leaseMs: data.leaseMs,
   flushesMax: Math.max(1, data.poolSize - 2),
   attempts,
+  business: loopBusiness(),
   onError,
   onBreaker: (change) => logBreaker(log, change),
 });

@@ -1,6 +1,7 @@
 import type { Answer, Connector, Endpoints, Sender } from '../../connectors/connector.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Route } from '../../message/route.ts';
+import { callbackRouteName } from '../../message/webhook.ts';
 import type { Lane } from '../backlog/lane.ts';
 import { TurnOrder } from '../backlog/turn-order.ts';
 import type { ChunkWork } from '../chunks/chunk-work.ts';
@@ -9,6 +10,7 @@ import { countOutcome } from '../observe/delivery-counts.ts';
 import type { MessageOutcome } from '../outcomes/outcome-groups.ts';
 import type { AccountPace } from '../pace/account-pace.ts';
 import type { BreakerChange } from '../pace/breaker.ts';
+import type { Courtesy } from '../pace/courtesy.ts';
 import type { RetryGate } from '../pace/retry-budget.ts';
 import { type GateLimits, type GateStats, type Permit, RouteGate } from '../pace/route-gate.ts';
 import { destinationShares } from '../shares/destination-shares.ts';
@@ -45,6 +47,8 @@ export interface RouteContext extends SliceMarks, SliceSettling {
   signal: AbortSignal;
   /** How fast the messages of an account may leave, over all routes; undefined for no limit. */
   accountPace: (accountId: number, nowMs: number) => AccountPace | undefined;
+  /** What callbacks leave to the messages of all other routes. */
+  courtesy: Courtesy;
   /** Of what is shared, what this worker may use: 0 to 1. */
   shareOf: (key: string) => number;
   /** The lane may load more. */
@@ -339,6 +343,7 @@ export class RouteRunner implements RetryGate {
     this.#use.messages += slice.messages.length;
     const permit = this.#gate.begin({ accountId, messages: slice.messages.length, nowMs: this.#nowMs });
     this.#use.requestsMax = Math.max(this.#use.requestsMax, this.#gate.inFlight);
+    if (!this.#isOfCallbacks) this.#context.courtesy.noteOthers(slice.messages.length, this.#nowMs);
     if (this.#route?.onUncertain !== 'hold') {
       this.#leave(sender, slice, permit);
       return;
@@ -446,14 +451,19 @@ export class RouteRunner implements RetryGate {
     if (route === undefined || this.#sender === undefined) {
       return { ratePerSecond: undefined, concurrency: 0, breaker: undefined };
     }
-    const { shareOf, connectors } = this.#context;
+    const { shareOf, connectors, courtesy } = this.#context;
     const { id, ratePerSecond, concurrency } = route;
     return {
       ratePerSecond: ratePerSecond === undefined ? undefined : ratePerSecond * shareOf(rateKey(id)),
       concurrency: wholeConnections(concurrency, shareOf(connectionsKey(id))),
       breaker: route.breaker || undefined,
       manyEndpoints: connectors.get(route.connector)?.manyEndpoints ?? false,
+      ...(this.#isOfCallbacks && { courtesy }),
     };
+  }
+
+  get #isOfCallbacks(): boolean {
+    return this.#route?.name === callbackRouteName;
   }
 
   #changeDestinations(nowMs: number): void {

@@ -6,6 +6,7 @@ import { type CallbackControl, CallbackFeed } from './callback-feed.ts';
 import { openCallbackPool } from './callback-pool.ts';
 import { storeDisabledNotice } from './disabled-notice.ts';
 import { EndpointHealth } from './endpoint-health.ts';
+import { takeTurns } from './take-turns.ts';
 
 export interface CallbacksSettings {
   database: Database;
@@ -13,18 +14,12 @@ export interface CallbacksSettings {
   mint: IdMint;
   clock: Clock;
   disableAfterMs: number;
+  /** Messages that somebody waits for want the machine. Asked after each turn, and each rest. */
+  givesWay: () => boolean;
   onCallbacks?: (count: number) => void;
   onDisabled: (webhook: Webhook, reason: string) => void;
   onError: (error: unknown) => void;
 }
-
-/** How long after a change an endpoint hears of it, at most, beside the longest transaction that is open. */
-const idleMs = 500;
-/**
- * A turn is followed by a rest as long as itself: callbacks of a flood take half of one thread at most, and come later than its
- * messages.
- */
-const restShare = 1;
 
 /** Makes changes into callbacks from now on; the answer ends that. */
 export function startCallbacks(settings: CallbacksSettings): { stop(): Promise<void> } {
@@ -56,23 +51,8 @@ export function startCallbacks(settings: CallbacksSettings): { stop(): Promise<v
     ...(onCallbacks && { onCallbacks }),
   });
   const stopping = new AbortController();
-
-  async function loop(): Promise<void> {
-    let restMs = idleMs;
-    while (!stopping.signal.aborted) {
-      try {
-        await clock.sleep(restMs, stopping.signal);
-        const beganAtMs = clock.monotonicMs();
-        const more = await feed.runOnce();
-        restMs = more ? (clock.monotonicMs() - beganAtMs) * restShare : idleMs;
-      } catch (error) {
-        if (!stopping.signal.aborted) onError(error);
-        restMs = idleMs;
-      }
-    }
-  }
-
-  const running = loop();
+  const { givesWay } = settings;
+  const running = takeTurns({ runOnce: () => feed.runOnce(), givesWay, clock, onError }, stopping.signal);
   return {
     async stop() {
       stopping.abort(new Error('callbacks are stopping'));

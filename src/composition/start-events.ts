@@ -55,10 +55,7 @@ async function openCallbacks(database: Database, parts: EventParts): Promise<voi
     ...{ database, mint, control: parts.control ?? (await ownControl(database, parts)) },
     clock: systemClock,
     disableAfterMs: config.webhookDisableAfterMs,
-    givesWay: () => {
-      const isBusy = business() > busyFrom;
-      return isBusy || (deliveries?.callbacksGiveWay ?? false);
-    },
+    givesWay: () => deliveries?.callbacksGiveWay ?? business() > busyFrom,
     onCallbacks: metrics.callbacksMade,
     onDisabled: ({ id, accountId, name }, reason) =>
       log.warn({ webhook: id, accountId, name }, `a webhook is not called any more: ${reason}`),

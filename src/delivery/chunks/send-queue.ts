@@ -8,7 +8,7 @@ export class SendQueue {
   /** Those that were never due later: null for all of the chunk. They go in order. */
   #first: Uint8Array | null = null;
   #cursor = 0;
-  /** Those whose time has come since: they go first. */
+  /** Those whose time has come since: they go first, the last of the list before the others. */
   #due: number[] = [];
 
   constructor(count: number) {
@@ -29,7 +29,7 @@ export class SendQueue {
   }
 
   push(...offsets: number[]): void {
-    this.#due.push(...offsets);
+    this.#due = [...offsets.reverse(), ...this.#due];
   }
 
   /** Takes messages out of whatever they wait in. */

@@ -6,6 +6,7 @@ import type { Lane } from '../backlog/lane.ts';
 import { TurnOrder } from '../backlog/turn-order.ts';
 import type { ChunkWork } from '../chunks/chunk-work.ts';
 import { DestinationGate } from '../destinations/destination-gate.ts';
+import { EndpointHolds } from '../destinations/endpoint-holds.ts';
 import { countOutcome } from '../observe/delivery-counts.ts';
 import type { MessageOutcome } from '../outcomes/outcome-groups.ts';
 import type { AccountPace } from '../pace/account-pace.ts';
@@ -70,6 +71,7 @@ export class RouteRunner implements RetryGate {
   readonly #watch = new RouteWatch();
   readonly #order = new TurnOrder<Lane>((lane) => this.#isReady(lane));
   #destinations: DestinationGate | undefined;
+  readonly #holds = new EndpointHolds((accountId, to) => this.#addressOf(accountId, to));
   #route: Route | undefined;
   #sender: Sender | undefined;
   #callOff: (() => void) | undefined;
@@ -311,7 +313,8 @@ export class RouteRunner implements RetryGate {
       expiresAtMs: (work, offset) => this.#expiresAtMs(work, offset, nowMs),
       expiresApart: (work, offset) => work.expiry.isOwn(offset) || windows.isByMessage(route, work),
       closes: (work) => this.#closes(work, nowMs),
-      holdOf: (work, offset) => windows.holdOf({ route, work, offset }, nowMs),
+      holdOf: (work, offset) =>
+        windows.holdOf({ route, work, offset }, nowMs) ?? this.#holds.holdOf(work, offset, nowMs),
       onPutOff: (work, offset) => {
         if (work.attemptsAt(offset) > 0) this.#gate.giveBackRetry();
         this.#putOff.add(work);
@@ -411,7 +414,8 @@ export class RouteRunner implements RetryGate {
         !this.#context.isHeld(work) &&
         !this.#context.isSuppressed(work, offsets[index]!, messages[index]!.fields.to) &&
         this.#expiresAtMs(work, offsets[index]!, nowMs) > nowMs &&
-        this.#context.windows.holdOf({ route, work, offset: offsets[index]! }, nowMs) === undefined,
+        this.#context.windows.holdOf({ route, work, offset: offsets[index]! }, nowMs) === undefined &&
+        (this.#holds.untilMs(work.chunk.lane.key.accountId, messages[index]!.fields.to) ?? nowMs) <= nowMs,
     );
   }
 
@@ -427,10 +431,18 @@ export class RouteRunner implements RetryGate {
       counts.attempts += slice.messages.length;
       this.#watch.note(lane, answers, nowMs);
       this.#gate.end(permit, { messages: slice.messages, answers, nowMs });
+      this.#holdEndpoints(slice, answers, nowMs);
     }
     this.#destinations?.end(slice, nowMs);
     settleSlice({ route: this.#route!, slice, answers, refused, beganAtMs, nowMs }, this.#context);
     this.pump();
+  }
+
+  /** Where all messages have one provider, its gate waits for it. */
+  #holdEndpoints({ messages }: Slice, answers: readonly Answer[], nowMs: number): void {
+    if (!this.#context.connectors.get(this.#route?.connector ?? '')?.manyEndpoints) return;
+    for (const [index, { accountId, fields }] of messages.entries())
+      this.#holds.note({ accountId, to: fields.to, answer: answers[index] }, nowMs);
   }
 
   /** What did not leave takes nothing from what may leave now. */

@@ -26,7 +26,10 @@ export async function createTestDatabase(options: { empty?: boolean } = {}): Pro
   const serverUrl = inject('postgresUrl');
   const template = options.empty ? 'template0' : inject('templateDatabase');
   const name = `millrace_test_${randomBytes(6).toString('hex')}`;
-  await withClient(serverUrl, (client) => client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`));
+  // Copying its hundreds of small files takes a quarter of the work of writing each of their pages to the log as well.
+  await withClient(serverUrl, (client) =>
+    client.query(`CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY file_copy`),
+  );
   const database: TestDatabase = {
     url: databaseUrl(serverUrl, name),
     async drop({ closeMs = connectionsCloseMs } = {}) {

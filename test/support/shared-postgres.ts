@@ -41,7 +41,7 @@ async function startServer(): Promise<{ url: string; close(): Promise<void> }> {
   const { url, stop } = await startEmbedded({
     dataDir,
     // Nothing here outlives a crash; tests of durability start servers of their own.
-    settings: { fsync: false, max_connections: 300 },
+    settings: { fsync: false, full_page_writes: false, max_connections: 300 },
   });
   return {
     url,

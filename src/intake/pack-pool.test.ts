@@ -25,7 +25,7 @@ test('buffers that were packed are cut into again, and nothing of the slot befor
   const buffers = new SlotBuffers();
   const pool = openPackPool({ threads: 1, buffers });
   const memory = new Set<ArrayBufferLike>();
-  const times = 20;
+  const times = 8;
   try {
     for (let time = 0; time < times; time++) {
       const number = time * 1_000;

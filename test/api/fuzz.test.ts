@@ -121,7 +121,7 @@ test('no input makes the server fail', async () => {
       expect(status, text).toBeLessThan(500);
       if (status >= 400) expect(contentType).toBe('application/problem+json');
     }),
-    { numRuns: 700 },
+    { numRuns: 300 },
   );
 });
 
@@ -186,7 +186,7 @@ test('one wrong value in a good request makes no server error', async () => {
       const { status, text } = await send(one);
       expect(status, text).toBeLessThan(500);
     }),
-    { numRuns: 400 },
+    { numRuns: 200 },
   );
 });
 

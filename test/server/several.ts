@@ -1,10 +1,15 @@
 import pg from 'pg';
 import { expect } from 'vitest';
 import type { Route } from '../../src/message/route.ts';
+import { until } from '../delivery/mill.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { type MillraceProcess, startProcess } from '../support/start-process.ts';
 
 const key = 'several-servers-administrator-key-0123456789';
+
+export const shardsAll = 1_024;
+/** For what servers do among themselves. */
+export const waitMs = 60_000;
 
 export interface Workers {
   /** Shards by the process id of their owner; those without a registered one under 0. */
@@ -121,6 +126,23 @@ export async function createSite(
     },
   };
   return site;
+}
+
+/** Waits until the processes own all shards between them, evenly. */
+export async function shared(at: Site, pids: number[]): Promise<void> {
+  await until(async () => {
+    const { shards } = await at.workers();
+    const even = Math.floor(shardsAll / pids.length);
+    return pids.every((pid) => [even, even + 1].includes(shards.get(pid) ?? 0));
+  }, waitMs);
+}
+
+/** Messages that are recorded as sent. */
+export async function recorded(at: Site): Promise<number> {
+  const [row] = await at.query<{ sent: number }>(
+    'SELECT coalesce(sum(count), 0)::int AS sent FROM outcome WHERE state = 3',
+  );
+  return row!.sent;
 }
 
 function call(

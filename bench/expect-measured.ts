@@ -11,6 +11,7 @@ export const measuringMs = 900_000;
 /** What takes minutes to try. `npm test` holds most of it by other tests of the same thing; `npm run test:long` tries all. */
 const slow = new Set([
   'accept-peers',
+  'deliver-single',
   'templates',
   'suppressions',
   'deliver-webhook',
@@ -20,6 +21,7 @@ const slow = new Set([
   'memory',
   'reads',
   'search',
+  'keys',
   'old-transaction',
   'fairness',
   'lanes',

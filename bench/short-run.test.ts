@@ -4,6 +4,6 @@ import { expectMeasured, measuringMs, namesOf } from './expect-measured.ts';
 
 vi.setConfig({ testTimeout: measuringMs });
 
-needs('psql', 'nginx')('figures can be measured at a small size', async () => {
+needs('psql')('figures can be measured at a small size', async () => {
   await expectMeasured(namesOf('quick'));
 });

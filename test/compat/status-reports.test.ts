@@ -149,13 +149,14 @@ test('a server that is killed amid reports makes one of each change, and leaves 
   timeout: 180_000,
 }, async () => {
   const reportUrl = `${receiver.url}&killed=once`;
-  const messages = Array.from({ length: 4 }, (_, n) => {
-    const recipients = Array.from({ length: 50 }, (_, m) => `3162${1_000_000 + n * 50 + m}`);
+  const [messageCount, each] = [4, 20];
+  const messages = Array.from({ length: messageCount }, (_, n) => {
+    const recipients = Array.from({ length: each }, (_, m) => `3162${1_000_000 + n * each + m}`);
     return message(recipients.join(','), { reportUrl });
   });
   const first = (await own('GET', '/v1/events?after=now')).next;
   await classic('POST', '/messages/batches', { messages });
-  await until(() => receiver.taken.length > 100);
+  await until(() => receiver.taken.length > messageCount * each * 0.5);
   await server.kill();
   server = await startServer();
   const told = () => {
@@ -163,7 +164,7 @@ test('a server that is killed amid reports makes one of each change, and leaves 
     const last = receiver.taken.filter(({ status }) => status !== 'buffered');
     return new Set(last.map(({ recipient, status }) => `${recipient} ${status}`)).size;
   };
-  await until(() => told() === 2 * 4 * 50);
+  await until(() => told() === 2 * messageCount * each);
   const events = (await readAll(`/v1/events?limit=1000&after=${first}`)).filter(
     ({ state, attempt }) => state !== 'retrying' || attempt === 1,
   );

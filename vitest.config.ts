@@ -16,6 +16,8 @@ export default defineConfig({
     reporters: ['default', './test/support/tally-reporter.ts'],
     // Tests start processes and a database on machines of two cores. Three at a time took no less, and met their time limits.
     maxWorkers: 2,
+    // A file of tests leaves nothing open: those of one process share what they import, which took longer than many a test.
+    isolate: false,
     sequence: { sequencer: LongestFirst },
     // No test is near these: a machine that is busy with something else may slow each one down many times.
     testTimeout: 120_000,

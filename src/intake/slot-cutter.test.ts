@@ -382,8 +382,8 @@ function inPieces(
 
 function recordsOf(slots: readonly RawSlot[]): string[] {
   return slots.flatMap((slot) => {
+    expect(slot.starts.every((_, index) => slot.bytes[slot.ends[index]!] === 0x0a)).toBe(true);
     const kept = Array.from(slot.starts, (start, index): [number, string] => {
-      expect(slot.bytes[slot.ends[index]!]).toBe(0x0a);
       const line = slot.firstLine + (slot.lineOffsets?.[index] ?? index);
       return [line, Buffer.from(slot.bytes.subarray(start, slot.ends[index])).toString()];
     });

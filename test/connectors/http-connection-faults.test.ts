@@ -61,7 +61,7 @@ describe('a request that never leaves is tried again', () => {
 
   it('when the handshake never ends', async () => {
     const provider = await provide(() => {});
-    const answer = await sendTo({ url: provider.url.replace('http:', 'https:'), timeoutMs: 100 });
+    const answer = await sendTo({ url: provider.url.replace('http:', 'https:'), timeoutMs: 500 });
     expect(answer).toMatchObject({ kind: 'retry', error: { code: 'connect_timeout' } });
   });
 
@@ -122,7 +122,7 @@ describe('connections', () => {
     async (_, script, kind) => {
       const fine = answerWith(200, '{}');
       const provider = await provide((socket, request, n) => (n === 1 ? script : fine)(socket, request, n));
-      const sender = openSender({ url: provider.url, timeoutMs: 300 });
+      const sender = openSender({ url: provider.url, timeoutMs: 5_000 });
       const answers = await Promise.all(outgoing(4).map((message) => sender.send([message], terms)));
       expect(answers.flat().map((answer) => answer.kind)).toEqual([kind, 'sent', 'sent', 'sent']);
       expect(provider.requests).toHaveLength(4);
@@ -133,7 +133,7 @@ describe('connections', () => {
   it('on which a provider stayed silent are given up, and the next send gets a new one', async () => {
     const fine = answerWith(200, '{}');
     const provider = await provide((socket, request, n) => (n === 1 ? undefined : fine(socket, request, n)));
-    const sender = openSender({ url: provider.url, timeoutMs: 200 });
+    const sender = openSender({ url: provider.url, timeoutMs: 1_000 });
     expect(await sender.send(outgoing(1), terms)).toMatchObject([{ kind: 'uncertain' }]);
     expect(await sender.send(outgoing(1), terms)).toEqual([{ kind: 'sent' }]);
     expect(provider.requests).toHaveLength(2);

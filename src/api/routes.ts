@@ -59,6 +59,7 @@ import { showMetrics } from './routes/show-metrics.ts';
 import { showReadiness } from './routes/show-readiness.ts';
 import { showRoute } from './routes/show-route.ts';
 import { showSigningKey } from './routes/show-signing-key.ts';
+import { showStatistics } from './routes/show-statistics.ts';
 import { showSuppression } from './routes/show-suppression.ts';
 import { showTemplate } from './routes/show-template.ts';
 import { showUsage } from './routes/show-usage.ts';
@@ -114,6 +115,7 @@ export const endpoints: readonly Endpoint[] = [
   showSigningKey,
   putSigningKey,
   listLanes,
+  showStatistics,
   listBatches,
   showBatch,
   pauseBatch,

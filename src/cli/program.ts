@@ -18,6 +18,7 @@ import { sendCommand } from './commands/send.ts';
 import { serveCommand } from './commands/serve.ts';
 import { signingKeyCommand } from './commands/signing-key.ts';
 import { sinkCommand } from './commands/sink.ts';
+import { statisticsCommand } from './commands/statistics.ts';
 import { suppressionCommand } from './commands/suppression.ts';
 import { templateCommand } from './commands/template.ts';
 import { webhookCommand } from './commands/webhook.ts';
@@ -66,6 +67,7 @@ export function createProgram(context: CommandContext): Command {
     recipientCommand,
     routeCommand,
     lanesCommand,
+    statisticsCommand,
     accountCommand,
     keyCommand,
     templateCommand,

@@ -1,7 +1,7 @@
 import { batchCalls } from './calls/batch-calls.ts';
 import { accountCalls, keyCalls, routeCalls } from './calls/control-calls.ts';
 import { messageCalls, recipientCalls } from './calls/message-calls.ts';
-import type { ListOptions } from './calls/options.ts';
+import type { ListOptions, SignalOptions } from './calls/options.ts';
 import { signingKeyCalls } from './calls/signing-key-calls.ts';
 import { suppressionCalls } from './calls/suppression-calls.ts';
 import { templateCalls } from './calls/template-calls.ts';
@@ -9,6 +9,7 @@ import { webhookCalls } from './calls/webhook-calls.ts';
 import { type EventFeed, type EventOptions, eventFeed } from './event-feed.ts';
 import { type Call, createHttp, type Reply } from './http.ts';
 import type { Lane } from './resources.ts';
+import type { Statistics, StatisticsQuery } from './statistics.ts';
 
 export type { MessageQuery } from './calls/message-calls.ts';
 export type { CallOptions, ListOptions, SignalOptions } from './calls/options.ts';
@@ -30,6 +31,7 @@ export { type StageConnection, type StagedMessage, type StageOptions, stage } fr
 export type * from './resources.ts';
 export type { BytesFormat, MessageSource } from './segments.ts';
 export type { AppendOptions, SendOptions, SentBatch } from './send-batch.ts';
+export type * from './statistics.ts';
 export type { UploadOptions } from './upload.ts';
 export {
   verifyWebhook,
@@ -95,6 +97,9 @@ export function createClient(options: ClientOptions) {
     /** What waits and how it flows, of the whole installation or of the key's account. */
     lanes: ({ signal, ...query }: ListOptions & { route?: string } = {}) =>
       http.items<Lane>({ path: '/v1/lanes', query, signal }),
+    /** What happened by the minute, hour or day. */
+    statistics: ({ signal, ...query }: SignalOptions & StatisticsQuery = {}): Promise<Statistics> =>
+      http.value({ path: '/v1/statistics', query, signal }),
     /** Any call of the API, for what has no method here, or where the headers of the answer are wanted. */
     call: <T>(call: Call): Promise<Reply<T>> => http.call<T>(call),
     /** Drops idle connections. */

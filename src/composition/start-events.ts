@@ -13,10 +13,11 @@ import { type ControlCache, createControlCache } from '../store/control/control-
 import type { Database } from '../store/database.ts';
 import type { IdMint } from '../store/id-mint.ts';
 import { openPool } from './open-pool.ts';
+import { startStatistics } from './start-statistics.ts';
 
 const matchEveryMs = 250;
-/** One for receipts, one for callbacks. */
-const connections = 2;
+/** One for receipts, one for callbacks, one for statistics. */
+const connections = 3;
 
 export interface EventParts {
   config: Config;
@@ -45,6 +46,7 @@ export async function startEvents(databaseUrl: string, parts: EventParts): Promi
   });
   matching.start();
   stops.push(() => matching.stop());
+  startStatistics(database, parts);
   await openCallbacks(database, parts);
 }
 

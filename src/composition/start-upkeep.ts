@@ -3,6 +3,7 @@ import { systemClock } from '../lib/clock.ts';
 import type { StopStack } from '../lib/stop-stack.ts';
 import type { Logger } from '../observe/log.ts';
 import { finishClosings } from '../services/finish-closings.ts';
+import { foldStatistics } from '../services/fold-statistics.ts';
 import { keepFeed } from '../services/keep-feed.ts';
 import { keepPartitions } from '../services/keep-partitions.ts';
 import type { Service } from '../services/service.ts';
@@ -42,6 +43,7 @@ export async function startUpkeep(
           'the database is on another timeline or another cluster: readers of the change feed may see some changes again',
         ),
     }),
+    foldStatistics({ database, clock: systemClock, onError }),
     watchTransactions({
       database,
       clock: systemClock,

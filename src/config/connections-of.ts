@@ -7,8 +7,8 @@ const leaseConnections = 1;
 /** Asks the primary where its log ends, where there are replicas to compare. */
 const logWatchConnections = 1;
 
-/** One finds the messages of receipts, one tells webhooks of changes. */
-const eventsConnections = 2;
+/** One finds the messages of receipts, one tells webhooks of changes, one adds up statistics. */
+const eventsConnections = 3;
 
 /** Database connections that the pools of a server may open together, over all its processes. */
 export function connectionsOf(config: Config): number {

@@ -2,7 +2,12 @@ import type { MessageDefaults } from '../message/fields.ts';
 import type { TemplateVersion } from '../message/templates/compile-template.ts';
 import type { ShardEpoch } from '../store/delivery/claim-shards.ts';
 import type { FinishedBatch } from '../store/delivery/finish-batches.ts';
-import type { ChunkKeyRow, ChunkOutcomeRow, ChunkRow } from '../store/delivery/load-chunks.ts';
+import type {
+  ChunkKeyRow,
+  ChunkOutcomeRow,
+  ChunkRow,
+  TaggedChunkRow,
+} from '../store/delivery/load-chunks.ts';
 import type { PaceDecision, PaceGrant, PaceReport, PaceState } from '../store/delivery/pace-grants.ts';
 import type { HeldBatch } from '../store/delivery/read-held-batches.ts';
 import type { InboxRead, InboxRow } from '../store/delivery/read-inbox.ts';
@@ -76,6 +81,8 @@ export interface OrderedStore {
 export interface ChunkStore {
   loadChunks(keys: { ids: string[] }): Promise<ChunkRow[]>;
   loadOutcomes(keys: { ids: string[] }): Promise<ChunkOutcomeRow[]>;
+  /** Those of them whose messages name tags of their own. */
+  loadTaggedChunks(keys: { ids: string[] }): Promise<TaggedChunkRow[]>;
   loadBatchDefaults(keys: { ids: string[] }): Promise<{ id: string; defaults: MessageDefaults }[]>;
   /** Those of them that there are. */
   loadTemplateVersions(keys: { ids: readonly number[] }): Promise<TemplateVersion[]>;

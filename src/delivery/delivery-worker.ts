@@ -212,8 +212,8 @@ export class DeliveryWorker {
       onError,
     });
     this.#outcomes = new OutcomeBuffer({
-      store,
-      clock,
+      ...{ store, clock },
+      databaseNowMs: (ms) => ms + this.#databaseAheadMs,
       flushEveryMs: settings.flushEveryMs ?? flushEveryMsDefault,
       flushesMax: settings.flushesMax ?? flushesMaxDefault,
       keepsRefs: (routeId) => control.routeById(routeId)?.receiptsBy === 'providerRef',

@@ -20,6 +20,7 @@ import { routes } from './checks/routes.ts';
 import { schema } from './checks/schema.ts';
 import { serverVersion } from './checks/server-version.ts';
 import { spentAccounts } from './checks/spent-accounts.ts';
+import { statistics } from './checks/statistics.ts';
 import { uncertainMessages } from './checks/uncertain-messages.ts';
 import { unfinishedChunks } from './checks/unfinished-chunks.ts';
 import { writeForwarding } from './checks/write-forwarding.ts';
@@ -42,6 +43,7 @@ export const checks: readonly Check[] = [
   uncertainMessages,
   spentAccounts,
   receipts,
+  statistics,
   orderingBacklog,
   pendingSize,
   autovacuum,

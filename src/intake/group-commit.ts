@@ -6,6 +6,7 @@ import { type Priority, priorityName } from '../message/fields.ts';
 import { messageIdAt, shardOf } from '../message/id.ts';
 import { limits } from '../message/limits.ts';
 import { encodeOrdering } from '../message/ordering.ts';
+import { ownTagsOfFrame } from '../message/statistics/own-tags.ts';
 import { arePinsCompatible, mergedPins, type TemplatePins } from '../message/templates/pins.ts';
 import type { Database } from '../store/database.ts';
 import type { IdMint } from '../store/id-mint.ts';
@@ -374,6 +375,8 @@ function chunkRow(chunk: OpenChunk, count = chunk.lines.length): ChunkRow {
   const lines = chunk.lines.slice(0, count);
   const frame = Buffer.concat(lines.flatMap((line, index) => (index === 0 ? [line] : [lineFeed, line])));
   const encoded = encodeChunk(frame);
+  const own = ownTagsOfFrame(frame);
+  const tags = own && { tags: own.counts, tagged: true };
   const { id, accountId, routeId, priority, timed, templates } = chunk;
   const { payload } = encoded;
   const codec = templates ? encoded.codec | templatedChunk : encoded.codec;
@@ -387,7 +390,7 @@ function chunkRow(chunk: OpenChunk, count = chunk.lines.length): ChunkRow {
   const ordering = chunk.hashes && { ordering: encodeOrdering(chunk.hashes.slice(0, count)) };
   const listed = chunk.listKey !== undefined && { listKey: chunk.listKey };
   const row = { id, accountId, routeId, priority, count, codec, payload, timed, dueAt, lookup };
-  return { ...row, ...ordering, ...listed, ...(templates && { templates }) };
+  return { ...row, ...ordering, ...listed, ...tags, ...(templates && { templates }) };
 }
 
 /** The same row, made once, for the same count. */

@@ -2,6 +2,7 @@ import { byWeight } from '../lib/by-weight.ts';
 import { encodeChunk, templatedChunk } from '../message/chunk-codec.ts';
 import { limits } from '../message/limits.ts';
 import { encodeOrdering } from '../message/ordering.ts';
+import { ownTagsOfFrame, tagCounts } from '../message/statistics/own-tags.ts';
 import { arePinsCompatible, mergedPins, type TemplatePins } from '../message/templates/pins.ts';
 import type { ChunkRow } from '../store/intake/insert-chunks.ts';
 import { bloomLookup } from './bloom-lookup.ts';
@@ -58,6 +59,8 @@ export interface PartTarget {
   held: boolean;
   /** The batch says what it says by a template. */
   isTemplated: boolean;
+  /** Of lines that name no tags. */
+  tags?: readonly string[] | undefined;
 }
 
 /** Packs messages of one shard into chunks, in their order. `idOf` gives the same id for the same chunk each time. */
@@ -99,7 +102,9 @@ function chunkOf(
   { target, templates, id }: { target: PartTarget; templates: TemplatePins | undefined; id: string },
 ): ChunkRow {
   const { accountId, routeId, priority, held, isTemplated } = target;
-  const { codec, payload } = encodeChunk(frameOf(messages));
+  const frame = frameOf(messages);
+  const own = ownTagsOfFrame(frame);
+  const { codec, payload } = encodeChunk(frame);
   const toHashes = messages.map(({ toHash }) => toHash);
   const refHashes = messages.flatMap(({ refHash }) => (refHash === null ? [] : [refHash]));
   const few = messages.length < limits.filterMessagesMin;
@@ -116,6 +121,8 @@ function chunkOf(
     dueAt: held ? 'infinity' : Number.isFinite(dueAtMs) ? new Date(dueAtMs) : null,
     lookup: few ? { hashes: [...toHashes, ...refHashes] } : bloomLookup({ toHashes, refHashes }),
     ordering: encodeOrdering(messages.map(({ hash }) => hash)),
+    tags: tagCounts(messages.length, { own, ofBatch: target.tags }),
+    tagged: own !== undefined,
   };
 }
 

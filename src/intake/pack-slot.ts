@@ -5,6 +5,7 @@ import { limits } from '../message/limits.ts';
 import { LookupHashes } from '../message/lookup-hash.ts';
 import { type OrderingKey, orderingKey } from '../message/ordering.ts';
 import type { PhoneCountry } from '../message/phone-number.ts';
+import { type OwnTags, ownTagsOfFrame } from '../message/statistics/own-tags.ts';
 import type { TemplateVersion } from '../message/templates/compile-template.ts';
 import type { TemplatePins } from '../message/templates/pins.ts';
 import { compiledVersions } from './compiled-versions.ts';
@@ -62,6 +63,8 @@ export interface PackedSlot {
   lookup: SlotLookup;
   /** What the templates that its lines name mean; absent where none does. */
   templates?: TemplatePins;
+  /** The tags that its messages name themselves, where some do; messages with ordering keys are left out. */
+  ownTags?: OwnTags;
   /** Those with ordering keys. */
   keyed?: KeyedLines;
   /** What it was judged by: what is left of it, should it be cut, is judged by the same. */
@@ -127,11 +130,14 @@ export function packSlot(slot: RawSlot, settings: PackSettings): PackedSlot {
   }
   const count = toHashes.count;
   const keyedLines = keyed?.build(pins.found);
+  const frame = records.frame();
+  const ownTags = count > 0 ? ownTagsOfFrame(frame) : undefined;
   return {
     firstLine: slot.firstLine,
     lines: slot.lines,
     count,
-    ...encodeFrame(records.frame(), pins.isTemplated),
+    ...encodeFrame(frame, pins.isTemplated),
+    ...(ownTags && { ownTags }),
     ...(messageLines && { messageLines: messageLines.slice(0, count) }),
     ...(pins.found && { templates: pins.found }),
     ...(messageParts && { messageParts: messageParts.slice(0, count) }),

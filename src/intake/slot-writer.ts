@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.ts';
 import type { Semaphore } from '../lib/semaphore.ts';
 import { ProblemError } from '../message/error-codes.ts';
+import { tagCounts } from '../message/statistics/own-tags.ts';
 import type { Database } from '../store/database.ts';
 import type { IdMint } from '../store/id-mint.ts';
 import { previewFit, type Refusal } from '../store/intake/charge.ts';
@@ -27,6 +28,8 @@ export interface SlotTarget {
   held: boolean;
   /** The batch says what it says by a template. */
   isTemplated: boolean;
+  /** Of lines that name no tags. */
+  tags?: readonly string[] | undefined;
 }
 
 export interface SlotWriterSettings {
@@ -214,6 +217,8 @@ function chunkRow(packed: PackedSlot, { target, id }: { target: SlotTarget; id: 
     firstLine: packed.firstLine,
     dueAt: target.held ? 'infinity' : packed.dueAtMs === null ? null : new Date(packed.dueAtMs),
     lookup: packed.lookup,
+    tags: tagCounts(packed.count, { own: packed.ownTags, ofBatch: target.tags }),
+    tagged: packed.ownTags !== undefined,
   };
 }
 

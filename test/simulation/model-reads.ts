@@ -1,7 +1,12 @@
 import type { DeliveryStore } from '../../src/delivery/delivery-store.ts';
 import { lowestIdAt } from '../../src/message/id.ts';
 import type { TemplateVersion } from '../../src/message/templates/compile-template.ts';
-import type { ChunkKeyRow, ChunkOutcomeRow, ChunkRow } from '../../src/store/delivery/load-chunks.ts';
+import type {
+  ChunkKeyRow,
+  ChunkOutcomeRow,
+  ChunkRow,
+  TaggedChunkRow,
+} from '../../src/store/delivery/load-chunks.ts';
 import type { InboxPlace, InboxRead, InboxRow } from '../../src/store/delivery/read-inbox.ts';
 import type { OrderedRow, PendingRow } from '../../src/store/delivery/read-pending.ts';
 import type { ReceiptRead, ReceiptRow } from '../../src/store/delivery/read-receipts.ts';
@@ -91,6 +96,10 @@ export function modelReads(client: ModelClient, faults: StoreFaults) {
         const keys = ids.flatMap((id) => database.chunks.get(id) ?? []);
         reply(keys.map((key) => ({ ...key, ordered: database.pending.get(key.id)?.ordered != null })));
       }),
+
+    // No message of the model names tags.
+    loadTaggedChunks: () =>
+      client.query('load_tagged_chunks', (_, reply: Reply<TaggedChunkRow[]>) => reply([])),
 
     loadOutcomes: ({ ids }: { ids: string[] }) =>
       client.query('load_outcomes', (_, reply: Reply<ChunkOutcomeRow[]>) => {

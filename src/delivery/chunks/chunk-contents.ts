@@ -6,6 +6,7 @@ import type { MessageTimes } from './message-times.ts';
 
 /** What a chunk is loaded with. */
 export interface ChunkContents {
+  /** Of a parked chunk only where its messages name tags. */
   lines: string[];
   defaults: MessageDefaults | undefined;
   /** What renders its messages; undefined where none needs it. */
@@ -22,4 +23,6 @@ export interface ChunkContents {
   onInterrupted: OnUncertain;
   /** The messages are not sent from here: it is loaded to be decided on, without their text. */
   parked?: boolean;
+  /** The tags of messages that name none; else those among the defaults. */
+  defaultTags?: readonly string[] | undefined;
 }

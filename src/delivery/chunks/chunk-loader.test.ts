@@ -35,6 +35,7 @@ class Bench {
         return ids.map((id) => ({ id, codec, payload, timed: false, templates: null }));
       },
       loadOutcomes: async () => [],
+      loadTaggedChunks: async () => [],
       loadBatchDefaults: async () => [],
       loadTemplateVersions: async () => [],
     },

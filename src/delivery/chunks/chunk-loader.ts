@@ -15,6 +15,7 @@ import type { ChunkStore } from '../delivery-store.ts';
 import type { Suppressed, Suppressions } from '../suppressions/suppressions.ts';
 import { ChunkWork } from './chunk-work.ts';
 import { DefaultsCache } from './defaults-cache.ts';
+import { type ChunkTags, loadTags } from './load-tags.ts';
 import { messageTimes } from './message-times.ts';
 import { inOrderOfLeaving, isIdle } from './order-of-leaving.ts';
 
@@ -165,16 +166,15 @@ export class ChunkLoader {
   async loadParked(chunks: readonly PendingChunk[]): Promise<ChunkWork[]> {
     const known = chunks.filter((chunk) => !chunk.fresh);
     const rows = known.length === 0 ? [] : await this.#settings.store.loadOutcomes(keysOf(known));
-    const read = {
-      ...{ stored: new Map(), defaults: new Map(), templates: new Map() },
-      outcomes: byChunk(rows),
-    };
+    const tagsOf = await loadTags(this.#settings.store, { chunks, defaults: this.#defaults });
+    const stored = new Map();
+    const read = { stored, defaults: new Map(), templates: new Map(), outcomes: byChunk(rows) };
     const works: ChunkWork[] = [];
     for (const chunk of chunks) {
       if (chunk.tenure.state !== 'held') continue;
       this.#settings.dropStored(chunk);
       chunk.place = 'loaded';
-      chunk.work = this.#work(chunk, read, { lines: [], parked: true });
+      chunk.work = this.#work(chunk, read, { ...tagsOf(chunk), parked: true });
       works.push(chunk.work);
     }
     return works;
@@ -373,7 +373,7 @@ export class ChunkLoader {
     }
   }
 
-  #work(chunk: PendingChunk, read: ChunksRead, as: { lines: string[]; parked: boolean }): ChunkWork {
+  #work(chunk: PendingChunk, read: ChunksRead, as: ChunkTags & { parked: boolean }): ChunkWork {
     const rows = read.outcomes.get(chunk.id);
     const nowMs = this.#settings.clock.monotonicMs();
     const aheadMs = this.#settings.databaseNowMs(nowMs) - nowMs;

@@ -3,6 +3,7 @@ import type { MessageDefaults, MessageFields } from '../../message/fields.ts';
 import { messageIds } from '../../message/id.ts';
 import { lineRecipient } from '../../message/line-recipient.ts';
 import { placeOf } from '../../message/send-window/recipient-zones.ts';
+import { mayNameTags, ownTagsOf } from '../../message/statistics/own-tags.ts';
 import { textNames } from '../../message/templates/compile-template.ts';
 import {
   type ChunkTemplates,
@@ -28,6 +29,9 @@ export class ChunkText {
   /** Of those that were asked for. */
   readonly #places: (string | undefined)[] = [];
   readonly #defaults: [string, unknown][];
+  readonly #defaultTags: readonly string[];
+  /** Some line may name tags of its own; undefined until somebody wants to know. */
+  #hasTags: boolean | undefined;
   /** Undefined where no message needs any. */
   readonly #templated:
     | { defaults: MessageDefaults | undefined; templates: ChunkTemplates | undefined }
@@ -39,9 +43,11 @@ export class ChunkText {
       lines: string[];
       defaults: MessageDefaults | undefined;
       templates?: ChunkTemplates | undefined;
+      defaultTags?: readonly string[] | undefined;
     },
   ) {
     const { defaults, templates } = text;
+    this.#defaultTags = text.defaultTags ?? defaults?.tags ?? noTags;
     this.size = text.lines.reduce((sum, line) => sum + line.length + messageOverhead, 0);
     this.#lines = text.lines;
     this.#ids = messageIds(chunk.id, chunk.count);
@@ -91,6 +97,13 @@ export class ChunkText {
     return this.#lines.map(lineRecipient);
   }
 
+  /** Those of the batch for a message that names none. */
+  tagsAt(offset: number): readonly string[] {
+    this.#hasTags ??= this.#lines.some(mayNameTags);
+    const own = this.#hasTags ? ownTagsOf(this.#lines[offset] ?? '') : undefined;
+    return own ?? this.#defaultTags;
+  }
+
   erase(offset: number): void {
     if (offset < this.#lines.length) this.#lines[offset] = erasedLine;
   }
@@ -100,6 +113,8 @@ export class ChunkText {
     this.#ids = [];
   }
 }
+
+const noTags: readonly string[] = [];
 
 /** A line that was erased, or that cannot be read, is dealt with where it is handled. */
 function placeOfLine(line = ''): string | undefined {

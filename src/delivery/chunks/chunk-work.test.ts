@@ -14,7 +14,7 @@ import type { RetryGate } from '../pace/retry-budget.ts';
 import { ChunkWork } from './chunk-work.ts';
 
 const chunkId = '01932c07-a3b0-7005-8000-000000000000';
-const at = { nowMs: 0, keepsRefs: () => false };
+const at = { nowMs: 0, keepsRefs: () => false, databaseNowMs: (ms: number) => ms };
 
 function chunkOf(count: number): PendingChunk {
   return {

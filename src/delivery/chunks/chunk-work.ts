@@ -375,8 +375,8 @@ export class ChunkWork {
   }
 
   #note(offset: number, outcome: MessageOutcome): void {
-    const prior = this.#history.stateAt(offset);
-    const dueAtMs = this.#outcomes.note({ offset, outcome, prior });
+    const before = { ...this.#history.before(offset), tags: this.#text.tagsAt(offset) };
+    const dueAtMs = this.#outcomes.note({ offset, outcome, before });
     this.#history.note(offset, outcome);
     if (dueAtMs !== null) this.#queue.waiting.add(offset, dueAtMs);
     if (this.keyed && isFinal(outcome.state) && this.keyed.settle(offset)) this.urgent = true;

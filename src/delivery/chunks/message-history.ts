@@ -25,6 +25,11 @@ export class MessageHistory {
     return this.#states[offset]!;
   }
 
+  /** What an outcome changes. */
+  before(offset: number): { prior: number; attemptsBefore: number } {
+    return { prior: this.#states[offset]!, attemptsBefore: this.#attempts[offset]! };
+  }
+
   /** Attempts made so far. */
   attemptsAt(offset: number): number {
     return this.#attempts[offset]!;

@@ -26,7 +26,12 @@ test('a chunk in memory is not loaded to be sent while those that are decided on
   let canSend = false;
   const loader = new ChunkLoader({
     store: {
-      ...{ loadChunks: nobody, loadOutcomes: async () => [], loadBatchDefaults: async () => [] },
+      ...{
+        loadChunks: nobody,
+        loadOutcomes: async () => [],
+        loadTaggedChunks: async () => [],
+        loadBatchDefaults: async () => [],
+      },
       loadTemplateVersions: nobody,
     },
     ...{ clock, databaseNowMs: (ms: number) => ms, readyWanted: () => (canSend ? 100 : 0) },
@@ -44,6 +49,7 @@ test('a chunk in memory is not loaded to be sent while those that are decided on
     store: { recordOutcomes: async (flush) => flushes.push(flush) > 0 },
     ...{ clock, flushEveryMs: 1, flushesMax: 1, onRest: () => {}, onSettled: () => {} },
     ...{ onFenced: nobody, onRefused: nobody, onRoom: () => {}, onError: nobody },
+    databaseNowMs: (ms) => ms,
   });
   const rowOf = (chunkId: string): InboxRow => ({
     ...{ at: '0', id: chunkId, shard: 0, chunkId, kind: 'cancel', offsets: null, filter: {} },

@@ -12,6 +12,7 @@ import type {
 import type { ErasedMessages } from '../../store/erasure/scrub-outcomes.ts';
 import type { ChunkWork } from '../chunks/chunk-work.ts';
 import type { Tenure } from '../ownership/tenure.ts';
+import { CountedOutcomes } from './counted-outcomes.ts';
 import type { OutcomeGroup } from './outcome-groups.ts';
 
 /** A chunk on which nothing can be done for now. */
@@ -32,14 +33,19 @@ export interface PreparedFlush {
   settled: { work: ChunkWork; offsets: number[] }[];
 }
 
-/**
- * What the chunks of one shard have to record at this moment. They are clean afterwards. `keepsRefs`: whether the
- * messages of a route are to be found by their provider's own ids.
- */
+interface FlushAt {
+  nowMs: number;
+  /** Whether the messages of a route are to be found by their provider's own ids. */
+  keepsRefs: (routeId: number) => boolean;
+  /** The database's clock at a moment of the monotonic one. */
+  databaseNowMs: (monotonicMs: number) => number;
+}
+
+/** What the chunks of one shard have to record at this moment. They are clean afterwards. */
 export function flushOf(
   tenure: Tenure,
   works: readonly ChunkWork[],
-  { nowMs, keepsRefs }: { nowMs: number; keepsRefs: (routeId: number) => boolean },
+  { nowMs, keepsRefs, databaseNowMs }: FlushAt,
 ): PreparedFlush {
   const outcomes: OutcomeInsert[] = [];
   const progress = new Map<string, ProgressDelta>();
@@ -53,6 +59,7 @@ export function flushOf(
   const recounted = new Set<string>();
   const rests: FlushRest[] = [];
   const settled: PreparedFlush['settled'] = [];
+  const counted = new CountedOutcomes({ nowMs, databaseNowMs });
   let weight = 0;
   for (const work of works) {
     work.dirty = false;
@@ -61,6 +68,7 @@ export function flushOf(
     for (const group of groups) {
       outcomes.push(outcomeRow({ work, group, seq: tenure.nextSeq(), nowMs }));
       count(progress, work.chunk.batch, group);
+      counted.add(work, group);
       if (group.providerRefs !== null && keepsRefs(work.chunk.lane.key.routeId)) {
         references.push(...referencesOf(work, group));
       }
@@ -93,12 +101,14 @@ export function flushOf(
   const deltas = [...progress.values()].filter(({ delta }) => delta !== 0);
   deltas.sort((a, b) => (a.batch < b.batch ? -1 : a.batch > b.batch ? 1 : a.state - b.state));
   const { shard, epoch } = tenure;
+  const entries = counted.encode();
   return {
     flush: {
       ...{ shard, epoch, outcomes, progress: deltas, finished, waiting, renewed, answered, erased, receipts },
       references,
       // In order of key as well.
       recounted: [...recounted].sort(),
+      ...(entries !== '' && { statistics: { id: outcomes[0]!.seq, agoMs: 0, entries } }),
     },
     weight,
     rests,

@@ -38,6 +38,7 @@ test('a shard has one flush at a time, also when somebody waits for what was add
     } as Clock,
     flushEveryMs: 40,
     flushesMax: 4,
+    databaseNowMs: (ms) => ms,
     onRest: () => {},
     onSettled: () => {},
     onFenced: () => {},

@@ -13,6 +13,8 @@ export interface OutcomeBufferSettings {
   flushEveryMs: number;
   /** Whether the messages of a route are to be found by their provider's own ids; none are without it. */
   keepsRefs?: (routeId: number) => boolean;
+  /** The database's clock at a moment of the monotonic one. */
+  databaseNowMs: (monotonicMs: number) => number;
   /** Shards recorded at the same time, each in a transaction of its own. */
   flushesMax: number;
   /** A chunk came to rest: `finished`, or all that remains of it waits. It may leave memory. */
@@ -195,6 +197,7 @@ export class OutcomeBuffer {
     const { flush, weight, rests, settled } = flushOf(tenure, works, {
       nowMs: this.#settings.clock.monotonicMs(),
       keepsRefs: this.#settings.keepsRefs ?? (() => false),
+      databaseNowMs: this.#settings.databaseNowMs,
     });
     const onRefused = () => this.#setAside(shard, waiters);
     const recorded = await this.#recordUntilLost(tenure, { flush, onRefused });
@@ -303,4 +306,5 @@ function delay(flush: OutcomeFlush, ms: number): void {
     if (row.dueInMs !== null) row.dueInMs -= ms;
   }
   for (const row of [...flush.waiting, ...flush.renewed]) row.dueInMs -= ms;
+  if (flush.statistics) flush.statistics.agoMs += ms;
 }

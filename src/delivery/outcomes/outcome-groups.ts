@@ -1,4 +1,4 @@
-import type { StateNumber } from '../../message/state.ts';
+import { type StateNumber, stateNumber } from '../../message/state.ts';
 
 /** Some messages of a chunk that came to the same end at about the same time: one row of `outcome`. */
 export interface OutcomeGroup {
@@ -14,6 +14,12 @@ export interface OutcomeGroup {
   /** In order of `offsets`; null while no message has one. */
   details: string[] | null;
   providerRefs: (string | null)[] | null;
+  /** Attempts that each of these messages came to by it. */
+  attempts: number;
+  /** When the attempts began, if there are any, and undefined where that is unknown: so many messages each, in order of `offsets`. */
+  began: { atMs: number | undefined; messages: number }[];
+  /** In order of `offsets`; null while no message has any. */
+  tags: (readonly string[])[] | null;
 }
 
 export interface MessageOutcome {
@@ -25,6 +31,17 @@ export interface MessageOutcome {
   dueAtMs?: number;
   notBeforeMs?: number;
   providerRef?: string;
+  /** When the attempt that it tells of began. */
+  beganAtMs?: number;
+}
+
+/** A message before its outcome. */
+export interface MessageBefore {
+  /** The state that it had last. */
+  prior: number;
+  /** Attempts that had been made, one that was marked as in flight among them. */
+  attemptsBefore: number;
+  tags: readonly string[];
 }
 
 /** The outcomes of one chunk that are not recorded yet, those alike together. */
@@ -33,18 +50,25 @@ export class OutcomeGroups {
   /** Complete: what follows may be of the same kind, but comes after them. */
   #sealed: OutcomeGroup[] = [];
 
-  /** Adds the outcome of one message, whose last state was `prior`. The answer is when its retry is due. */
+  /** Adds the outcome of one message. The answer is when its retry is due. */
   note({
     offset,
     outcome,
-    prior,
+    before,
   }: {
     offset: number;
     outcome: MessageOutcome;
-    prior: number;
+    before: MessageBefore;
   }): number | null {
-    const group = this.#groupFor(prior, outcome);
+    const group = this.#groupFor(before, outcome);
     const index = group.offsets.push(offset) - 1;
+    if (group.attempts > 0) {
+      const last = group.began.at(-1);
+      if (last && last.atMs === outcome.beganAtMs) last.messages++;
+      else group.began.push({ atMs: outcome.beganAtMs, messages: 1 });
+    }
+    if (before.tags.length > 0) group.tags ??= new Array<readonly string[]>(index).fill(noTags);
+    group.tags?.push(before.tags);
     if (outcome.error) {
       group.details ??= [];
       group.details[index] = outcome.error.detail;
@@ -72,12 +96,14 @@ export class OutcomeGroups {
     return groups;
   }
 
-  #groupFor(prior: number, outcome: MessageOutcome): OutcomeGroup {
+  #groupFor(before: MessageBefore, outcome: MessageOutcome): OutcomeGroup {
+    const { prior } = before;
     const errorCode = outcome.error?.code ?? null;
+    const attempts = attemptsOf(before, outcome);
     for (const group of this.#groups) {
       const { state, attempt } = outcome;
       const same = group.state === state && group.attempt === attempt && group.errorCode === errorCode;
-      if (!same || group.prior !== prior) continue;
+      if (!same || group.prior !== prior || group.attempts !== attempts) continue;
       // Messages that failed alike share a retry, unless the provider asked for a later one.
       if (group.dueAtMs === null || group.dueAtMs >= (outcome.notBeforeMs ?? 0)) return group;
     }
@@ -91,8 +117,19 @@ export class OutcomeGroups {
       offsets: [],
       details: null,
       providerRefs: null,
+      attempts,
+      began: [],
+      tags: null,
     };
     this.#groups.push(group);
     return group;
   }
+}
+
+const noTags: readonly string[] = [];
+
+/** A mark is none yet: it may be taken back. */
+function attemptsOf({ prior, attemptsBefore }: MessageBefore, { state, attempt }: MessageOutcome): number {
+  if (state === stateNumber.sending) return 0;
+  return attempt - attemptsBefore + (prior === stateNumber.sending ? 1 : 0);
 }

@@ -49,7 +49,7 @@ export function settleSlice(answered: AnsweredSlice, context: SliceSettling): vo
 }
 
 function record(index: number, answered: AnsweredSlice, context: SliceSettling): boolean {
-  const { slice, answers, refused, nowMs, route } = answered;
+  const { slice, answers, refused, nowMs, beganAtMs, route } = answered;
   const { databaseNowMs, random, isStopping, windows } = context;
   const { attempt } = slice.messages[index]!;
   const work = slice.works[index]!;
@@ -73,7 +73,9 @@ function record(index: number, answered: AnsweredSlice, context: SliceSettling):
   };
   const attemptsBefore = work.attemptsBeforeAt(offset);
   const at = { attempt, attemptsBefore, policy, onUncertain, nowMs, expiresAtMs, random };
-  countOutcome(context.counts, work.record(offset, verdict(answer, at)));
+  const outcome = verdict(answer, at);
+  outcome.beganAtMs = beganAtMs;
+  countOutcome(context.counts, work.record(offset, outcome));
   return true;
 }
 

@@ -4,7 +4,13 @@ import { beatWorker } from './beat-worker.ts';
 import { claimShardsWithin, readFreeShards, readOwnedShards, releaseShards } from './claim-shards.ts';
 import { finishBatch, listClosedBatches, readFinishedBatch } from './finish-batches.ts';
 import { leaveWorker } from './leave-worker.ts';
-import { loadBatchDefaults, loadChunkKeys, loadChunks, loadOutcomes } from './load-chunks.ts';
+import {
+  loadBatchDefaults,
+  loadChunkKeys,
+  loadChunks,
+  loadOutcomes,
+  loadTaggedChunks,
+} from './load-chunks.ts';
 import { grantPace, readPace, readPaceGrant, reportPace } from './pace-grants.ts';
 import { readHeldBatches, readHeldDigest } from './read-held-batches.ts';
 import { readInbox } from './read-inbox.ts';
@@ -54,6 +60,7 @@ export function deliveryStatements(database: Database) {
     loadChunks: bind(database, loadChunks),
     loadChunkKeys: bind(database, loadChunkKeys),
     loadOutcomes: bind(database, loadOutcomes),
+    loadTaggedChunks: bind(database, loadTaggedChunks),
     loadBatchDefaults: bind(database, loadBatchDefaults),
     loadTemplateVersions: bind(database, loadTemplateVersions),
     readSuppressionDigest: () => readSuppressionDigest(database),

@@ -31,6 +31,25 @@ export async function loadChunks(database: Queryable, keys: { ids: string[] }): 
   return (await database.query<ChunkRow & Record<string, unknown>>(chunksStatement, values)).rows;
 }
 
+export type TaggedChunkRow = Pick<ChunkRow, 'id' | 'codec' | 'payload'>;
+
+const taggedStatement = {
+  name: 'load_tagged_chunks',
+  text: `SELECT c.id, c.codec, c.payload
+    FROM unnest($1::smallint[], $2::uuid[]) AS key (shard, id)
+    JOIN chunk c ON c.shard = key.shard AND c.id = key.id
+    WHERE c.id >= $3 AND c.id <= $4 AND c.tagged`,
+};
+
+/** Those whose messages name tags of their own. */
+export async function loadTaggedChunks(
+  database: Queryable,
+  keys: { ids: string[] },
+): Promise<TaggedChunkRow[]> {
+  const values = boundedKeys(keys.ids);
+  return (await database.query<TaggedChunkRow & Record<string, unknown>>(taggedStatement, values)).rows;
+}
+
 /** What a chunk is by its columns, without its messages. */
 export interface ChunkKeyRow {
   chunkId: string;

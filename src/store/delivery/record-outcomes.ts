@@ -2,6 +2,7 @@ import type { StateNumber } from '../../message/state.ts';
 import { type Call, type Database, DatabaseError, type Statement } from '../database.ts';
 import { type ErasedMessages, scrubOutcomes } from '../erasure/scrub-outcomes.ts';
 import { rowsMax, slices } from '../multi-row.ts';
+import { type DeltaInsert, deltaCall, deltaSlot } from '../statistics/insert-delta.ts';
 
 /** One row of `outcome`. `seq` is the owner's epoch times 2^32 plus a counter, as text. */
 export interface OutcomeInsert {
@@ -76,6 +77,8 @@ export interface OutcomeFlush {
   references?: ProviderReference[];
   /** Batches whose messages were changed that had come to an end: folded counts are to follow. */
   recounted?: string[];
+  /** What it adds to statistics. `id` is the first outcome's `seq`; `agoMs` how long ago the ages in it were told. */
+  statistics?: DeltaInsert;
 }
 
 const fenceStatement = {
@@ -173,7 +176,8 @@ async function recordInSteps(database: Database, flush: OutcomeFlush): Promise<b
  * up arrives after all: then its rows are there, and it takes nothing away.
  */
 async function recordAtOnce(database: Database, flush: OutcomeFlush): Promise<boolean> {
-  const values: unknown[] = [flush.shard, flush.epoch, flush.finished];
+  const { id = null, agoMs = null, entries = null } = flush.statistics ?? {};
+  const values: unknown[] = [flush.shard, flush.epoch, flush.finished, id, agoMs, entries];
   for (const row of flush.outcomes) values.push(...outcomeValues(row));
   const { rowCount } = await database.query(atOnceStatement(flush.outcomes.length), values);
   return rowCount > 0;
@@ -221,6 +225,7 @@ function* effectCalls(flush: OutcomeFlush): Generator<Call> {
     yield { statement: referencesStatement, values: [shard, ...values] };
   }
   if (recounted.length > 0) yield { statement: recountStatement, values: [shard, recounted] };
+  if (flush.statistics) yield deltaCall(shard, flush.statistics);
 }
 
 function outcomeValues(row: OutcomeInsert): unknown[] {
@@ -271,12 +276,17 @@ const atOnceStatement = byRows((rows) => ({
   text: `WITH fence AS (SELECT 1 FROM shard_owner WHERE shard = $1 AND epoch = $2 FOR SHARE),
     recorded AS (
       INSERT INTO outcome (${outcomeColumns})
-      SELECT outcomes.* FROM fence, (VALUES ${tuples({ rows, width: outcomeWidth, first: 4 }, outcomeTuple)}) AS outcomes
+      SELECT outcomes.* FROM fence, (VALUES ${tuples({ rows, width: outcomeWidth, first: 7 }, outcomeTuple)}) AS outcomes
       ON CONFLICT DO NOTHING RETURNING 1
     ),
     finished AS (
       DELETE FROM pending USING fence
       WHERE shard = $1 AND chunk_id = ANY($3::uuid[]) AND EXISTS (SELECT FROM recorded)
+    ),
+    counted AS (
+      INSERT INTO statistics_delta (shard, id, slot, at, entries)
+      SELECT $1::smallint, $4::bigint, ${deltaSlot}, now() - $5::float8 * interval '1 millisecond', $6::text
+      WHERE $6::text IS NOT NULL AND EXISTS (SELECT FROM recorded)
     )
     SELECT FROM fence`,
 }));

@@ -1,6 +1,9 @@
+import type { TagCounts } from '../../message/statistics/own-tags.ts';
 import type { TemplatePins } from '../../message/templates/pins.ts';
 import type { Call, Queryable } from '../database.ts';
 import { insertCalls, insertRows, type RowInsert } from '../multi-row.ts';
+import { deltaSlot } from '../statistics/insert-delta.ts';
+import { acceptedDelta } from './accepted-delta.ts';
 
 export interface ChunkRow {
   id: string;
@@ -31,6 +34,10 @@ export interface ChunkRow {
   ordering?: Uint8Array;
   /** What the templates mean that its lines name; absent where none does. */
   templates?: TemplatePins;
+  /** Its messages by tag, those of the batch included; absent where none has any. */
+  tags?: TagCounts;
+  /** Some of its messages name tags of their own. */
+  tagged?: boolean;
 }
 
 interface NewChunks {
@@ -78,13 +85,15 @@ function areSmall(chunks: readonly ChunkRow[]): boolean {
 function smallChunksCall({ shard, batch, chunks }: NewChunks): Call {
   const chunkColumns = columnsOf(chunkTypes, chunks.map(smallChunkValues));
   const keyColumns = columnsOf(keyTypes, chunks.flatMap(keysOf));
-  return { statement: smallChunksStatement, values: [shard, batch, ...chunkColumns, ...keyColumns] };
+  const { id, entries } = acceptedDelta({ batch, chunks });
+  const values = [shard, batch, ...chunkColumns, ...keyColumns, id, entries];
+  return { statement: smallChunksStatement, values };
 }
 
 function smallChunkValues(chunk: ChunkRow): unknown[] {
   const { id, accountId, routeId, priority, firstLine, count, codec, payload, timed, dueAt } = chunk;
   const values = [id, accountId, routeId, priority, firstLine ?? null, count, codec, payload, timed, dueAt];
-  return [...values, ...ownHashes(chunk), templatesText(chunk)];
+  return [...values, ...ownHashes(chunk), templatesText(chunk), chunk.tagged ?? false];
 }
 
 function templatesText({ templates }: ChunkRow): string | null {
@@ -97,26 +106,30 @@ function columnsOf(types: readonly string[], rows: readonly (readonly unknown[])
 
 const chunkTypes = [
   ...['uuid', 'integer', 'integer', 'smallint', 'bigint', 'smallint', 'smallint', 'bytea', 'boolean'],
-  ...['timestamptz', 'bigint', 'bigint', 'jsonb'],
+  ...['timestamptz', 'bigint', 'bigint', 'jsonb', 'boolean'],
 ];
 const keyTypes = ['integer', 'bigint', 'uuid'];
 const firstArray = 3;
+const deltaAt = firstArray + chunkTypes.length + keyTypes.length;
 
 const smallChunksStatement = {
   name: 'insert_small_chunks',
   text: `WITH new AS MATERIALIZED (
       SELECT * FROM ${unnest(chunkTypes, firstArray)} AS new
-        (id, account, route, priority, first_line, count, codec, payload, timed, due_at, to_hash, ref_hash, templates)
+        (id, account, route, priority, first_line, count, codec, payload, timed, due_at, to_hash, ref_hash, templates, tagged)
     ), chunks AS (
       INSERT INTO chunk (shard, id, account_id, batch, route_id, priority, first_line, count, codec, payload, timed,
-        to_hash, ref_hash, templates)
+        to_hash, ref_hash, templates, tagged)
       SELECT $1::smallint, id, account, $2::uuid, route, priority, first_line, count, codec, payload, timed,
-        to_hash, ref_hash, templates
+        to_hash, ref_hash, templates, tagged
       FROM new
     ), keys AS (
       INSERT INTO message_key (account_id, hash, shard, chunk_id)
       SELECT account, hash, $1::smallint, id
       FROM ${unnest(keyTypes, firstArray + chunkTypes.length)} AS key (account, hash, id)
+    ), counted AS (
+      INSERT INTO statistics_delta (shard, id, slot, at, entries)
+      VALUES ($1::smallint, $${deltaAt}::bigint, ${deltaSlot}, now(), $${deltaAt + 1}::text)
     )
     INSERT INTO pending (chunk_id, shard, account_id, route_id, priority, batch, count, due_at)
     SELECT id, $1::smallint, account, route, priority, $2::uuid, count, greatest(due_at, now()) FROM new`,
@@ -131,7 +144,7 @@ function chunkInsert({ shard, batch, chunks }: NewChunks): RowInsert {
     name: 'insert_new_chunks',
     into: `INSERT INTO chunk
       (shard, id, account_id, batch, route_id, priority, first_line, count, codec, payload, timed,
-       to_hash, ref_hash, templates)`,
+       to_hash, ref_hash, templates, tagged)`,
     rows: chunks.map((chunk) => [
       shard,
       chunk.id,
@@ -146,16 +159,27 @@ function chunkInsert({ shard, batch, chunks }: NewChunks): RowInsert {
       chunk.timed,
       ...ownHashes(chunk),
       templatesText(chunk),
+      chunk.tagged ?? false,
     ]),
   };
 }
 
-/** What finds and delivers them. */
+/** What finds, delivers and counts them. */
 function besideChunks(fresh: NewChunks): RowInsert[] {
   const keyed = { ...fresh, chunks: fresh.chunks.filter(({ ordering }) => ordering) };
   const unordered = { ...fresh, chunks: fresh.chunks.filter(({ ordering }) => !ordering) };
-  const inserts = [pendingInsert(unordered), filterInsert(fresh), keyInsert(fresh)];
+  const inserts = [pendingInsert(unordered), filterInsert(fresh), keyInsert(fresh), deltaInsert(fresh)];
   return keyed.chunks.length === 0 ? inserts : [...inserts, placeRaise(keyed), orderedInsert(keyed)];
+}
+
+function deltaInsert({ shard, batch, chunks }: NewChunks): RowInsert {
+  const { id, entries } = acceptedDelta({ batch, chunks });
+  return {
+    name: 'insert_accepted_delta',
+    into: 'INSERT INTO statistics_delta (shard, id, at, entries, slot)',
+    rows: chunks.length === 0 ? [] : [[shard, id, entries]],
+    tuple: (p) => `(${p(1)}, ${p(2)}, now(), ${p(3)}, ${deltaSlot})`,
+  };
 }
 
 /** The hashes of recipient and reference that a chunk of one message carries itself. */

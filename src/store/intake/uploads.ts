@@ -21,6 +21,7 @@ export interface BegunUpload {
   template: { name: string; pin: number } | undefined;
   params: Record<string, unknown> | undefined;
   body: string | undefined;
+  tags: readonly string[] | undefined;
   /** The first line that is not durable. */
   nextLine: number;
   /** Durable extents behind `nextLine`, in order: left by an upload that broke with commits under way. */
@@ -55,6 +56,7 @@ export async function beginUpload(
     template_pin: number | null;
     params: Record<string, unknown> | null;
     body: string | null;
+    tags: string[] | null;
     next_line: string;
   }>(
     {
@@ -68,7 +70,7 @@ export async function beginUpload(
           (defaults->>'expiresAt')::timestamptz AS expires_at,
           defaults->>'orderingKey' AS ordering_key, defaults->>'template' AS template,
           (defaults->>'templatePin')::integer AS template_pin, defaults->'params' AS params,
-          defaults->>'body' AS body`,
+          defaults->>'body' AS body, defaults->'tags' AS tags`,
     },
     [shardOf(batch), batch, accountId, after ?? null, key ?? null],
   );
@@ -89,6 +91,7 @@ export async function beginUpload(
         row.template === null ? undefined : { name: row.template, pin: row.template_pin ?? Number.NaN },
       params: row.params ?? undefined,
       body: row.body ?? undefined,
+      tags: row.tags ?? undefined,
       nextLine,
       durable,
     },

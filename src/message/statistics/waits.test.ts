@@ -1,0 +1,44 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { addWaits, bucketOf, countOf, parseWaits, percentile, type Waits, waitsText } from './waits.ts';
+
+const waitMs = fc.double({ min: 1, max: 86_400_000 * 20, noNaN: true });
+
+function waitsOf(times: readonly number[]): Waits {
+  const waits: Waits = new Map();
+  for (const ms of times) addWaits(waits, new Map([[bucketOf(ms), 1]]));
+  return waits;
+}
+
+test('a percentile differs from the true one by a factor of √2 at most', () => {
+  fc.assert(
+    fc.property(
+      fc.array(waitMs, { minLength: 1, maxLength: 200 }),
+      fc.constantFrom(0.5, 0.95, 0.99),
+      (times, part) => {
+        const sorted = [...times].sort((a, b) => a - b);
+        const exact = sorted[Math.ceil(part * sorted.length) - 1]!;
+        const found = percentile(waitsOf(times), part)!;
+        expect(found / exact).toBeGreaterThan(Math.SQRT1_2 - 1e-9);
+        expect(found / exact).toBeLessThan(Math.SQRT2 + 1e-9);
+      },
+    ),
+  );
+});
+
+test('waits that are added in parts, and stored in between, are those of all', () => {
+  fc.assert(
+    fc.property(fc.array(fc.array(waitMs, { maxLength: 20 }), { maxLength: 10 }), (parts) => {
+      const sum: Waits = new Map();
+      for (const part of parts) addWaits(sum, parseWaits(waitsText(waitsOf(part))));
+      expect(waitsText(sum)).toBe(waitsText(waitsOf(parts.flat())));
+      expect(countOf(sum)).toBe(parts.flat().length);
+    }),
+  );
+});
+
+test('nothing has no percentile', () => {
+  expect(percentile(new Map(), 0.5)).toBeNull();
+  expect(bucketOf(-5)).toBe(0);
+  expect(bucketOf(Number.POSITIVE_INFINITY)).toBe(62);
+});

@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { StatisticsRoller } from '../../src/events/statistics/statistics-roller.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { startApi, type TestApi } from '../api/start-api.ts';
+import { days, insertDelta } from './deltas.ts';
+
+const batch = '01932c07-a3b0-7005-8000-000000000000';
+
+let api: TestApi;
+let first: { id: string; key: string };
+let second: { id: string; key: string };
+let routeId: number;
+
+beforeAll(async () => {
+  api = await startApi();
+  first = await api.makeAccount('First', ['read', 'send']);
+  second = await api.makeAccount('Second', ['read']);
+  const route = { connector: 'http', url: 'http://127.0.0.1:9/', allowPrivate: true };
+  await api.call('PUT', '/v1/routes/sms', { body: route });
+  routeId = api.context.control.routeByName('sms')!.id;
+  const { database } = api.context;
+  const of = { accountId: Number(first.id), routeId };
+  await insertDelta(database, [
+    { ...of, batch, counts: { accepted: 3, sent: 2, attempts: 4 }, waits: [[10, 3]] },
+    { ...of, batch, tag: 'spring', counts: { accepted: 2, sent: 1 } },
+    { ...of, counts: { accepted: 1 } },
+    { accountId: Number(second.id), routeId, counts: { failed: 7 } },
+  ]);
+  const roller = new StatisticsRoller({
+    ...{ database, statistics: database, days, clock: systemClock, onDropped: () => {} },
+  });
+  await roller.runOnce();
+});
+
+afterAll(() => api.stop());
+
+async function read(query: string, key?: string) {
+  const { status, json } = await api.call('GET', `/v1/statistics?${query}`, key === undefined ? {} : { key });
+  expect(status, JSON.stringify(json)).toBe(200);
+  return json;
+}
+
+test.each(['minute', 'hour', 'day'])(
+  'an account reads what happened to its messages, by the %s',
+  async (step) => {
+    const answer = await read(`step=${step}`, first.key);
+    expect(answer).toMatchObject({ step, since: expect.any(String), until: expect.any(String) });
+    expect(Date.parse(answer.asOf)).toBeGreaterThan(Date.now() - 60_000);
+    expect(answer.series).toHaveLength(1);
+    const [point] = answer.series[0].points;
+    expect(point).toMatchObject({ accepted: 4, attempts: 4, sent: 2, delivered: 0, failed: 0, uncertain: 0 });
+    expect(point.timeToFirstAttempt).toMatchObject({ count: 3 });
+    expect(point.timeToFirstAttempt.p50Ms).toBeGreaterThan(22);
+    expect(point.timeToFirstAttempt.p99Ms).toBeLessThanOrEqual(32);
+  },
+);
+
+test('series are told apart by account, route, batch and tag', async () => {
+  const sums = async (query: string) =>
+    (await read(query)).series.map(
+      ({ points, ...name }: { points: { accepted: number; failed: number }[] }) => [
+        name,
+        points[0]!.accepted,
+        points[0]!.failed,
+      ],
+    );
+  expect(await sums('by=none')).toEqual([[{}, 4, 7]]);
+  expect(await sums('by=account')).toEqual([
+    [{ account: first.id }, 4, 0],
+    [{ account: second.id }, 0, 7],
+  ]);
+  expect(await sums('by=route')).toEqual([[{ route: 'sms' }, 4, 7]]);
+  expect(await sums('by=batch')).toEqual([[{ batch }, 3, 0]]);
+  expect(await sums('by=tag')).toEqual([[{ tag: 'spring' }, 2, 0]]);
+  expect(await sums(`by=tag&batch=${batch}&route=sms&account=${first.id}`)).toEqual([
+    [{ tag: 'spring' }, 2, 0],
+  ]);
+  expect(await sums('tag=spring&by=account')).toEqual([[{ account: first.id }, 2, 0]]);
+  expect(await sums('tag=other')).toEqual([]);
+});
+
+test('an account sees nothing of another', async () => {
+  expect((await read('by=account', second.key)).series).toEqual([
+    expect.objectContaining({ account: second.id, points: [expect.objectContaining({ failed: 7 })] }),
+  ]);
+  expect((await read(`batch=${batch}`, second.key)).series).toEqual([]);
+  const { status } = await api.call('GET', `/v1/statistics?account=${first.id}`, { key: second.key });
+  expect(status).toBe(404);
+});
+
+test.each([
+  ['step=week', 'validation_failed'],
+  ['since=yesterday', 'validation_failed'],
+  ['since=2026-01-02T00:00:00Z&until=2026-01-01T00:00:00Z', 'validation_failed'],
+  ['step=minute&since=2020-01-01T00:00:00Z', 'validation_failed'],
+  ['batch=none', 'validation_failed'],
+  ['route=none', 'unknown_route'],
+  ['account=99999', 'not_found'],
+  ['what=1', 'validation_failed'],
+])('%s is refused', async (query, code) => {
+  const { status, json } = await api.call('GET', `/v1/statistics?${query}`);
+  expect([json.code, status >= 400]).toEqual([code, true]);
+});
+
+test('a span of too many steps names the limit and the way out', async () => {
+  const { json } = await api.call('GET', '/v1/statistics?step=minute&since=2020-01-01T00:00:00Z');
+  expect(json.errors[0].detail).toMatch(/the limit is 11000: ask for less time, or for longer steps/);
+});

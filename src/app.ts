@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { ensureAdminKey } from './api/ensure-admin-key.ts';
 import { findSecrets } from './composition/find-secrets.ts';
 import { listen, listenForProbes } from './composition/listen.ts';
-import { openPool } from './composition/open-pool.ts';
+import { openPool, Pools } from './composition/open-pool.ts';
 import { openReads } from './composition/open-reads.ts';
 import {
   deliverySettings,
@@ -12,6 +12,7 @@ import {
   startDeliveries,
 } from './composition/start-deliveries.ts';
 import { startEvents } from './composition/start-events.ts';
+import { startFigures } from './composition/start-figures.ts';
 import { startOwnDatabase } from './composition/start-own-database.ts';
 import { startUpkeep } from './composition/start-upkeep.ts';
 import type { Config } from './config/resolve-config.ts';
@@ -143,18 +144,20 @@ async function startParts(
   if (applied.length > 0) log.info({ migrations: applied }, 'schema brought up to date');
 
   const metrics = createMetrics();
-  const intakePool = { config, name: 'intake', poolSize: config.intakeConnections, log, stops };
+  const pools = new Pools();
+  const intakePool = { config, name: 'intake', poolSize: config.intakeConnections, log, pools, stops };
   const space = watchSpace(openPool(databaseUrl, intakePool), systemClock);
   const { database: intakeDatabase, full } = space;
   const { keys: secretKeys, secrets } = await patiently(() => findSecrets(intakeDatabase, { config, log }));
   const delivery = config.roles.includes('deliver')
     ? await startDeliveries({ databaseUrl, secretKeys }, { config, log, metrics, stops, processes })
     : undefined;
+  startFigures(databaseUrl, { config, log, metrics, pools, stops, delivery });
   const range = await patiently(() => startUpkeep(space.inPlace, { config, log, stops }));
   const mint = createIdMint({ nowMs: range.nowMs, range: range.current });
   const hasEvents = config.roles.includes('events');
   const deliveries = delivery && { deliveries: delivery };
-  const events = { config, log, metrics, stops, secrets, mint, patiently, ...deliveries };
+  const events = { config, log, metrics, pools, stops, secrets, mint, patiently, ...deliveries };
   if (!hasApi) {
     if (hasEvents) await startEvents(databaseUrl, events);
     if (!hasProbes) return {};
@@ -167,6 +170,7 @@ async function startParts(
     name: 'api',
     poolSize: config.readConnections,
     log,
+    pools,
     stops,
   });
   const control = createControlCache({

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { packageVersion } from '../lib/package-root.ts';
 import type { CommandContext } from './command-context.ts';
 import { accountCommand } from './commands/account.ts';
 import { batchCommand } from './commands/batch.ts';
@@ -24,7 +25,6 @@ import { templateCommand } from './commands/template.ts';
 import { webhookCommand } from './commands/webhook.ts';
 import { describeFailure } from './describe-failure.ts';
 import { withExamples } from './flags.ts';
-import { packageVersion } from './package-root.ts';
 
 /** Runs one command line (without `node` and the script) and answers its exit status: 0 done, 1 failed, 2 wrong usage. */
 export async function runCommandLine(argv: readonly string[], context: CommandContext): Promise<0 | 1 | 2> {

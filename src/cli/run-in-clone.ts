@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { packageRoot } from '../lib/package-root.ts';
 import type { CommandContext } from './command-context.ts';
 import { Failure, usageFailure } from './failure.ts';
-import { packageRoot } from './package-root.ts';
 
 /**
  * Runs `<folder>/main.ts` of the repository with what follows the command on the command line: it belongs to the

@@ -12,7 +12,7 @@ import { periodic } from '../services/periodic.ts';
 import { type ControlCache, createControlCache } from '../store/control/control-cache.ts';
 import type { Database } from '../store/database.ts';
 import type { IdMint } from '../store/id-mint.ts';
-import { openPool } from './open-pool.ts';
+import { openPool, type Pools } from './open-pool.ts';
 import { startStatistics } from './start-statistics.ts';
 
 const matchEveryMs = 250;
@@ -23,6 +23,7 @@ export interface EventParts {
   config: Config;
   log: Logger;
   metrics: Metrics;
+  pools: Pools;
   stops: StopStack;
   secrets: SecretBox;
   mint: IdMint;

@@ -10,6 +10,9 @@ const logWatchConnections = 1;
 /** One finds the messages of receipts, one tells webhooks of changes, one adds up statistics. */
 const eventsConnections = 3;
 
+/** Tells what the database looks like, to monitoring: also while the others are taken. */
+const figuresConnections = 1;
+
 /** Database connections that the pools of a server may open together, over all its processes. */
 export function connectionsOf(config: Config): number {
   const { readConnections, intakeConnections, deliveryConnections, processes, roles, replicaUrls } = config;
@@ -17,7 +20,8 @@ export function connectionsOf(config: Config): number {
   const reading = roles.includes('api') ? readConnections + watching : 0;
   const delivering = roles.includes('deliver') ? processes * (deliveryConnections + leaseConnections) : 0;
   const matching = roles.includes('events') ? eventsConnections : 0;
-  return intakeConnections + reading + delivering + matching + lookingOf(config);
+  const figures = figuresConnections;
+  return intakeConnections + reading + delivering + matching + figures + lookingOf(config);
 }
 
 /** Each thread that has connections asks the hosts of the database by another, where there are several. */

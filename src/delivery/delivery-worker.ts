@@ -15,8 +15,8 @@ import { Receipts } from './decisions/receipts.ts';
 import type { DeliveryControl } from './delivery-control.ts';
 import type { DeliveryStore } from './delivery-store.ts';
 import { Loop } from './loop.ts';
-import type { AttemptLog } from './observe/attempt-log.ts';
 import { noDeliveries } from './observe/delivery-counts.ts';
+import type { DeliveryObserver } from './observe/delivery-observer.ts';
 import type { DeliveryStats, LaneStats } from './observe/delivery-stats.ts';
 import { OrderedChunks } from './ordering/ordered-chunks.ts';
 import { BatchFinisher } from './outcomes/batch-finisher.ts';
@@ -47,8 +47,8 @@ export interface DeliveryWorkerSettings {
   flushEveryMs?: number;
   /** Shards recorded at the same time; 4. The database's pool needs two connections more. */
   flushesMax?: number;
-  /** Notes every answered request. */
-  attempts?: AttemptLog;
+  /** Is told what happens to messages. */
+  observer?: DeliveryObserver;
   /** Shards of the installation, which a simulation may have fewer of; 1,024. */
   shards?: number;
   /** How busy the thread was since it was asked last, from 0 to 1; where it is not told, callbacks give way to nothing. */
@@ -217,6 +217,7 @@ export class DeliveryWorker {
       flushEveryMs: settings.flushEveryMs ?? flushEveryMsDefault,
       flushesMax: settings.flushesMax ?? flushesMaxDefault,
       keepsRefs: (routeId) => control.routeById(routeId)?.receiptsBy === 'providerRef',
+      onRecorded: (outcomes) => settings.observer?.recorded(outcomes),
       onRest: (rest) => this.#onRest(rest),
       onSettled: (work, offsets) => this.#ordered.noteRecorded(work, offsets),
       onFenced: (tenure) => this.#ownership.lose(tenure),
@@ -317,6 +318,7 @@ export class DeliveryWorker {
       callbacksGiveWay: this.#courtesy.givesWay(this.#settings.clock.monotonicMs()),
       counts: { ...this.#counts },
       lanes,
+      routes: [...this.#runners.states()],
     };
   }
 
@@ -475,10 +477,10 @@ export class DeliveryWorker {
 
   /** What the runners of all routes have in common. */
   #routeContext(): RouteContext {
-    const { clock, control, connectors, onError, attempts, random = Math.random } = this.#settings;
+    const { clock, control, connectors, onError, observer, random = Math.random } = this.#settings;
     const mayLeave = (nowMs: number) => !this.#stopping && nowMs < this.#ownership.deadlineMs;
     return {
-      ...(attempts && { attempts }),
+      ...(observer && { observer }),
       clock,
       random,
       connectors,

@@ -87,7 +87,7 @@ export interface BatchUploadsSettings {
   isMetered: (accountId: number) => boolean;
   /** Whether the SMS that its messages take are counted. */
   countsParts: (accountId: number) => boolean;
-  onStored: (event: { priority: Priority; accepted: number; rejected: number }) => void;
+  onStored: (event: { routeId: number; priority: Priority; accepted: number; rejected: number }) => void;
   /** An upload has ended where the account may not send more. */
   onRefused: (refusal: Refusal) => void;
   /** Told of faults that end no upload: a checkpoint that could not be written, or a key not kept locked. */
@@ -253,6 +253,8 @@ async function streamIn(
   // Of an upload whose sender has gone, what was taken in becomes durable, and what waits for its turn does not.
   const wanted = request.gone ? AbortSignal.any([signal, request.gone]) : signal;
   const tally = { accepted: 0, rejected: 0, errors: [] as Rejection[] };
+  const { routeId } = begun;
+  const priority = priorityName(begun.priority);
   const packSettings = (shared: PackSettings['templates']): PackSettings => ({
     accountId,
     batch: true,
@@ -282,12 +284,12 @@ async function streamIn(
     },
     onPending: (hints) => settings.hints.push(hints),
     onKeyed(accepted) {
-      settings.onStored({ priority: priorityName(begun.priority), accepted, rejected: 0 });
+      settings.onStored({ routeId, priority, accepted, rejected: 0 });
     },
     onDurable(slots) {
       for (const slot of slots) {
         durable.add(slot);
-        settings.onStored({ priority: priorityName(begun.priority), ...slot });
+        settings.onStored({ routeId, priority, ...slot });
       }
     },
   });

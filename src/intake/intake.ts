@@ -72,10 +72,11 @@ export interface IntakeSettings {
 
 /** The figures that intake reports. */
 export interface IntakeMetrics {
-  messagesAccepted(event: { priority: 'interactive' | 'bulk'; count: number }): void;
+  messagesAccepted(event: { priority: 'interactive' | 'bulk'; route: string; count: number }): void;
   linesRejected(count: number): void;
   intakeRefused(event: { reason: RefusedBy | 'overloaded'; count: number }): void;
   readUploadPace(read: () => number | undefined): void;
+  readIntakeBacklog(read: () => { messages: number; oldestMs: number }): void;
 }
 
 /** Slots on their way through the threads, of all uploads: beyond them uploads wait, and TCP holds senders back. */
@@ -96,6 +97,7 @@ export function createIntake(settings: IntakeSettings): Intake {
     const account = control.accountById(accountId);
     return account !== undefined && countsParts(account);
   };
+  const nameOfRoute = (id: number) => control.routeById(id)?.name ?? `route ${id}`;
   const scheduleAheadMs = settings.retentionDays * dayMs;
   const buffers = new SlotBuffers();
   const packPool = openPackPool({ buffers });
@@ -137,9 +139,9 @@ export function createIntake(settings: IntakeSettings): Intake {
       ofBatch: (template) => batchTemplate(control, template),
       lookAgain: () => control.lookAgain(),
     },
-    onStored(event) {
-      metrics.messagesAccepted({ priority: event.priority, count: event.accepted });
-      metrics.linesRejected(event.rejected);
+    onStored({ routeId, priority, accepted: count, rejected }) {
+      metrics.messagesAccepted({ priority, route: nameOfRoute(routeId), count });
+      metrics.linesRejected(rejected);
     },
   });
   const groupCommit = new GroupCommit({
@@ -149,10 +151,11 @@ export function createIntake(settings: IntakeSettings): Intake {
     nowMs,
     hints,
     isMetered: metered,
-    onStored: (event) => metrics.messagesAccepted(event),
+    onStored: ({ routeId, ...event }) => metrics.messagesAccepted({ ...event, route: nameOfRoute(routeId) }),
     onRefused: ({ by: reason }, count) => metrics.intakeRefused({ reason, count }),
     onCommitted: (tookMs) => brake.noteCommit(tookMs),
   });
+  metrics.readIntakeBacklog(() => groupCommit.backlog);
   return {
     uploads,
     groupCommit,

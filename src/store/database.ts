@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { HostEvent } from '../lib/host-event.ts';
+import { countUse } from './connecting/count-use.ts';
 import { openConnections } from './connecting/open-connections.ts';
 import { faultThrown } from './database-error.ts';
 import { type Fault, planOutdated } from './fault.ts';
@@ -63,7 +64,16 @@ export interface Database extends Queryable {
    * answer to another.
    */
   transactionOf(calls: readonly Call[]): Promise<void>;
+  /** How its connections are used at this moment. */
+  use(): PoolUse;
   close(): Promise<void>;
+}
+
+/** Connections that are taken, callers that wait for one, and connections at most. */
+export interface PoolUse {
+  busy: number;
+  waiting: number;
+  max: number;
 }
 
 const statementTimeoutDefaultMs = 10_000;
@@ -80,7 +90,10 @@ export function openDatabase({
   const statementMs = Math.ceil(statementTimeoutMs);
   const answerMs = statementMs + answerExtraMs;
   const admit = onConnection && ((client: pg.ClientBase) => onConnection(unnamed(client)));
-  const connections = openConnections({ ...settings, statementMs, lockMs, answerMs, admit });
+  const { connections, use } = countUse(
+    openConnections({ ...settings, statementMs, lockMs, answerMs, admit }),
+    settings.poolSize,
+  );
   const clients = clientsOf(connections, { statementMs, lockMs, namedStatements });
   const { poolSize } = settings;
   return {
@@ -88,6 +101,7 @@ export function openDatabase({
       withFreshPlans(poolSize, () => runQuery<Row>(clients, statement, values)),
     transaction: (work) => runTransaction(clients, work),
     transactionOf: (calls) => withFreshPlans(poolSize, () => runCalls(clients, calls)),
+    use,
     close: () => connections.close(),
   };
 }

@@ -58,7 +58,7 @@ test('a write is made by the server it is forwarded to, a read here', async () =
   expect(await call(far, 'GET', `/v1/messages/${id}`)).toMatchObject({ status: 200, json: { id } });
   const figures = (await call(far, 'GET', '/metrics')).text;
   expect(figures).toMatch(/^millrace_writes_elsewhere_total\{way="forward"\} [1-9]/m);
-  const accepted = /^millrace_messages_accepted_total\{priority="interactive"\} 1$/m;
+  const accepted = /^millrace_messages_accepted_total\{route="sms",priority="interactive"\} 1$/m;
   expect(figures).not.toMatch(accepted);
   expect((await call(home, 'GET', '/metrics')).text).toMatch(accepted);
 });

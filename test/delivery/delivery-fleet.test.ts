@@ -22,6 +22,8 @@ test('a thread that dies is told as gone, until the next one delivers', async ()
     },
     metrics: {
       attemptAnswered() {},
+      attemptFailed() {},
+      firstAttemptsMade() {},
       outcomesRecorded() {},
       deliveryState(state) {
         if (state.workers !== workers.at(-1)) workers.push(state.workers);

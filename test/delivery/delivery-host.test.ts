@@ -50,6 +50,8 @@ function start(): Promise<DeliveryHost> {
     attemptAnswered: ({ messages }) => {
       counted.attempts += messages;
     },
+    attemptFailed() {},
+    firstAttemptsMade() {},
     outcomesRecorded: ({ state, count }) => {
       if (state === 'sent') counted.sent += count;
     },

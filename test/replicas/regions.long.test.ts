@@ -135,7 +135,9 @@ withCluster(
     expect(made).toMatchObject({ status: 202, token: expect.stringMatching(/^home:1:/) });
     const { id } = made.json.messages[0];
     expect(await storedMessages(primaryUrl)).toBe(storedBefore + 1);
-    expect(await figure(home, 'millrace_messages_accepted_total{priority="interactive"}')).toBe(1);
+    expect(
+      await figure(home, 'millrace_messages_accepted_total{route="nowhere",priority="interactive"}'),
+    ).toBe(1);
 
     const reads = `millrace_reads_total{target="127.0.0.1:${standby.port}"}`;
     await until(async () => {

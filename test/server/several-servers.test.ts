@@ -90,7 +90,7 @@ test('a planned stop hands over without a pause: no message waits for a lease, a
 }, 180_000);
 
 test('a server with several processes starts a killed one again, counts on, and its processes end with it', async () => {
-  const sentFigure = 'millrace_outcomes_total{state="sent"}';
+  const sentFigure = 'millrace_outcomes_total{route="flood",state="sent"}';
   site = await createSite({ ratePerSecond: 1_000 });
   const server = await site.start('--processes', '3', '--lease-ms', '60000');
   const figure = (name: string) => site!.figure(server, name);

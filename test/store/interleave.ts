@@ -166,6 +166,7 @@ class Stage {
         transaction(async (one) => {
           for (const { statement, values } of calls) await one.query(statement, values);
         }),
+      use: () => this.#database.use(),
       close: async () => {},
     };
   }

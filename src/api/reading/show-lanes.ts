@@ -1,5 +1,6 @@
 import { systemClock } from '../../lib/clock.ts';
 import { type Priority, priorityName } from '../../message/fields.ts';
+import { opensAt } from '../../message/send-window/opens-at.ts';
 import type { ControlCache } from '../../store/control/control-cache.ts';
 import type { Queryable } from '../../store/database.ts';
 import { gatherReports } from '../../store/delivery/gather-reports.ts';
@@ -7,7 +8,6 @@ import { readHeldBatches } from '../../store/delivery/read-held-batches.ts';
 import type { LaneReport } from '../../store/delivery/worker-reports.ts';
 import { countPending, type PendingLane } from '../../store/reading/count-pending.ts';
 import { readWindowedBatches } from '../../store/reading/read-windowed-batches.ts';
-import { opensAt } from './opens-at.ts';
 
 export interface LaneShown {
   accountId: string;

@@ -3,12 +3,12 @@ import { Type } from 'typebox';
 import { ProblemError } from '../../message/error-codes.ts';
 import { priorityName } from '../../message/fields.ts';
 import { isId } from '../../message/id.ts';
+import { opensAt } from '../../message/send-window/opens-at.ts';
 import { states } from '../../message/state.ts';
 import type { ControlCache } from '../../store/control/control-cache.ts';
 import type { Queryable } from '../../store/database.ts';
 import type { BatchRow } from '../../store/reading/batch-row.ts';
 import { findBatch } from '../../store/reading/find-batch.ts';
-import { opensAt } from '../reading/opens-at.ts';
 import { SendWindowFields } from './send-window-fields.ts';
 
 const Time = Type.String({ format: 'date-time' });

@@ -8,11 +8,11 @@ import { fieldLimits } from '../../message/field-limits.ts';
 import { type MessageDefaults, priorityNumber } from '../../message/fields.ts';
 import { limits } from '../../message/limits.ts';
 import { mayUseRoute, type Route } from '../../message/route.ts';
+import { neverOpen } from '../../message/send-window/opens-at.ts';
 import type { TemplateEntry } from '../../message/templates/template.ts';
 import { templateLimits } from '../../message/templates/template-limits.ts';
 import type { NewBatch } from '../../store/intake/create-batch.ts';
 import type { ApiContext } from '../context.ts';
-import { neverOpen } from '../reading/opens-at.ts';
 import { invalid } from '../validation.ts';
 import { SendWindowFields, sendWindowErrors } from './send-window-fields.ts';
 

@@ -1,4 +1,5 @@
 import type { BreakerState } from '../pace/breaker.ts';
+import type { RouteState } from '../sending/route-runner.ts';
 import type { LastError } from '../sending/route-watch.ts';
 import type { DeliveryCounts } from './delivery-counts.ts';
 
@@ -39,4 +40,5 @@ export interface DeliveryStats {
   callbacksGiveWay: boolean;
   counts: DeliveryCounts;
   lanes: LaneStats[];
+  routes: RouteState[];
 }

@@ -11,6 +11,7 @@ import type {
 } from '../../store/delivery/record-outcomes.ts';
 import type { ErasedMessages } from '../../store/erasure/scrub-outcomes.ts';
 import type { ChunkWork } from '../chunks/chunk-work.ts';
+import type { RecordedOutcomes } from '../observe/delivery-observer.ts';
 import type { Tenure } from '../ownership/tenure.ts';
 import { CountedOutcomes } from './counted-outcomes.ts';
 import type { OutcomeGroup } from './outcome-groups.ts';
@@ -29,6 +30,8 @@ export interface PreparedFlush {
   /** What its outcomes weighed in the buffer. */
   weight: number;
   rests: FlushRest[];
+  /** What `flush.outcomes` say, for those who look. */
+  told: RecordedOutcomes[];
   /** Messages with ordering keys that came to their end. */
   settled: { work: ChunkWork; offsets: number[] }[];
 }
@@ -58,6 +61,7 @@ export function flushOf(
   const references: ProviderReference[] = [];
   const recounted = new Set<string>();
   const rests: FlushRest[] = [];
+  const told: RecordedOutcomes[] = [];
   const settled: PreparedFlush['settled'] = [];
   const counted = new CountedOutcomes({ nowMs, databaseNowMs });
   let weight = 0;
@@ -67,6 +71,7 @@ export function flushOf(
     const groups = work.takeGroups();
     for (const group of groups) {
       outcomes.push(outcomeRow({ work, group, seq: tenure.nextSeq(), nowMs }));
+      told.push({ chunk: work.chunk, group });
       count(progress, work.chunk.batch, group);
       counted.add(work, group);
       if (group.providerRefs !== null && keepsRefs(work.chunk.lane.key.routeId)) {
@@ -82,8 +87,8 @@ export function flushOf(
     work.unrecorded = 0;
     const answers = work.answered.splice(0);
     answered.push(...answers);
-    const told = work.receipts.splice(0);
-    receipts.push(...told);
+    const ofReceipts = work.receipts.splice(0);
+    receipts.push(...ofReceipts);
     const { id: chunkId, count: messages } = work.chunk;
     const gone = work.takeErased();
     if (gone.length > 0) erased.push({ chunkId, offsets: bitmapOf(messages, gone), count: messages });
@@ -93,7 +98,7 @@ export function flushOf(
     work.closed = true;
     if (rest.finished) {
       // A chunk that was done before is not pending, but it may be again when this arrives late and without outcomes.
-      if (groups.length > 0 || answers.length + told.length === 0) finished.push(chunkId);
+      if (groups.length > 0 || answers.length + ofReceipts.length === 0) finished.push(chunkId);
     } else if (work.parked && groups.length > 0) renewed.push(renewalOf(rest, nowMs));
     else waiting.push(updateOf(rest, nowMs));
   }
@@ -112,6 +117,7 @@ export function flushOf(
     },
     weight,
     rests,
+    told,
     settled,
   };
 }

@@ -3,6 +3,7 @@ import { DatabaseError } from '../../store/database.ts';
 import type { OutcomeFlush } from '../../store/delivery/record-outcomes.ts';
 import type { ChunkWork } from '../chunks/chunk-work.ts';
 import type { OutcomeStore } from '../delivery-store.ts';
+import type { RecordedOutcomes } from '../observe/delivery-observer.ts';
 import type { Tenure } from '../ownership/tenure.ts';
 import { type FlushRest, flushOf } from './flush-of.ts';
 
@@ -17,6 +18,8 @@ export interface OutcomeBufferSettings {
   databaseNowMs: (monotonicMs: number) => number;
   /** Shards recorded at the same time, each in a transaction of its own. */
   flushesMax: number;
+  /** These are in the database. */
+  onRecorded?: (outcomes: readonly RecordedOutcomes[]) => void;
   /** A chunk came to rest: `finished`, or all that remains of it waits. It may leave memory. */
   onRest: (rest: FlushRest) => void;
   /** It is recorded that these messages, which have ordering keys, came to their end. */
@@ -194,7 +197,7 @@ export class OutcomeBuffer {
     shard.works = [];
     shard.flushing = true;
     this.#running++;
-    const { flush, weight, rests, settled } = flushOf(tenure, works, {
+    const { flush, weight, rests, told, settled } = flushOf(tenure, works, {
       nowMs: this.#settings.clock.monotonicMs(),
       keepsRefs: this.#settings.keepsRefs ?? (() => false),
       databaseNowMs: this.#settings.databaseNowMs,
@@ -207,6 +210,7 @@ export class OutcomeBuffer {
     this.#weigh(tenure, -weight);
     tell(waiters.splice(0), recorded);
     if (recorded) {
+      this.#settings.onRecorded?.(told);
       for (const { work, offsets } of settled) this.#settings.onSettled(work, offsets);
       for (const rest of rests) this.#settings.onRest(rest);
     } else if (tenure.state !== 'ended') this.#settings.onFenced(tenure);

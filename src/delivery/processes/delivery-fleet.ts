@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import type { Clock } from '../../lib/clock.ts';
 import { inBitmap } from '../../message/bitmap.ts';
 import { limits } from '../../message/limits.ts';
+import type { PoolState } from '../../observe/figures/database-figures.ts';
 import type { Hint } from '../backlog/hint.ts';
 import { type DeliveryHost, type DeliveryHostSettings, startDelivery } from './delivery-host.ts';
 import { startDeliveryProcess } from './delivery-process.ts';
@@ -16,9 +17,12 @@ export interface DeliveryFleetSettings extends Omit<DeliveryHostSettings, 'onRep
   spawn: () => ChildProcess;
 }
 
+/** Several as one. */
 export interface DeliveryFleet extends DeliveryHost {
   /** A worker of this server holds callbacks back, for it is busy with other messages. */
   readonly callbacksGiveWay: boolean;
+  /** How the connections of all of them are used. */
+  pools(): PoolState[];
 }
 
 /**
@@ -27,7 +31,7 @@ export interface DeliveryFleet extends DeliveryHost {
  */
 export async function startDeliveryFleet(settings: DeliveryFleetSettings): Promise<DeliveryFleet> {
   const { clock, spawn, onFailure, processes } = settings;
-  const fleet = new HostFleet(settings.metrics);
+  const fleet = new Fleet(settings.metrics);
   const joining = Array.from({ length: processes }, (_, member) => {
     const onReport = (report: DeliveryReport) => fleet.take(member, report);
     if (member === 0) {
@@ -57,7 +61,7 @@ export async function startDeliveryFleet(settings: DeliveryFleetSettings): Promi
   throw failed.reason;
 }
 
-class HostFleet implements DeliveryFleet {
+class Fleet implements DeliveryFleet {
   readonly #tally: DeliveryTally;
   readonly #hosts = new Map<number, DeliveryHost>();
   /** By shard, the member that said last that it has it. */
@@ -90,6 +94,10 @@ class HostFleet implements DeliveryFleet {
       if (holder === member) this.#holders[shard] = undefined;
     }
     if (workerId !== undefined) this.#hosts.get(0)?.remove(workerId);
+  }
+
+  pools(): PoolState[] {
+    return this.#tally.pools();
   }
 
   push(hints: Hint[]): void {

@@ -11,13 +11,25 @@ const report: DeliveryReport = {
   kind: 'stats',
   run: 'run',
   stats: {
-    ...{ workerId, shards: 0, inFlight: 0, unrecorded: 0, loadedChunks: 0, loadedBytes: 0, lanes: [] },
+    ...{
+      workerId,
+      shards: 0,
+      inFlight: 0,
+      unrecorded: 0,
+      loadedChunks: 0,
+      loadedBytes: 0,
+      lanes: [],
+      routes: [],
+    },
     callbacksGiveWay: false,
     counts: noDeliveries(),
   },
   held: new Uint8Array(128),
   routeNames: {},
-  attempts: new Float64Array(),
+  outcomes: [],
+  notes: { attempts: new Float64Array(), errors: [], firstAttempts: [] },
+  pools: [],
+  loopLagSeconds: 0,
   faults: {},
 };
 

@@ -1,5 +1,7 @@
+import type { PoolState } from '../../observe/figures/database-figures.ts';
 import type { LogLevel } from '../../observe/log.ts';
 import type { Hint } from '../backlog/hint.ts';
+import type { OutcomeCount, TakenNotes } from '../observe/delivery-notes.ts';
 import type { DeliveryStats } from '../observe/delivery-stats.ts';
 
 /** What the thread is started with. */
@@ -23,7 +25,7 @@ export type ToDelivery =
   | { kind: 'remove'; workerId: string }
   | { kind: 'stop'; deadlineMs: number };
 
-/** What a worker tells when it starts, every second, and when it has stopped. `attempts` are the entries of an AttemptLog. */
+/** What a worker tells when it starts, every second, and when it has stopped. */
 export interface DeliveryReport {
   kind: 'stats';
   /** Another one for each start of the thread: counts begin at zero with it. */
@@ -32,7 +34,12 @@ export interface DeliveryReport {
   /** A bitmap of the shards whose chunks it sends. */
   held: Uint8Array;
   routeNames: Record<number, string>;
-  attempts: Float64Array;
+  /** Recorded since its start. */
+  outcomes: OutcomeCount[];
+  /** Since the report before. */
+  notes: TakenNotes;
+  pools: PoolState[];
+  loopLagSeconds: number;
   faults: Record<string, number>;
 }
 

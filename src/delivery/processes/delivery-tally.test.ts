@@ -13,11 +13,15 @@ function report(
     stats: {
       ...{ workerId: run, shards, inFlight: 0, unrecorded: 0, loadedChunks: 0, loadedBytes: 0, lanes: [] },
       callbacksGiveWay,
-      counts: { ...noDeliveries(), sent },
+      routes: [],
+      counts: noDeliveries(),
     },
     held: new Uint8Array(128),
-    routeNames: {},
-    attempts: new Float64Array(),
+    routeNames: { 1: 'sms' },
+    outcomes: sent === 0 ? [] : [{ routeId: 1, state: 'sent', count: sent }],
+    notes: { attempts: new Float64Array(), errors: [], firstAttempts: [] },
+    pools: [],
+    loopLagSeconds: 0,
     faults: {},
   };
 }
@@ -27,9 +31,11 @@ function counting() {
   const told = { sent: 0, workers: 0, ownedShards: 0 };
   const tally = new DeliveryTally({
     attemptAnswered() {},
-    outcomesRecorded({ state, count }) {
+    attemptFailed() {},
+    firstAttemptsMade() {},
+    outcomesRecorded({ route, state, count }) {
       expect(count).toBeGreaterThanOrEqual(0);
-      if (state === 'sent') told.sent += count;
+      if (route === 'sms' && state === 'sent') told.sent += count;
     },
     deliveryState: ({ workers, ownedShards }) => Object.assign(told, { workers, ownedShards }),
     receiptsTold() {},

@@ -14,9 +14,10 @@ import { deliveryStatements } from '../../store/delivery/delivery-statements.ts'
 import { reportsWanted, saveReport } from '../../store/delivery/worker-reports.ts';
 import { DeliveryWorker } from '../delivery-worker.ts';
 import { Loop } from '../loop.ts';
-import { AttemptLog } from '../observe/attempt-log.ts';
+import { DeliveryNotes } from '../observe/delivery-notes.ts';
 import { LaneReporter } from '../observe/lane-reporter.ts';
 import { logBreaker } from '../observe/log-breaker.ts';
+import { LoopLag } from '../observe/loop-lag.ts';
 import type { DeliveryThreadData, FromDelivery, ToDelivery } from './delivery-protocol.ts';
 import { FaultReport } from './fault-report.ts';
 
@@ -60,7 +61,8 @@ const control = createControlCache({ database, secrets, onError });
 await control.start();
 const lease = ownershipOf(deliveryStatements(leaseDatabase));
 if (data.replaces !== undefined) await lease.removeWorker(data.replaces);
-const attempts = new AttemptLog();
+const notes = new DeliveryNotes();
+const lag = new LoopLag(systemClock);
 const worker = new DeliveryWorker({
   store: { ...deliveryStatements(database), ...lease },
   control,
@@ -68,8 +70,8 @@ const worker = new DeliveryWorker({
   clock: systemClock,
   leaseMs: data.leaseMs,
   flushesMax: Math.max(1, data.poolSize - 2),
-  attempts,
   business: loopBusiness(),
+  observer: notes,
   onError,
   onBreaker: (change) => logBreaker(log, change),
 });
@@ -103,19 +105,25 @@ post({ kind: 'started' });
 function report(): void {
   const stats = worker.stats();
   const routeNames: Record<number, string> = {};
-  for (const { routeId } of stats.lanes) {
-    routeNames[routeId] = control.routeById(routeId)?.name ?? `route ${routeId}`;
+  const outcomes = notes.outcomes();
+  for (const { routeId } of [...stats.lanes, ...stats.routes, ...outcomes]) {
+    routeNames[routeId] ??= control.routeById(routeId)?.name ?? `route ${routeId}`;
   }
-  const entries = attempts.take();
+  const taken = notes.take();
+  const pools = [
+    { pool: 'delivery', ...database.use() },
+    { pool: 'lease', ...leaseDatabase.use() },
+  ];
+  const loopLagSeconds = lag.seconds;
   const held = bitmapOf(limits.shards, worker.heldShards());
-  post({ kind: 'stats', run, stats, held, routeNames, attempts: entries, faults: faults.take() }, [
-    entries.buffer,
-  ]);
+  const present = { stats, held, routeNames, outcomes, pools, loopLagSeconds };
+  post({ kind: 'stats', run, ...present, notes: taken, faults: faults.take() }, [taken.attempts.buffer]);
 }
 
 async function stop(deadlineMs: number): Promise<void> {
   await worker.stop({ deadlineMs });
   clearInterval(reporting);
+  lag.stop();
   await telling.stop();
   report();
   await Promise.allSettled([control.stop(), database.close(), leaseDatabase.close()]);

@@ -58,6 +58,12 @@ export interface RouteContext extends SliceMarks, SliceSettling {
   onError: (error: unknown) => void;
 }
 
+/** How this worker may send through a route now, and what is on its way. */
+export interface RouteState extends GateStats {
+  routeId: number;
+  inFlight: number;
+}
+
 /** Messages that a lane keeps loaded ahead of its sends. */
 const readyMin = 1_000;
 const readyBatches = 4;
@@ -205,6 +211,13 @@ export class RouteRunner implements RetryGate {
     const key = stats.ratePerSecond === null ? connectionsKey : rateKey;
     const share = this.#context.shareOf(key(lane.key.routeId));
     return { ...stats, ...this.#watch.stats(lane), concurrency: Math.min(stats.concurrency, window), share };
+  }
+
+  /** Undefined for a route that has been deleted. */
+  get state(): RouteState | undefined {
+    if (this.#route === undefined) return undefined;
+    const { inFlight } = this;
+    return { routeId: this.#route.id, inFlight, ...this.#gate.stats(this.#context.clock.monotonicMs()) };
   }
 
   /** What has expired while it waited for its destination comes to its end, whether or not there is room. */

@@ -1,7 +1,7 @@
 import type { Lane } from '../backlog/lane.ts';
 import type { DeliveryControl } from '../delivery-control.ts';
 import type { RouteUse } from '../shares/share-demand.ts';
-import { type RouteContext, RouteRunner } from './route-runner.ts';
+import { type RouteContext, RouteRunner, type RouteState } from './route-runner.ts';
 
 export interface RouteRunnersSettings {
   control: DeliveryControl;
@@ -56,6 +56,14 @@ export class RouteRunners {
   /** What has expired while it waited for its destination comes to its end. */
   endExpired(): void {
     for (const runner of this.#runners.values()) runner.endExpired();
+  }
+
+  /** Of each route that there is, how it may be sent through. */
+  *states(): Generator<RouteState> {
+    for (const runner of this.#runners.values()) {
+      const { state } = runner;
+      if (state !== undefined) yield state;
+    }
   }
 
   /** By route, what was used since the last call. */

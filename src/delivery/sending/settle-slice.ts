@@ -2,8 +2,8 @@ import type { Answer } from '../../connectors/connector.ts';
 import type { Route } from '../../message/route.ts';
 import { stateNumber } from '../../message/state.ts';
 import type { ChunkWork } from '../chunks/chunk-work.ts';
-import { type AttemptLog, answerKinds } from '../observe/attempt-log.ts';
 import { countOutcome, type DeliveryCounts } from '../observe/delivery-counts.ts';
+import type { DeliveryObserver } from '../observe/delivery-observer.ts';
 import type { MessageWindows } from '../windows/message-windows.ts';
 import { notSent } from './mark-slice.ts';
 import type { Slice } from './slice.ts';
@@ -12,7 +12,7 @@ import { verdict } from './verdict.ts';
 export interface SliceSettling {
   random: () => number;
   counts: DeliveryCounts;
-  attempts?: AttemptLog;
+  observer?: DeliveryObserver;
   /** What certainly was not sent is not an attempt any more: the worker hands its chunks back. */
   isStopping: () => boolean;
   /** The database's clock at a moment of the monotonic one: the times in ids follow it. */
@@ -36,7 +36,7 @@ export interface AnsweredSlice {
 /** A request was answered: makes outcomes of it, and lets the shards of its chunks go. */
 export function settleSlice(answered: AnsweredSlice, context: SliceSettling): void {
   const { works } = answered.slice;
-  note(answered, context);
+  if (!answered.refused) context.observer?.answered(answered, context.databaseNowMs);
   let recorded = 0;
   for (let index = 0; index < works.length; index++) {
     const work = works[index]!;
@@ -77,20 +77,6 @@ function record(index: number, answered: AnsweredSlice, context: SliceSettling):
   outcome.beganAtMs = beganAtMs;
   countOutcome(context.counts, work.record(offset, outcome));
   return true;
-}
-
-/** One entry for each kind of answer in it. */
-function note(
-  { route, answers, refused, beganAtMs, nowMs }: AnsweredSlice,
-  { attempts }: SliceSettling,
-): void {
-  if (attempts === undefined || refused) return;
-  const seconds = (nowMs - beganAtMs) / 1_000;
-  for (let kind = 0; kind < answerKinds.length; kind++) {
-    let messages = 0;
-    for (const answer of answers) if (answer.kind === answerKinds[kind]) messages++;
-    if (messages > 0) attempts.note({ routeId: route.id, kind, messages, seconds });
-  }
 }
 
 const unanswered: Answer = {

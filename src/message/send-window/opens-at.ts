@@ -1,5 +1,5 @@
-import { SendHours } from '../../message/send-window/send-hours.ts';
-import type { SendWindow } from '../../message/send-window/send-window.ts';
+import { SendHours } from './send-hours.ts';
+import type { SendWindow } from './send-window.ts';
 
 /** Shared by all that is shown: working hours out takes far longer than looking them up. */
 const sendHours = new SendHours();

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../delivery/mill.ts';
 import { createSite, type Site } from '../server/several.ts';
@@ -90,6 +91,20 @@ test('what the database looks like is told: the backlog and its age, owners, tra
   expect(text).toMatch(/^millrace_database_connections_max\{pool="delivery"\} 3$/m);
   expect(text).toMatch(/^millrace_route_pace_messages_per_second\{route="down"\} /m);
 });
+
+test('alerts and dashboard look at nothing that the server does not tell', async () => {
+  const told = new Set([...(await page()).matchAll(/^# TYPE (\S+) (\S+)$/gm)].flatMap(namesOf));
+  for (const file of ['alerts.yml', 'grafana-dashboard.json']) {
+    const text = await readFile(new URL(`../../deploy/observe/${file}`, import.meta.url), 'utf8');
+    const named = new Set(text.match(/\b(millrace|nodejs|process)_[a-z0-9_]+/g));
+    expect(named.size).toBeGreaterThan(10);
+    expect([...named].filter((name) => !told.has(name))).toEqual([]);
+  }
+});
+
+function namesOf([, name, type]: RegExpExecArray): string[] {
+  return type === 'histogram' ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name!];
+}
 
 test('no figure tells a recipient, a body or an account', async () => {
   const text = await page();

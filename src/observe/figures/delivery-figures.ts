@@ -59,6 +59,9 @@ export interface RouteState {
   inFlight: number;
 }
 
+/** Of states that somebody is to be told of when they first come up. */
+const endStates = ['sent', 'failed', 'expired', 'uncertain'] as const;
+
 export function deliveryFigures(
   registry: Registry,
   { routeLabels }: { routeLabels: CappedLabels },
@@ -84,9 +87,17 @@ export function deliveryFigures(
     bounds: firstAttemptBounds,
     registry,
   });
+  const attempts = attemptFigures(registry, routeLabels);
+  const present = presentDelivery(registry, routeLabels);
   return {
-    ...attemptFigures(registry, routeLabels),
-    ...presentDelivery(registry, routeLabels),
+    ...attempts,
+    deliveryState(state) {
+      present.deliveryState(state);
+      // A rise from nothing is seen as one only by whoever has seen the nothing.
+      for (const { route } of state.routes) {
+        for (const name of endStates) outcomes.inc({ route: routeLabels.of(route), state: name }, 0);
+      }
+    },
     outcomesRecorded({ route, state, count }) {
       outcomes.inc({ route: routeLabels.of(route), state }, count);
     },

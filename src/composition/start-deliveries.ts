@@ -43,6 +43,7 @@ export function deliverySettings(access: DatabaseAccess, { config, log }: { conf
     namedStatements: config.namedStatements,
     leaseMs: config.leaseMs,
     logLevel: config.logLevel,
+    observe: { logAttempts: config.logAttempts, recipients: config.logRecipients, logRoutes: false },
     onFailure: (err: unknown) => log.fatal({ err }, 'deliveries failed and are started again'),
   };
 }

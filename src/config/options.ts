@@ -94,6 +94,17 @@ export const options = {
     default: 'info',
     values: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
   }),
+  logAttempts: truth({
+    doc: 'write a log line for each attempt to hand a message over: a flood makes millions',
+    placeholder: '<true|false>',
+    default: false,
+  }),
+  logRecipients: choice({
+    doc: 'how recipients are written in the log: masked, or full',
+    placeholder: '<how>',
+    default: 'masked',
+    values: ['masked', 'full'],
+  }),
   retentionDays: integer({
     doc: 'days that messages and their outcomes are kept; unfinished ones stay',
     unit: 'days',

@@ -1,7 +1,9 @@
 import { setMaxListeners } from 'node:events';
 import type { Connector } from '../connectors/connector.ts';
 import type { Clock } from '../lib/clock.ts';
+import { unixMsOf } from '../message/id.ts';
 import { limits } from '../message/limits.ts';
+import type { BatchDone } from '../observe/log-batch.ts';
 import { Backlog } from './backlog/backlog.ts';
 import type { Hint } from './backlog/hint.ts';
 import type { PendingChunk } from './backlog/pending-chunk.ts';
@@ -41,6 +43,8 @@ export interface DeliveryWorkerSettings {
   clock: Clock;
   onError: (error: unknown) => void;
   onBreaker?: (change: RouteBreakerChange) => void;
+  /** A batch is done. */
+  onBatch?: (batch: BatchDone) => void;
   /** How long this worker may be silent before others take its shards; 5,000 ms. */
   leaseMs?: number;
   /** How long an outcome may wait to be recorded together with others; 40 ms. */
@@ -144,7 +148,10 @@ export class DeliveryWorker {
       onRecorded: (work, messages) => this.#onRecorded(work, messages),
     });
     this.#runners = new RouteRunners({ control, context: this.#routeContext() });
-    this.#finisher = new BatchFinisher(store);
+    this.#finisher = new BatchFinisher(store, ({ id, counts }) => {
+      const durationMs = clock.monotonicMs() + this.#databaseAheadMs - unixMsOf(id);
+      settings.onBatch?.({ batchId: id, counts: { ...counts }, durationMs });
+    });
     this.#recounter = new BatchRecounter(store);
     this.#backlog = new Backlog({
       clock,

@@ -30,19 +30,25 @@ export interface MillraceProcess {
 const running = new Set<ChildProcess>();
 
 /**
- * Starts `millrace <arguments> --json` and waits until it announces its address; `onLine` hears what it says until then.
+ * Starts `millrace <arguments> --json` and waits until it announces its address; `onLine` hears each line that it writes to
+ * stdout, `onError` what it writes to stderr.
  * `program` is the main file of another build.
  */
 export async function startProcess(
   args: readonly string[],
   env: Record<string, string> = {},
-  { onLine = () => {}, program = builtMain() }: { onLine?: (line: string) => void; program?: string } = {},
+  {
+    onLine = () => {},
+    onError,
+    program = builtMain(),
+  }: { onLine?: (line: string) => void; onError?: (text: string) => void; program?: string } = {},
 ): Promise<MillraceProcess> {
   const child = spawn(process.execPath, [program, ...args, '--json'], {
     // The channel is the lifeline of one that is started with --stop-with-parent.
-    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    stdio: ['ignore', 'pipe', onError ? 'pipe' : 'inherit', 'ipc'],
     env: { PATH: process.env.PATH, MILLRACE_DATA: processData(), ...env },
   });
+  if (onError) child.stderr!.setEncoding('utf8').on('data', onError);
   running.add(child);
   child.once('exit', () => running.delete(child));
   const { url } = await announcement(child, { args, onLine });

@@ -1,4 +1,5 @@
 import { lowestIdAt } from '../../message/id.ts';
+import type { FinishedBatch } from '../../store/delivery/finish-batches.ts';
 import type { BatchStore } from '../delivery-store.ts';
 
 /** Batches looked at in one turn, and of them those that were named: the others have their turn whatever happens. */
@@ -16,11 +17,13 @@ const lowestId = lowestIdAt(0);
  */
 export class BatchFinisher {
   readonly #store: BatchStore;
+  readonly #onDone: (batch: FinishedBatch) => void;
   readonly #named = new Set<string>();
   #after = lowestId;
 
-  constructor(store: BatchStore) {
+  constructor(store: BatchStore, onDone: (batch: FinishedBatch) => void = () => {}) {
     this.#store = store;
+    this.#onDone = onDone;
   }
 
   /** A chunk of this batch is finished, so the batch may be. */
@@ -38,6 +41,7 @@ export class BatchFinisher {
       const finished = await this.#store.readFinishedBatch(batch);
       if (finished === undefined) continue;
       await this.#store.finishBatch(finished);
+      this.#onDone(finished);
       done++;
     }
     return done;

@@ -40,7 +40,8 @@ export async function startDeliveryFleet(settings: DeliveryFleetSettings): Promi
         // The next thread tells of itself as soon as it delivers.
         fleet.drop(member, undefined);
       };
-      return startDelivery({ ...settings, onReport, onFailure: onDeath });
+      const observe = settings.observe && { ...settings.observe, logRoutes: true };
+      return startDelivery({ ...settings, ...(observe && { observe }), onReport, onFailure: onDeath });
     }
     return startDeliveryProcess({
       clock,

@@ -53,9 +53,10 @@ class ThreadHost implements DeliveryHost {
 
   /** Resolves when the thread delivers. */
   start(): Promise<void> {
-    const { databaseUrl, poolSize, namedStatements, leaseMs, secretKeys, logLevel } = this.#settings;
+    const { databaseUrl, poolSize, namedStatements, leaseMs, secretKeys, logLevel, observe } = this.#settings;
     const data: DeliveryThreadData = {
       ...{ databaseUrl, poolSize, namedStatements, leaseMs, secretKeys, logLevel },
+      ...(observe && { observe }),
       ...(this.#workerId !== undefined && { replaces: this.#workerId }),
     };
     const worker = new Worker(threadEntry(script), { workerData: data, resourceLimits });

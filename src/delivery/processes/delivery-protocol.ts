@@ -1,8 +1,16 @@
 import type { PoolState } from '../../observe/figures/database-figures.ts';
 import type { LogLevel } from '../../observe/log.ts';
+import type { RecipientsShown } from '../../observe/mask-recipient.ts';
 import type { Hint } from '../backlog/hint.ts';
 import type { OutcomeCount, TakenNotes } from '../observe/delivery-notes.ts';
 import type { DeliveryStats } from '../observe/delivery-stats.ts';
+
+export interface ObserveSettings {
+  logAttempts: boolean;
+  recipients: RecipientsShown;
+  /** One of the processes of a server tells how routes change. */
+  logRoutes: boolean;
+}
 
 /** What the thread is started with. */
 export interface DeliveryThreadData {
@@ -13,6 +21,8 @@ export interface DeliveryThreadData {
   /** What opens the options of routes. */
   secretKeys: string;
   logLevel: LogLevel;
+  /** What is told beside the figures; without it no more than faults and breakers. */
+  observe?: ObserveSettings;
   /** The worker of a thread that died: it will not send any more, so its lease need not run out. */
   replaces?: string;
 }

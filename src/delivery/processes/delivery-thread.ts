@@ -7,17 +7,22 @@ import { createSecretBox, parseSecretKeys } from '../../lib/secret-box.ts';
 import { bitmapOf } from '../../message/bitmap.ts';
 import { limits } from '../../message/limits.ts';
 import { createLog } from '../../observe/log.ts';
+import { logBatch } from '../../observe/log-batch.ts';
 import { logHost } from '../../observe/log-host.ts';
+import { logRouteChange } from '../../observe/log-route-change.ts';
 import { createControlCache } from '../../store/control/control-cache.ts';
 import { type DatabaseSettings, openDatabase } from '../../store/database.ts';
 import { deliveryStatements } from '../../store/delivery/delivery-statements.ts';
 import { reportsWanted, saveReport } from '../../store/delivery/worker-reports.ts';
 import { DeliveryWorker } from '../delivery-worker.ts';
 import { Loop } from '../loop.ts';
+import { allObservers } from '../observe/all-observers.ts';
+import { AttemptLines } from '../observe/attempt-lines.ts';
 import { DeliveryNotes } from '../observe/delivery-notes.ts';
 import { LaneReporter } from '../observe/lane-reporter.ts';
 import { logBreaker } from '../observe/log-breaker.ts';
 import { LoopLag } from '../observe/loop-lag.ts';
+import { RouteChanges } from '../observe/route-changes.ts';
 import type { DeliveryThreadData, FromDelivery, ToDelivery } from './delivery-protocol.ts';
 import { FaultReport } from './fault-report.ts';
 
@@ -59,9 +64,16 @@ const database = open({ name: 'delivery', poolSize: Math.max(2, data.poolSize - 
 const secrets = createSecretBox(parseSecretKeys(data.secretKeys) ?? []);
 const control = createControlCache({ database, secrets, onError });
 await control.start();
+if (data.observe?.logRoutes) {
+  const changes = new RouteChanges(control.routes());
+  control.onChange(() => {
+    for (const change of changes.look(control.routes())) logRouteChange(log, change);
+  });
+}
 const lease = ownershipOf(deliveryStatements(leaseDatabase));
 if (data.replaces !== undefined) await lease.removeWorker(data.replaces);
 const notes = new DeliveryNotes();
+const lines = data.observe?.logAttempts && new AttemptLines(log, data.observe);
 const lag = new LoopLag(systemClock);
 const worker = new DeliveryWorker({
   store: { ...deliveryStatements(database), ...lease },
@@ -71,9 +83,10 @@ const worker = new DeliveryWorker({
   leaseMs: data.leaseMs,
   flushesMax: Math.max(1, data.poolSize - 2),
   business: loopBusiness(),
-  observer: notes,
+  observer: allObservers([notes, ...(lines ? [lines] : [])]),
   onError,
   onBreaker: (change) => logBreaker(log, change),
+  onBatch: (batch) => logBatch(log, batch),
 });
 
 const reporting = setInterval(report, statsEveryMs);

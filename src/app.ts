@@ -19,6 +19,7 @@ import type { Config } from './config/resolve-config.ts';
 import { type ServerChannel, serveDeliveries } from './delivery/processes/serve-deliveries.ts';
 import { makeDirectory } from './embedded/make-directory.ts';
 import { ReceiptIntake } from './events/receipt-intake.ts';
+import { AcceptedCounts } from './intake/accepted-counts.ts';
 import { createIntake } from './intake/intake.ts';
 import { checkPort } from './lib/check-port.ts';
 import { systemClock } from './lib/clock.ts';
@@ -26,6 +27,7 @@ import { StopStack } from './lib/stop-stack.ts';
 import { createLog, type Logger } from './observe/log.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { awaitDatabase } from './services/await-database.ts';
+import { reportIntake } from './services/report-intake.ts';
 import { createControlCache } from './store/control/control-cache.ts';
 import { createIdMint } from './store/id-mint.ts';
 import { migrate } from './store/migrate.ts';
@@ -181,7 +183,9 @@ async function startParts(
   await patiently(() => control.start());
   stops.push(() => control.stop());
   if (hasEvents) await startEvents(databaseUrl, { ...events, control });
+  const accepted = new AcceptedCounts();
   const intake = createIntake({
+    accepted,
     database: intakeDatabase,
     clock: systemClock,
     mint,
@@ -194,6 +198,12 @@ async function startParts(
     onError: (err) => log.warn({ err }, 'the progress of an upload could not be noted; it is tried again'),
   });
   stops.push(() => intake.stop());
+  const intakeReport = reportIntake({
+    ...{ database, accepted, clock: systemClock },
+    onError: (err) => log.warn({ err }, 'what is taken in could not be told; it is tried again'),
+  });
+  intakeReport.start();
+  stops.push(() => intakeReport.stop());
   const receipts = new ReceiptIntake({ database: intakeDatabase, clock: systemClock });
   stops.push(() => receipts.settle());
   const adminKeyAt = {

@@ -68,7 +68,7 @@ export function createAdmission(settings: AdmissionSettings) {
   }
 
   /** @throws ProblemError `unauthorized`, `rate_limited`, `forbidden` when the key lacks the scope; as `actingFor` */
-  return async function admit(request: FastifyRequest, scope: Scope): Promise<Caller> {
+  return async function admit(request: FastifyRequest, scope: Scope | 'any'): Promise<Caller> {
     const caller = await identify(request);
     const ratePerSecond =
       control.accountById(caller.accountId)?.limits.requestsPerSecond ?? requestsPerSecond;
@@ -79,7 +79,7 @@ export function createAdmission(settings: AdmissionSettings) {
         retryAfterSeconds: wholeSeconds(waitMs),
       });
     }
-    if (!allows(caller.scopes, scope)) {
+    if (scope !== 'any' && !allows(caller.scopes, scope)) {
       throw new ProblemError('forbidden', `this needs a key with the scope "${scope}"`);
     }
     const sends = scope === 'send' || request.routeOptions.config.sends === true;

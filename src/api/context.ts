@@ -79,8 +79,8 @@ declare module 'fastify' {
   }
 
   interface FastifyContextConfig {
-    /** What the key must be allowed to do, or `none` for an endpoint that takes no key. Every endpoint says it. */
-    scope?: Scope | 'none';
+    /** What the key must be allowed to do, `any` for whatever a key may do, `none` for an endpoint that takes no key. */
+    scope?: Scope | 'any' | 'none';
     /** Messages may leave because of it, as they do of whatever has the scope `send`. */
     sends?: true;
     /** Finds the API key where it is not in `Authorization: Bearer KEY`. */

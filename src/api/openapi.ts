@@ -66,7 +66,7 @@ function describe(endpoint: {
   if (schema.body) for (const code of bodyCodes) codes.add(code);
   return {
     ...schema,
-    description: [schema.description, open ? '' : `Needs the scope \`${scope}\`.`]
+    description: [schema.description, open || scope === 'any' ? '' : `Needs the scope \`${scope}\`.`]
       .filter(Boolean)
       .join('\n\n'),
     security: open ? [] : [{ key: [] }],

@@ -24,6 +24,7 @@ import { eraseRecipient } from './routes/erase-recipient.ts';
 import { exportBatch } from './routes/export-batch.ts';
 import { findMessages } from './routes/find-messages.ts';
 import { listAccounts } from './routes/list-accounts.ts';
+import { listBatchErrors } from './routes/list-batch-errors.ts';
 import { listBatchMessages } from './routes/list-batch-messages.ts';
 import { listBatches } from './routes/list-batches.ts';
 import { listEvents } from './routes/list-events.ts';
@@ -51,6 +52,7 @@ import { rotateReceiptsUrl } from './routes/rotate-receipts-url.ts';
 import { rotateWebhookSecret } from './routes/rotate-webhook-secret.ts';
 import { showAccount } from './routes/show-account.ts';
 import { showBatch } from './routes/show-batch.ts';
+import { showCaller } from './routes/show-caller.ts';
 import { showDocs } from './routes/show-docs.ts';
 import { showKey } from './routes/show-key.ts';
 import { showLiveness } from './routes/show-liveness.ts';
@@ -64,6 +66,7 @@ import { showSuppression } from './routes/show-suppression.ts';
 import { showTemplate } from './routes/show-template.ts';
 import { showUsage } from './routes/show-usage.ts';
 import { showWebhook } from './routes/show-webhook.ts';
+import { streamLive } from './routes/stream-live.ts';
 import { takeReceipts } from './routes/take-receipts.ts';
 import { testRoute } from './routes/test-route.ts';
 
@@ -116,6 +119,8 @@ export const endpoints: readonly Endpoint[] = [
   putSigningKey,
   listLanes,
   showStatistics,
+  streamLive,
+  showCaller,
   listBatches,
   showBatch,
   pauseBatch,
@@ -124,6 +129,7 @@ export const endpoints: readonly Endpoint[] = [
   replayBatch,
   resolveBatch,
   listBatchMessages,
+  listBatchErrors,
   listRejections,
   exportBatch,
   findMessages,

@@ -62,6 +62,15 @@ export interface UploadResult {
   errors: Rejection[];
 }
 
+/** Lines of an upload that have become durable. */
+interface StoredLines {
+  accountId: number;
+  routeId: number;
+  priority: Priority;
+  accepted: number;
+  rejected: number;
+}
+
 export interface BatchUploadsSettings {
   database: Database;
   mint: IdMint;
@@ -87,7 +96,7 @@ export interface BatchUploadsSettings {
   isMetered: (accountId: number) => boolean;
   /** Whether the SMS that its messages take are counted. */
   countsParts: (accountId: number) => boolean;
-  onStored: (event: { routeId: number; priority: Priority; accepted: number; rejected: number }) => void;
+  onStored: (event: StoredLines) => void;
   /** An upload has ended where the account may not send more. */
   onRefused: (refusal: Refusal) => void;
   /** Told of faults that end no upload: a checkpoint that could not be written, or a key not kept locked. */
@@ -274,6 +283,7 @@ async function streamIn(
       expiresAtMs: begun.expiresAt?.getTime(),
     },
   });
+  const lane = { accountId, routeId: begun.routeId, priority: priorityName(begun.priority) };
   const writer = createSlotWriter({
     ...settings,
     signal,
@@ -284,12 +294,13 @@ async function streamIn(
     },
     onPending: (hints) => settings.hints.push(hints),
     onKeyed(accepted) {
-      settings.onStored({ routeId, priority, accepted, rejected: 0 });
+      settings.onStored({ ...lane, accepted, rejected: 0 });
     },
     onDurable(slots) {
       for (const slot of slots) {
         durable.add(slot);
-        settings.onStored({ routeId, priority, ...slot });
+        const { accepted, rejected } = slot;
+        settings.onStored({ ...lane, accepted, rejected });
       }
     },
   });

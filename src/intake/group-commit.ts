@@ -55,7 +55,7 @@ export interface GroupCommitSettings {
   hints: PendingHints;
   /** Whether what is stored for the account is charged to its meter. */
   isMetered: (accountId: number) => boolean;
-  onStored: (event: { routeId: number; priority: Priority; count: number }) => void;
+  onStored: (event: { accountId: number; routeId: number; priority: Priority; count: number }) => void;
   /** So many messages were not stored because the account may not send them. */
   onRefused: (refusal: Refusal, count: number) => void;
   /** Messages that were committed together waited so long, from the first of them on. */
@@ -231,8 +231,8 @@ export class GroupCommit {
       const beganAtMs = clock.monotonicMs();
       const { rows, stored } = await this.write(gathered);
       onCommitted(clock.monotonicMs() - openedAtMs);
-      for (const { routeId, priority, count } of rows) {
-        onStored({ routeId, priority: priorityName(priority), count });
+      for (const { accountId, routeId, priority, count } of rows) {
+        onStored({ accountId, routeId, priority: priorityName(priority), count });
       }
       // What was there may have been delivered since: only reading tells.
       const due = rows.filter(({ id, dueAt }) => stored.fresh.has(id) && isDue(dueAt, nowMs()));

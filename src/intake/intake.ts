@@ -12,6 +12,7 @@ import type { LoadedTemplate } from '../message/templates/templated-text.ts';
 import type { Database } from '../store/database.ts';
 import type { IdMint } from '../store/id-mint.ts';
 import { closeBatch } from '../store/intake/close-batch.ts';
+import type { AcceptedCounts } from './accepted-counts.ts';
 import { type BatchKey, BatchUploads } from './batch-uploads.ts';
 import { countRenderedSlot } from './count-rendered.ts';
 import { defaultCountry } from './default-country.ts';
@@ -66,6 +67,8 @@ export interface IntakeSettings {
   control: IntakeControl;
   hints: PendingHints;
   metrics: IntakeMetrics;
+  /** What was taken in, by account and route, for those who watch. */
+  accepted?: AcceptedCounts;
   /** Told of faults that end no upload. */
   onError?: (error: unknown) => void;
 }
@@ -139,8 +142,10 @@ export function createIntake(settings: IntakeSettings): Intake {
       ofBatch: (template) => batchTemplate(control, template),
       lookAgain: () => control.lookAgain(),
     },
-    onStored({ routeId, priority, accepted: count, rejected }) {
-      metrics.messagesAccepted({ priority, route: nameOfRoute(routeId), count });
+    onStored(event) {
+      const { priority, routeId, accepted, rejected } = event;
+      metrics.messagesAccepted({ priority, route: nameOfRoute(routeId), count: accepted });
+      settings.accepted?.note(event, accepted);
       metrics.linesRejected(rejected);
     },
   });
@@ -151,7 +156,11 @@ export function createIntake(settings: IntakeSettings): Intake {
     nowMs,
     hints,
     isMetered: metered,
-    onStored: ({ routeId, ...event }) => metrics.messagesAccepted({ ...event, route: nameOfRoute(routeId) }),
+    onStored(event) {
+      const { priority, routeId, count } = event;
+      metrics.messagesAccepted({ priority, route: nameOfRoute(routeId), count });
+      settings.accepted?.note(event, count);
+    },
     onRefused: ({ by: reason }, count) => metrics.intakeRefused({ reason, count }),
     onCommitted: (tookMs) => brake.noteCommit(tookMs),
   });

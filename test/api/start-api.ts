@@ -9,10 +9,12 @@ import { createLifecycle } from '../../src/api/lifecycle.ts';
 import { buildServer, stopServer } from '../../src/api/server.ts';
 import { connectors } from '../../src/connectors/registry.ts';
 import { ReceiptIntake } from '../../src/events/receipt-intake.ts';
+import { AcceptedCounts } from '../../src/intake/accepted-counts.ts';
 import { createIntake } from '../../src/intake/intake.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createLog } from '../../src/observe/log.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
+import { reportIntake } from '../../src/services/report-intake.ts';
 import { createControlCache } from '../../src/store/control/control-cache.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { createIdMint } from '../../src/store/id-mint.ts';
@@ -63,7 +65,16 @@ export async function startApi(
   await control.start();
   const metrics = createMetrics();
   const range = await partitionRange(database);
+  const accepted = new AcceptedCounts();
+  const intakeReport = reportIntake({
+    ...{ database, accepted, clock: systemClock },
+    onError(error) {
+      throw error;
+    },
+  });
+  intakeReport.start();
   const intake = createIntake({
+    accepted,
     database,
     clock: systemClock,
     mint: createIdMint({ nowMs: () => Date.now(), range: () => range }),
@@ -133,6 +144,7 @@ export async function startApi(
       await intake.uploads.stop();
       await stopServer(app, { context, deadlineMs: stopDeadlineMs });
       await intake.stop();
+      await intakeReport.stop();
       await control.stop();
       await database.close();
     },

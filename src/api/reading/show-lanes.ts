@@ -51,20 +51,26 @@ interface LaneSum extends Required<Omit<LaneReport, 'failing'>> {
  * Its share takes the others into account all the same.
  */
 export async function showLanes(
-  { database, control }: { database: Queryable; control: ControlCache },
+  context: { database: Queryable; control: ControlCache },
   accountId: number | null,
 ): Promise<LaneShown[]> {
+  const reports = (await gatherReports(context.database, systemClock)).flat();
+  const lanes = await lanesOf(context, reports);
+  return accountId === null ? lanes : lanes.filter((lane) => lane.accountId === String(accountId));
+}
+
+/** Those of all accounts, by what workers have just told. */
+export async function lanesOf(
+  { database, control }: { database: Queryable; control: ControlCache },
+  reports: LaneReport[],
+): Promise<LaneShown[]> {
   // First the reports, then the count: a chunk that ends in between counts as settled, never twice as waiting.
-  const reports = (await gatherReports(database, systemClock)).flat();
   const paused = (await readHeldBatches(database)).filter(({ canceled }) => !canceled).map(({ id }) => id);
   const { now, batches } = await readWindowedBatches(database);
   const closed = batches.filter(({ sendWindow }) => opensAt([sendWindow], now) !== null).map(({ id }) => id);
   const lanes = merge(await countPending(database, [...paused, ...closed]), reports);
   const weights = waitingWeights(lanes, control);
-  return lanes
-    .filter((lane) => accountId === null || lane.accountId === accountId)
-    .map((lane) => describe(lane, { control, weights, now }))
-    .sort(inOrder);
+  return lanes.map((lane) => describe(lane, { control, weights, now })).sort(inOrder);
 }
 
 function merge(pending: PendingLane[], reports: LaneReport[]): LaneSum[] {

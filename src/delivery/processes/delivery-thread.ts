@@ -16,6 +16,7 @@ import { deliveryStatements } from '../../store/delivery/delivery-statements.ts'
 import { reportsWanted, saveReport } from '../../store/delivery/worker-reports.ts';
 import { DeliveryWorker } from '../delivery-worker.ts';
 import { Loop } from '../loop.ts';
+import { Activity } from '../observe/activity.ts';
 import { allObservers } from '../observe/all-observers.ts';
 import { AttemptLines } from '../observe/attempt-lines.ts';
 import { DeliveryNotes } from '../observe/delivery-notes.ts';
@@ -75,6 +76,7 @@ if (data.replaces !== undefined) await lease.removeWorker(data.replaces);
 const notes = new DeliveryNotes();
 const lines = data.observe?.logAttempts && new AttemptLines(log, data.observe);
 const lag = new LoopLag(systemClock);
+const activity = new Activity();
 const worker = new DeliveryWorker({
   store: { ...deliveryStatements(database), ...lease },
   control,
@@ -83,7 +85,7 @@ const worker = new DeliveryWorker({
   leaseMs: data.leaseMs,
   flushesMax: Math.max(1, data.poolSize - 2),
   business: loopBusiness(),
-  observer: allObservers([notes, ...(lines ? [lines] : [])]),
+  observer: allObservers([notes, activity, ...(lines ? [lines] : [])]),
   onError,
   onBreaker: (change) => logBreaker(log, change),
   onBatch: (batch) => logBatch(log, batch),
@@ -104,6 +106,7 @@ const lanes = new LaneReporter({
     saveReport: (laneReport) => saveReport(database, laneReport),
   },
   worker,
+  activity,
 });
 const telling = new Loop({
   everyMs: statsEveryMs,

@@ -21,6 +21,25 @@ export interface LaneReport {
   lastError?: { code: string; at: string } | null;
 }
 
+/** Errors are told of so many whole minutes, and the one that runs. */
+export const errorMinutes = 5;
+
+/** What one worker did lately. */
+export interface ActivityReport {
+  /** Messages a second, by account and route, where there were any. */
+  rates: {
+    accountId: number;
+    routeId: number;
+    sent: number;
+    delivered: number;
+    failed: number;
+    retried: number;
+    uncertain: number;
+  }[];
+  /** Of the last `errorMinutes`. */
+  errors: { accountId: number; routeId: number; code: string; count: number }[];
+}
+
 /** Longer than a worker takes to notice, and than somebody who watches waits between two looks. */
 const wantedSeconds = 10;
 
@@ -36,10 +55,18 @@ const purgeStatement = {
   text: 'DELETE FROM worker_report WHERE worker NOT IN (SELECT id FROM worker)',
 };
 
-/** Lets workers report for a while. */
+const purgeIntakeStatement = {
+  name: 'purge_intake_reports',
+  // Of servers that are gone: one that runs tells again within a second.
+  text: `DELETE FROM intake_report WHERE at < now() - interval '1 hour'`,
+};
+
+/** Lets workers, and servers, report for a while. */
 export async function wantReports(database: Queryable): Promise<void> {
   const { rowCount } = await database.query(wantStatement);
-  if (rowCount > 0) await database.query(purgeStatement);
+  if (rowCount === 0) return;
+  await database.query(purgeStatement);
+  await database.query(purgeIntakeStatement);
 }
 
 export async function reportsWanted(database: Queryable): Promise<boolean> {
@@ -52,15 +79,19 @@ export async function reportsWanted(database: Queryable): Promise<boolean> {
 
 const saveStatement = {
   name: 'save_worker_report',
-  text: `INSERT INTO worker_report (worker, at, lanes) VALUES ($1, now(), $2::jsonb)
-    ON CONFLICT (worker) DO UPDATE SET at = excluded.at, lanes = excluded.lanes`,
+  text: `INSERT INTO worker_report (worker, at, lanes, activity) VALUES ($1, now(), $2::jsonb, $3::jsonb)
+    ON CONFLICT (worker) DO UPDATE SET at = excluded.at, lanes = excluded.lanes, activity = excluded.activity`,
 };
 
 export async function saveReport(
   database: Queryable,
-  report: { workerId: string; lanes: LaneReport[] },
+  report: { workerId: string; lanes: LaneReport[]; activity: ActivityReport },
 ): Promise<void> {
-  await database.query(saveStatement, [report.workerId, JSON.stringify(report.lanes)]);
+  await database.query(saveStatement, [
+    report.workerId,
+    JSON.stringify(report.lanes),
+    JSON.stringify(report.activity),
+  ]);
 }
 
 const readStatement = {

@@ -31,10 +31,17 @@ export function createExchange(url: string, adminKey: string, connections: numbe
           },
           (response) => {
             const parts: Buffer[] = [];
+            const contentType = response.headers['content-type'] ?? '';
+            if (contentType.startsWith('text/event-stream')) {
+              // It does not end by itself.
+              resolve({ status: response.statusCode, contentType, text: '' });
+              response.on('error', () => {});
+              response.destroy();
+              return;
+            }
             response.on('data', (part) => parts.push(part));
             response.on('error', reject);
             response.on('end', () => {
-              const contentType = response.headers['content-type'] ?? '';
               const text = Buffer.concat(parts).subarray(0, textLengthMax).toString();
               resolve({ status: response.statusCode, contentType, text });
             });

@@ -2,9 +2,11 @@
 FROM node:20-slim AS build
 WORKDIR /build
 COPY package.json package-lock.json tsconfig.json tsconfig.build.json ./
-# The build runs by itself below, when the sources are there; the database that comes along is not packed.
-RUN npm ci --ignore-scripts --omit=optional
+# The build runs by itself below, when the sources are there. What builds the dashboard has its binaries in optional
+# packages; those, and the database that comes along, are not packed.
+RUN npm ci --ignore-scripts
 COPY src ./src
+COPY dashboard ./dashboard
 COPY migrations ./migrations
 RUN npm run build && npm prune --omit=dev --omit=optional --ignore-scripts
 

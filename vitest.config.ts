@@ -9,7 +9,13 @@ export default defineConfig({
   test: {
     include: wantsLong
       ? [long]
-      : ['src/**/*.test.ts', 'test/**/*.test.ts', 'scripts/**/*.test.ts', 'bench/*.test.ts'],
+      : [
+          'src/**/*.test.ts',
+          'dashboard/src/**/*.test.ts',
+          'test/**/*.test.ts',
+          'scripts/**/*.test.ts',
+          'bench/*.test.ts',
+        ],
     exclude: ['**/node_modules/**', ...(wantsLong ? [] : [long])],
     globalSetup: ['test/support/clear-left-data.ts', 'test/support/shared-postgres.ts'],
     setupFiles: ['test/support/drop-databases.ts'],

@@ -79,6 +79,20 @@ export const importRules: IForbiddenRuleType[] = [
     to: { pathNot: '(^src/|(^|/)node_modules/|^package\\.json$)', dependencyTypesNot: ['core'] },
   },
   {
+    name: 'dashboard-stands-alone',
+    comment: 'it speaks to the HTTP API alone, and brings its own packages',
+    severity: 'error',
+    from: { path: '^dashboard/', pathNot: '\\.test\\.ts$' },
+    to: { pathNot: '^dashboard/|(^|/)node_modules/(preact|@preact/signals|uplot|vite)/' },
+  },
+  {
+    name: 'packages-of-the-dashboard',
+    comment: 'a server runs without them',
+    severity: 'error',
+    from: { path: '^(src|lab|bench)/' },
+    to: { path: '(^|/)node_modules/(preact|@preact|uplot|vite)/' },
+  },
+  {
     name: 'no-connector-knows-another',
     severity: 'error',
     comment: 'what they share of HTTP is the transport, which knows none of them',

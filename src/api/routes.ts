@@ -53,6 +53,7 @@ import { rotateWebhookSecret } from './routes/rotate-webhook-secret.ts';
 import { showAccount } from './routes/show-account.ts';
 import { showBatch } from './routes/show-batch.ts';
 import { showCaller } from './routes/show-caller.ts';
+import { showDashboard } from './routes/show-dashboard.ts';
 import { showDocs } from './routes/show-docs.ts';
 import { showKey } from './routes/show-key.ts';
 import { showLiveness } from './routes/show-liveness.ts';
@@ -140,6 +141,7 @@ export const endpoints: readonly Endpoint[] = [
   resolveMessage,
   eraseRecipient,
   closeBatch,
+  showDashboard,
   showDocs,
   ...probeEndpoints,
 ];

@@ -1,0 +1,71 @@
+import type { JSX } from 'preact';
+import { useMemo } from 'preact/hooks';
+import { latest } from '../../api/live.ts';
+import type { Statistics } from '../../api/shapes.ts';
+import { usePolled } from '../../api/use-polled.ts';
+import { count } from '../../format/number.ts';
+import { latency } from '../../format/time.ts';
+import { ReadNote } from '../../parts/read-note.tsx';
+import { Section } from '../../parts/section.tsx';
+import { Table } from '../../parts/table.tsx';
+import type { Past } from './ranges.ts';
+import { statisticsPath } from './statistics-path.ts';
+
+const everyMs = 60_000;
+
+interface Row {
+  account: string;
+  accepted: number;
+  sent: number;
+  failed: number;
+  p50: number | null;
+  p95: number | null;
+  p99: number | null;
+}
+
+/** By account. Percentiles of steps cannot be summed: what is shown is the worst step of the range. */
+export function FirstAttempts({ past }: { past: Past }): JSX.Element {
+  const path = useMemo(() => statisticsPath(past, 'account'), [past]);
+  const read = usePolled<Statistics>(path, { everyMs });
+  const names = latest.value?.view.accounts ?? {};
+  return (
+    <Section title="By account" aside="times to the first attempt are of the worst step">
+      <ReadNote of={read} />
+      {read.data && (
+        <Table<Row>
+          caption="Messages and times to the first attempt by account"
+          rows={rowsOf(read.data)}
+          keyOf={({ account }) => account}
+          empty="Nothing was counted in this time."
+          columns={[
+            { name: 'Account', show: ({ account }) => names[account] ?? account, wide: true },
+            { name: 'Accepted', numeric: true, show: (row) => count(row.accepted) },
+            { name: 'Sent', numeric: true, show: (row) => count(row.sent) },
+            { name: 'Failed', numeric: true, show: (row) => count(row.failed) },
+            { name: 'First attempt p50', numeric: true, show: (row) => latency(row.p50) },
+            { name: 'p95', numeric: true, show: (row) => latency(row.p95) },
+            { name: 'p99', numeric: true, show: (row) => latency(row.p99) },
+          ]}
+        />
+      )}
+    </Section>
+  );
+}
+
+function rowsOf({ series }: Statistics): Row[] {
+  return series
+    .map(({ account = '', points }) => {
+      const sum = (name: 'accepted' | 'sent' | 'failed') =>
+        points.reduce((total, point) => total + point[name], 0);
+      const worst = (name: 'p50Ms' | 'p95Ms' | 'p99Ms') => {
+        const known = points.flatMap(({ timeToFirstAttempt }) => timeToFirstAttempt[name] ?? []);
+        return known.length === 0 ? null : Math.max(...known);
+      };
+      return {
+        account,
+        ...{ accepted: sum('accepted'), sent: sum('sent'), failed: sum('failed') },
+        ...{ p50: worst('p50Ms'), p95: worst('p95Ms'), p99: worst('p99Ms') },
+      };
+    })
+    .sort((one, other) => other.accepted - one.accepted);
+}

@@ -1,0 +1,160 @@
+import { call } from '../../api/call.ts';
+import { asProblem, Problem } from '../../api/problem.ts';
+import type { Batch } from '../../api/shapes.ts';
+import { type Format, lastRecordEnd, lineStart } from './records.ts';
+
+export interface Upload {
+  file: File;
+  format: Format;
+  dataStart: number;
+  /** The header that goes before each part of CSV. */
+  header: string;
+  batch: string;
+  signal: AbortSignal;
+  onProgress: (progress: UploadProgress) => void;
+}
+
+export interface UploadProgress {
+  sentBytes: number;
+  accepted: number;
+  rejected: number;
+  errors: { line: number; code: string; detail: string }[];
+  /** Why it waits for another try, while it does. */
+  waiting: string | undefined;
+}
+
+interface Part {
+  bytes: Uint8Array<ArrayBuffer>;
+  /** Where it begins in the file, and which line of the batch that is. */
+  start: number;
+  line: number;
+}
+
+/** Of the file, what is in memory at a time. A record that is longer than the larger bound is none. */
+const partBytes = 4 * 1_048_576;
+const partBytesMax = 64 * 1_048_576;
+const errorsMax = 100;
+const waitsMs = [500, 1_000, 2_000, 5_000, 10_000];
+
+/**
+ * Sends a file in parts that end with a record, one after the other. When the way to the server breaks, the batch says
+ * which line comes next, and it goes on there: no line is lost or taken twice.
+ * @throws Problem where the server refuses, or when it was stopped
+ */
+export async function uploadFile(upload: Upload): Promise<void> {
+  const { file, signal, onProgress } = upload;
+  const progress: UploadProgress = {
+    sentBytes: upload.dataStart,
+    accepted: 0,
+    rejected: 0,
+    errors: [],
+    waiting: undefined,
+  };
+  // The header is line 1 of CSV.
+  let line = upload.format === 'csv' ? 2 : 1;
+  for (let start = upload.dataStart; start < file.size; ) {
+    signal.throwIfAborted();
+    const part = { bytes: await readPart(upload, start), start, line };
+    const nextLine = await sendPart(upload, { part, progress });
+    start += part.bytes.length;
+    line = nextLine;
+    progress.sentBytes = start;
+    onProgress({ ...progress });
+  }
+}
+
+async function readPart({ file, format }: Upload, start: number): Promise<Uint8Array<ArrayBuffer>> {
+  for (let size = partBytes; ; size *= 2) {
+    const bytes = new Uint8Array(await file.slice(start, start + size).arrayBuffer());
+    if (start + bytes.length >= file.size) return bytes;
+    const end = lastRecordEnd(bytes, format);
+    if (end > 0) return bytes.subarray(0, end);
+    if (size >= partBytesMax) {
+      throw new Problem({
+        status: 0,
+        code: 'record_too_long',
+        detail: 'A record of the file does not end: is a quote left open?',
+      });
+    }
+  }
+}
+
+/** The line that comes behind it. */
+async function sendPart(upload: Upload, at: { part: Part; progress: UploadProgress }): Promise<number> {
+  const { batch, signal, onProgress, format, header } = upload;
+  const { part, progress } = at;
+  const type = format === 'csv' ? 'text/csv' : 'application/x-ndjson';
+  let { line } = part;
+  let rest = part.bytes;
+  for (let tries = 0; ; tries++) {
+    try {
+      const answer = await call<{
+        accepted: number;
+        rejected: number;
+        nextLine: number;
+        errors: UploadProgress['errors'];
+      }>('POST', `v1/batches/${batch}/messages`, {
+        body: new Blob(format === 'csv' ? [header, rest] : [rest]),
+        // The header is sent again with each part, and counted once.
+        headers: { 'content-type': type, 'upload-line': String(line === 2 && format === 'csv' ? 1 : line) },
+        signal,
+      });
+      progress.accepted += answer.accepted;
+      progress.rejected += answer.rejected;
+      progress.errors = [...progress.errors, ...answer.errors].slice(0, errorsMax);
+      progress.waiting = undefined;
+      return answer.nextLine;
+    } catch (error) {
+      if (signal.aborted) throw asProblem(signal.reason);
+      const problem = asProblem(error);
+      if (!mayTryAgain(problem)) throw problem;
+      progress.waiting = problem.detail;
+      onProgress({ ...progress });
+      await pause(waitsMs[Math.min(tries, waitsMs.length - 1)]!, signal);
+      const next = await nextLineOf(batch, { problem, signal });
+      if (next === undefined || next <= line) continue;
+      // Its durable lines are passed over; what they came to is told by the batch.
+      rest = rest.subarray(lineStart(rest, next - line));
+      line = next;
+      if (rest.length === 0) return next;
+    }
+  }
+}
+
+/** What the way broke on, what is busy, and what another upload has changed. */
+function mayTryAgain({ status, code }: Problem): boolean {
+  return (
+    status === 0 ||
+    status >= 500 ||
+    code === 'overloaded' ||
+    code === 'rate_limited' ||
+    code === 'upload_line_mismatch'
+  );
+}
+
+/** Undefined while the server cannot be asked. */
+async function nextLineOf(
+  batch: string,
+  { problem, signal }: { problem: Problem; signal: AbortSignal },
+): Promise<number | undefined> {
+  if (typeof problem.members.nextLine === 'number') return problem.members.nextLine;
+  try {
+    return (await call<Batch>('GET', `v1/batches/${batch}`, { signal })).nextLine;
+  } catch {
+    return undefined;
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(timer);
+        resolve();
+      },
+      { once: true },
+    );
+  });
+}

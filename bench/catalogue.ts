@@ -7,6 +7,7 @@ import { deliverBatch } from './figures/deliver-batch.ts';
 import { deliverPeers } from './figures/deliver-peers.ts';
 import { deliverSingle } from './figures/deliver-single.ts';
 import { deliverWebhook } from './figures/deliver-webhook.ts';
+import { eventsDatabase } from './figures/events-database.ts';
 import { fairness } from './figures/fairness.ts';
 import { handover } from './figures/handover.ts';
 import { keyKinds } from './figures/keys.ts';
@@ -18,6 +19,7 @@ import { reads } from './figures/reads.ts';
 import { receipts } from './figures/receipts.ts';
 import { replicaLag } from './figures/replica-lag.ts';
 import { search } from './figures/search.ts';
+import { statisticsOfAYear } from './figures/statistics-of-a-year.ts';
 import { steering } from './figures/steering.ts';
 import { storage } from './figures/storage.ts';
 import { suppressions } from './figures/suppressions.ts';
@@ -48,4 +50,6 @@ export const figures: readonly Figure[] = [
   handover,
   receipts,
   callbacks,
+  statisticsOfAYear,
+  eventsDatabase,
 ];

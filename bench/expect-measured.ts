@@ -30,6 +30,8 @@ const slow = new Set([
   'handover',
   'receipts',
   'callbacks',
+  'statistics',
+  'events-database',
   'replica-lag',
 ]);
 

@@ -14,6 +14,7 @@ import {
 import { startEvents } from './composition/start-events.ts';
 import { startFigures } from './composition/start-figures.ts';
 import { startOwnDatabase } from './composition/start-own-database.ts';
+import { openStatistics } from './composition/start-statistics.ts';
 import { startUpkeep } from './composition/start-upkeep.ts';
 import type { Config } from './config/resolve-config.ts';
 import { type ServerChannel, serveDeliveries } from './delivery/processes/serve-deliveries.ts';
@@ -158,8 +159,9 @@ async function startParts(
   const range = await patiently(() => startUpkeep(space.inPlace, { config, log, stops }));
   const mint = createIdMint({ nowMs: range.nowMs, range: range.current });
   const hasEvents = config.roles.includes('events');
+  const statistics = openStatistics({ config, log, pools, stops });
   const deliveries = delivery && { deliveries: delivery };
-  const events = { config, log, metrics, pools, stops, secrets, mint, patiently, ...deliveries };
+  const events = { config, log, metrics, pools, stops, secrets, mint, patiently, statistics, ...deliveries };
   if (!hasApi) {
     if (hasEvents) await startEvents(databaseUrl, events);
     if (!hasProbes) return {};
@@ -215,7 +217,7 @@ async function startParts(
   await patiently(() => control.refresh());
   const replicas = await patiently(() => openReads(config, { database, databaseUrl, log, metrics, stops }));
   const api = { database, full, control, secrets, intake, receipts, log, metrics, stops };
-  const url = await listen(config, { ...api, ...replicas });
+  const url = await listen(config, { ...api, ...replicas, statistics: statistics?.database });
   return { url, ...(adminKey.kind === 'made' && { madeAdminKey: adminKey.key }) };
 }
 

@@ -10,7 +10,7 @@ import type { ErrorCode } from '../message/error-codes.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { ControlCache } from '../store/control/control-cache.ts';
-import type { Database } from '../store/database.ts';
+import type { Database, Queryable } from '../store/database.ts';
 import type { Fault } from '../store/fault.ts';
 import type { ReplicaSet } from '../store/replicas/replica-set.ts';
 import type { ClientLimits } from './client-limits.ts';
@@ -23,6 +23,8 @@ export interface ApiContext {
   database: Database;
   /** Where reads may be made; absent without replicas. */
   replicas?: Pick<ReplicaSet, 'choose' | 'token' | 'laterTimeline'>;
+  /** Where statistics are read; absent where they are kept with the messages. */
+  statistics?: Queryable | undefined;
   /** Set where writes are not made here. */
   elsewhere?: WritesElsewhere;
   control: ControlCache;

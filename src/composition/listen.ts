@@ -21,7 +21,7 @@ export async function listen(
   config: Config,
   parts: Pick<
     ApiContext,
-    'database' | 'full' | 'control' | 'secrets' | 'log' | 'metrics' | 'replicas' | 'receipts'
+    'database' | 'full' | 'control' | 'secrets' | 'log' | 'metrics' | 'replicas' | 'receipts' | 'statistics'
   > & {
     intake: Intake;
     stops: StopStack;

@@ -13,7 +13,7 @@ import { type ControlCache, createControlCache } from '../store/control/control-
 import type { Database } from '../store/database.ts';
 import type { IdMint } from '../store/id-mint.ts';
 import { openPool, type Pools } from './open-pool.ts';
-import { startStatistics } from './start-statistics.ts';
+import { type StatisticsPlace, startStatistics } from './start-statistics.ts';
 
 const matchEveryMs = 250;
 /** One for receipts, one for callbacks, one for statistics. */
@@ -27,6 +27,8 @@ export interface EventParts {
   stops: StopStack;
   secrets: SecretBox;
   mint: IdMint;
+  /** Where statistics are kept, where that is a database of their own. */
+  statistics?: StatisticsPlace | undefined;
   /** That of the API, where this process has one. */
   control?: ControlCache;
   /** Of this process, where it delivers. */

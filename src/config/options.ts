@@ -34,6 +34,12 @@ export const options = {
     aliases: ['MILLRACE_DATABASE_URL'],
     redact: withoutPassword,
   }),
+  eventsDatabase: databaseUrl({
+    doc: 'PostgreSQL 15 or newer of their own for statistics; set later, it takes over those that there are',
+    placeholder: '<url>',
+    default: undefined,
+    redact: withoutPassword,
+  }),
   replicaUrls: replicaUrls({
     doc: 'standbys of the database that answer reads, with commas between; each URL leads to one server, not to a balancer',
     placeholder: '<urls>',

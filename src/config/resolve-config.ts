@@ -134,6 +134,13 @@ function checkTogether(config: Config): void {
       `replicaUrls (${describeSource(config.sources.replicaUrls)}) names the database itself: ${placeOf(itself)}`,
     );
   }
+  const { eventsDatabase } = config;
+  if (eventsDatabase && database && isSamePlace(eventsDatabase, database)) {
+    throw new ConfigError(
+      'invalid_option',
+      `eventsDatabase (${describeSource(config.sources.eventsDatabase)}) names the database itself: leave it out, or name another`,
+    );
+  }
   checkWrites(config);
   if ((config.tlsCert === undefined) === (config.tlsKey === undefined)) return;
   const [present, absent] = config.tlsCert === undefined ? ['tlsKey', 'tlsCert'] : ['tlsCert', 'tlsKey'];

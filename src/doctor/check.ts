@@ -23,6 +23,8 @@ export interface DoctorContext {
   dataDir: string;
   leaseMs: number;
   retentionDays: number;
+  /** Where statistics are kept, where that is a database of their own. */
+  eventsDatabase?: Database | undefined;
   /** The standbys that answer reads. */
   replicaUrls: readonly string[];
   /** The server that makes the writes of this one; absent where it makes them itself. */

@@ -7,7 +7,8 @@ import { isId } from '../../message/id.ts';
 import { type Counter, counters } from '../../message/statistics/series-tallies.ts';
 import { callbackRouteName } from '../../message/webhook.ts';
 import type { ControlCache } from '../../store/control/control-cache.ts';
-import type { Queryable } from '../../store/database.ts';
+import { DatabaseError, type Queryable } from '../../store/database.ts';
+import { describeFault } from '../../store/describe-fault.ts';
 import { type Step, stepMs, stepOf, steps } from '../../store/statistics/periods.ts';
 import { readKnown, readStatistics, type StatisticsRead } from '../../store/statistics/read-statistics.ts';
 import { namedAccount } from '../acting-for.ts';
@@ -95,9 +96,23 @@ export function showStatistics(app: ApiInstance, context: ApiContext): void {
     async (request) =>
       app.sharedReads.run(request, async () => {
         const { query, caller } = request;
-        const { database, control } = await readingContext(context, request);
-        return await answer(database, { query, caller, control });
+        const { control, statistics } = context;
+        const database = statistics ?? (await readingContext(context, request)).database;
+        try {
+          return await answer(database, { query, caller, control });
+        } catch (error) {
+          throw statistics && error instanceof DatabaseError ? placeAway(error) : error;
+        }
       }),
+  );
+}
+
+/** Also while nobody has made its tables yet. */
+function placeAway(error: DatabaseError): ProblemError {
+  return new ProblemError(
+    'unavailable',
+    `the events database does not answer (${describeFault(error.fault)}); what is counted meanwhile waits for it`,
+    { retryAfterSeconds: 5 },
   );
 }
 

@@ -54,6 +54,10 @@ async function diagnose(config: Config, signal: AbortSignal): Promise<Diagnosis>
     poolSize: 1,
     namedStatements: config.namedStatements,
   });
+  const eventsDatabase =
+    config.eventsDatabase === undefined
+      ? undefined
+      : openDatabase({ url: config.eventsDatabase, name: 'doctor', poolSize: 1 });
   try {
     const { data: dataDir, leaseMs, retentionDays, replicaUrls, namedStatements } = config;
     const settings = {
@@ -63,11 +67,13 @@ async function diagnose(config: Config, signal: AbortSignal): Promise<Diagnosis>
       replicaUrls,
       writeForwardUrl: isPrimarysRegion(config) ? undefined : config.writeForwardUrl,
       namedStatements,
+      eventsDatabase,
       oldTransactionMs,
       connectionsNeeded: connectionsOf(config),
     };
     return await examine({ database, clock: systemClock, signal, ...settings });
   } finally {
+    await eventsDatabase?.close();
     await database.close();
     await server.stop?.();
   }

@@ -21,26 +21,35 @@ async function migrateDatabase(
   context: CommandContext,
   flags: Parameters<typeof configOf>[1],
 ): Promise<void> {
-  const applied = await migrateFound(configOf(context, flags));
-  printResult(
-    context,
-    { applied },
-    {
-      json: flags.json,
-      render: () =>
-        applied.length === 0
-          ? 'The schema was up to date.'
-          : `Applied migration${applied.length === 1 ? '' : 's'} ${applied.join(', ')}.`,
-    },
-  );
+  const migrated = await migrateFound(configOf(context, flags));
+  printResult(context, migrated, {
+    json: flags.json,
+    render: ({ applied, eventsApplied }) =>
+      eventsApplied === undefined
+        ? describe(applied)
+        : `${describe(applied)}\nThe events database: ${describe(eventsApplied)}`,
+  });
+}
+
+function describe(applied: readonly number[]): string {
+  if (applied.length === 0) return 'The schema was up to date.';
+  return `Applied migration${applied.length === 1 ? '' : 's'} ${applied.join(', ')}.`;
+}
+
+interface Migrated {
+  applied: number[];
+  /** The same of the database of statistics, where that is another. */
+  eventsApplied?: number[];
 }
 
 /** A database that was started for it is stopped again. */
-async function migrateFound(config: Config): Promise<number[]> {
+async function migrateFound(config: Config): Promise<Migrated> {
   const { migrate } = await import('../../store/migrate.ts');
   const database = await findDatabase(config);
   try {
-    return await migrate({ connectionString: database.url });
+    const applied = await migrate({ connectionString: database.url });
+    if (config.eventsDatabase === undefined) return { applied };
+    return { applied, eventsApplied: await migrate({ connectionString: config.eventsDatabase }) };
   } finally {
     await database.stop?.();
   }

@@ -1,3 +1,4 @@
+import type { Queryable } from '../../store/database.ts';
 import { readStatisticsBacklog } from '../../store/inspection/read-statistics-backlog.ts';
 import { type Check, type Finding, orOk } from '../check.ts';
 
@@ -7,9 +8,25 @@ const overdueMs = 120_000;
 /** What was counted, and is not in the statistics. */
 export const statistics: Check = {
   name: 'statistics',
-  async run({ database }) {
-    const { oldestMs, deltas, folds, foldBytes } = await readStatisticsBacklog(database);
+  async run({ database, eventsDatabase }) {
+    const backlog = await readStatisticsBacklog(database);
+    const { oldestMs, deltas, folds, foldBytes, keptElsewhere } = backlog;
     const findings: Finding[] = [];
+    const away = eventsDatabase && (await whyAway(eventsDatabase));
+    if (away !== undefined) {
+      findings.push({
+        severity: 'warning',
+        summary: `the events database cannot be reached (${away}): deliveries go on, and what is counted waits in the database`,
+        mend: 'Is PostgreSQL up there, and are host, port, user and password of --events-database right? psql URL tells',
+      });
+    }
+    if (keptElsewhere && eventsDatabase === undefined) {
+      findings.push({
+        severity: 'warning',
+        summary: 'the statistics are kept in a database of their own, and eventsDatabase is not set here',
+        mend: 'Give every server, and this command, the same --events-database (MILLRACE_EVENTS_DATABASE)',
+      });
+    }
     if (oldestMs > overdueMs) {
       const megabytes = (foldBytes / 1_000_000).toFixed(1);
       findings.push({
@@ -21,3 +38,12 @@ export const statistics: Check = {
     return orOk(findings, 'statistics are up to date');
   },
 };
+
+async function whyAway(eventsDatabase: Queryable): Promise<string | undefined> {
+  try {
+    await eventsDatabase.query({ name: '', text: 'SELECT 1' });
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}

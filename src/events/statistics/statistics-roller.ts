@@ -4,6 +4,7 @@ import { addFold, noteKnown } from '../../store/statistics/add-fold.ts';
 import { emptyDeltaSlot } from '../../store/statistics/empty-delta-slot.ts';
 import { dropFold, type Fold, foldDeltas } from '../../store/statistics/fold-deltas.ts';
 import type { StatisticsDays } from '../../store/statistics/periods.ts';
+import { StatisticsPlaceError, settleTarget } from '../../store/statistics/settle-target.ts';
 import { dropExpiredStatistics } from '../../store/statistics/statistics-partitions.ts';
 
 export interface StatisticsRollerSettings {
@@ -11,11 +12,15 @@ export interface StatisticsRollerSettings {
   database: Database;
   /** Where statistics are kept. */
   statistics: Database;
+  /** Set where that is another: makes its tables. Tried until it succeeds, while what is counted waits. */
+  prepare?: () => Promise<void>;
   days: StatisticsDays;
   clock: Clock;
   onDropped: (partition: string) => void;
 }
 
+const keptElsewhere =
+  'the statistics are kept in a database of their own, which this server is not told of: give it the option eventsDatabase';
 /** While nothing comes, it is told this often that all is known. */
 const tellEveryMs = 5_000;
 const tidyEveryMs = 60_000;
@@ -28,6 +33,8 @@ const turnsMax = 200;
  */
 export class StatisticsRoller {
   readonly #settings: StatisticsRollerSettings;
+  /** What names the other database, when it is ready. */
+  #place: string | undefined;
   #toldAtMs = Number.NEGATIVE_INFINITY;
   #tidiedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -37,15 +44,30 @@ export class StatisticsRoller {
 
   /** Moves what there is. True when nothing more is known to wait. */
   async runOnce(signal?: AbortSignal): Promise<boolean> {
+    await this.#prepare();
     const done = await this.#moveAll(signal);
     await this.#tidy();
     return done;
   }
 
+  /** Whatever keeps the other database from being ready, what was counted is folded. */
+  async #prepare(): Promise<void> {
+    const { database, statistics, prepare } = this.#settings;
+    if (prepare === undefined || this.#place !== undefined) return;
+    try {
+      await prepare();
+      this.#place = await settleTarget(database, statistics);
+    } catch (error) {
+      await foldDeltas(database, { seal: false });
+      throw error;
+    }
+  }
+
   async #moveAll(signal?: AbortSignal): Promise<boolean> {
     for (let turn = 0; turn < turnsMax && !signal?.aborted; turn++) {
-      const folded = await foldDeltas(this.#settings.database, { seal: true });
+      const folded = await foldDeltas(this.#settings.database, { seal: true, place: this.#place });
       if (folded === undefined) return false;
+      if (folded.isElsewhere) throw new StatisticsPlaceError(keptElsewhere);
       const { sealed, knownUntil, more, source } = folded;
       if (sealed) await this.#move(sealed);
       if (knownUntil) await this.#tell({ source, knownUntil, atOnce: sealed !== undefined });

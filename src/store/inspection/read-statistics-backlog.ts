@@ -8,6 +8,8 @@ export interface StatisticsBacklog {
   /** Taken, and not where statistics are kept. */
   folds: number;
   foldBytes: number;
+  /** In a database of their own. */
+  keptElsewhere: boolean;
 }
 
 const backlogStatement = {
@@ -17,7 +19,8 @@ const backlogStatement = {
         (SELECT min(at) FROM some_deltas), (SELECT min(made_at) FROM statistics_fold))) * 1000, 0)::float8 AS "oldestMs",
       (SELECT count(*) FROM some_deltas)::integer AS deltas,
       (SELECT count(*) FROM statistics_fold)::integer AS folds,
-      (SELECT coalesce(sum(length(entries)), 0) FROM statistics_fold)::float8 AS "foldBytes"`,
+      (SELECT coalesce(sum(length(entries)), 0) FROM statistics_fold)::float8 AS "foldBytes",
+      (SELECT target IS NOT NULL AND target <> id FROM statistics_queue) AS "keptElsewhere"`,
 };
 
 export async function readStatisticsBacklog(database: Queryable): Promise<StatisticsBacklog> {

@@ -49,14 +49,18 @@ export async function addFold(
     await ensureStatisticsPartitions(database, { step, times: rows.map(({ atMs }) => atMs) });
   }
   await database.transaction(async (transaction) => {
-    await transaction.query({
-      name: 'lock_statistics',
-      text: 'SELECT 1 FROM statistics_queue FOR UPDATE',
-    });
+    const { rows: kept } = await transaction.query<{ isHere: boolean }>(lockStatement);
+    // It was decided meanwhile: the fold stays in its queue, and goes there.
+    if (!kept[0]!.isHere) throw new Error('statistics are kept in another database by now');
     if (!(await noteArrival(transaction, fold))) return;
     for (const [step, rows] of bySteps) await addRows(transaction, { step, rows });
   });
 }
+
+const lockStatement = {
+  name: 'lock_statistics',
+  text: 'SELECT target IS NULL OR target = id AS "isHere" FROM statistics_queue FOR UPDATE',
+};
 
 /** False when it is there. What was noted long ago is forgotten, but of no source whose queue may still have it. */
 async function noteArrival(transaction: Queryable, { id, source }: Fold): Promise<boolean> {

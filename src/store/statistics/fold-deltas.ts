@@ -1,6 +1,8 @@
 import { decodeTallies, SeriesTallies } from '../../message/statistics/series-tallies.ts';
 import type { Database, Queryable } from '../database.ts';
 import type { Step } from './periods.ts';
+import { nameDatabase } from './settle-target.ts';
+import { takeRows } from './take-rows.ts';
 
 /** A part of statistics on its way to where they are kept: arrives whole or not at all, and once however often it is sent. */
 export interface Fold {
@@ -21,6 +23,8 @@ export interface FoldTurn {
   more: boolean;
   /** Names this database. */
   source: string;
+  /** Statistics are kept in another database than the one that was meant. */
+  isElsewhere: boolean;
 }
 
 /** Deltas taken in one transaction: some 100 kB of JSON, of group commits with many accounts some 2 MB. */
@@ -33,28 +37,63 @@ const minuteMs = 60_000;
 
 /**
  * Takes deltas out of their table and puts their sums by minute into the queue, unless somebody else is at it: undefined then.
- * `seal`: gives the oldest fold of the queue away, to be moved by `addFold` and dropped by `dropFold`.
+ * `seal`: gives the oldest fold of the queue away, to be moved by `addFold` to the database `place` (without it to this one) and
+ * dropped by `dropFold`. Where statistics were kept here before, they are put into the queue as well.
  */
-export function foldDeltas(database: Database, { seal }: { seal: boolean }): Promise<FoldTurn | undefined> {
+export function foldDeltas(
+  database: Database,
+  { seal, place }: { seal: boolean; place?: string | undefined },
+): Promise<FoldTurn | undefined> {
   return database.transaction(async (transaction) => {
-    const { rows } = await transaction.query<{ id: string; now: Date }>(lockStatement);
-    const queue = rows[0];
-    if (!queue) return undefined;
+    const { rows } = await transaction.query<Queue & Record<string, unknown>>(lockStatement);
+    if (rows[0] === undefined) return undefined;
+    const queue = { ...rows[0], id: rows[0].id ?? (await nameDatabase(transaction)) };
+    const keptAt = queue.target ?? queue.id;
     const taken = await takeDeltas(transaction);
     const entries = sumOf(taken);
     if (entries !== '') await transaction.query(insertStatement, [0, entries]);
     await mergeFolds(transaction);
-    const oldest = seal ? await sealOldest(transaction) : undefined;
-    const more = taken.length === deltasMax || (oldest?.waiting ?? 0) > 1;
+    // Somebody may have decided since that statistics are kept elsewhere: whoever moves them there goes on.
+    const isHere = seal && (place ?? queue.id) === keptAt;
+    const isMoving = isHere && keptAt !== queue.id && (await moveRows(transaction));
+    const oldest = isHere ? await sealOldest(transaction) : undefined;
+    const more = taken.length === deltasMax || (oldest?.waiting ?? 0) > 1 || isMoving;
     const sealed = oldest && { id: oldest.id, step: oldest.step, entries: oldest.entries, source: queue.id };
-    return { sealed, more, knownUntil: more ? undefined : queue.now, source: queue.id };
+    const isElsewhere = seal && !isHere;
+    const knownUntil = more || isElsewhere ? undefined : queue.now;
+    return { sealed, more, knownUntil, source: queue.id, isElsewhere };
   });
 }
 
 const lockStatement = {
   name: 'lock_statistics_queue',
-  text: 'SELECT id, now() AS now FROM statistics_queue FOR UPDATE SKIP LOCKED',
+  text: 'SELECT id, target, now() AS now FROM statistics_queue FOR UPDATE SKIP LOCKED',
 };
+
+interface Queue {
+  id: string | null;
+  target: string | null;
+  now: Date;
+}
+
+/** What was kept here before is put into the queue, piece by piece; false when nothing of it is left. */
+async function moveRows(transaction: Queryable): Promise<boolean> {
+  const { rows } = await transaction.query<{ waits: boolean }>({
+    name: 'statistics_rows_wait',
+    text: 'SELECT EXISTS (SELECT FROM statistics_fold WHERE step IS NOT NULL) AS waits',
+  });
+  if (rows[0]!.waits) return true;
+  const taken = await takeRows(transaction);
+  if (taken === undefined) return false;
+  await transaction.query(
+    {
+      name: 'insert_statistics_rows',
+      text: 'INSERT INTO statistics_fold (level, step, entries) VALUES (0, $1, $2)',
+    },
+    [taken.step, taken.entries],
+  );
+  return true;
+}
 
 interface Delta {
   shard: number;

@@ -58,7 +58,7 @@ export function statisticsCall(read: StatisticsRead) {
   // Only what tells neither batches nor tags apart is summed up over all accounts.
   const summed = kind === 0 && accountId === null && !read.byAccount;
   if (summed || accountId !== null) add((p) => `account_id = ${p}`, summed ? allAccounts : accountId);
-  else if (kind === 0) add((p) => `account_id <> ${p}`, allAccounts);
+  else if (kind === 0) add((p) => `account_id > ${p}`, allAccounts);
   if (!tells.batch) add((p) => `batch = ${p}`, noBatch);
   else if (batch !== undefined) add((p) => `batch = ${p}`, batch);
   if (!tells.tag) add((p) => `tag = ${p}`, '');

@@ -16,6 +16,7 @@ import { startFigures } from './composition/start-figures.ts';
 import { startOwnDatabase } from './composition/start-own-database.ts';
 import { openStatistics } from './composition/start-statistics.ts';
 import { startUpkeep } from './composition/start-upkeep.ts';
+import { telemetrySettings } from './composition/telemetry-settings.ts';
 import type { Config } from './config/resolve-config.ts';
 import { type ServerChannel, serveDeliveries } from './delivery/processes/serve-deliveries.ts';
 import { makeDirectory } from './embedded/make-directory.ts';
@@ -27,8 +28,10 @@ import { systemClock } from './lib/clock.ts';
 import { StopStack } from './lib/stop-stack.ts';
 import { createLog, type Logger } from './observe/log.ts';
 import { createMetrics } from './observe/metrics.ts';
+import type { Telemetry } from './observe/otlp/open-telemetry.ts';
 import { awaitDatabase } from './services/await-database.ts';
 import { reportIntake } from './services/report-intake.ts';
+import { traceIntake } from './services/trace-intake.ts';
 import { createControlCache } from './store/control/control-cache.ts';
 import { createIdMint } from './store/id-mint.ts';
 import { migrate } from './store/migrate.ts';
@@ -76,6 +79,13 @@ export function runDeliveries(
   });
 }
 
+interface StartParts {
+  log: Logger;
+  stops: StopStack;
+  /** Where a collector is named. */
+  telemetry?: Telemetry;
+}
+
 async function run(
   config: Config,
   {
@@ -83,24 +93,27 @@ async function run(
     start,
   }: {
     signal: AbortSignal;
-    start: (parts: { log: Logger; stops: StopStack }) => Promise<Omit<RunningServer, 'stop'>>;
+    start: (parts: StartParts) => Promise<Omit<RunningServer, 'stop'>>;
   },
 ): Promise<RunningServer> {
-  const log = createLog({ level: config.logLevel });
+  const telemetry = await openTelemetry(config);
+  const log = createLog({ level: config.logLevel, also: telemetry });
   const couldNotStop = (error: unknown) => log.error({ err: error }, 'could not stop cleanly');
   const stops = new StopStack(couldNotStop);
   try {
-    const started = await unlessAborted(start({ log, stops }), signal);
+    const started = await unlessAborted(start({ log, stops, ...(telemetry && { telemetry }) }), signal);
     log.info({ address: started.url, roles: config.roles, processes: config.processes }, 'started');
     return {
       ...started,
       async stop() {
         await stops.stop();
         log.info('stopped');
+        await telemetry?.close();
       },
     };
   } catch (error) {
     await stops.stop().catch(couldNotStop);
+    await telemetry?.close();
     throw error;
   }
 }
@@ -129,7 +142,8 @@ async function startParts(
     stops,
     processes,
     signal,
-  }: { log: Logger; stops: StopStack; processes: ServerProcesses; signal: AbortSignal },
+    telemetry,
+  }: StartParts & { processes: ServerProcesses; signal: AbortSignal },
 ): Promise<Omit<RunningServer, 'stop'>> {
   await makeDataDirectory(resolve(config.data));
   const hasApi = config.roles.includes('api');
@@ -147,6 +161,7 @@ async function startParts(
   if (applied.length > 0) log.info({ migrations: applied }, 'schema brought up to date');
 
   const metrics = createMetrics();
+  if (telemetry) metrics.readTelemetryDropped(telemetry.takeDropped);
   const pools = new Pools();
   const intakePool = { config, name: 'intake', poolSize: config.intakeConnections, log, pools, stops };
   const space = watchSpace(openPool(databaseUrl, intakePool), systemClock);
@@ -195,6 +210,7 @@ async function startParts(
     connections: config.intakeConnections,
     retentionDays: config.retentionDays,
     control,
+    ...(telemetry && { onChunks: traceIntake(telemetry.spans, control) }),
     hints: delivery ?? { push() {}, reread() {} },
     metrics,
     onError: (err) => log.warn({ err }, 'the progress of an upload could not be noted; it is tried again'),
@@ -219,6 +235,12 @@ async function startParts(
   const api = { database, full, control, secrets, intake, receipts, log, metrics, stops };
   const url = await listen(config, { ...api, ...replicas, statistics: statistics?.database });
   return { url, ...(adminKey.kind === 'made' && { madeAdminKey: adminKey.key }) };
+}
+
+/** Nothing of it is loaded where no collector is named. */
+async function openTelemetry(config: Config): Promise<Telemetry | undefined> {
+  const settings = telemetrySettings(config);
+  return settings && (await import('./observe/otlp/open-telemetry.ts')).openTelemetry(settings, 'server');
 }
 
 async function makeDataDirectory(path: string): Promise<void> {

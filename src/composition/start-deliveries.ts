@@ -5,6 +5,7 @@ import { systemClock } from '../lib/clock.ts';
 import type { StopStack } from '../lib/stop-stack.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
+import { telemetrySettings } from './telemetry-settings.ts';
 
 export interface ServerProcesses {
   /** Starts a further process of this server, which calls `runDeliveries` with this database. */
@@ -43,7 +44,12 @@ export function deliverySettings(access: DatabaseAccess, { config, log }: { conf
     namedStatements: config.namedStatements,
     leaseMs: config.leaseMs,
     logLevel: config.logLevel,
-    observe: { logAttempts: config.logAttempts, recipients: config.logRecipients, logRoutes: false },
+    observe: {
+      logAttempts: config.logAttempts,
+      recipients: config.logRecipients,
+      logRoutes: false,
+      telemetry: telemetrySettings(config),
+    },
     onFailure: (err: unknown) => log.fatal({ err }, 'deliveries failed and are started again'),
   };
 }

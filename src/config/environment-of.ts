@@ -14,5 +14,8 @@ export function environmentOf(config: Config): Record<string, string> {
 }
 
 function textOf(value: Config[OptionName]): string {
-  return Array.isArray(value) ? value.join(',') : String(value);
+  if (Array.isArray(value)) return value.join(',');
+  if (typeof value !== 'object') return String(value);
+  const pairs = Object.entries(value as Record<string, string>);
+  return pairs.map(([name, text]) => `${name}=${encodeURIComponent(text)}`).join(',');
 }

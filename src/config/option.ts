@@ -66,6 +66,19 @@ export function integer(
   };
 }
 
+export function fraction(description: Description<number>): Option<number> {
+  return {
+    ...description,
+    parse(value) {
+      const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+      if (typeof number !== 'number' || !(number >= 0 && number <= 1)) {
+        throw new ValueError('must be a number from 0 to 1');
+      }
+      return number;
+    },
+  };
+}
+
 export function truth(description: Description<boolean>): Option<boolean> {
   return {
     ...description,

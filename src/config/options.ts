@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { editPostgresUrl, parsePostgresUrl, serverOf, usualPort } from '../lib/postgres-url.ts';
 import { parseSecretKeys } from '../lib/secret-box.ts';
 import { defaultDataDirectory } from './default-data-directory.ts';
-import { choice, integer, type Option, text, truth, ValueError, type ValueOf } from './option.ts';
+import { choice, fraction, integer, type Option, text, truth, ValueError, type ValueOf } from './option.ts';
 
 export type Role = 'api' | 'deliver' | 'events';
 
@@ -110,6 +110,29 @@ export const options = {
     placeholder: '<how>',
     default: 'masked',
     values: ['masked', 'full'],
+  }),
+  otlpEndpoint: collector({
+    doc: 'OpenTelemetry collector that gets traces of messages and the log, by OTLP over HTTP: http(s)://host:4318; else nothing of it is loaded',
+    placeholder: '<url>',
+    default: undefined,
+    aliases: ['OTEL_EXPORTER_OTLP_ENDPOINT'],
+  }),
+  otlpHeaders: headers({
+    doc: 'headers of requests to it, such as authorization=Bearer%20KEY; several with commas',
+    default: {},
+    secret: true,
+    withoutFlag: true,
+    aliases: ['OTEL_EXPORTER_OTLP_HEADERS'],
+  }),
+  traceRatio: fraction({
+    doc: 'part of the messages that are sent singly of which there is a trace, from 0 to 1',
+    placeholder: '<part>',
+    default: 1,
+  }),
+  batchTraceRatio: fraction({
+    doc: 'the same of messages of batches: a thousandth of 4,000,000 are 4,000 traces',
+    placeholder: '<part>',
+    default: 0.001,
   }),
   retentionDays: integer({
     doc: 'days that messages and their outcomes are kept; unfinished ones stay',
@@ -345,6 +368,56 @@ function origin(description: Described<string | undefined>): Option<string | und
     // A user and a password are refused, and not shown either.
     redact: (url) => url ?? '(none)',
   };
+}
+
+/** As it was typed: OpenTelemetry's own variable goes on to further processes beside it. */
+function collector(description: Described<string | undefined>): Option<string | undefined> {
+  return {
+    ...description,
+    parse(value) {
+      const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined;
+      const isHttp = url?.protocol === 'http:' || url?.protocol === 'https:';
+      if (url && isHttp && url.username + url.password + url.search + url.hash === '') return value as string;
+      throw new ValueError(
+        'must be http(s)://host:port, without a user and a query: what a collector asks for goes into otlpHeaders (MILLRACE_OTLP_HEADERS)',
+      );
+    },
+    redact: (url) => url ?? '(none)',
+  };
+}
+
+/** `name=value,name=value`, values as in URLs: as OpenTelemetry has them. */
+function headers(
+  description: Described<Readonly<Record<string, string>>>,
+): Option<Readonly<Record<string, string>>> {
+  return {
+    ...description,
+    parse(value) {
+      if (typeof value === 'string') return Object.fromEntries(value.split(',').map(headerOf));
+      if (typeof value !== 'object' || value === null) throw new ValueError(headersWanted);
+      const pairs = Object.entries(value);
+      if (!pairs.every(([name, text]) => isHeader(name, text))) throw new ValueError(headersWanted);
+      return value as Record<string, string>;
+    },
+  };
+}
+
+const headersWanted = 'must be name=value, several with commas between, values encoded as in URLs';
+
+function headerOf(pair: string): [string, string] {
+  const at = pair.indexOf('=');
+  const name = pair.slice(0, Math.max(0, at)).trim();
+  try {
+    const text = decodeURIComponent(pair.slice(at + 1).trim());
+    if (isHeader(name, text)) return [name, text];
+  } catch {
+    // Told below.
+  }
+  throw new ValueError(headersWanted);
+}
+
+function isHeader(name: string, value: unknown): boolean {
+  return /^[A-Za-z0-9-]+$/.test(name) && typeof value === 'string' && /^[\x20-\x7e]*$/.test(value);
 }
 
 function region(description: Described<string | undefined>): Option<string | undefined> {

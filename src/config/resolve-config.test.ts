@@ -154,6 +154,10 @@ describe('refusals name the option, the source and the reason', () => {
 
   const database = 'postgres://u@h/x';
   it.each([
+    [{ otlpEndpoint: 'collector:4318' }, /^otlpEndpoint \(flag --otlp-endpoint\) must be http/],
+    [{ otlpEndpoint: 'http://u:s3cret@collector' }, /^otlpEndpoint(?!.*s3cret).*otlpHeaders/],
+    [{ otlpEndpoint: 'http://collector/?key=s3cret' }, /^otlpEndpoint(?!.*s3cret)/],
+    [{ traceRatio: '1.5' }, /^traceRatio.*must be a number from 0 to 1/],
     [{ writeForwardUrl: 'ftp://home' }, /^writeForwardUrl \(flag --write-forward-url\) must be http/],
     [{ writeForwardUrl: 'http://home/v1' }, /^writeForwardUrl.*without a user, a path or a query/],
     [{ writeForwardUrl: 'http://u:s3cret@home' }, /^writeForwardUrl(?!.*s3cret)/],

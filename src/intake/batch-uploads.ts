@@ -13,6 +13,7 @@ import { type BegunUpload, beginUpload, checkpointUpload, readPriority } from '.
 import type { CsvColumn } from './csv-header.ts';
 import { cutSlot } from './cut-slot.ts';
 import { DurableLines } from './durable-lines.ts';
+import type { ChunksStored } from './group-commit.ts';
 import type { PendingHints } from './hints.ts';
 import type { LoadShedding } from './load-shedding.ts';
 import type { PackedSlot, PackSettings } from './pack-slot.ts';
@@ -97,6 +98,8 @@ export interface BatchUploadsSettings {
   /** Whether the SMS that its messages take are counted. */
   countsParts: (accountId: number) => boolean;
   onStored: (event: StoredLines) => void;
+  /** Chunks became durable, in a transaction that began then on the monotonic clock. */
+  onChunks?: ChunksStored;
   /** An upload has ended where the account may not send more. */
   onRefused: (refusal: Refusal) => void;
   /** Told of faults that end no upload: a checkpoint that could not be written, or a key not kept locked. */
@@ -296,7 +299,9 @@ async function streamIn(
     onKeyed(accepted) {
       settings.onStored({ ...lane, accepted, rejected: 0 });
     },
-    onDurable(slots) {
+    onDurable(slots, beganAtMs) {
+      const chunks = slots.flatMap(({ chunk }) => (chunk ? [chunk] : []));
+      settings.onChunks?.(chunks, { batch, beganAtMs });
       for (const slot of slots) {
         durable.add(slot);
         const { accepted, rejected } = slot;

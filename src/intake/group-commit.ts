@@ -46,6 +46,12 @@ export interface MessageGroup {
   together?: string | undefined;
 }
 
+/** Told of chunks that became durable in a transaction that began then, on the monotonic clock. */
+export type ChunksStored = (
+  chunks: readonly Pick<ChunkRow, 'id' | 'accountId' | 'routeId' | 'count'>[],
+  at: { batch: string | null; beganAtMs: number },
+) => void;
+
 export interface GroupCommitSettings {
   database: Database;
   mint: IdMint;
@@ -56,6 +62,8 @@ export interface GroupCommitSettings {
   /** Whether what is stored for the account is charged to its meter. */
   isMetered: (accountId: number) => boolean;
   onStored: (event: { accountId: number; routeId: number; priority: Priority; count: number }) => void;
+  /** Chunks became durable. */
+  onChunks?: ChunksStored;
   /** So many messages were not stored because the account may not send them. */
   onRefused: (refusal: Refusal, count: number) => void;
   /** Messages that were committed together waited so long, from the first of them on. */
@@ -231,6 +239,7 @@ export class GroupCommit {
       const beganAtMs = clock.monotonicMs();
       const { rows, stored } = await this.write(gathered);
       onCommitted(clock.monotonicMs() - openedAtMs);
+      this.settings.onChunks?.(rows, { batch: null, beganAtMs });
       for (const { accountId, routeId, priority, count } of rows) {
         onStored({ accountId, routeId, priority: priorityName(priority), count });
       }

@@ -16,7 +16,7 @@ import type { AcceptedCounts } from './accepted-counts.ts';
 import { type BatchKey, BatchUploads } from './batch-uploads.ts';
 import { countRenderedSlot } from './count-rendered.ts';
 import { defaultCountry } from './default-country.ts';
-import { GroupCommit } from './group-commit.ts';
+import { type ChunksStored, GroupCommit } from './group-commit.ts';
 import type { PendingHints } from './hints.ts';
 import { LoadShedding } from './load-shedding.ts';
 import { openPackPool } from './pack-pool.ts';
@@ -69,6 +69,8 @@ export interface IntakeSettings {
   metrics: IntakeMetrics;
   /** What was taken in, by account and route, for those who watch. */
   accepted?: AcceptedCounts;
+  /** Is told of chunks that became durable. */
+  onChunks?: ChunksStored;
   /** Told of faults that end no upload. */
   onError?: (error: unknown) => void;
 }
@@ -131,6 +133,7 @@ export function createIntake(settings: IntakeSettings): Intake {
     nowMs,
     scheduleAheadMs,
     ...(settings.onError && { onError: settings.onError }),
+    ...(settings.onChunks && { onChunks: settings.onChunks }),
     channelOf: (routeId) => channelOf(control, routeId),
     countryOf: (accountId) => defaultCountry(control, accountId),
     shedding,
@@ -163,6 +166,7 @@ export function createIntake(settings: IntakeSettings): Intake {
     },
     onRefused: ({ by: reason }, count) => metrics.intakeRefused({ reason, count }),
     onCommitted: (tookMs) => brake.noteCommit(tookMs),
+    ...(settings.onChunks && { onChunks: settings.onChunks }),
   });
   metrics.readIntakeBacklog(() => groupCommit.backlog);
   return {

@@ -47,7 +47,7 @@ export interface SlotWriterSettings {
   stores: Semaphore;
   signal: AbortSignal;
   /** Called after the COMMIT that made these slots durable. */
-  onDurable: (slots: readonly SlotRow[]) => void;
+  onDurable: (slots: readonly SlotRow[], beganAtMs: number) => void;
   /** Called when so many messages with ordering keys are stored, before their slots are durable. */
   onKeyed: (accepted: number) => void;
   onPending: (hints: PendingHint[]) => void;
@@ -183,7 +183,7 @@ async function storeGroup(
     );
   }
   const slots = result.kind === 'cut' ? result.slots : rows;
-  settings.onDurable(slots);
+  settings.onDurable(slots, beganAtMs);
   settings.onPending(
     slots.flatMap(({ chunk }) =>
       chunk && isDue(chunk, settings.nowMs()) ? [hintOf(chunk, { shard, batch, beganAtMs })] : [],

@@ -31,6 +31,7 @@ test('a thread that dies is told as gone, until the next one delivers', async ()
       },
       receiptsTold() {},
       databaseFault() {},
+      telemetryDropped() {},
     },
     onFailure: () => failures++,
   });

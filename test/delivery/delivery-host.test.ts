@@ -58,6 +58,7 @@ function start(): Promise<DeliveryHost> {
     deliveryState: () => {},
     receiptsTold() {},
     databaseFault: () => {},
+    telemetryDropped() {},
   });
   return startDelivery({
     databaseUrl: url,

@@ -69,8 +69,8 @@ async function listen(...args: string[]): Promise<{ output: string; lines: Logge
   await send(server);
   const said = (words: string) => output.split(words).length - 1;
   await until(() => said('"msg":"a batch is done"') === 1, 60_000);
-  await until(() => said('\"msg\":\"attempt\"') === 22, 60_000);
-expect(await server.stop()).toBe(0);
+  await until(() => said('"msg":"attempt"') === 22, 60_000);
+  expect(await server.stop()).toBe(0);
   const lines = output.split('\n').filter((line) => line.startsWith('{'));
   return { output, lines: lines.map((line) => JSON.parse(line) as Logged) };
 }
@@ -93,7 +93,7 @@ async function send(server: MillraceProcess): Promise<void> {
   await call('POST', '/v1/webhooks', { name: 'hook', url: `https://example.com/${marks.webhook}` });
   const { body, subject, metadata } = marks;
   const message = { to: recipient, body, subject, metadata: { note: metadata } };
-  const lines = `${JSON.stringify(message)}\n`.repeat(20) + `{"${marks.refused}\n`;
+  const lines = [...Array(20).fill(JSON.stringify(message)), `{"${marks.refused}`].join('\n');
   await call('POST', '/v1/batches?route=takes', lines, 'application/x-ndjson');
   for (const route of ['takes', 'refuses']) await call('POST', '/v1/messages', { ...message, route });
   await call('POST', '/v1/messages', `{"${marks.refused}`);

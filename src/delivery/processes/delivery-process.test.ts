@@ -30,6 +30,7 @@ const report: DeliveryReport = {
   notes: { attempts: new Float64Array(), errors: [], firstAttempts: [] },
   pools: [],
   loopLagSeconds: 0,
+  telemetryDropped: 0,
   faults: {},
 };
 

@@ -1,6 +1,7 @@
 import type { PoolState } from '../../observe/figures/database-figures.ts';
 import type { LogLevel } from '../../observe/log.ts';
 import type { RecipientsShown } from '../../observe/mask-recipient.ts';
+import type { TelemetrySettings } from '../../observe/otlp/open-telemetry.ts';
 import type { Hint } from '../backlog/hint.ts';
 import type { OutcomeCount, TakenNotes } from '../observe/delivery-notes.ts';
 import type { DeliveryStats } from '../observe/delivery-stats.ts';
@@ -10,6 +11,7 @@ export interface ObserveSettings {
   recipients: RecipientsShown;
   /** One of the processes of a server tells how routes change. */
   logRoutes: boolean;
+  telemetry?: TelemetrySettings | undefined;
 }
 
 /** What the thread is started with. */
@@ -50,6 +52,8 @@ export interface DeliveryReport {
   notes: TakenNotes;
   pools: PoolState[];
   loopLagSeconds: number;
+  /** Spans and log lines that did not reach their collector, since the report before. */
+  telemetryDropped: number;
   faults: Record<string, number>;
 }
 

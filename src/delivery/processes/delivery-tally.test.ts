@@ -22,6 +22,7 @@ function report(
     notes: { attempts: new Float64Array(), errors: [], firstAttempts: [] },
     pools: [],
     loopLagSeconds: 0,
+    telemetryDropped: 0,
     faults: {},
   };
 }
@@ -40,6 +41,7 @@ function counting() {
     deliveryState: ({ workers, ownedShards }) => Object.assign(told, { workers, ownedShards }),
     receiptsTold() {},
     databaseFault() {},
+    telemetryDropped() {},
   });
   return { tally, told };
 }

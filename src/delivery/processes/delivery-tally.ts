@@ -9,6 +9,7 @@ import type { DeliveryReport } from './delivery-protocol.ts';
 /** What the figures of deliveries are told to. */
 export interface DeliveryMetrics extends Omit<DeliveryFigures, 'callbacksMade'> {
   databaseFault(kind: string): void;
+  telemetryDropped(count: number): void;
 }
 
 const countedReceipts = [
@@ -47,6 +48,7 @@ export class DeliveryTally {
   take(member: number, report: DeliveryReport): void {
     const { run, stats, outcomes, pools, faults } = report;
     this.#tellNotes(report);
+    this.#metrics.telemetryDropped(report.telemetryDropped);
     const last = this.#members.get(member);
     // A worker that was started again counts from zero.
     const before = last?.run === run ? last : { counts: noDeliveries(), outcomes: [] };

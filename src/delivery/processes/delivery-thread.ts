@@ -24,6 +24,7 @@ import { LaneReporter } from '../observe/lane-reporter.ts';
 import { logBreaker } from '../observe/log-breaker.ts';
 import { LoopLag } from '../observe/loop-lag.ts';
 import { RouteChanges } from '../observe/route-changes.ts';
+import { SpanObserver } from '../observe/span-observer.ts';
 import type { DeliveryThreadData, FromDelivery, ToDelivery } from './delivery-protocol.ts';
 import { FaultReport } from './fault-report.ts';
 
@@ -37,7 +38,11 @@ const data = workerData as DeliveryThreadData;
 const statsEveryMs = 1_000;
 const run = randomUUID();
 
-const log = createLog({ level: data.logLevel, name: 'delivery' });
+// Nothing of it is loaded where it is not wished for.
+const telemetry =
+  data.observe?.telemetry &&
+  (await import('../../observe/otlp/open-telemetry.ts')).openTelemetry(data.observe.telemetry, 'delivery');
+const log = createLog({ level: data.logLevel, name: 'delivery', also: telemetry });
 const faults = new FaultReport(log);
 const onError = (error: unknown) => faults.add(error);
 
@@ -75,6 +80,7 @@ const lease = ownershipOf(deliveryStatements(leaseDatabase));
 if (data.replaces !== undefined) await lease.removeWorker(data.replaces);
 const notes = new DeliveryNotes();
 const lines = data.observe?.logAttempts && new AttemptLines(log, data.observe);
+const spans = telemetry && new SpanObserver(telemetry.spans, { clock: systemClock, control });
 const lag = new LoopLag(systemClock);
 const activity = new Activity();
 const worker = new DeliveryWorker({
@@ -85,7 +91,7 @@ const worker = new DeliveryWorker({
   leaseMs: data.leaseMs,
   flushesMax: Math.max(1, data.poolSize - 2),
   business: loopBusiness(),
-  observer: allObservers([notes, activity, ...(lines ? [lines] : [])]),
+  observer: allObservers([notes, activity, ...(lines ? [lines] : []), ...(spans ? [spans] : [])]),
   onError,
   onBreaker: (change) => logBreaker(log, change),
   onBatch: (batch) => logBatch(log, batch),
@@ -133,7 +139,10 @@ function report(): void {
   const loopLagSeconds = lag.seconds;
   const held = bitmapOf(limits.shards, worker.heldShards());
   const present = { stats, held, routeNames, outcomes, pools, loopLagSeconds };
-  post({ kind: 'stats', run, ...present, notes: taken, faults: faults.take() }, [taken.attempts.buffer]);
+  const telemetryDropped = telemetry?.takeDropped() ?? 0;
+  post({ kind: 'stats', run, ...present, telemetryDropped, notes: taken, faults: faults.take() }, [
+    taken.attempts.buffer,
+  ]);
 }
 
 async function stop(deadlineMs: number): Promise<void> {
@@ -143,6 +152,7 @@ async function stop(deadlineMs: number): Promise<void> {
   await telling.stop();
   report();
   await Promise.allSettled([control.stop(), database.close(), leaseDatabase.close()]);
+  await telemetry?.close();
   post({ kind: 'stopped' });
   port?.close();
 }

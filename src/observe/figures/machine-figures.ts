@@ -1,8 +1,12 @@
-import { Gauge, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 
 export interface MachineFigures {
   /** Asks it at each look: the file system of the data directory; undefined while it does not tell. */
   readDisk(read: () => Promise<DiskState | undefined>): void;
+  /** So many spans and log lines did not reach their collector. */
+  telemetryDropped(count: number): void;
+  /** Asks it at each look: how many did not since the last one. */
+  readTelemetryDropped(read: () => number): void;
   /** What runs here. */
   runs(build: { version: string }): void;
 }
@@ -32,6 +36,15 @@ export function machineFigures(registry: Registry): MachineFigures {
     ({ freeBytes }) => freeBytes,
   );
   gauge('millrace_data_disk_size_bytes', 'Its size', ({ sizeBytes }) => sizeBytes);
+  let readDropped = () => 0;
+  const dropped = new Counter({
+    name: 'millrace_telemetry_dropped_total',
+    help: 'Spans and log lines that did not reach the OTLP collector',
+    registers,
+    collect() {
+      this.inc(readDropped());
+    },
+  });
   const info = new Gauge({
     name: 'millrace_build_info',
     help: 'Always 1; the version is in the label',
@@ -41,6 +54,10 @@ export function machineFigures(registry: Registry): MachineFigures {
   return {
     readDisk(reading) {
       read = reading;
+    },
+    telemetryDropped: (count) => dropped.inc(count),
+    readTelemetryDropped(reading) {
+      readDropped = reading;
     },
     runs({ version }) {
       info.set({ version }, 1);

@@ -25,6 +25,7 @@ const env = environment();
 const context: CommandContext = {
   terminal: createTerminal(process.stdout, process.stderr, env),
   environment: env,
+  input: process.stdin,
   signal: stop.signal,
 };
 /** What still holds the process up after its command has ended is not waited for any longer. */

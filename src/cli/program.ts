@@ -4,6 +4,7 @@ import type { CommandContext } from './command-context.ts';
 import { accountCommand } from './commands/account.ts';
 import { batchCommand } from './commands/batch.ts';
 import { benchCommand } from './commands/bench.ts';
+import { completionCommand } from './commands/completion.ts';
 import { configCommand } from './commands/config.ts';
 import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
@@ -22,6 +23,7 @@ import { sinkCommand } from './commands/sink.ts';
 import { statisticsCommand } from './commands/statistics.ts';
 import { suppressionCommand } from './commands/suppression.ts';
 import { templateCommand } from './commands/template.ts';
+import { topCommand } from './commands/top.ts';
 import { webhookCommand } from './commands/webhook.ts';
 import { describeFailure } from './describe-failure.ts';
 import { withExamples } from './flags.ts';
@@ -68,6 +70,7 @@ export function createProgram(context: CommandContext): Command {
     routeCommand,
     lanesCommand,
     statisticsCommand,
+    topCommand,
     accountCommand,
     keyCommand,
     templateCommand,
@@ -75,6 +78,7 @@ export function createProgram(context: CommandContext): Command {
     webhookCommand,
     signingKeyCommand,
     configCommand,
+    completionCommand,
     migrateCommand,
     doctorCommand,
     outboxCommand,

@@ -16,6 +16,8 @@ export interface Terminal {
   readonly err: NodeJS.WritableStream;
   /** A person watches `err`: progress bars make sense. */
   readonly interactive: boolean;
+  /** `out` is a terminal on which a picture can be drawn. */
+  readonly screen: boolean;
   /** Wraps text in an ANSI style where the stream is a terminal that wants it. */
   style(style: Style, text: string, stream?: 'out' | 'err'): string;
 }
@@ -32,6 +34,7 @@ export function createTerminal(
     out,
     err,
     interactive: isTerminal(err) && !dumb,
+    screen: isTerminal(out) && !dumb,
     style(style, text, stream = 'out') {
       if (!colour[stream]) return text;
       const [on, off] = codes[style];

@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
-import { ApiError, type Batch, ConnectionError } from '../../client/client.ts';
+import type { Batch } from '../../client/client.ts';
 import { ChangeLines } from '../change-lines.ts';
 import type { CommandContext } from '../command-context.ts';
 import { Failure } from '../failure.ts';
 import { type AccountOptions, withAccount, withExamples } from '../flags.ts';
 import { formatCount } from '../format.ts';
+import { mayPass } from '../may-pass.ts';
 import { printResult } from '../output.ts';
 import { createProgress, type ProgressBar } from '../progress.ts';
 import { connect } from '../server-access.ts';
@@ -73,12 +74,6 @@ async function patiently<T>(
       await sleep(pollMs, undefined, { signal });
     }
   }
-}
-
-function mayPass(error: unknown): error is Error {
-  if (error instanceof ConnectionError) return error.kind !== 'protocol';
-  // 502 and 504 come from what stands before the server.
-  return error instanceof ApiError && [429, 502, 503, 504].includes(error.problem.status);
 }
 
 function finished({ counts }: Batch): number {

@@ -22,6 +22,7 @@ const looks: Record<string, { tone: Tone; shape: Shape; word?: string }> = {
   'breaker open': { tone: 'bad', shape: 'cross', word: 'breaker open' },
   'breaker half-open': { tone: 'warn', shape: 'half', word: 'trying again' },
   sends: { tone: 'good', shape: 'disc' },
+  waiting: { tone: 'busy', shape: 'half' },
   idle: { tone: 'idle', shape: 'ring' },
   'window closed': { tone: 'warn', shape: 'square' },
   enabled: { tone: 'good', shape: 'disc' },

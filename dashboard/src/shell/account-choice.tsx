@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { actFor, actsFor, caller } from '../api/session.ts';
+import { actFor, actsFor } from '../api/session.ts';
 import type { Account, Page } from '../api/shapes.ts';
 import { usePolled } from '../api/use-polled.ts';
 
@@ -13,15 +13,13 @@ export function AccountChoice(): JSX.Element {
     <label>
       <span>Account</span>
       <select value={chosen ?? ''} onChange={({ currentTarget }) => actFor(currentTarget.value || null)}>
-        <option value="">all · own: {caller.value?.accountName}</option>
+        <option value="">all accounts</option>
         {!isListed && <option value={chosen}>account {chosen}</option>}
-        {accounts
-          .filter(({ id }) => id !== caller.value?.accountId)
-          .map(({ id, name }) => (
-            <option value={id} key={id}>
-              {name}
-            </option>
-          ))}
+        {accounts.map(({ id, name }) => (
+          <option value={id} key={id}>
+            {name}
+          </option>
+        ))}
       </select>
     </label>
   );

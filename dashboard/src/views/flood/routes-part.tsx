@@ -53,5 +53,6 @@ export function routeState(
   if (route.paused) return 'paused';
   if (route.breaker === 'open' || route.breaker === 'half-open') return `breaker ${route.breaker}`;
   if (route.opensAt !== null && route.sent === 0) return 'window closed';
-  return route.sent > 0 || route.queued > 0 ? 'sends' : 'idle';
+  if (route.sent > 0) return 'sends';
+  return route.queued > 0 ? 'waiting' : 'idle';
 }

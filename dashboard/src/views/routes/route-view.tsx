@@ -4,7 +4,7 @@ import { latest } from '../../api/live.ts';
 import { isAdmin } from '../../api/session.ts';
 import type { LiveError, LiveRoute, Route } from '../../api/shapes.ts';
 import { usePolled } from '../../api/use-polled.ts';
-import { count, rate } from '../../format/number.ts';
+import { count, rate, unknown } from '../../format/number.ts';
 import { ago, duration } from '../../format/time.ts';
 import { Action } from '../../parts/action.tsx';
 import { ReadNote } from '../../parts/read-note.tsx';
@@ -68,28 +68,38 @@ export function RouteView({ name }: { name: string }): JSX.Element {
 function LiveFigures({ live }: { live: LiveRoute | undefined }): JSX.Element {
   const view = latest.value?.view;
   const atMs = view ? Date.parse(view.at) : 0;
+  // What workers do not tell is not known, which is not the same as nothing.
+  const isTold = (view?.told.reporting ?? 0) > 0;
+  const told = (value: number | undefined, show: (value: number) => string) =>
+    isTold ? show(value ?? 0) : unknown;
   const oldest = live?.oldestDueAt ? duration(atMs - Date.parse(live.oldestDueAt)) : 'none';
   return (
     <dl class="tiles">
       <Tile
         label="Sent"
-        value={rate(live?.sent ?? 0)}
+        value={told(live?.sent, rate)}
         unit="/s"
-        note={live?.ratePerSecond ? `may send ${rate(live.ratePerSecond)} /s` : 'no rate is leased'}
+        note={
+          live?.ratePerSecond
+            ? `may send ${rate(live.ratePerSecond)} /s`
+            : isTold
+              ? 'no limit, or nothing to send'
+              : 'no worker tells'
+        }
       />
       <Tile
         label="Failed"
-        value={rate(live?.failed ?? 0)}
+        value={told(live?.failed, rate)}
         unit="/s"
         note={`${rate(live?.retried ?? 0)} /s to be tried again`}
         {...((live?.failed ?? 0) > 0 && { tone: 'bad' as const })}
       />
-      <Tile label="Requests at once" value={count(live?.concurrency ?? 0)} note="that the provider bears" />
+      <Tile label="Requests at once" value={told(live?.concurrency, count)} note="that the provider bears" />
       <Tile label="Waiting" value={count(live?.queued ?? 0)} note={`${count(live?.held ?? 0)} held`} />
       <Tile label="Oldest waiting" value={oldest} note="since it was due" />
       <Tile
         label="Breaker"
-        value={live?.breaker ?? 'at rest'}
+        value={live?.breaker ?? (isTold ? 'at rest' : unknown)}
         note={live?.lastError ? `${live.lastError.code}, ${ago(live.lastError.at, atMs)}` : 'no error lately'}
         {...(live?.breaker === 'open' && { tone: 'bad' as const })}
       />

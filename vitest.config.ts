@@ -18,7 +18,7 @@ export default defineConfig({
         ],
     exclude: ['**/node_modules/**', ...(wantsLong ? [] : [long])],
     globalSetup: ['test/support/clear-left-data.ts', 'test/support/shared-postgres.ts'],
-    setupFiles: ['test/support/drop-databases.ts'],
+    setupFiles: ['test/support/end-file.ts'],
     reporters: ['default', './test/support/tally-reporter.ts'],
     // Tests start processes and a database on machines of two cores. Three at a time took no less, and met their time limits.
     maxWorkers: 2,

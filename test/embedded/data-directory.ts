@@ -2,16 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, onTestFinished } from 'vitest';
+import { onTestFinished } from 'vitest';
 import { startEmbedded } from '../../src/embedded/start-embedded.ts';
+import { afterFile } from '../support/after-file.ts';
 
 export const isRoot = process.getuid?.() === 0;
 
+/** Of the present test file. */
 let made: Promise<string> | undefined;
-
-afterAll(async () => {
-  if (made !== undefined) await remove(await made);
-});
 
 /** An empty directory for one test, removed with it (after what the test registers later has ended). */
 export async function temporaryDirectory(): Promise<string> {
@@ -35,6 +33,10 @@ export async function usedDirectory(): Promise<string> {
 
 async function makeOnce(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'millrace-embedded-'));
+  afterFile(() => {
+    made = undefined;
+    return remove(path);
+  });
   const server = await startEmbedded({ dataDir: path });
   await server.stop();
   return path;

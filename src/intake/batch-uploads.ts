@@ -265,8 +265,6 @@ async function streamIn(
   // Of an upload whose sender has gone, what was taken in becomes durable, and what waits for its turn does not.
   const wanted = request.gone ? AbortSignal.any([signal, request.gone]) : signal;
   const tally = { accepted: 0, rejected: 0, errors: [] as Rejection[] };
-  const { routeId } = begun;
-  const priority = priorityName(begun.priority);
   const packSettings = (shared: PackSettings['templates']): PackSettings => ({
     accountId,
     batch: true,

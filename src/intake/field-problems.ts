@@ -19,6 +19,8 @@ export function tagsProblem(value: unknown): ShapeProblem | undefined {
     return { code: 'too_long', detail: `"tags" has ${value.length}; the limit is ${fieldLimits.tagsMax}` };
   }
   for (const tag of value) {
+    // PostgreSQL has no text with it, and tags are counted there.
+    if (tag.includes('\0')) return { code: 'invalid_value', detail: 'a tag contains the character U+0000' };
     const problem = lengthProblem('a tag', tag, fieldLimits.tagCharsMax);
     if (problem !== undefined) return problem;
   }

@@ -209,6 +209,7 @@ describe('shape', () => {
     [`{${to},"subject":"${'s'.repeat(999)}"}`, 'too_long'],
     [`{${to},"tags":"a"}`, 'wrong_type'],
     [`{${to},"tags":["a",1]}`, 'wrong_type'],
+    [`{${to},"tags":["a\\u0000"]}`, 'invalid_value'],
     [`{${to},"tags":[${Array(21).fill('"a"')}]}`, 'too_long'],
     [`{${to},"tags":["${'t'.repeat(101)}"]}`, 'too_long'],
     [`{${to},"metadata":[]}`, 'wrong_type'],

@@ -41,11 +41,17 @@ function send(input: Input): Promise<{ status: number; contentType: string; text
     };
     const outgoing = request(api.url + path, { method, headers, agent: false }, (response) => {
       const parts: Buffer[] = [];
-      response.on('data', (part) => parts.push(part));
-      response.on('end', () => {
-        const contentType = response.headers['content-type'] ?? '';
+      const contentType = response.headers['content-type'] ?? '';
+      const end = () =>
         resolve({ status: response.statusCode ?? 0, contentType, text: Buffer.concat(parts).toString() });
+      response.on('data', (part) => {
+        parts.push(part);
+        if (!contentType.startsWith('text/event-stream')) return;
+        // It does not end by itself.
+        end();
+        response.destroy();
       });
+      response.on('end', end);
       response.on('error', reject);
     });
     outgoing.on('error', reject);

@@ -5,7 +5,7 @@ import { type SeedResult, simulateSeed } from './simulate-seed.ts';
 /** `npm run simulate` runs 100,000. */
 const seeds = 80;
 /** Each plant is found sooner by far; `npm run simulate -- --plant` allows 10,000. */
-const plantSeedsMax = 300;
+const plantSeedsMax = 1_000;
 
 test('whatever goes wrong, no message is lost, doubled where it is held, or starved, and no second owner acts', async () => {
   for (let seed = 1; seed <= seeds; seed++) {

@@ -59,6 +59,14 @@ test('what transactions counted is summed up by minute, hour and day, and is gon
   expect([await countRows('statistics_delta'), await countRows('statistics_fold')]).toEqual([0, 0]);
 });
 
+test('a tag that PostgreSQL cannot hold, of a line that is stored already, stops nothing', async () => {
+  await insertDelta(database, [{ tag: 'a\0b', counts: { sent: 2 } }, { counts: { sent: 3 } }]);
+  expect(await roller().runOnce()).toBe(true);
+  expect(await sumsOf(database, { step: 'day' })).toMatchObject({ sent: 3 });
+  const tags = (await tableRows(database, 'day')).flatMap(({ tag }) => (tag === '' ? [] : [tag]));
+  expect(tags).toEqual(['a\ufffdb']);
+});
+
 test('in whatever order deltas come, folds are merged and moves are repeated, the totals are the same', async () => {
   const counted = fc.record({
     agoMs: fc.constantFrom(0, 59_000, hourMs, dayMs, 3 * dayMs, 40 * dayMs),

@@ -47,7 +47,7 @@ export class LiveFeed<Account> {
       for (const { account, tell: to } of [...this.#watchers]) to(tell(account));
       // A turn that takes long leaves the database as much time as it took.
       const tookMs = clock.monotonicMs() - beganAtMs;
-      await clock.sleep(Math.max(everyMs - tookMs, Math.min(tookMs, everyMs)));
+      await clock.sleep(Math.max(everyMs - tookMs, tookMs));
     }
     this.#running = false;
   }

@@ -49,6 +49,8 @@ export interface LiveSnapshot {
   errors: ErrorShown[];
   /** What the workers may send through each route together, by its name; null for no limit. */
   leased: Map<string, number | null>;
+  /** Requests at once that the provider of each route bears of the workers together, by its name. */
+  borne: Map<string, number>;
   workers: WorkerShown[];
   unownedShards: number;
 }
@@ -76,6 +78,7 @@ export async function takeSnapshot(context: {
     flows: flowsOf(workers, { accepted, routeName }),
     errors: errorsOf(workers, routeName),
     leased: leasedRates(workers, routeName),
+    borne: borneRequests(workers, routeName),
     workers: workers.map(({ id, host, pid, shards, leaving, lanes: told }) => ({
       ...{ id, host, pid, shards, leaving },
       reporting: told !== null,
@@ -128,4 +131,18 @@ function leasedRates(workers: LiveWorker[], routeName: (id: number) => string): 
     }
   }
   return leased;
+}
+
+/** Each worker tells it of the whole route with each lane, less where the lane's account bears less. */
+function borneRequests(workers: LiveWorker[], routeName: (id: number) => string): Map<string, number> {
+  const borne = new Map<string, number>();
+  for (const { lanes } of workers) {
+    const ofWorker = new Map<string, number>();
+    for (const { routeId, concurrency } of lanes ?? []) {
+      const name = routeName(routeId);
+      ofWorker.set(name, Math.max(concurrency, ofWorker.get(name) ?? 0));
+    }
+    for (const [name, requests] of ofWorker) borne.set(name, (borne.get(name) ?? 0) + requests);
+  }
+  return borne;
 }

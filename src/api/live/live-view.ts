@@ -1,3 +1,4 @@
+import { callbackRouteName } from '../../message/webhook.ts';
 import type { ControlCache } from '../../store/control/control-cache.ts';
 import { errorMinutes } from '../../store/delivery/worker-reports.ts';
 import type { LaneShown } from '../reading/show-lanes.ts';
@@ -57,9 +58,9 @@ export function viewOf(
   const names = new Set([...deepest, ...frequent].map(({ accountId: id }) => id));
   return {
     at: snapshot.at,
-    rates: sumOfRates(flows),
-    backlog: backlogOf(lanes),
-    routes: routesOf({ lanes, flows, leased: snapshot.leased, control }),
+    rates: sumOfRates(flows.filter(isOfMessages)),
+    backlog: backlogOf(lanes.filter(isOfMessages)),
+    routes: routesOf({ lanes, flows, leased: snapshot.leased, borne: snapshot.borne, control }),
     lanes: deepest,
     lanesTotal: lanes.length,
     errors: frequent,
@@ -73,6 +74,11 @@ export function viewOf(
     workers: accountId === null ? snapshot.workers : null,
     unownedShards: accountId === null ? snapshot.unownedShards : null,
   };
+}
+
+/** Callbacks tell of messages and are none: they are shown as the route and the lanes that they take. */
+function isOfMessages({ route }: { route: string }): boolean {
+  return route !== callbackRouteName;
 }
 
 function sumOfRates(flows: readonly Rates[]): Rates {
@@ -103,9 +109,10 @@ function routesOf(at: {
   lanes: LaneShown[];
   flows: LiveSnapshot['flows'];
   leased: LiveSnapshot['leased'];
+  borne: LiveSnapshot['borne'];
   control: ControlCache;
 }): RouteShown[] {
-  const { lanes, flows, leased, control } = at;
+  const { lanes, flows, leased, borne, control } = at;
   const names = new Set([...lanes, ...flows].map(({ route }) => route));
   return [...names].sort().map((name) => {
     const own = lanes.filter(({ route }) => route === name);
@@ -117,7 +124,7 @@ function routesOf(at: {
       paused: own[0]?.paused ?? control.routeByName(name)?.paused ?? false,
       breaker: breakerOrder.find((state) => breakers.includes(state)) ?? null,
       ratePerSecond: own[0]?.ratePerSecond === null ? null : (leased.get(name) ?? null),
-      concurrency: own.reduce((sum, { concurrency }) => sum + concurrency, 0),
+      concurrency: borne.get(name) ?? 0,
       ...{ queued, held, oldestDueAt },
       opensAt: own[0]?.opensAt ?? null,
       lastError: errors[0] ?? null,

@@ -54,6 +54,17 @@ test('a provider that invents codes does not fill the memory, and none of its er
   expect(errors[0]!.code).toBe('other');
 });
 
+test('codes that nobody meets any more leave room for new ones, also while nobody watches', () => {
+  const activity = new Activity();
+  const minuteMs = 60_000;
+  for (let n = 0; n < 100; n++) {
+    activity.recorded([outcomes(lane, { state: stateNumber.failed, errorCode: `code ${n}`, atMs: 1 })]);
+  }
+  const laterMs = (errorMinutes + 2) * minuteMs;
+  activity.recorded([outcomes(lane, { ...failed, atMs: laterMs })]);
+  expect(activity.errors(laterMs, 10)).toEqual([{ ...lane, code: 'rate_limited', count: 1 }]);
+});
+
 function outcomes(
   key: { accountId: number; routeId: number },
   {

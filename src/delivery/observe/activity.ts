@@ -101,6 +101,7 @@ function noteError(
   { errors }: Pair,
   { code, count, atMs }: { code: string; count: number; atMs: number },
 ): void {
+  if (!errors.has(code) && errors.size >= codesMax) forgetOld(errors, atMs);
   const name = errors.has(code) || errors.size < codesMax ? code : otherCodes;
   let minutes = errors.get(name);
   if (minutes === undefined) {
@@ -114,6 +115,11 @@ function noteError(
     minutes.counts[place] = 0;
   }
   minutes.counts[place]! += count;
+}
+
+/** Nobody may have asked for a long time. */
+function forgetOld(errors: Map<string, Minutes>, nowMs: number): void {
+  for (const [code, minutes] of errors) if (sumOf(minutes, nowMs) === 0) errors.delete(code);
 }
 
 function sumOf({ of, counts }: Minutes, nowMs: number): number {

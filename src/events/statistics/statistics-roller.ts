@@ -93,7 +93,7 @@ export class StatisticsRoller {
     const { database, statistics, days, clock, onDropped } = this.#settings;
     if (clock.monotonicMs() - this.#tidiedAtMs < tidyEveryMs) return;
     this.#tidiedAtMs = clock.monotonicMs();
-    await emptyDeltaSlot(database);
     await dropExpiredStatistics(statistics, { days, nowMs: clock.nowMs(), onDropped });
+    await emptyDeltaSlot(database);
   }
 }

@@ -108,7 +108,8 @@ function rowAt({ accountId, routeId, batch, tag, counts, waits }: SeriesTally, a
     ...{ accountId, routeId, atMs },
     kind: kindOf({ batch: batch !== null, tag: tag !== null }),
     batch: batch ?? noBatch,
-    tag: tag ?? '',
+    // Lines that were stored before tags were counted may have it, and PostgreSQL has no text with it.
+    tag: (tag ?? '').replaceAll('\0', '\ufffd'),
     // It may be added to.
     ...{ counts: [...counts], waits: new Map(waits) },
   };

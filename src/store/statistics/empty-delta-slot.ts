@@ -1,4 +1,5 @@
 import type { Database } from '../database.ts';
+import { faultThrown } from '../database-error.ts';
 import { deltaSlot, deltaSlots } from './insert-delta.ts';
 
 /** How long whoever still writes to the partition is waited for; everybody who would write to it waits behind. */
@@ -9,6 +10,16 @@ const lockMs = 200;
  * was done.
  */
 export async function emptyDeltaSlot(database: Database): Promise<boolean> {
+  try {
+    return await emptyOldest(database);
+  } catch (error) {
+    // Somebody looks at it, or vacuums it: there is another turn.
+    if (faultThrown(error).kind === 'timeout') return false;
+    throw error;
+  }
+}
+
+async function emptyOldest(database: Database): Promise<boolean> {
   const { rows } = await database.query<{ slot: number; bytes: number }>({
     name: 'oldest_delta_slot',
     text: `SELECT slot, pg_relation_size(('statistics_delta_' || slot)::regclass)::float8 AS bytes

@@ -1,4 +1,5 @@
 import { splitFrame } from '../chunk-codec.ts';
+import { remainingTags } from './series-tallies.ts';
 
 /** How many messages have each tag, the same message once for each of its tags. */
 export type TagCounts = [tag: string, count: number][];
@@ -45,12 +46,23 @@ export function mayNameTags(line: string): boolean {
   return line.includes(mark);
 }
 
-/** The tags that a message names itself; undefined for none, and of a line that cannot be read. */
+/** The tags that a message names itself, those that name its recipient under the remainder; undefined for none, and of a line that cannot be read. */
 export function ownTagsOf(line: string): string[] | undefined {
   if (!mayNameTags(line)) return undefined;
   try {
-    return (JSON.parse(line) as { tags?: string[] }).tags;
+    const { to, tags } = JSON.parse(line) as { to?: unknown; tags?: string[] };
+    return typeof to === 'string' ? tags?.map((tag) => (tellsOf(tag, to) ? remainingTags : tag)) : tags;
   } catch {
     return undefined;
   }
+}
+
+/** So many digits at the end of a telephone number are the same however its country is written. */
+const digitsAlike = 8;
+
+/** Whether a tag names the recipient: statistics outlive the erasure of a person. */
+function tellsOf(tag: string, to: string): boolean {
+  if (!/^\+?\d/.test(to)) return to !== '' && tag.toLowerCase().includes(to.toLowerCase());
+  const digits = to.replace(/\D/g, '').slice(-digitsAlike);
+  return digits.length === digitsAlike && tag.replace(/\D/g, '').includes(digits);
 }

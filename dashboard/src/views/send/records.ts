@@ -1,33 +1,52 @@
 export type Format = 'csv' | 'ndjson';
 
 const newline = 0x0a;
+const carriageReturn = 0x0d;
 const quote = 0x22;
+const comma = 0x2c;
 
 /**
- * Where the last whole record of some bytes that begin with one ends, 0 without any. In CSV a line break between quotes is
- * part of its record; a doubled quote leaves the parity as it was.
+ * Where in a record of CSV the next byte lies. These are the server's own places: a quote opens a cell only where one
+ * begins; elsewhere it spoils its record, which then ends with its line. Were they others here, a part could end inside a
+ * record, and its rest be taken for messages that nobody wrote.
  */
+type Place = 'cell start' | 'unquoted' | 'quoted' | 'after quote' | 'misplaced quote';
+
+/** Where the last whole record of some bytes that begin with one ends, 0 without any. */
 export function lastRecordEnd(bytes: Uint8Array, format: Format): number {
   if (format === 'ndjson') return bytes.lastIndexOf(newline) + 1;
   let end = 0;
-  let quoted = false;
-  for (let index = 0; index < bytes.length; index++) {
-    const byte = bytes[index];
-    if (byte === quote) quoted = !quoted;
-    else if (byte === newline && !quoted) end = index + 1;
-  }
+  for (let next = recordEnd(bytes, 0); next > 0; next = recordEnd(bytes, end)) end = next;
   return end;
 }
 
 /** Where the first record ends; the length where it is the only one. */
 export function firstRecordEnd(bytes: Uint8Array, format: Format): number {
-  let quoted = false;
-  for (let index = 0; index < bytes.length; index++) {
-    const byte = bytes[index];
-    if (byte === quote && format === 'csv') quoted = !quoted;
-    else if (byte === newline && !quoted) return index + 1;
+  if (format === 'ndjson') return bytes.indexOf(newline) + 1 || bytes.length;
+  return recordEnd(bytes, 0) || bytes.length;
+}
+
+/** Behind the line feed of the record of CSV that begins there; 0 where it does not end. */
+function recordEnd(bytes: Uint8Array, from: number): number {
+  let now: Place = 'cell start';
+  for (let index = from; index < bytes.length; index++) {
+    const byte = bytes[index]!;
+    if (byte === newline && now !== 'quoted') return index + 1;
+    now = placeAfter(byte, now);
   }
-  return bytes.length;
+  return 0;
+}
+
+function placeAfter(byte: number, now: Place): Place {
+  if (now === 'quoted') return byte === quote ? 'after quote' : now;
+  if (now === 'misplaced quote') return now;
+  if (byte === comma) return 'cell start';
+  if (now === 'after quote') {
+    if (byte === quote) return 'quoted';
+    return byte === carriageReturn ? now : 'misplaced quote';
+  }
+  if (byte !== quote) return 'unquoted';
+  return now === 'cell start' ? 'quoted' : 'misplaced quote';
 }
 
 /** Where the line begins that is so many lines behind the first; the length where there are fewer. */
@@ -41,22 +60,23 @@ export function lineStart(bytes: Uint8Array, lines: number): number {
   return index;
 }
 
-/** The cells of the first records of a CSV text. */
+/** The cells of the first records of a CSV text. What stands behind a misplaced quote is shown as it stands. */
 export function firstRows(text: string, rowsMax: number): string[][] {
   const rows: string[][] = [];
   let row: string[] = [];
   let cell = '';
-  let quoted = false;
+  let now: Place = 'cell start';
   for (let index = 0; index < text.length && rows.length < rowsMax; index++) {
     const char = text[index]!;
-    if (quoted) {
-      if (char !== '"') cell += char;
-      else if (text[index + 1] === '"') cell += text[++index];
-      else quoted = false;
-    } else if (char === '"') quoted = true;
-    else if (char === ',') row = endCell(row);
-    else if (char === '\n') endRow();
-    else if (char !== '\r') cell += char;
+    if (char === '\n' && now !== 'quoted') {
+      endRow();
+      continue;
+    }
+    const before = now;
+    now = placeAfter(text.charCodeAt(index), before);
+    if (now === 'cell start') row = endCell(row);
+    else if (now === 'quoted' ? before !== 'cell start' : now !== 'after quote' && char !== '\r')
+      cell += char;
   }
   if (rows.length < rowsMax && (cell !== '' || row.length > 0)) endRow();
   return rows;
@@ -70,6 +90,7 @@ export function firstRows(text: string, rowsMax: number): string[][] {
   function endRow(): void {
     rows.push(endCell(row));
     row = [];
+    now = 'cell start';
   }
 }
 

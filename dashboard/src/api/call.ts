@@ -8,6 +8,8 @@ export interface CallOptions {
   signal?: AbortSignal;
   /** Asked as the administrator, whichever account is looked at. */
   asSelf?: true;
+  /** Asked of this account, whichever is looked at by now; `null` for the key's own. */
+  account?: string | null;
 }
 
 /** For so long reads ask to see what was written last, also of a replica. */
@@ -23,13 +25,13 @@ export async function call<Answer>(method: string, path: string, options: CallOp
 
 /** The answer, whose body is still to be read. @throws Problem for what is not 2xx */
 export async function request(method: string, path: string, options: CallOptions = {}): Promise<Response> {
-  const { body, headers = {}, signal } = options;
+  const { body, headers = {}, signal, asSelf, account = asSelf ? null : actsFor.value } = options;
   const isJson = body !== undefined && typeof body !== 'string' && !(body instanceof Blob);
   const response = await fetch(urlOf(path), {
     method,
     headers: {
       authorization: `Bearer ${apiKey.value ?? ''}`,
-      ...(actsFor.value !== null && !options.asSelf && { 'millrace-account': actsFor.value }),
+      ...(account !== null && { 'millrace-account': account }),
       ...(isJson && { 'content-type': 'application/json' }),
       ...(method === 'GET' && tokenNow()),
       ...headers,

@@ -43,7 +43,7 @@ export function actFor(accountId: string | null): void {
 export function signOut(because: string | null = null): void {
   sessionStorage.removeItem(keyName);
   actFor(null);
+  signedOutBecause.value = because;
   apiKey.value = null;
   caller.value = null;
-  signedOutBecause.value = because;
 }

@@ -1,4 +1,4 @@
-import { request } from '../api/call.ts';
+import { type CallOptions, request } from '../api/call.ts';
 import { Problem } from '../api/problem.ts';
 
 /** A cut stream has no last line such as these. */
@@ -11,8 +11,12 @@ const tailBytes = 4_096;
  * Blob, which lies on the disk when it is large.
  * @throws Problem where the stream was cut before its trailer
  */
-export async function download(path: string, fileName: string): Promise<void> {
-  const response = await request('GET', path);
+export async function download(
+  path: string,
+  fileName: string,
+  options: Pick<CallOptions, 'account'> = {},
+): Promise<void> {
+  const response = await request('GET', path, options);
   const blob = await response.blob();
   if (path.includes('/export')) await checkEnd(blob);
   save(blob, fileName);

@@ -5,6 +5,7 @@ import { linkTo, place } from '../place.ts';
 import { Brand } from './brand.tsx';
 import { StreamNote } from './stream-note.tsx';
 import { TopBar } from './top-bar.tsx';
+import { UploadNote } from './upload-note.tsx';
 
 interface Entry {
   name: string;
@@ -71,6 +72,7 @@ export function Frame({ children }: { children: ComponentChildren }): JSX.Elemen
         <TopBar menu={menu} onMenu={() => setMenu(!menu)} />
         <main id="main" tabIndex={-1} ref={main}>
           <StreamNote />
+          <UploadNote />
           {children}
         </main>
       </div>

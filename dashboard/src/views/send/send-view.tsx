@@ -1,9 +1,8 @@
 import type { JSX } from 'preact';
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { call } from '../../api/call.ts';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import { asProblem, type Problem } from '../../api/problem.ts';
 import { can } from '../../api/session.ts';
-import type { Batch, Page, Template } from '../../api/shapes.ts';
+import type { Page, Template } from '../../api/shapes.ts';
 import { usePolled } from '../../api/use-polled.ts';
 import { bytes } from '../../format/number.ts';
 import { ProblemNote } from '../../parts/problem-note.tsx';
@@ -14,13 +13,10 @@ import { DropZone } from './drop-zone.tsx';
 import { type OpenedFile, openFile } from './open-file.ts';
 import { OptionsForm } from './options-form.tsx';
 import { Preview } from './preview.tsx';
-import { headerLine } from './records.ts';
+import { beginUpload, forgetUpload, running, stopUpload } from './running-upload.ts';
 import { sampleMessages } from './sample-messages.ts';
-import { batchOf, noOptions } from './send-options.ts';
-import { uploadFile } from './upload-file.ts';
-import { type Running, UploadState } from './upload-state.tsx';
-
-const noProgress = { sentBytes: 0, accepted: 0, rejected: 0, errors: [], waiting: undefined };
+import { noOptions } from './send-options.ts';
+import { UploadState } from './upload-state.tsx';
 
 /** From a file to a batch. */
 export function SendView(): JSX.Element {
@@ -28,8 +24,8 @@ export function SendView(): JSX.Element {
   const [options, setOptions] = useState(noOptions);
   const [mapped, setMapped] = useState<string[]>([]);
   const [problem, setProblem] = useState<Problem>();
-  const [running, setRunning] = useState<Running>();
-  const stopping = useRef<AbortController>(undefined);
+  // Of one file and its options there is one batch, however often its making is tried.
+  const key = useMemo(randomKey, [opened, options]);
   const { data } = usePolled<Page<Template>>(can('read') ? 'v1/templates?limit=200' : null);
   const templates = data?.data ?? [];
   const chosen = templates.find(({ name }) => name === options.template);
@@ -37,8 +33,6 @@ export function SendView(): JSX.Element {
 
   // The columns are guessed anew for another file or template.
   useEffect(() => setMapped(guessColumns(opened?.columns ?? [], params.split(','))), [opened, params]);
-  // An upload goes on while one looks elsewhere only as long as the page says how it goes.
-  useEffect(() => () => stopping.current?.abort(), []);
 
   const samples = useMemo(
     () => (opened ? sampleMessages(opened, { options, mapped }) : []),
@@ -47,6 +41,7 @@ export function SendView(): JSX.Element {
 
   async function open(file: File): Promise<void> {
     setProblem(undefined);
+    forgetUpload();
     try {
       setOpened(await openFile(file));
     } catch (error) {
@@ -55,48 +50,22 @@ export function SendView(): JSX.Element {
     }
   }
 
-  async function send(event: Event): Promise<void> {
+  function send(event: Event): void {
     event.preventDefault();
-    if (!opened) return;
     setProblem(undefined);
-    const abort = new AbortController();
-    stopping.current = abort;
-    const { file, format, dataStart } = opened;
-    let now: Running | undefined;
-    const show = (change: Partial<Running>) => {
-      now = { ...now!, ...change };
-      setRunning(now);
-    };
-    try {
-      const { id: batch } = await call<Batch>('POST', 'v1/batches', {
-        body: batchOf(options),
-        signal: abort.signal,
-      });
-      now = { batch, fileName: file.name, size: file.size, progress: noProgress, ended: 'no' };
-      setRunning(now);
-      const header = format === 'csv' ? headerLine(mapped) : '';
-      const onProgress = (progress: Running['progress']) => show({ progress });
-      await uploadFile({ file, format, dataStart, header, batch, signal: abort.signal, onProgress });
-      // What became durable before a break of the way is in the counts of the batch alone.
-      const { counts } = await call<Batch>('POST', `v1/batches/${batch}/close`);
-      const { accepted, rejected } = counts;
-      show({ ended: 'done', progress: { ...now.progress, accepted, rejected } });
-    } catch (error) {
-      const told = asProblem(error);
-      if (now === undefined) setProblem(told);
-      else show({ ended: 'stopped', problem: abort.signal.aborted ? undefined : told });
-    }
+    if (opened) void beginUpload({ opened, options, mapped, key });
   }
 
-  if (running) {
+  const shown = running.value;
+  if (shown !== null && shown.ended !== 'refused') {
     return (
       <>
         <h1>Send</h1>
         <UploadState
-          running={running}
-          onStop={() => stopping.current?.abort()}
+          running={shown}
+          onStop={stopUpload}
           onAgain={() => {
-            setRunning(undefined);
+            forgetUpload();
             setOpened(undefined);
           }}
         />
@@ -108,9 +77,9 @@ export function SendView(): JSX.Element {
     <>
       <h1>Send</h1>
       <DropZone onFile={(file) => void open(file)} />
-      <ProblemNote problem={problem} />
+      <ProblemNote problem={problem ?? shown?.problem} />
       {opened && (
-        <form class="parts" onSubmit={(event) => void send(event)}>
+        <form class="parts" onSubmit={send}>
           <Section
             title={opened.file.name}
             aside={`${opened.format.toUpperCase()}, ${bytes(opened.file.size)}`}
@@ -139,4 +108,9 @@ export function SendView(): JSX.Element {
       )}
     </>
   );
+}
+
+/** `crypto.randomUUID` is not there where the page came without TLS. */
+function randomKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join('-');
 }

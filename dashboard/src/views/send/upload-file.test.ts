@@ -45,6 +45,7 @@ test('an upload that breaks goes on at the line that is not durable, and takes n
     dataStart: 'phone\n'.length,
     header: 'to\n',
     batch: 'b',
+    account: null,
     signal: new AbortController().signal,
     onProgress: ({ waiting }) => waits.push(waiting),
   });

@@ -10,6 +10,8 @@ export interface Upload {
   /** The header that goes before each part of CSV. */
   header: string;
   batch: string;
+  /** Whose the batch is; `null` for the key's own. */
+  account: string | null;
   signal: AbortSignal;
   onProgress: (progress: UploadProgress) => void;
 }
@@ -81,7 +83,7 @@ async function readPart({ file, format }: Upload, start: number): Promise<Uint8A
 
 /** The line that comes behind it. */
 async function sendPart(upload: Upload, at: { part: Part; progress: UploadProgress }): Promise<number> {
-  const { batch, signal, onProgress, format, header } = upload;
+  const { batch, account, signal, onProgress, format, header } = upload;
   const { part, progress } = at;
   const type = format === 'csv' ? 'text/csv' : 'application/x-ndjson';
   let { line } = part;
@@ -97,7 +99,7 @@ async function sendPart(upload: Upload, at: { part: Part; progress: UploadProgre
         body: new Blob(format === 'csv' ? [header, rest] : [rest]),
         // The header is sent again with each part, and counted once.
         headers: { 'content-type': type, 'upload-line': String(line === 2 && format === 'csv' ? 1 : line) },
-        signal,
+        ...{ account, signal },
       });
       progress.accepted += answer.accepted;
       progress.rejected += answer.rejected;
@@ -111,7 +113,7 @@ async function sendPart(upload: Upload, at: { part: Part; progress: UploadProgre
       progress.waiting = problem.detail;
       onProgress({ ...progress });
       await pause(waitsMs[Math.min(tries, waitsMs.length - 1)]!, signal);
-      const next = await nextLineOf(batch, { problem, signal });
+      const next = await nextLineOf(upload, problem);
       if (next === undefined || next <= line) continue;
       // Its durable lines are passed over; what they came to is told by the batch.
       rest = rest.subarray(lineStart(rest, next - line));
@@ -133,13 +135,10 @@ function mayTryAgain({ status, code }: Problem): boolean {
 }
 
 /** Undefined while the server cannot be asked. */
-async function nextLineOf(
-  batch: string,
-  { problem, signal }: { problem: Problem; signal: AbortSignal },
-): Promise<number | undefined> {
+async function nextLineOf({ batch, account, signal }: Upload, problem: Problem): Promise<number | undefined> {
   if (typeof problem.members.nextLine === 'number') return problem.members.nextLine;
   try {
-    return (await call<Batch>('GET', `v1/batches/${batch}`, { signal })).nextLine;
+    return (await call<Batch>('GET', `v1/batches/${batch}`, { account, signal })).nextLine;
   } catch {
     return undefined;
   }

@@ -1,29 +1,19 @@
 import type { JSX } from 'preact';
-import type { Problem } from '../../api/problem.ts';
 import { bytes, count, percent } from '../../format/number.ts';
 import { download, save } from '../../parts/download.ts';
 import { ProblemNote } from '../../parts/problem-note.tsx';
 import { Section } from '../../parts/section.tsx';
 import { linkTo } from '../../place.ts';
-import type { UploadProgress } from './upload-file.ts';
+import type { Running } from './running-upload.ts';
 
-export interface Running {
-  batch: string;
-  fileName: string;
-  size: number;
-  progress: UploadProgress;
-  /** Of the whole upload. */
-  ended: 'no' | 'done' | 'stopped';
-  problem?: Problem | undefined;
-}
-
+/** How an upload goes, and what became of it. */
 export function UploadState(props: {
   running: Running;
   onStop: () => void;
   onAgain: () => void;
 }): JSX.Element {
   const { running, onStop, onAgain } = props;
-  const { batch, fileName, size, progress, ended, problem } = running;
+  const { batch, fileName, size, start, progress, ended, problem } = running;
   const share = size > 0 ? progress.sentBytes / size : 1;
   return (
     <Section
@@ -57,11 +47,16 @@ export function UploadState(props: {
           Waiting for another try: {progress.waiting} What is durable is not sent again.
         </p>
       )}
+      {ended === 'no' && (
+        <p>It goes on while you look at other views. Leave this tab open until it is sent.</p>
+      )}
       <ProblemNote problem={problem} />
       {ended === 'stopped' && (
         <p class="note warn">
-          The lines that were accepted are in the batch, which is open: they are delivered. Cancel the batch
-          where that is not wanted.
+          The lines that were accepted are in the batch, which is open:{' '}
+          {start === 'now'
+            ? 'they are delivered. Cancel the batch where that is not wanted.'
+            : 'they are delivered when it is closed. Close it where that is wanted, or cancel it.'}
         </p>
       )}
       {progress.errors.length > 0 && (
@@ -80,9 +75,11 @@ export function UploadState(props: {
             Stop
           </button>
         )}
-        <a class="button" href={linkTo(['batches', batch])}>
-          Follow the batch
-        </a>
+        {batch !== undefined && (
+          <a class="button" href={linkTo(['batches', batch])}>
+            Follow the batch
+          </a>
+        )}
         {progress.rejected > 0 && (
           <button type="button" onClick={() => void rejected(running)}>
             Download rejected lines
@@ -99,10 +96,10 @@ export function UploadState(props: {
 }
 
 /** All of them where the key may read, else the first. */
-async function rejected({ batch, progress }: Running): Promise<void> {
+async function rejected({ batch, account, progress }: Running): Promise<void> {
   const fileName = `rejections-${batch}.ndjson`;
   try {
-    await download(`v1/batches/${batch}/rejections`, fileName);
+    await download(`v1/batches/${batch}/rejections`, fileName, { account });
   } catch {
     const lines = progress.errors.map((error) => `${JSON.stringify(error)}\n`);
     save(new Blob(lines, { type: 'application/x-ndjson' }), fileName);

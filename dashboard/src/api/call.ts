@@ -19,7 +19,9 @@ let written: { token: string; atMs: number } | undefined;
 /** The answer's JSON. @throws Problem */
 export async function call<Answer>(method: string, path: string, options: CallOptions = {}): Promise<Answer> {
   const response = await request(method, path, options);
-  const text = await response.text();
+  const text = await response.text().catch((error: unknown) => {
+    throw asProblem(error, { isRead: method === 'GET' });
+  });
   return (text === '' ? undefined : JSON.parse(text)) as Answer;
 }
 
@@ -41,7 +43,7 @@ export async function request(method: string, path: string, options: CallOptions
     cache: 'no-store',
     credentials: 'omit',
   }).catch((error: unknown) => {
-    throw asProblem(error);
+    throw asProblem(error, { isRead: method === 'GET' });
   });
   if (method !== 'GET') noteWrite(response);
   if (response.ok) return response;
@@ -63,7 +65,7 @@ export async function tryKey(key: string): Promise<unknown> {
     cache: 'no-store',
     credentials: 'omit',
   }).catch((error: unknown) => {
-    throw asProblem(error);
+    throw asProblem(error, { isRead: true });
   });
   if (response.status === 404) {
     throw new Problem({ status: 404, code: 'not_found', detail: 'This server has no API to sign in to.' });

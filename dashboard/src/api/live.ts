@@ -1,6 +1,6 @@
 import { effect, signal } from '@preact/signals';
 import { request } from './call.ts';
-import { asProblem, type Problem } from './problem.ts';
+import { asProblem, type Problem, triedAgain } from './problem.ts';
 import { eventsIn } from './server-events.ts';
 import { actsFor, apiKey, caller, can } from './session.ts';
 import type { LiveView } from './shapes.ts';
@@ -81,13 +81,18 @@ async function listen(stopped: AbortSignal): Promise<boolean> {
       heard = true;
       take(name, data);
     }
-    if (!stopped.aborted) liveProblem.value = asProblem(new Error('ended'));
+    if (!stopped.aborted) liveProblem.value = heardNothing(new Error('ended'));
   } catch (error) {
-    if (!stopped.aborted) liveProblem.value = asProblem(broken.signal.aborted ? new Error('silent') : error);
+    if (!stopped.aborted)
+      liveProblem.value = heardNothing(broken.signal.aborted ? new Error('silent') : error);
   } finally {
     silence.end();
   }
   return heard;
+}
+
+function heardNothing(error: unknown): Problem {
+  return triedAgain(asProblem(error, { isRead: true }));
 }
 
 function take(name: string, data: string): void {

@@ -29,15 +29,27 @@ export async function problemOf(response: Response): Promise<Problem> {
   return new Problem({ status, code, detail, members });
 }
 
-/** Of anything that was thrown. */
-export function asProblem(error: unknown): Problem {
+/** Of anything that was thrown; `isRead` where nothing was to be done. */
+export function asProblem(error: unknown, { isRead = false }: { isRead?: boolean } = {}): Problem {
   if (error instanceof Problem) return error;
-  if (error instanceof DOMException && error.name === 'AbortError') {
-    return new Problem({ status: 0, code: 'aborted', detail: 'This was stopped.' });
+  const name = error instanceof DOMException ? error.name : '';
+  if (name === 'AbortError') return new Problem({ status: 0, code: 'aborted', detail: 'This was stopped.' });
+  if (name === 'NotReadableError' || name === 'NotFoundError') {
+    const detail = 'The file changed or cannot be read any more.';
+    return new Problem({ status: 0, code: 'unreadable_file', detail });
   }
-  return new Problem({
-    status: 0,
-    code: 'unreachable',
-    detail: 'The server cannot be reached. It is tried again.',
-  });
+  const detail = `The server did not answer${isRead ? '' : ': whether this was done is not known'}.`;
+  return new Problem({ status: 0, code: 'unreachable', detail });
+}
+
+/** What another try may mend: the way to the server, or a server that is busy or ill. */
+export function mayPass({ status, code }: Problem): boolean {
+  return code === 'unreachable' || status === 408 || status === 429 || status >= 500;
+}
+
+/** The same, told by those who try again by themselves. */
+export function triedAgain(problem: Problem): Problem {
+  if (!mayPass(problem)) return problem;
+  const { status, code, detail, members } = problem;
+  return new Problem({ status, code, detail: `${detail} It is tried again.`, members });
 }

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { type CallOptions, call } from './call.ts';
-import { asProblem, type Problem } from './problem.ts';
+import { asProblem, type Problem, triedAgain } from './problem.ts';
 import { actsFor } from './session.ts';
 
 export interface Polled<Answer> {
@@ -12,15 +12,22 @@ export interface Polled<Answer> {
   again: () => void;
 }
 
+/** A path that moves with time; `of` says what it is of, whichever time it is. */
+export interface MovingPath {
+  of: string;
+  now: () => string;
+}
+
 /** What a path answers, looked at again and again while the page is visible. `null` for nothing to look at. */
 export function usePolled<Answer>(
-  path: string | null,
+  path: string | MovingPath | null,
   { everyMs, asSelf }: { everyMs?: number } & Pick<CallOptions, 'asSelf'> = {},
 ): Polled<Answer> {
   const [state, setState] = useState<Omit<Polled<Answer>, 'again'> & { of: string | null }>(nothing(null));
   const look = useRef<() => void>(() => {});
   // What one account was shown is nothing to show of another.
-  const of = `${actsFor.value} ${path}`;
+  const key = path !== null && typeof path === 'object' ? path.of : path;
+  const of = `${actsFor.value} ${key}`;
 
   useEffect(() => {
     if (path === null) return;
@@ -32,14 +39,17 @@ export function usePolled<Answer>(
       if (running) return;
       running = true;
       try {
-        const data = await call<Answer>('GET', path, { signal: stopped.signal, ...(asSelf && { asSelf }) });
+        const pathNow = typeof path === 'string' ? path : path.now();
+        const data = await call<Answer>('GET', pathNow, {
+          signal: stopped.signal,
+          ...(asSelf && { asSelf }),
+        });
         setState({ of, data, problem: undefined, readMs: performance.now() });
       } catch (error) {
         if (stopped.signal.aborted) return;
-        setState((before) => ({
-          ...(before.of === of ? before : nothing<Answer>(of)),
-          problem: asProblem(error),
-        }));
+        const told = asProblem(error, { isRead: true });
+        const problem = everyMs === undefined ? told : triedAgain(told);
+        setState((before) => ({ ...(before.of === of ? before : nothing<Answer>(of)), problem }));
       } finally {
         running = false;
       }
@@ -54,7 +64,7 @@ export function usePolled<Answer>(
       stopped.abort();
       clearTimeout(timer);
     };
-  }, [path, everyMs, of, asSelf]);
+  }, [key, everyMs, of, asSelf]);
 
   const shown = state.of === of ? state : nothing<Answer>(of);
   const { data, problem, readMs } = shown;

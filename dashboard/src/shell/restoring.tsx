@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { tryKey } from '../api/call.ts';
-import { asProblem, type Problem } from '../api/problem.ts';
+import { asProblem, type Problem, triedAgain } from '../api/problem.ts';
 import { apiKey, type Caller, caller, signOut } from '../api/session.ts';
 import { ProblemNote } from '../parts/problem-note.tsx';
 
@@ -22,7 +22,7 @@ export function Restoring(): JSX.Element {
         if (ended) return;
         const told = asProblem(error);
         if (told.status === 401) return signOut(told.detail);
-        setProblem(told);
+        setProblem(triedAgain(told));
         timer = setTimeout(() => void look(), againMs);
       }
     };

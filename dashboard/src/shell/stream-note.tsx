@@ -7,12 +7,11 @@ export function StreamNote(): JSX.Element {
   const shown = latest.value;
   const isStale = shown !== null && nowMs.value - shown.receivedMs > staleMs;
   const why = trouble.value ?? liveProblem.value?.detail;
-  const isAsked = liveProblem.value?.status === 429 || liveProblem.value?.status === 503;
   return (
     <div aria-live="polite">
       {(trouble.value !== null || (isStale && why) || (shown === null && liveProblem.value)) && (
         <p class="note bad">
-          <b>Not live.</b> {why} {isAsked ? 'It is tried again.' : ''}
+          <b>Not live.</b> {why}
           {shown && ` What is shown is of ${moment(shown.view.at)}.`}
         </p>
       )}

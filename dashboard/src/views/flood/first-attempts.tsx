@@ -1,5 +1,4 @@
 import type { JSX } from 'preact';
-import { useMemo } from 'preact/hooks';
 import { latest } from '../../api/live.ts';
 import type { Statistics } from '../../api/shapes.ts';
 import { usePolled } from '../../api/use-polled.ts';
@@ -25,8 +24,7 @@ interface Row {
 
 /** By account. Percentiles of steps cannot be summed: what is shown is the worst step of the range. */
 export function FirstAttempts({ past }: { past: Past }): JSX.Element {
-  const path = useMemo(() => statisticsPath(past, 'account'), [past]);
-  const read = usePolled<Statistics>(path, { everyMs });
+  const read = usePolled<Statistics>(statisticsPath(past, 'account'), { everyMs });
   const names = latest.value?.view.accounts ?? {};
   return (
     <Section title="By account" aside="times to the first attempt are of the worst step">

@@ -3,6 +3,7 @@ import { call } from '../../api/call.ts';
 import { asProblem, type Problem } from '../../api/problem.ts';
 import { actsFor, apiKey, signedOutBecause } from '../../api/session.ts';
 import type { Batch } from '../../api/shapes.ts';
+import { keepTrying } from './keep-trying.ts';
 import type { OpenedFile } from './open-file.ts';
 import { headerLine } from './records.ts';
 import { batchOf, type SendOptions } from './send-options.ts';
@@ -81,7 +82,11 @@ async function send(
   const onProgress = (progress: UploadProgress) => show({ progress });
   await uploadFile({ file, format, dataStart, header, batch, account, signal, onProgress });
   // What became durable before a break of the way is in the counts of the batch alone.
-  const { counts } = await call<Batch>('POST', `v1/batches/${batch}/close`, { account, signal });
+  // Closing a batch again changes nothing, so an answer that was lost is asked for once more.
+  const close = () => call<Batch>('POST', `v1/batches/${batch}/close`, { account, signal });
+  const onWait = ({ detail }: Problem) =>
+    onProgress({ ...(running.value?.progress ?? noProgress), waiting: detail });
+  const { counts } = await keepTrying(close, { signal, onWait });
   const { accepted, rejected } = counts;
   show({ ended: 'done', progress: { ...running.value!.progress, accepted, rejected } });
 }

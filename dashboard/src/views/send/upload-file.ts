@@ -1,6 +1,7 @@
 import { call } from '../../api/call.ts';
-import { asProblem, Problem } from '../../api/problem.ts';
+import { Problem } from '../../api/problem.ts';
 import type { Batch } from '../../api/shapes.ts';
+import { keepTrying } from './keep-trying.ts';
 import { type Format, lastRecordEnd, lineStart } from './records.ts';
 
 export interface Upload {
@@ -36,7 +37,6 @@ interface Part {
 const partBytes = 4 * 1_048_576;
 const partBytesMax = 64 * 1_048_576;
 const errorsMax = 100;
-const waitsMs = [500, 1_000, 2_000, 5_000, 10_000];
 
 /**
  * Sends a file in parts that end with a record, one after the other. When the way to the server breaks, the batch says
@@ -88,50 +88,38 @@ async function sendPart(upload: Upload, at: { part: Part; progress: UploadProgre
   const type = format === 'csv' ? 'text/csv' : 'application/x-ndjson';
   let { line } = part;
   let rest = part.bytes;
-  for (let tries = 0; ; tries++) {
-    try {
-      const answer = await call<{
-        accepted: number;
-        rejected: number;
-        nextLine: number;
-        errors: UploadProgress['errors'];
-      }>('POST', `v1/batches/${batch}/messages`, {
-        body: new Blob(format === 'csv' ? [header, rest] : [rest]),
-        // The header is sent again with each part, and counted once.
-        headers: { 'content-type': type, 'upload-line': String(line === 2 && format === 'csv' ? 1 : line) },
-        ...{ account, signal },
-      });
-      progress.accepted += answer.accepted;
-      progress.rejected += answer.rejected;
-      progress.errors = [...progress.errors, ...answer.errors].slice(0, errorsMax);
-      progress.waiting = undefined;
-      return answer.nextLine;
-    } catch (error) {
-      if (signal.aborted) throw asProblem(signal.reason);
-      const problem = asProblem(error);
-      if (!mayTryAgain(problem)) throw problem;
-      progress.waiting = problem.detail;
-      onProgress({ ...progress });
-      await pause(waitsMs[Math.min(tries, waitsMs.length - 1)]!, signal);
-      const next = await nextLineOf(upload, problem);
-      if (next === undefined || next <= line) continue;
+  let broken: Problem | undefined;
+  const attempt = async () => {
+    const next = broken && (await nextLineOf(upload, broken));
+    if (next !== undefined && next > line) {
       // Its durable lines are passed over; what they came to is told by the batch.
       rest = rest.subarray(lineStart(rest, next - line));
       line = next;
       if (rest.length === 0) return next;
     }
-  }
-}
-
-/** What the way broke on, what is busy, and what another upload has changed. */
-function mayTryAgain({ status, code }: Problem): boolean {
-  return (
-    status === 0 ||
-    status >= 500 ||
-    code === 'overloaded' ||
-    code === 'rate_limited' ||
-    code === 'upload_line_mismatch'
-  );
+    const answer = await call<{
+      accepted: number;
+      rejected: number;
+      nextLine: number;
+      errors: UploadProgress['errors'];
+    }>('POST', `v1/batches/${batch}/messages`, {
+      body: new Blob(format === 'csv' ? [header, rest] : [rest]),
+      // The header is sent again with each part, and counted once.
+      headers: { 'content-type': type, 'upload-line': String(line === 2 && format === 'csv' ? 1 : line) },
+      ...{ account, signal },
+    });
+    progress.accepted += answer.accepted;
+    progress.rejected += answer.rejected;
+    progress.errors = [...progress.errors, ...answer.errors].slice(0, errorsMax);
+    return answer.nextLine;
+  };
+  return await keepTrying(attempt, {
+    signal,
+    onWait(problem) {
+      broken = problem;
+      onProgress({ ...progress, waiting: problem.detail });
+    },
+  });
 }
 
 /** Undefined while the server cannot be asked. */
@@ -142,18 +130,4 @@ async function nextLineOf({ batch, account, signal }: Upload, problem: Problem):
   } catch {
     return undefined;
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(timer);
-        resolve();
-      },
-      { once: true },
-    );
-  });
 }

@@ -43,9 +43,7 @@ export function UploadState(props: {
         {count(progress.rejected)} rejected
       </p>
       {progress.waiting !== undefined && ended === 'no' && (
-        <p class="note warn">
-          Waiting for another try: {progress.waiting} What is durable is not sent again.
-        </p>
+        <p class="note warn">{progress.waiting} It is tried again; what is durable is not sent again.</p>
       )}
       {ended === 'no' && (
         <p>It goes on while you look at other views. Leave this tab open until it is sent.</p>

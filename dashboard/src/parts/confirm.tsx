@@ -33,7 +33,14 @@ export function Confirm({ question, onEnd }: { question: Question; onEnd: () => 
   }
 
   return (
-    <dialog ref={dialog} onClose={onEnd} aria-labelledby="question">
+    <dialog
+      ref={dialog}
+      // What is being done is not undone by looking away, and how it ends is told here. A browser lets `cancel` be
+      // prevented once: at a second Escape it closes the dialog all the same.
+      onClose={() => (busy ? dialog.current?.showModal() : onEnd())}
+      onCancel={(event) => busy && event.preventDefault()}
+      aria-labelledby="question"
+    >
       <h2 id="question">{question.title}</h2>
       <div>{question.text}</div>
       <ProblemNote problem={problem} />

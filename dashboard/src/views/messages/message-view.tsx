@@ -84,8 +84,24 @@ function Actions({
       )}
       {state === 'uncertain' && (
         <>
-          <Action label="Resolve as sent" run={post('resolve', { as: 'sent' })} />
-          <Action label="Resolve as failed" run={post('resolve', { as: 'failed' })} />
+          <Action
+            label="Resolve as sent"
+            run={post('resolve', { as: 'sent' })}
+            ask={{
+              title: 'Settle this message as sent?',
+              text: 'Do this when the provider says that it has it. It is not sent again.',
+              action: 'Settle as sent',
+            }}
+          />
+          <Action
+            label="Resolve as failed"
+            run={post('resolve', { as: 'failed' })}
+            ask={{
+              title: 'Settle this message as failed?',
+              text: 'Do this when the provider says that it has not got it. It can be replayed then.',
+              action: 'Settle as failed',
+            }}
+          />
         </>
       )}
     </div>

@@ -16,6 +16,8 @@ export interface OpenedFile {
 
 const headBytes = 262_144;
 const rowsMax = 3;
+/** No column is called like a number or an address: such a line is a message, which would be lost as a header. */
+const recipient = /^\+?\d[\d ()-]{6,}$|@/;
 
 /** @throws Problem for what is neither CSV nor NDJSON */
 export async function openFile(file: File): Promise<OpenedFile> {
@@ -41,6 +43,7 @@ export async function openFile(file: File): Promise<OpenedFile> {
     throw wrong('The columns must be separated by commas.');
   }
   const names = columns.map((name) => name.trim());
+  if (names.some((name) => recipient.test(name))) throw wrong('The first line must name the columns.');
   return { file, format: 'csv', dataStart: mark + headerEnd, columns: names, rows, lines: [] };
 }
 

@@ -2,6 +2,7 @@ import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { can, isAdmin } from '../api/session.ts';
 import { linkTo, place } from '../place.ts';
+import { AccountNote } from './account-note.tsx';
 import { Brand } from './brand.tsx';
 import { StreamNote } from './stream-note.tsx';
 import { TopBar } from './top-bar.tsx';
@@ -73,6 +74,7 @@ export function Frame({ children }: { children: ComponentChildren }): JSX.Elemen
         <main id="main" tabIndex={-1} ref={main}>
           <StreamNote />
           <UploadNote />
+          <AccountNote />
           {children}
         </main>
       </div>

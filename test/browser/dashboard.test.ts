@@ -150,7 +150,20 @@ needs('chromium')(
       await page.getByLabel('Template').selectOption('welcome');
       await page.getByText('Hello Ada "0"').waitFor();
       expect(await axeProblems(page)).toEqual([]);
+      let release = () => {};
+      const held = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      await page.route('**/v1/batches/*/messages', async (route) => {
+        await held;
+        await route.continue();
+      });
       await page.getByRole('button', { name: 'Send people.csv' }).click();
+      await page.getByRole('link', { name: 'Follow the batch' }).click();
+      await page.getByText('people.csv is being sent').waitFor();
+      expect(await axeProblems(page)).toEqual([]);
+      release();
+      await page.getByRole('link', { name: 'Send', exact: true }).click();
       await page.getByRole('heading', { name: 'people.csv is sent' }).waitFor();
       await page.getByText('500 accepted · 1 rejected').waitFor();
       const [download] = await Promise.all([

@@ -43,7 +43,7 @@ export function asProblem(error: unknown, { isRead = false }: { isRead?: boolean
 }
 
 /** What another try may mend: the way to the server, or a server that is busy or ill. */
-export function mayPass({ status, code }: Problem): boolean {
+function mayPass({ status, code }: Problem): boolean {
   return code === 'unreachable' || status === 408 || status === 429 || status >= 500;
 }
 

@@ -26,6 +26,7 @@ import { createIntake } from './intake/intake.ts';
 import { checkPort } from './lib/check-port.ts';
 import { systemClock } from './lib/clock.ts';
 import { StopStack } from './lib/stop-stack.ts';
+import { unlessAborted } from './lib/unless-aborted.ts';
 import { createLog, type Logger } from './observe/log.ts';
 import { createMetrics } from './observe/metrics.ts';
 import type { Telemetry } from './observe/otlp/open-telemetry.ts';
@@ -115,23 +116,6 @@ async function run(
     await stops.stop().catch(couldNotStop);
     await telemetry?.close();
     throw error;
-  }
-}
-
-/** Not every step of a start can be called off: one that hangs is left behind. */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  // Heard by the race below, unless the start was called off before: then nobody waits for what it comes to.
-  work.catch(() => {});
-  let giveUp = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    giveUp = () => reject(signal.reason);
-    if (signal.aborted) giveUp();
-    else signal.addEventListener('abort', giveUp, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', giveUp);
   }
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
+import { unlessAborted } from '../../lib/unless-aborted.ts';
 import type { CommandContext } from '../command-context.ts';
 import { type AccountOptions, decimalNumber, withAccount, withExamples } from '../flags.ts';
 import { mayPass } from '../may-pass.ts';
@@ -99,15 +100,4 @@ async function follow(
       await sleep(everyMs, undefined, { signal }).catch(() => {});
     }
   }
-}
-
-/** A look that is under way is not waited for: the first takes seconds. */
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  work.catch(() => {});
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }

@@ -187,9 +187,12 @@ async function accountOf(
 function routesOf(
   name: string | undefined,
   control: ControlCache,
-): Pick<StatisticsRead, 'routeIds' | 'exceptRoute'> {
-  if (name === undefined) return { exceptRoute: control.routeByName(callbackRouteName)?.id };
-  const routeIds = [...control.routes()].filter((route) => route.name === name).map(({ id }) => id);
+): Pick<StatisticsRead, 'routeIds' | 'exceptRouteIds'> {
+  // Also of those that had the name and were deleted.
+  const idsOf = (wanted: string) =>
+    [...control.routes()].filter((route) => route.name === wanted).map(({ id }) => id);
+  if (name === undefined) return { exceptRouteIds: idsOf(callbackRouteName) };
+  const routeIds = idsOf(name);
   if (routeIds.length > 0) return { routeIds };
   throw new ProblemError('unknown_route', `there is no route named ${JSON.stringify(name)}`);
 }

@@ -13,7 +13,7 @@ export interface StatisticsRead {
   /** Accounts are told apart, also where all are meant. */
   byAccount: boolean;
   routeIds?: readonly number[];
-  exceptRoute?: number | undefined;
+  exceptRouteIds?: readonly number[];
   batch?: string;
   byBatch: boolean;
   tag?: string;
@@ -46,7 +46,7 @@ export async function readStatistics(database: Queryable, read: StatisticsRead):
 
 /** For a test as well, which explains it. */
 export function statisticsCall(read: StatisticsRead) {
-  const { step, sinceMs, untilMs, accountId, batch, tag, routeIds, exceptRoute, limit } = read;
+  const { step, sinceMs, untilMs, accountId, batch, tag, routeIds, exceptRouteIds, limit } = read;
   const tells = { batch: read.byBatch || batch !== undefined, tag: read.byTag || tag !== undefined };
   const kind = kindOf(tells);
   const values: unknown[] = [kind, new Date(sinceMs), new Date(untilMs), limit];
@@ -64,7 +64,7 @@ export function statisticsCall(read: StatisticsRead) {
   if (!tells.tag) add((p) => `tag = ${p}`, '');
   else if (tag !== undefined) add((p) => `tag = ${p}`, tag);
   if (routeIds !== undefined) add((p) => `route_id = ANY(${p}::integer[])`, routeIds);
-  if (exceptRoute !== undefined) add((p) => `route_id <> ${p}`, exceptRoute);
+  if (exceptRouteIds !== undefined) add((p) => `route_id <> ALL(${p}::integer[])`, exceptRouteIds);
   // As one text: a hundred accounts of a year are some 400,000 numbers, and each column costs.
   const text = `SELECT account_id AS "accountId", route_id AS "routeId", batch, tag,
       (extract(epoch FROM at) * 1000)::float8 AS "atMs", concat_ws(' ', ${counters.join(', ')}) AS counts, waits

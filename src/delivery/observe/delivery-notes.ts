@@ -3,6 +3,7 @@ import { unixMsOf } from '../../message/id.ts';
 import { type State, stateName, stateNumber } from '../../message/state.ts';
 import { bucketOf } from '../../observe/figures/counted-histogram.ts';
 import { firstAttemptBounds } from '../../observe/figures/first-attempt-bounds.ts';
+import type { ChunkWork } from '../chunks/chunk-work.ts';
 import type { AnsweredSlice } from '../sending/settle-slice.ts';
 import { type AnswerKind, AttemptLog, answerKinds } from './attempt-log.ts';
 import type { DeliveryObserver, RecordedOutcomes } from './delivery-observer.ts';
@@ -49,13 +50,13 @@ export class DeliveryNotes implements DeliveryObserver {
   answered(slice: AnsweredSlice, databaseNowMs: (monotonicMs: number) => number): void {
     const { answers, route, beganAtMs, nowMs } = slice;
     const seconds = (nowMs - beganAtMs) / 1_000;
-    for (let kind = 0; kind < answerKinds.length; kind++) {
-      let messages = 0;
-      for (const answer of answers) if (answer.kind === answerKinds[kind]) messages++;
-      if (messages > 0) this.#attempts.note({ routeId: route.id, kind, messages, seconds });
-    }
+    const byKind = new Array<number>(answerKinds.length).fill(0);
     for (const answer of answers) {
+      byKind[answerKinds.indexOf(answer.kind)]!++;
       if (answer.kind !== 'sent') this.#noteError(route.id, answer.kind, answer.error.code);
+    }
+    for (const [kind, messages] of byKind.entries()) {
+      if (messages > 0) this.#attempts.note({ routeId: route.id, kind, messages, seconds });
     }
     this.#noteWaits(slice, databaseNowMs(beganAtMs));
   }
@@ -99,20 +100,32 @@ export class DeliveryNotes implements DeliveryObserver {
   }
 
   #noteWaits({ slice }: AnsweredSlice, beganAtMs: number): void {
+    let last: { work: ChunkWork; scheduledAtMs: number } | undefined;
+    let waits!: FirstAttempts;
+    let seconds = 0;
+    let bucket = 0;
     for (let index = 0; index < slice.messages.length; index++) {
       if (slice.messages[index]!.attempt !== 1) continue;
-      const { chunk, times } = slice.works[index]!;
-      const scheduledAtMs = times?.scheduledAtMs(slice.offsets[index]!) ?? 0;
-      const seconds = Math.max(0, beganAtMs - Math.max(unixMsOf(chunk.id), scheduledAtMs)) / 1_000;
-      const { priority } = chunk.lane.key;
-      let waits = this.#firstAttempts.get(priority);
-      if (waits === undefined) {
-        const counts = new Array<number>(firstAttemptBounds.length + 1).fill(0);
-        waits = { priority: priorityName(priority), counts, sum: 0 };
-        this.#firstAttempts.set(priority, waits);
+      const work = slice.works[index]!;
+      const scheduledAtMs = work.times?.scheduledAtMs(slice.offsets[index]!) ?? 0;
+      if (work !== last?.work || scheduledAtMs !== last.scheduledAtMs) {
+        last = { work, scheduledAtMs };
+        waits = this.#waitsOf(work.chunk.lane.key.priority);
+        seconds = Math.max(0, beganAtMs - Math.max(unixMsOf(work.chunk.id), scheduledAtMs)) / 1_000;
+        bucket = bucketOf(seconds, firstAttemptBounds);
       }
-      waits.counts[bucketOf(seconds, firstAttemptBounds)]!++;
+      waits.counts[bucket]!++;
       waits.sum += seconds;
     }
+  }
+
+  #waitsOf(priority: number): FirstAttempts {
+    let waits = this.#firstAttempts.get(priority);
+    if (waits === undefined) {
+      const counts = new Array<number>(firstAttemptBounds.length + 1).fill(0);
+      waits = { priority: priorityName(priority), counts, sum: 0 };
+      this.#firstAttempts.set(priority, waits);
+    }
+    return waits;
   }
 }

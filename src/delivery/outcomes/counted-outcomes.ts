@@ -19,6 +19,12 @@ const attemptsIndex = counters.indexOf('attempts');
 
 type Sum = Pick<SeriesTally, 'counts' | 'waits'>;
 
+interface Run {
+  bucket: number | undefined;
+  tags: readonly string[];
+  messages: number;
+}
+
 /** What the outcomes of a flush add to statistics. */
 export class CountedOutcomes {
   readonly #tallies = new SeriesTallies();
@@ -40,15 +46,13 @@ export class CountedOutcomes {
     const all = noSum();
     // Messages of one batch that name no tags have theirs in common, and are counted together.
     const byTags = new Map<readonly string[], Sum>();
-    const bucketAt = this.#buckets(work, group);
-    for (let index = 0; index < group.offsets.length; index++) {
-      const bucket = bucketAt(index);
-      raise(all, { counter, attempts: group.attempts, bucket });
-      const tags = group.tags?.[index] ?? noTags;
+    for (const { bucket, tags, messages } of this.#runs(work, group)) {
+      const counted = { counter, attempts: group.attempts, bucket, messages };
+      raise(all, counted);
       if (tags.length === 0) continue;
       const sum = byTags.get(tags) ?? noSum();
       byTags.set(tags, sum);
-      raise(sum, { counter, attempts: group.attempts, bucket });
+      raise(sum, counted);
     }
     addTally(this.#tallies.at(ageMs, { ...key, tag: null }), all);
     for (const [tags, sum] of byTags) {
@@ -62,20 +66,39 @@ export class CountedOutcomes {
     return this.#tallies.encode();
   }
 
-  /** The bucket of each message's wait for its first attempt, in order of the group's offsets; undefined for none. */
+  /** Messages next to each other that are counted alike: those of a request and a batch are. */
+  #runs(work: ChunkWork, group: OutcomeGroup): Run[] {
+    const runs: Run[] = [];
+    const bucketAt = this.#buckets(work, group);
+    for (let index = 0; index < group.offsets.length; index++) {
+      const bucket = bucketAt(index);
+      const tags = group.tags?.[index] ?? noTags;
+      const last = runs.at(-1);
+      if (last && last.bucket === bucket && last.tags === tags) last.messages++;
+      else runs.push({ bucket, tags, messages: 1 });
+    }
+    return runs;
+  }
+
+  /** The bucket of each message's wait for its first attempt, asked in order of the group's offsets; undefined for none. */
   #buckets(work: ChunkWork, group: OutcomeGroup): (index: number) => number | undefined {
     const { attempt, attempts, began, offsets } = group;
     if (attempts <= 0 || attempt !== attempts || began.length === 0) return () => undefined;
     const acceptedAtMs = unixMsOf(work.chunk.id);
     let run = 0;
     let left = began[0]!.messages;
+    let lastMs = Number.NaN;
+    let bucket = 0;
     return (index) => {
       if (left === 0) left = began[++run]?.messages ?? Number.POSITIVE_INFINITY;
       left--;
       const beganAtMs = began[run]?.atMs;
       if (beganAtMs === undefined) return undefined;
       const scheduledAtMs = work.times?.scheduledAtMs(offsets[index]!) ?? acceptedAtMs;
-      return bucketOf(this.#databaseNowMs(beganAtMs) - Math.max(acceptedAtMs, scheduledAtMs));
+      const waitMs = this.#databaseNowMs(beganAtMs) - Math.max(acceptedAtMs, scheduledAtMs);
+      if (waitMs !== lastMs) bucket = bucketOf(waitMs);
+      lastMs = waitMs;
+      return bucket;
     };
   }
 }
@@ -88,9 +111,14 @@ function noSum(): Sum {
 
 function raise(
   { counts, waits }: Sum,
-  { counter, attempts, bucket }: { counter: number; attempts: number; bucket: number | undefined },
+  {
+    counter,
+    attempts,
+    bucket,
+    messages,
+  }: { counter: number; attempts: number; bucket: number | undefined; messages: number },
 ): void {
-  if (counter !== -1) counts[counter]!++;
-  counts[attemptsIndex]! += attempts;
-  if (bucket !== undefined) waits.set(bucket, (waits.get(bucket) ?? 0) + 1);
+  if (counter !== -1) counts[counter]! += messages;
+  counts[attemptsIndex]! += messages * attempts;
+  if (bucket !== undefined) waits.set(bucket, (waits.get(bucket) ?? 0) + messages);
 }

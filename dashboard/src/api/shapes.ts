@@ -1,4 +1,17 @@
-/** What the API answers, as far as the dashboard shows it: see /openapi.json. */
+import type { BatchState, MessageState } from '../../../src/client/resources.ts';
+
+export type {
+  BatchState,
+  MessageState,
+  Suppression,
+  WebhookEndpoint,
+} from '../../../src/client/resources.ts';
+export type { Statistics, StatisticsPoint } from '../../../src/client/statistics.ts';
+
+/**
+ * What the API answers, as far as the dashboard shows it: see /openapi.json. Where a client must bear members that are missing in
+ * answers of older servers, the server of this page has them.
+ */
 export interface Page<Item> {
   data: Item[];
   next: string | null;
@@ -81,20 +94,6 @@ export interface LiveView {
   workers: LiveWorker[] | null;
   unownedShards: number | null;
 }
-
-export type MessageState =
-  | 'queued'
-  | 'sending'
-  | 'retrying'
-  | 'sent'
-  | 'delivered'
-  | 'failed'
-  | 'expired'
-  | 'canceled'
-  | 'suppressed'
-  | 'uncertain';
-
-export type BatchState = 'open' | 'delivering' | 'paused' | 'canceled' | 'done';
 
 export interface Batch {
   id: string;
@@ -217,49 +216,4 @@ export interface Template {
   variables: { required: string[]; optional: string[] };
   createdAt: string;
   changedAt: string;
-}
-
-export interface Suppression {
-  id: string;
-  channel: string;
-  to: string;
-  reason?: string | null;
-  note?: string | null;
-  createdAt: string;
-  expiresAt?: string | null;
-}
-
-export interface Webhook {
-  id: string;
-  name: string;
-  url: string;
-  events: string[];
-  batchMax: number;
-  state: 'enabled' | 'disabled';
-  disabledReason?: string;
-  disabledAt?: string;
-  failingSince?: string;
-  createdAt: string;
-}
-
-export interface StatisticsPoint {
-  at: string;
-  accepted: number;
-  attempts: number;
-  sent: number;
-  delivered: number;
-  failed: number;
-  expired: number;
-  canceled: number;
-  suppressed: number;
-  uncertain: number;
-  timeToFirstAttempt: { count: number; p50Ms: number | null; p95Ms: number | null; p99Ms: number | null };
-}
-
-export interface Statistics {
-  step: 'minute' | 'hour' | 'day';
-  since: string;
-  until: string;
-  asOf: string;
-  series: { account?: string; route?: string; batch?: string; tag?: string; points: StatisticsPoint[] }[];
 }

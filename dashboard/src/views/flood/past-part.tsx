@@ -6,6 +6,7 @@ import { Chart } from '../../charts/chart.tsx';
 import { compact } from '../../format/number.ts';
 import { latency, moment } from '../../format/time.ts';
 import { ReadNote } from '../../parts/read-note.tsx';
+import { everyStep } from './every-step.ts';
 import { FirstAttempts } from './first-attempts.tsx';
 import { type Past, stepMs } from './ranges.ts';
 import { statisticsPath } from './statistics-path.ts';
@@ -33,16 +34,17 @@ export function PastPart({ past }: { past: Past }): JSX.Element {
 function PastCharts(props: {
   points: StatisticsPoint[];
   step: Statistics['step'];
-  asOf: string;
+  asOf: string | null;
 }): JSX.Element {
   const { points, step, asOf } = props;
   const data = useMemo(() => {
+    const steps = everyStep(points, stepMs[step]);
     const perSecond = (name: 'accepted' | 'sent' | 'delivered' | 'failed') =>
-      points.map((point) => point[name] / (stepMs[step] / 1_000));
+      steps.map((point) => point[name] / (stepMs[step] / 1_000));
     const time = (name: 'p50Ms' | 'p95Ms' | 'p99Ms') =>
-      points.map(({ timeToFirstAttempt }) => timeToFirstAttempt[name]);
+      steps.map(({ timeToFirstAttempt }) => timeToFirstAttempt[name]);
     return {
-      times: points.map(({ at }) => Date.parse(at) / 1_000),
+      times: steps.map(({ at }) => Date.parse(at) / 1_000),
       ...{ accepted: perSecond('accepted'), sent: perSecond('sent') },
       ...{ delivered: perSecond('delivered'), failed: perSecond('failed') },
       ...{ p50: time('p50Ms'), p95: time('p95Ms'), p99: time('p99Ms') },

@@ -65,7 +65,7 @@ export function SuppressionsView({ query }: { query: URLSearchParams }): JSX.Ele
               keyOf={({ id }) => id}
               empty={to === null ? 'Nobody is suppressed.' : 'This recipient is not suppressed.'}
               columns={[
-                { name: 'Recipient', show: (entry) => entry.to, wide: true },
+                { name: 'Recipient', show: nameOf, wide: true },
                 { name: 'Channel', show: ({ channel }) => channel },
                 { name: 'Reason', show: ({ reason }) => reason || '–' },
                 { name: 'Since', show: ({ createdAt }) => moment(createdAt) },
@@ -76,10 +76,10 @@ export function SuppressionsView({ query }: { query: URLSearchParams }): JSX.Ele
                         show: (entry: Suppression) => (
                           <Action
                             label="Remove"
-                            of={entry.to}
+                            of={nameOf(entry)}
                             run={() => remove(entry.id)}
                             ask={{
-                              title: `Send to ${entry.to} again?`,
+                              title: `Send to ${nameOf(entry)} again?`,
                               text: 'Messages to this recipient are sent from now on.',
                               action: 'Remove the suppression',
                             }}
@@ -96,4 +96,8 @@ export function SuppressionsView({ query }: { query: URLSearchParams }): JSX.Ele
       </Section>
     </>
   );
+}
+
+function nameOf({ to }: Suppression): string {
+  return to ?? 'an erased person';
 }

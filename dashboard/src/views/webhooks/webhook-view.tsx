@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { call } from '../../api/call.ts';
 import { can } from '../../api/session.ts';
-import type { Message, Page, Webhook } from '../../api/shapes.ts';
+import type { Message, Page, WebhookEndpoint } from '../../api/shapes.ts';
 import { usePolled } from '../../api/use-polled.ts';
 import { moment } from '../../format/time.ts';
 import { Action } from '../../parts/action.tsx';
@@ -14,7 +14,7 @@ import { webhookState } from './webhooks-view.tsx';
 
 export function WebhookView({ id }: { id: string }): JSX.Element {
   const path = `v1/webhooks/${encodeURIComponent(id)}`;
-  const read = usePolled<Webhook>(path, { everyMs: 5_000 });
+  const read = usePolled<WebhookEndpoint>(path, { everyMs: 5_000 });
   const webhook = read.data;
   const recent = webhook && `v1/messages?${new URLSearchParams({ to: webhook.name, limit: '25' })}`;
   const deliveries = usePolled<Page<Message>>(recent ?? null, { everyMs: 5_000 });

@@ -2,7 +2,7 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { call } from '../../api/call.ts';
 import { can } from '../../api/session.ts';
-import type { Page, Webhook } from '../../api/shapes.ts';
+import type { Page, WebhookEndpoint } from '../../api/shapes.ts';
 import { usePolled } from '../../api/use-polled.ts';
 import { moment } from '../../format/time.ts';
 import { Action } from '../../parts/action.tsx';
@@ -15,7 +15,7 @@ import { Table } from '../../parts/table.tsx';
 import { linkTo } from '../../place.ts';
 
 export function WebhooksView(): JSX.Element {
-  const read = usePolled<Page<Webhook>>('v1/webhooks?limit=100', { everyMs: 10_000 });
+  const read = usePolled<Page<WebhookEndpoint>>('v1/webhooks?limit=100', { everyMs: 10_000 });
   return (
     <>
       <h1>Webhooks</h1>
@@ -23,7 +23,7 @@ export function WebhooksView(): JSX.Element {
       <section class="section" aria-label="Endpoints">
         <ReadNote of={read} />
         {read.data && (
-          <Table<Webhook>
+          <Table<WebhookEndpoint>
             caption="Endpoints that are told of events"
             rows={read.data.data}
             keyOf={({ id }) => id}
@@ -45,7 +45,7 @@ export function WebhooksView(): JSX.Element {
   );
 }
 
-export function webhookState({ state, failingSince }: Webhook): string {
+export function webhookState({ state, failingSince }: WebhookEndpoint): string {
   if (state === 'disabled') return 'disabled';
   return failingSince === undefined ? 'enabled' : 'failing';
 }

@@ -76,6 +76,7 @@ async function fill({ call, sink }: DashboardSite): Promise<Record<string, strin
   await call('POST', `/v1/batches/${few.id}/cancel`);
   const page = await call('GET', `/v1/batches/${batch.id}/messages?limit=1`);
   return {
+    past: '#/flood?range=1h',
     batch: `#/batches/${batch.id}`,
     message: `#/messages/${page.data[0].id}`,
     found: '#/messages?to=%2B31600000003',

@@ -3,14 +3,22 @@ import type { StatisticsPoint } from '../../api/shapes.ts';
 import { everyStep } from './every-step.ts';
 
 const point = (at: string) => ({ at, sent: 5 }) as StatisticsPoint;
+const range = { step: 'minute', since: '2026-11-29T10:00:00Z', until: '2026-11-29T10:10:00Z' } as const;
 
-test('a step in which nothing happened is a zero in the chart, and none comes before the first or behind the last', () => {
-  const filled = everyStep([point('2026-11-29T10:00:00.000Z'), point('2026-11-29T10:03:00.000Z')], 60_000);
-  expect(filled.map(({ at, sent }) => [at.slice(11, 16), sent])).toEqual([
-    ['10:00', 5],
-    ['10:01', 0],
-    ['10:02', 0],
-    ['10:03', 5],
+test('the whole range is shown, with zeros where nothing happened, up to what is known', () => {
+  const points = [point('2026-11-29T10:01:00.000Z'), point('2026-11-29T10:03:00.000Z')];
+  const filled = everyStep({ ...range, asOf: '2026-11-29T10:04:59Z', series: [{ points }] });
+  expect(filled.map(({ at, sent }) => [at.slice(14, 16), sent])).toEqual([
+    ['00', 0],
+    ['01', 5],
+    ['02', 0],
+    ['03', 5],
+    ['04', 0],
   ]);
-  expect(everyStep([], 60_000)).toEqual([]);
+});
+
+test('what is known beyond the range, or not at all, adds nothing', () => {
+  const all = everyStep({ ...range, asOf: '2026-11-29T12:00:00Z', series: [] });
+  expect(all).toHaveLength(10);
+  expect(everyStep({ ...range, asOf: null, series: [] })).toHaveLength(1);
 });

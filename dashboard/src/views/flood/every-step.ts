@@ -1,4 +1,5 @@
-import type { StatisticsPoint } from '../../api/shapes.ts';
+import type { Statistics, StatisticsPoint } from '../../api/shapes.ts';
+import { stepMs } from './ranges.ts';
 
 const none = {
   ...{ accepted: 0, attempts: 0, sent: 0, delivered: 0, failed: 0 },
@@ -6,13 +7,16 @@ const none = {
   timeToFirstAttempt: { count: 0, p50Ms: null, p95Ms: null, p99Ms: null },
 };
 
-/** The points with those between them, in which nothing happened: the server leaves them out, and a line would be drawn across. */
-export function everyStep(points: readonly StatisticsPoint[], stepMs: number): StatisticsPoint[] {
-  const [first] = points;
-  if (!first) return [];
-  const byTime = new Map(points.map((point) => [Date.parse(point.at), point]));
+/**
+ * All steps of the range that is asked for, up to what the server knows: it leaves those out in which nothing happened, and a line
+ * would be drawn across them, or from the first to the last of them.
+ */
+export function everyStep({ since, until, asOf, step, series }: Statistics): StatisticsPoint[] {
+  const byTime = new Map(series[0]?.points.map((point) => [Date.parse(point.at), point]));
+  const lastMs = Math.max(0, ...byTime.keys(), Math.min(Date.parse(until) - 1, Date.parse(asOf ?? since)));
+  const firstMs = Math.ceil(Date.parse(since) / stepMs[step]) * stepMs[step];
   const filled: StatisticsPoint[] = [];
-  for (let atMs = Date.parse(first.at); atMs <= Date.parse(points.at(-1)!.at); atMs += stepMs) {
+  for (let atMs = firstMs; atMs <= lastMs; atMs += stepMs[step]) {
     filled.push(byTime.get(atMs) ?? { at: new Date(atMs).toISOString(), ...none });
   }
   return filled;

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
-import type { Statistics, StatisticsPoint } from '../../api/shapes.ts';
+import type { Statistics } from '../../api/shapes.ts';
 import { usePolled } from '../../api/use-polled.ts';
 import { Chart } from '../../charts/chart.tsx';
 import { compact } from '../../format/number.ts';
@@ -25,20 +25,16 @@ export function PastPart({ past }: { past: Past }): JSX.Element {
     <>
       <ReadNote of={read} />
       {data && points.length === 0 && <p class="empty">Nothing was counted in this time.</p>}
-      {data && points.length > 0 && <PastCharts points={points} step={data.step} asOf={data.asOf} />}
+      {data && points.length > 0 && <PastCharts statistics={data} />}
       {data && <FirstAttempts past={past} />}
     </>
   );
 }
 
-function PastCharts(props: {
-  points: StatisticsPoint[];
-  step: Statistics['step'];
-  asOf: string | null;
-}): JSX.Element {
-  const { points, step, asOf } = props;
+function PastCharts({ statistics }: { statistics: Statistics }): JSX.Element {
+  const { step, asOf } = statistics;
   const data = useMemo(() => {
-    const steps = everyStep(points, stepMs[step]);
+    const steps = everyStep(statistics);
     const perSecond = (name: 'accepted' | 'sent' | 'delivered' | 'failed') =>
       steps.map((point) => point[name] / (stepMs[step] / 1_000));
     const time = (name: 'p50Ms' | 'p95Ms' | 'p99Ms') =>
@@ -49,7 +45,7 @@ function PastCharts(props: {
       ...{ delivered: perSecond('delivered'), failed: perSecond('failed') },
       ...{ p50: time('p50Ms'), p95: time('p95Ms'), p99: time('p99Ms') },
     };
-  }, [points, step]);
+  }, [statistics, step]);
   return (
     <div class="pair">
       <section class="section" aria-label="Messages a second">

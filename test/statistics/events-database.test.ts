@@ -118,6 +118,18 @@ test('a third database is refused, and so is to go on without the one where they
   expect(await check.run({ ...context, eventsDatabase: other })).toMatchObject([{ severity: 'ok' }]);
 });
 
+test('where statistics of another installation are kept, nothing is mixed in, and what was counted waits', async () => {
+  const [home, neighbour, other] = await Promise.all([open(), open(), open()]);
+  await count(neighbour, 2);
+  await rollerTo(neighbour, other, ready).runOnce();
+  await count(home, 4);
+  await expect(rollerTo(home, other, ready).runOnce()).rejects.toThrow(/of another installation: name an empty one/);
+  expect(await sumsOf(other, { kind: 1 })).toMatchObject({ sent: 1 });
+  const empty = await open();
+  await rollerTo(home, empty, ready).runOnce();
+  expect(await sumsOf(empty, { kind: 1 })).toMatchObject({ sent: 2 });
+});
+
 test('while the events database is away deliveries go on, and the totals are right afterwards', async () => {
   const count = 12_000;
   const [{ url }, cluster, sink] = await Promise.all([

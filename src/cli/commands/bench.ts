@@ -8,7 +8,7 @@ const figures = `
 Figures:
   accept accept-peers deliver-single deliver-webhook deliver-peers deliver-batch storage templates suppressions replica-lag
   ordinary-day memory reads search keys old-transaction fairness lanes backlog steering handover receipts callbacks
-  statistics events-database
+  statistics events-database watched
 
 All of them take long: one leaves a transaction idle for 15 minutes, another queues 20,000,000 messages. The report stays in
 bench/results/ of the clone, as JSON and as Markdown; bench/README.md tells what each measures, and against what.

@@ -18,7 +18,8 @@ const queueText = 'SELECT id, target FROM statistics_queue';
  * Decides, once and for all servers, that the statistics of `database` are kept in `statistics`. What another server was about to
  * add in the old place arrives in the new one; what it has added there is moved with all that is there. Repeating it changes nothing.
  * Answers what names the new place.
- * @throws StatisticsPlaceError when they are kept in a third one
+ * @throws StatisticsPlaceError when they are kept in a third one, or when those of another installation are kept in `statistics`:
+ * its accounts and routes have the same numbers
  */
 export async function settleTarget(database: Database, statistics: Queryable): Promise<string> {
   const place = { ...(await readQueue(statistics)), id: await nameDatabase(statistics) };
@@ -31,6 +32,7 @@ export async function settleTarget(database: Database, statistics: Queryable): P
     const { target } = rows[0]!;
     const id = rows[0]!.id ?? (await nameDatabase(transaction));
     if (id === place.id) throw isCopy();
+    if (await hasOthers(statistics, id)) throw isOfAnother();
     if (target === place.id) return;
     if (target !== null && target !== id) throw keptElsewhere();
     await transaction.query(
@@ -50,6 +52,11 @@ async function readQueue(database: Queryable): Promise<Queue> {
     .rows[0]!;
 }
 
+async function hasOthers(statistics: Queryable, id: string): Promise<boolean> {
+  const text = 'SELECT FROM statistics_source WHERE source <> $1 LIMIT 1';
+  return (await statistics.query({ name: 'find_other_source', text }, [id])).rows.length > 0;
+}
+
 /** The name of a database, which it is given when it has none. */
 export async function nameDatabase(database: Queryable): Promise<string> {
   const name = async (text: string) => (await database.query<{ id: string }>({ name: '', text })).rows[0]?.id;
@@ -62,6 +69,12 @@ export async function nameDatabase(database: Queryable): Promise<string> {
 function isCopy(): StatisticsPlaceError {
   return new StatisticsPlaceError(
     'eventsDatabase names the database of the messages, or a copy of it: name an empty one',
+  );
+}
+
+function isOfAnother(): StatisticsPlaceError {
+  return new StatisticsPlaceError(
+    'eventsDatabase names a database that has statistics of another installation: name an empty one',
   );
 }
 

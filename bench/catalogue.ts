@@ -24,6 +24,7 @@ import { steering } from './figures/steering.ts';
 import { storage } from './figures/storage.ts';
 import { suppressions } from './figures/suppressions.ts';
 import { templates } from './figures/templates.ts';
+import { watched } from './figures/watched.ts';
 
 /** In the order in which they are measured and reported. */
 export const figures: readonly Figure[] = [
@@ -52,4 +53,5 @@ export const figures: readonly Figure[] = [
   callbacks,
   statisticsOfAYear,
   eventsDatabase,
+  watched,
 ];

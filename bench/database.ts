@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { runToEnd } from './child.ts';
+import { familyOf } from './processes.ts';
 import { requireProgram } from './requirements.ts';
 
 const statementTimeoutMs = 600_000;
@@ -12,6 +13,8 @@ export interface DatabaseServer {
   create(name: string): Promise<Database>;
   /** Before each measured side, so that none pays for what the one before left in memory. */
   checkpoint(): Promise<void>;
+  /** Its first process, when it runs on this machine. */
+  localPid(): Promise<number | undefined>;
   close(): Promise<void>;
 }
 
@@ -46,6 +49,13 @@ export async function connectServer(url: string): Promise<DatabaseServer> {
     },
     async checkpoint() {
       await pool.query('CHECKPOINT');
+    },
+    async localPid() {
+      const { rows } = await pool.query<{ pid: number; backend: number }>(
+        `SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)::int AS pid, pg_backend_pid() AS backend`,
+      );
+      const { pid, backend } = rows[0]!;
+      return (await familyOf(pid)).some((member) => member.pid === backend) ? pid : undefined;
     },
     close: () => pool.end(),
   };

@@ -1,3 +1,4 @@
+import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startEmbedded } from '../../src/embedded/start-embedded.ts';
@@ -62,7 +63,7 @@ async function flood(
 ): Promise<Taken> {
   const data = await makeData({ dir: context.dataDir, count });
   const database = await context.server.create('bench_millrace');
-  const place = { dataDir: join(context.dir, 'events'), port: await freePort() };
+  const place = { dataDir: mkdtempSync(join(context.dir, 'events-')), port: await freePort() };
   let events = await startEmbedded(place);
   const sink = await startSink();
   const args = ['--events-database', events.url];

@@ -123,7 +123,9 @@ test('where statistics of another installation are kept, nothing is mixed in, an
   await count(neighbour, 2);
   await rollerTo(neighbour, other, ready).runOnce();
   await count(home, 4);
-  await expect(rollerTo(home, other, ready).runOnce()).rejects.toThrow(/of another installation: name an empty one/);
+  await expect(rollerTo(home, other, ready).runOnce()).rejects.toThrow(
+    /of another installation: name an empty one/,
+  );
   expect(await sumsOf(other, { kind: 1 })).toMatchObject({ sent: 1 });
   const empty = await open();
   await rollerTo(home, empty, ready).runOnce();

@@ -85,8 +85,7 @@ export const importRules: IForbiddenRuleType[] = [
     severity: 'error',
     from: { path: '^dashboard/', pathNot: '\\.test\\.ts$' },
     to: {
-      pathNot:
-        '^dashboard/|^src/client/(resources|statistics)\\.ts$|(^|/)node_modules/(preact|@preact/signals|uplot|vite)/',
+      pathNot: '^dashboard/|^src/client/resources/|(^|/)node_modules/(preact|@preact/signals|uplot|vite)/',
     },
   },
   {

@@ -8,8 +8,8 @@ import { templateCalls } from './calls/template-calls.ts';
 import { webhookCalls } from './calls/webhook-calls.ts';
 import { type EventFeed, type EventOptions, eventFeed } from './event-feed.ts';
 import { type Call, createHttp, type Reply } from './http.ts';
-import type { Lane } from './resources.ts';
-import type { Statistics, StatisticsQuery } from './statistics.ts';
+import type { Lane } from './resources/lane.ts';
+import type { Statistics, StatisticsQuery } from './resources/statistics.ts';
 
 export type { MessageQuery } from './calls/message-calls.ts';
 export type { CallOptions, ListOptions, SignalOptions } from './calls/options.ts';
@@ -28,10 +28,22 @@ export { type FileSource, type FileSourceSettings, fileSource } from './file-sou
 export type { Call, Page, Reply } from './http.ts';
 export type { LineSource } from './line-source.ts';
 export { type StageConnection, type StagedMessage, type StageOptions, stage } from './outbox.ts';
-export type * from './resources.ts';
+export type * from './resources/account.ts';
+export type * from './resources/batch.ts';
+export type * from './resources/change-event.ts';
+export type * from './resources/erasure.ts';
+export type * from './resources/key.ts';
+export type * from './resources/lane.ts';
+export type * from './resources/message.ts';
+export type * from './resources/route.ts';
+export type * from './resources/send-window.ts';
+export type * from './resources/signing-key.ts';
+export type * from './resources/statistics.ts';
+export type * from './resources/suppression.ts';
+export type * from './resources/template.ts';
+export type * from './resources/webhook.ts';
 export type { BytesFormat, MessageSource } from './segments.ts';
 export type { AppendOptions, SendOptions, SentBatch } from './send-batch.ts';
-export type * from './statistics.ts';
 export type { UploadOptions } from './upload.ts';
 export {
   verifyWebhook,
@@ -65,7 +77,10 @@ export interface ClientOptions {
   signal?: AbortSignal;
 }
 
-/** A client of Millrace's HTTP API without dependencies. Rejects with ApiError or ConnectionError. */
+/**
+ * A client of Millrace's HTTP API without dependencies. Rejects with ApiError or ConnectionError. Members of answers
+ * that have no type here are left alone: a newer server may send more.
+ */
 export type Client = ReturnType<typeof createClient>;
 
 export function createClient(options: ClientOptions) {

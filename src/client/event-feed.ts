@@ -1,6 +1,6 @@
 import { ApiError, mayPass } from './client-error.ts';
 import type { Http } from './http.ts';
-import type { ChangeEvent } from './resources.ts';
+import type { ChangeEvent } from './resources/change-event.ts';
 import { retryWaitMs, wait } from './retry-wait.ts';
 
 export interface EventOptions {

@@ -2,7 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { ApiError, ConnectionError, mayPass, readProblem } from './client-error.ts';
 import { asConnectionError } from './exchange.ts';
 import type { Http } from './http.ts';
-import type { Message } from './resources.ts';
+import type { Message } from './resources/message.ts';
 import { retryWaitMs, wait } from './retry-wait.ts';
 
 export interface ExportOptions {

@@ -5,7 +5,7 @@ import {
   outboxTable,
   outboxTableDefault,
 } from './outbox-table.ts';
-import type { NewMessage } from './resources.ts';
+import type { NewMessage } from './resources/message.ts';
 
 /** A message as `POST /v1/messages` takes it. */
 export type StagedMessage = NewMessage & { scheduledAt?: string; expiresAt?: string };

@@ -1,7 +1,7 @@
 import { ApiError, ConnectionError, mayPass, readProblem } from './client-error.ts';
 import { asConnectionError } from './exchange.ts';
 import type { Http } from './http.ts';
-import type { LineError } from './resources.ts';
+import type { LineError } from './resources/batch.ts';
 import { retryWaitMs, wait } from './retry-wait.ts';
 
 /** Breaks in a row without a line between them. */

@@ -3,7 +3,7 @@ import { createGunzip } from 'node:zlib';
 import { chain } from './chain.ts';
 import { SourceError } from './client-error.ts';
 import type { LineSource } from './line-source.ts';
-import type { NewLine } from './resources.ts';
+import type { NewLine } from './resources/message.ts';
 import { skipLines } from './skip-lines.ts';
 
 /**

@@ -4,7 +4,7 @@ import { SourceError, UploadError } from './client-error.ts';
 import type { Http } from './http.ts';
 import type { LineSource } from './line-source.ts';
 import { readRejections } from './read-rejections.ts';
-import type { AppendAnswer, Batch, LineError, NewBatch } from './resources.ts';
+import type { AppendAnswer, Batch, LineError, NewBatch } from './resources/batch.ts';
 import { type BytesFormat, type MessageSource, type Segment, segmentsOf } from './segments.ts';
 import { type UploadOptions, upload } from './upload.ts';
 

@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { ApiError, type ConnectionError, mayPass } from './client-error.ts';
 import { type Http, pathOf } from './http.ts';
 import type { LineSource } from './line-source.ts';
-import type { AppendAnswer, Batch } from './resources.ts';
+import type { AppendAnswer, Batch } from './resources/batch.ts';
 import { retryWaitMs, wait } from './retry-wait.ts';
 
 export interface UploadOptions {

@@ -1,5 +1,5 @@
 import type { Http } from './http.ts';
-import type { Batch } from './resources.ts';
+import type { Batch } from './resources/batch.ts';
 import { wait } from './retry-wait.ts';
 
 export interface WaitOptions {

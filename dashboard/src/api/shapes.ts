@@ -1,12 +1,11 @@
-import type { BatchState, MessageState } from '../../../src/client/resources.ts';
+import type { BatchState } from '../../../src/client/resources/batch.ts';
+import type { MessageState } from '../../../src/client/resources/message.ts';
 
-export type {
-  BatchState,
-  MessageState,
-  Suppression,
-  WebhookEndpoint,
-} from '../../../src/client/resources.ts';
-export type { Statistics, StatisticsPoint } from '../../../src/client/statistics.ts';
+export type { BatchState } from '../../../src/client/resources/batch.ts';
+export type { MessageState } from '../../../src/client/resources/message.ts';
+export type { Statistics, StatisticsPoint } from '../../../src/client/resources/statistics.ts';
+export type { Suppression } from '../../../src/client/resources/suppression.ts';
+export type { WebhookEndpoint } from '../../../src/client/resources/webhook.ts';
 
 /**
  * What the API answers, as far as the dashboard shows it: see /openapi.json. Where a client must bear members that are missing in

@@ -12,14 +12,12 @@ import type {
   AppendAnswer,
   Batch,
   LineError,
-  Message,
-  MessageState,
   NewBatch,
   ReplayedBatch,
   ReplayFilter,
-  Resolution,
   ResolvedBatch,
-} from '../resources.ts';
+} from '../resources/batch.ts';
+import type { Message, MessageState, Resolution } from '../resources/message.ts';
 import type { MessageSource } from '../segments.ts';
 import {
   type AppendOptions,

@@ -1,17 +1,7 @@
 import type { Http } from '../http.ts';
-import type {
-  Account,
-  AccountUsage,
-  Credit,
-  Key,
-  NewAccount,
-  NewCredit,
-  NewKey,
-  NewRoute,
-  Route,
-  RouteTest,
-  TestMessage,
-} from '../resources.ts';
+import type { Account, AccountUsage, Credit, NewAccount, NewCredit } from '../resources/account.ts';
+import type { Key, NewKey } from '../resources/key.ts';
+import type { NewRoute, Route, RouteTest, TestMessage } from '../resources/route.ts';
 import type { CallOptions, ListOptions } from './options.ts';
 
 export function routeCalls(http: Http) {

@@ -1,5 +1,6 @@
 import type { Http, Page } from '../http.ts';
-import type { Erasure, Message, MessageState, NewMessage, Resolution, SendAnswer } from '../resources.ts';
+import type { Erasure } from '../resources/erasure.ts';
+import type { Message, MessageState, NewMessage, Resolution, SendAnswer } from '../resources/message.ts';
 import type { CallOptions, ListOptions } from './options.ts';
 
 /** One of `to`, `ref` and `state`. */

@@ -1,5 +1,5 @@
 import type { Http } from '../http.ts';
-import type { SigningKey } from '../resources.ts';
+import type { SigningKey } from '../resources/signing-key.ts';
 import type { CallOptions } from './options.ts';
 
 const path = '/v1/signing-key';

@@ -1,5 +1,5 @@
 import type { Http } from '../http.ts';
-import type { AddedSuppressions, NewSuppression, Suppression } from '../resources.ts';
+import type { AddedSuppressions, NewSuppression, Suppression } from '../resources/suppression.ts';
 import type { CallOptions, ListOptions } from './options.ts';
 
 /** `id` is a suppression's id, or the number or address itself. */

@@ -1,5 +1,5 @@
 import type { Http } from '../http.ts';
-import type { NewTemplate, Template, TemplatePreview } from '../resources.ts';
+import type { NewTemplate, Template, TemplatePreview } from '../resources/template.ts';
 import type { CallOptions, ListOptions } from './options.ts';
 
 /** `name` is a template's name or its id. */

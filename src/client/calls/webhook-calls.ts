@@ -1,5 +1,5 @@
 import type { Http } from '../http.ts';
-import type { NewWebhookEndpoint, WebhookEndpoint } from '../resources.ts';
+import type { NewWebhookEndpoint, WebhookEndpoint } from '../resources/webhook.ts';
 import type { CallOptions, ListOptions } from './options.ts';
 
 export function webhookCalls(http: Http) {

@@ -4,29 +4,27 @@ import { ProblemError } from '../message/error-codes.ts';
 import { type Channel, type Priority, priorityName } from '../message/fields.ts';
 import { limits } from '../message/limits.ts';
 import type { PhoneCountry } from '../message/phone-number.ts';
-import type { TemplateVersion } from '../message/templates/compile-template.ts';
-import type { AccountTemplates } from '../message/templates/template.ts';
 import type { Database } from '../store/database.ts';
 import type { IdMint } from '../store/id-mint.ts';
 import type { Refusal } from '../store/intake/charge.ts';
 import { type BegunUpload, beginUpload, checkpointUpload, readPriority } from '../store/intake/uploads.ts';
-import type { CsvColumn } from './csv-header.ts';
 import { cutSlot } from './cut-slot.ts';
 import { DurableLines } from './durable-lines.ts';
 import type { ChunksStored } from './group-commit.ts';
 import type { PendingHints } from './hints.ts';
 import type { LoadShedding } from './load-shedding.ts';
 import type { PackedSlot, PackSettings } from './pack-slot.ts';
-import { createPacking, type Packing } from './packing.ts';
+import { createPacking } from './packing.ts';
 import type { RawSlot } from './raw-slot.ts';
-import type { Rejection, UploadProblem } from './rejection.ts';
+import { readUploadBody } from './read-upload-body.ts';
+import type { Rejection } from './rejection.ts';
 import { retryStore } from './retry-store.ts';
 import { shareTemplates } from './shared-templates.ts';
 import type { SlotBuffers } from './slot-buffers.ts';
-import { openCutter, type SlotCutter, type UploadFormat } from './slot-cutter.ts';
+import { openCutter, type UploadFormat } from './slot-cutter.ts';
 import { createSlotWriter } from './slot-writer.ts';
 import { supersededProblem } from './superseded-problem.ts';
-import type { BatchTemplate } from './template-check.ts';
+import { templatesNow, type UploadTemplates } from './upload-templates.ts';
 
 /** A batch, and the account that asks for it. */
 export interface BatchKey {
@@ -106,24 +104,8 @@ export interface BatchUploadsSettings {
   onError?: (error: unknown) => void;
 }
 
-/** Where uploads find templates. */
-export interface UploadTemplates {
-  /** What those of an account mean now. */
-  of(accountId: number): AccountTemplates;
-  /** The template that a batch has for all its lines, and its version; rejects while it cannot be loaded. */
-  ofBatch(template: {
-    name: string;
-    pin: number;
-  }): Promise<{ template: BatchTemplate; version: TemplateVersion }>;
-  /** What was committed before the call is known when this resolves. */
-  lookAgain(): Promise<unknown>;
-}
-
 /** Slots that are being packed or wait for it, of one upload: two for each core of a small machine. */
 const packsAheadMax = 6;
-/** A sender that pauses this long gets what it sent so far stored: whole slots first, then a short one. */
-const idleStoreMs = 25;
-const idleCutMs = 250;
 const checkpointMs = 1_000;
 
 /** Uploads to batches: one at a time for a batch; a new one ends the one that still runs. */
@@ -334,7 +316,11 @@ async function streamIn(
     onLost: (error) => stop.abort(error),
   });
   try {
-    await readBody({ request, cutter, packing, flush: () => writer.flush(), signal, clock });
+    await readUploadBody({
+      body: request.body,
+      ...{ cutter, packing, signal, clock },
+      flush: () => writer.flush(),
+    });
     await packing.settle();
     await writer.settle();
     return tally;
@@ -350,121 +336,10 @@ async function streamIn(
   }
 }
 
-/**
- * Gives the templates that a slot is judged by. One that another server has made, or changed, before the upload came to
- * the first line that names any is known by then.
- */
-function templatesNow(
-  templates: UploadTemplates,
-  accountId: number,
-): (slot: RawSlot) => Promise<AccountTemplates> {
-  let looked: Promise<unknown> | undefined;
-  return async ({ bytes, columns }) => {
-    if (!looked && (columns?.some(isTemplate) || asBuffer(bytes).includes('"template"'))) {
-      looked = templates.lookAgain();
-    }
-    await looked;
-    return templates.of(accountId);
-  };
-}
-
-function isTemplate({ kind, name }: CsvColumn): boolean {
-  return kind === 'text' && name === 'template';
-}
-
-function asBuffer({ buffer, byteOffset, length }: Uint8Array): Buffer {
-  return Buffer.from(buffer, byteOffset, length);
-}
-
 /** Lines before the batch's next one, sent again, and those that lie durable behind it. */
 function skipped({ firstLine, begun }: { firstLine: number; begun: BegunUpload }) {
   const before = firstLine < begun.nextLine ? [{ firstLine, lines: begun.nextLine - firstLine }] : [];
   return [...before, ...begun.durable];
-}
-
-interface BodyReading {
-  request: UploadRequest;
-  cutter: SlotCutter;
-  packing: Packing;
-  flush: () => Promise<void>;
-  signal: AbortSignal;
-  clock: Clock;
-}
-
-async function readBody({ request, cutter, packing, flush, signal, clock }: BodyReading): Promise<void> {
-  signal.throwIfAborted();
-  const iterator = request.body[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const next = nextOf(iterator, signal);
-      let bytes = await within(next, idleStoreMs, clock);
-      if (bytes === idle) {
-        await packing.settle();
-        await flush();
-        bytes = await within(next, idleCutMs - idleStoreMs, clock);
-      }
-      if (bytes === idle) {
-        await packing.add(cutter.flush());
-        await packing.settle();
-        await flush();
-        bytes = await next;
-      }
-      if (bytes.done) break;
-      await packing.add(cutter.push(bytes.value));
-      if (cutter.problem) throw brokenUpload(cutter.problem);
-    }
-    await packing.add(cutter.end());
-    if (cutter.problem) throw brokenUpload(cutter.problem);
-  } finally {
-    // Not awaited: behind a pending read it would wait for a sender that may never send again. The body's own error
-    // was thrown by the read.
-    iterator.return?.()?.catch(() => {});
-  }
-}
-
-/**
- * The next piece of the body, or the reason of an abort. Not a race with one long promise: its reactions would keep
- * every piece in memory until the upload's end.
- */
-function nextOf(
-  iterator: AsyncIterator<Uint8Array>,
-  signal: AbortSignal,
-): Promise<IteratorResult<Uint8Array>> {
-  return new Promise((resolve, reject) => {
-    signal.throwIfAborted();
-    const onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    iterator
-      .next()
-      .then(resolve, reject)
-      .finally(() => signal.removeEventListener('abort', onAbort));
-  });
-}
-
-function brokenUpload({ line, code, detail }: UploadProblem): ProblemError {
-  return new ProblemError('broken_upload', `From line ${line} on nothing was taken: ${detail}`, {
-    errors: [{ line, code, detail }],
-  });
-}
-
-const idle = Symbol('idle');
-
-async function within<Value>(
-  promise: Promise<Value>,
-  ms: number,
-  clock: Clock,
-): Promise<Value | typeof idle> {
-  const stop = new AbortController();
-  try {
-    const timer = clock.sleep(ms, stop.signal).then(
-      () => idle,
-      () => idle,
-    );
-    return (await Promise.race([promise, timer])) as Value | typeof idle;
-  } finally {
-    // A reason of its own: making a DOMException for each piece took 3 % of the main thread's time.
-    stop.abort(idle);
-  }
 }
 
 async function keepAlive(

@@ -5,8 +5,9 @@ import { priorityName, priorityNumber } from '../message/fields.ts';
 import { chunkIdOf, messageIdAt, parseId } from '../message/id.ts';
 import { limits } from '../message/limits.ts';
 import { mergedPins } from '../message/templates/pins.ts';
-import type { GroupCommit, MessageGroup } from './group-commit.ts';
+import type { GroupCommit } from './group-commit.ts';
 import type { LoadShedding } from './load-shedding.ts';
+import type { MessageGroup } from './message-group.ts';
 import type { ParsedMessage, ParsedMessages } from './parse-messages.ts';
 import { refusalProblem, refusedBeforeProblem } from './refusal-problem.ts';
 

@@ -1,50 +1,19 @@
 import type { Clock } from '../lib/clock.ts';
 import { createSemaphore } from '../lib/semaphore.ts';
-import { encodeChunk, templatedChunk } from '../message/chunk-codec.ts';
 import { ProblemError } from '../message/error-codes.ts';
 import { type Priority, priorityName } from '../message/fields.ts';
 import { messageIdAt, shardOf } from '../message/id.ts';
 import { limits } from '../message/limits.ts';
-import { encodeOrdering } from '../message/ordering.ts';
-import { ownTagsOfFrame } from '../message/statistics/own-tags.ts';
-import { arePinsCompatible, mergedPins, type TemplatePins } from '../message/templates/pins.ts';
 import type { Database } from '../store/database.ts';
 import type { IdMint } from '../store/id-mint.ts';
 import type { Refusal } from '../store/intake/charge.ts';
 import type { ChunkRow } from '../store/intake/insert-chunks.ts';
 import { type StoredMessages, storeMessages, storeMeteredMessages } from '../store/intake/store-messages.ts';
-import { bloomLookup } from './bloom-lookup.ts';
 import type { PendingHint, PendingHints } from './hints.ts';
 import type { Backlog } from './load-shedding.ts';
+import type { MessageGroup } from './message-group.ts';
+import { chunkRow, type OpenChunk, placeIn, rowOnce } from './open-chunk.ts';
 import { retryStore } from './retry-store.ts';
-
-/** Messages of one request for one lane. */
-export interface MessageGroup {
-  accountId: number;
-  routeId: number;
-  priority: number;
-  /** Each a JSON object on one line. */
-  lines: Buffer[];
-  /** The SMS parts of each, in the same order. */
-  parts: readonly number[];
-  /** The look-up hashes of each line's recipient, and of its reference or null, in the same order. */
-  toHashes: bigint[];
-  refHashes: Array<bigint | null>;
-  /** Some of them have times of their own. */
-  timed: boolean;
-  /** When the first of them is to be sent, in Unix milliseconds; null for at once. */
-  dueAtMs: number | null;
-  /** What the templates mean that they name; undefined where none does. */
-  templates: TemplatePins | undefined;
-  /** Where the messages' ordering keys belong, and their hashes, in the same order. */
-  ordering?: { shard: number; hashes: number[] };
-  /** An id reserved for a chunk of exactly these messages: the request may be sent again. */
-  chunkId?: string;
-  /** A list of the account that their chunk, which has a reserved id, is to stand in. */
-  listKey?: bigint | undefined;
-  /** From `holdTogether`: of an account's chunks with this name, all are stored or none. */
-  together?: string | undefined;
-}
 
 /** Told of chunks that became durable in a transaction that began then, on the monotonic clock. */
 export type ChunksStored = (
@@ -309,110 +278,6 @@ interface Gathered extends Share {
   committed: Promise<StoredMessages>;
 }
 
-interface OpenChunk {
-  id: string;
-  accountId: number;
-  routeId: number;
-  priority: number;
-  /** Its id was reserved for one request: no other joins. */
-  sealed: boolean;
-  listKey: bigint | undefined;
-  lines: Buffer[];
-  parts: number[];
-  bytes: number;
-  toHashes: bigint[];
-  refHashes: Array<bigint | null>;
-  timed: boolean;
-  dueAtMs: number | null;
-  templates: TemplatePins | undefined;
-  /** Of the ordering keys, where the messages have them. */
-  hashes: number[] | undefined;
-}
-
-function placeIn(
-  gathered: Gathered,
-  { group, mint }: { group: MessageGroup; mint: IdMint },
-): { chunk: OpenChunk; offset: number } {
-  const bytes = group.lines.reduce((sum, line) => sum + line.length + 1, 0);
-  const fits = (chunk: OpenChunk) =>
-    !chunk.sealed &&
-    (chunk.hashes !== undefined) === (group.ordering !== undefined) &&
-    chunk.accountId === group.accountId &&
-    chunk.routeId === group.routeId &&
-    chunk.priority === group.priority &&
-    // What is due at another time would have the chunk loaded once more.
-    chunk.dueAtMs === group.dueAtMs &&
-    arePinsCompatible(chunk.templates, group.templates) &&
-    chunk.lines.length + group.lines.length <= limits.chunkMessagesMax &&
-    chunk.bytes + bytes <= limits.slotBytesMax;
-  // Messages with ordering keys join the last chunk of their account, or make another behind it.
-  const last = (chunk: OpenChunk) => chunk.hashes !== undefined && chunk.accountId === group.accountId;
-  let chunk = group.ordering ? gathered.chunks.findLast(last) : gathered.chunks.findLast(fits);
-  if (group.chunkId || (chunk && !fits(chunk))) chunk = undefined;
-  if (!chunk) {
-    chunk = {
-      id: group.chunkId ?? mint.mint(gathered.shard),
-      accountId: group.accountId,
-      routeId: group.routeId,
-      priority: group.priority,
-      sealed: group.chunkId !== undefined,
-      listKey: group.listKey,
-      lines: [],
-      parts: [],
-      bytes: 0,
-      toHashes: [],
-      refHashes: [],
-      timed: false,
-      dueAtMs: group.dueAtMs,
-      templates: undefined,
-      hashes: group.ordering && [],
-    };
-    gathered.chunks.push(chunk);
-  }
-  const offset = chunk.lines.length;
-  chunk.lines.push(...group.lines);
-  chunk.parts.push(...group.parts);
-  chunk.bytes += bytes;
-  chunk.toHashes.push(...group.toHashes);
-  chunk.refHashes.push(...group.refHashes);
-  chunk.timed ||= group.timed;
-  chunk.templates = mergedPins(chunk.templates, group.templates);
-  chunk.hashes?.push(...group.ordering!.hashes);
-  return { chunk, offset };
-}
-
-/** Of the first `count` messages. */
-function chunkRow(chunk: OpenChunk, count = chunk.lines.length): ChunkRow {
-  const lines = chunk.lines.slice(0, count);
-  const frame = Buffer.concat(lines.flatMap((line, index) => (index === 0 ? [line] : [lineFeed, line])));
-  const encoded = encodeChunk(frame);
-  const own = ownTagsOfFrame(frame);
-  const tags = own && { tags: own.counts, tagged: true };
-  const { id, accountId, routeId, priority, timed, templates } = chunk;
-  const { payload } = encoded;
-  const codec = templates ? encoded.codec | templatedChunk : encoded.codec;
-  const dueAt = chunk.dueAtMs === null ? null : new Date(chunk.dueAtMs);
-  const toHashes = chunk.toHashes.slice(0, count);
-  const refHashes = chunk.refHashes.slice(0, count).filter((hash) => hash !== null);
-  const lookup =
-    count < limits.filterMessagesMin
-      ? { hashes: [...toHashes, ...refHashes] }
-      : bloomLookup({ toHashes, refHashes });
-  const ordering = chunk.hashes && { ordering: encodeOrdering(chunk.hashes.slice(0, count)) };
-  const listed = chunk.listKey !== undefined && { listKey: chunk.listKey };
-  const row = { id, accountId, routeId, priority, count, codec, payload, timed, dueAt, lookup };
-  return { ...row, ...ordering, ...listed, ...tags, ...(templates && { templates }) };
-}
-
-/** The same row, made once, for the same count. */
-function rowOnce(chunk: OpenChunk): (count: number) => ChunkRow {
-  let made: ChunkRow | undefined;
-  return (count) => {
-    if (made?.count !== count) made = chunkRow(chunk, count);
-    return made;
-  };
-}
-
 function isDue(dueAt: ChunkRow['dueAt'], nowMs: number): boolean {
   return dueAt === null || (dueAt !== 'infinity' && dueAt.getTime() <= nowMs);
 }
@@ -422,5 +287,3 @@ function hintOf(chunk: ChunkRow, at: { shard: number; beganAtMs: number }): Pend
   const hint = { ...at, chunkId, accountId, routeId, priority, batch: null, count };
   return chunk.ordering ? { ...hint, ordered: true } : { ...hint, codec, payload, timed, templates };
 }
-
-const lineFeed = Buffer.from('\n');

@@ -1,6 +1,6 @@
 import type { CsvColumn } from './csv-header.ts';
 import { type CsvCells, emptyCells, splitCells } from './csv-record.ts';
-import type { Rejection } from './rejection.ts';
+import type { RecordProblem } from './rejection.ts';
 
 /**
  * Writes CSV records as JSON objects. An empty cell is an absent field; the cell `tags` holds tags separated
@@ -37,7 +37,7 @@ export class CsvRecordWriter {
   write(
     bytes: Uint8Array,
     { start, end, at }: { start: number; end: number; at: number },
-  ): Omit<Rejection, 'line'> | undefined {
+  ): RecordProblem | undefined {
     const fault = splitCells(bytes, { start, end }, this.#cells);
     if (fault !== undefined) return { code: fault, detail: quoteFaults[fault] };
     const { count } = this.#cells;

@@ -1,9 +1,18 @@
 import { fieldLimits } from '../message/field-limits.ts';
-import type { ShapeProblem } from './message-scanner.ts';
-import { quoted } from './rejection.ts';
+import type { MessageField } from './message-field.ts';
+import { quoted, type RecordProblem } from './rejection.ts';
+
+export function unknownField(name: string): RecordProblem {
+  const detail = `${quoted(name)} is not a field of a message; put your own under "metadata"`;
+  return { code: 'unknown_field', detail };
+}
+
+export function wrongType(field: MessageField, wanted: string): RecordProblem {
+  return { code: 'wrong_type', detail: `"${field.name}" must be ${wanted}` };
+}
 
 /** Characters are Unicode code points, so that an emoji counts once. */
-export function lengthProblem(what: string, text: string, charsMax: number): ShapeProblem | undefined {
+export function lengthProblem(what: string, text: string, charsMax: number): RecordProblem | undefined {
   if (text.length <= charsMax) return undefined;
   let count = 0;
   for (const _ of text) count++;
@@ -11,7 +20,7 @@ export function lengthProblem(what: string, text: string, charsMax: number): Sha
   return { code: 'too_long', detail: `${what} has ${count} characters; the limit is ${charsMax}` };
 }
 
-export function tagsProblem(value: unknown): ShapeProblem | undefined {
+export function tagsProblem(value: unknown): RecordProblem | undefined {
   if (!Array.isArray(value) || value.some((tag) => typeof tag !== 'string')) {
     return { code: 'wrong_type', detail: '"tags" must be an array of strings' };
   }
@@ -28,7 +37,7 @@ export function tagsProblem(value: unknown): ShapeProblem | undefined {
 }
 
 /** Control characters are refused: a line break in a value would let a sender write headers of its own. */
-export function headersProblem(value: unknown): ShapeProblem | undefined {
+export function headersProblem(value: unknown): RecordProblem | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return { code: 'wrong_type', detail: '"headers" must be an object of strings' };
   }
@@ -49,7 +58,7 @@ const headerName = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is its purpose
 const control = /[\u0000-\u0008\u000a-\u001f\u007f]/;
 
-function headerProblem(name: string, text: unknown): ShapeProblem | undefined {
+function headerProblem(name: string, text: unknown): RecordProblem | undefined {
   if (typeof text !== 'string')
     return { code: 'wrong_type', detail: `header ${quoted(name)} must be a string` };
   if (!headerName.test(name)) {

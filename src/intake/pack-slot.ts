@@ -1,3 +1,4 @@
+import { isValidUtf8 } from '../lib/utf8.ts';
 import { bloomFilter } from '../message/bloom.ts';
 import { chunkCodec, encodeChunk, templatedChunk } from '../message/chunk-codec.ts';
 import type { Channel, MessageFields } from '../message/fields.ts';
@@ -12,9 +13,9 @@ import { compiledVersions } from './compiled-versions.ts';
 import { CsvRecordWriter } from './csv-record-writer.ts';
 import { type KeyedLines, KeyedLinesBuilder } from './keyed-lines.ts';
 import { isSms, renderedPartsOf, smsPartsOf } from './message-parts.ts';
-import { isValidUtf8, MessageScanner } from './message-scanner.ts';
+import { MessageScanner } from './message-scanner.ts';
 import type { RawSlot } from './raw-slot.ts';
-import type { Rejection } from './rejection.ts';
+import type { RecordProblem, Rejection } from './rejection.ts';
 import { readTemplates, type SharedTemplates } from './shared-templates.ts';
 import { type BatchTemplate, checkTemplate } from './template-check.ts';
 import type { TimeRules } from './time-rules.ts';
@@ -190,7 +191,7 @@ class Pins {
     return this.found !== undefined || this.#rules.rules.batchTemplate !== undefined;
   }
 
-  judge(scanner: MessageScanner, { bytes, start, end }: SlotRecords): Problem | undefined {
+  judge(scanner: MessageScanner, { bytes, start, end }: SlotRecords): RecordProblem | undefined {
     if (!scanner.scan(bytes, start, end)) return scanner.problem!;
     const { batchTemplate } = this.#rules.rules;
     if (scanner.template === undefined && !scanner.hasParams && !batchTemplate) return undefined;
@@ -244,15 +245,13 @@ class FirstDue {
   }
 }
 
-type Problem = Omit<Rejection, 'line'>;
-
 /** Gives the records of a slot one by one as JSON in `bytes`, and gathers those that are kept into a frame. */
 interface SlotRecords {
   bytes: Uint8Array;
   start: number;
   end: number;
   /** Sets `start` and `end` to a record, or tells why it is none. */
-  prepare(index: number): Problem | undefined;
+  prepare(index: number): RecordProblem | undefined;
   /** Keeps the record prepared last, without the space around it. */
   keep(start: number, end: number): void;
   /** Keeps another record in its place. */
@@ -280,7 +279,7 @@ class JsonRecords implements SlotRecords {
     this.#isUtf8 = isValidUtf8(slot.bytes, 0, slot.bytes.length);
   }
 
-  prepare(index: number): Problem | undefined {
+  prepare(index: number): RecordProblem | undefined {
     this.start = this.#slot.starts[index]!;
     this.end = this.#slot.ends[index]!;
     return this.#isUtf8 || isValidUtf8(this.bytes, this.start, this.end) ? undefined : notUtf8;
@@ -341,7 +340,7 @@ class CsvRecords implements SlotRecords {
     return this.#writer.out;
   }
 
-  prepare(index: number): Problem | undefined {
+  prepare(index: number): RecordProblem | undefined {
     const start = this.#slot.starts[index]!;
     const end = this.#slot.ends[index]!;
     if (!this.#isUtf8 && !isValidUtf8(this.#slot.bytes, start, end)) return notUtf8;
@@ -365,7 +364,7 @@ class CsvRecords implements SlotRecords {
   }
 }
 
-const notUtf8: Problem = { code: 'invalid_utf8', detail: 'the record is not valid UTF-8' };
+const notUtf8: RecordProblem = { code: 'invalid_utf8', detail: 'the record is not valid UTF-8' };
 const lineFeed = 0x0a;
 
 /** Line feeds in valid JSON are white space between its tokens; in a frame they end a record. */

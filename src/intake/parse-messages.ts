@@ -1,3 +1,4 @@
+import { isValidUtf8, textOf } from '../lib/utf8.ts';
 import type { ErrorItem } from '../message/error-codes.ts';
 import { ProblemError } from '../message/error-codes.ts';
 import type { Channel, Priority } from '../message/fields.ts';
@@ -10,7 +11,7 @@ import type { AccountTemplates } from '../message/templates/template.ts';
 import { ArrayCutter } from './array-cutter.ts';
 import { compactRecord } from './compact-record.ts';
 import { isSms, smsPartsOf } from './message-parts.ts';
-import { isValidUtf8, MessageScanner } from './message-scanner.ts';
+import { MessageScanner } from './message-scanner.ts';
 import type { RawSlot } from './raw-slot.ts';
 import { checkTemplate } from './template-check.ts';
 import type { TimeRules } from './time-rules.ts';
@@ -174,8 +175,4 @@ function lineOf(scanner: MessageScanner): Buffer {
   delete fields.route;
   delete fields.priority;
   return Buffer.from(JSON.stringify(fields));
-}
-
-function textOf(bytes: Uint8Array, start: number, end: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString();
 }

@@ -1,6 +1,6 @@
 import { limits } from '../message/limits.ts';
 import type { RawSlot } from './raw-slot.ts';
-import type { Rejection, UploadProblem } from './rejection.ts';
+import type { RecordProblem, Rejection, UploadProblem } from './rejection.ts';
 import { runOfLine } from './shard-of-run.ts';
 import type { SlotBuffers } from './slot-buffers.ts';
 
@@ -186,7 +186,7 @@ export abstract class RecordCutter {
   }
 
   /** The open record, which ends before `next`, cannot be taken. */
-  protected refuse(rejection: Omit<Rejection, 'line'>, next: number, nextLine: number): void {
+  protected refuse(rejection: RecordProblem, next: number, nextLine: number): void {
     if (!this.#isSkipped()) this.#refused.push({ line: this.line, ...rejection });
     this.pass(next, nextLine);
   }

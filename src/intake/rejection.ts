@@ -27,11 +27,14 @@ export type RejectionCode =
   | 'wrong_channel'
   | 'wrong_type';
 
-/** One record that is not taken; its neighbours are. `line` counts as nextLine does. */
-export interface Rejection {
-  line: number;
+export interface RecordProblem {
   code: RejectionCode;
   detail: string;
+}
+
+/** One record that is not taken; its neighbours are. `line` counts as nextLine does. */
+export interface Rejection extends RecordProblem {
+  line: number;
 }
 
 /** Why an upload ends here: the records before `line` stand, nothing from it on is taken. */

@@ -1,9 +1,9 @@
 import type { Channel } from '../message/fields.ts';
 import { paramsProblem } from '../message/templates/params-problem.ts';
 import type { AccountTemplates, TemplateEntry } from '../message/templates/template.ts';
-import type { MessageScanner, ShapeProblem } from './message-scanner.ts';
+import type { MessageScanner } from './message-scanner.ts';
 import { ParamsGlance } from './params-glance.ts';
-import { quoted } from './rejection.ts';
+import { quoted, type RecordProblem } from './rejection.ts';
 
 /** The template of a batch, for lines that name none. */
 export type BatchTemplate = Pick<TemplateEntry, 'name' | 'needs'>;
@@ -18,7 +18,7 @@ export interface TemplateRules {
 }
 
 /** What the record that was scanned last means: `entry` where it names a template itself. */
-export type CheckedTemplate = { entry?: TemplateEntry } | { problem: ShapeProblem };
+export type CheckedTemplate = { entry?: TemplateEntry } | { problem: RecordProblem };
 
 /** By what each template needs, for one set of rules. */
 const glances = new WeakMap<TemplateRules, Map<BatchTemplate['needs'], ParamsGlance>>();
@@ -78,7 +78,7 @@ function checkByBatch(scanner: MessageScanner, rules: TemplateRules): CheckedTem
 function checkParams(
   scanner: MessageScanner,
   { template, rules }: { template: BatchTemplate; rules: TemplateRules },
-): ShapeProblem | undefined {
+): RecordProblem | undefined {
   const { name, needs } = template;
   if (needs.required.length + needs.optional.length === 0) return undefined;
   if (glanceOf(needs, rules).isFine(...scanner.paramsPlace)) return undefined;

@@ -35,7 +35,7 @@ export interface ValuePlace {
 
 export type ValueOf<O> = O extends Option<infer T> ? T : never;
 
-type Description<T> = Omit<Option<T>, 'parse'>;
+export type Description<T> = Omit<Option<T>, 'parse'>;
 
 export function text<T extends string | undefined = string>(description: Description<T>): Option<T> {
   return {

@@ -1,9 +1,19 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { editPostgresUrl, parsePostgresUrl, serverOf, usualPort } from '../lib/postgres-url.ts';
 import { parseSecretKeys } from '../lib/secret-box.ts';
 import { defaultDataDirectory } from './default-data-directory.ts';
-import { choice, fraction, integer, type Option, text, truth, ValueError, type ValueOf } from './option.ts';
+import {
+  choice,
+  type Description,
+  fraction,
+  integer,
+  type Option,
+  text,
+  truth,
+  ValueError,
+  type ValueOf,
+} from './option.ts';
+import { collector, databaseUrl, origin, replicaUrls, withoutPassword } from './url-options.ts';
 
 export type Role = 'api' | 'deliver' | 'events';
 
@@ -280,13 +290,11 @@ export function shownValue(name: OptionName, value: unknown): string {
   return Array.isArray(value) ? value.join(',') : String(value);
 }
 
-type Described<T> = Omit<Option<T>, 'parse'>;
-
-function path(description: Described<string>): Option<string> {
+function path(description: Description<string>): Option<string> {
   return { ...description, parse: parsePath };
 }
 
-function optionalPath(description: Described<string | undefined>): Option<string | undefined> {
+function optionalPath(description: Description<string | undefined>): Option<string | undefined> {
   return { ...description, parse: parsePath };
 }
 
@@ -296,99 +304,9 @@ function parsePath(value: unknown, { directory }: { directory: string }): string
   return resolve(directory, expanded);
 }
 
-function databaseUrl(description: Described<string | undefined>): Option<string | undefined> {
-  return {
-    ...description,
-    parse(value) {
-      try {
-        parsePostgresUrl(String(value));
-      } catch (error) {
-        throw new ValueError((error as TypeError).message);
-      }
-      return String(value);
-    },
-  };
-}
-
-function replicaUrls(description: Described<readonly string[]>): Option<readonly string[]> {
-  return {
-    ...description,
-    parse(value) {
-      // A comma between hosts, or in a password, begins no URL.
-      const urls = typeof value === 'string' ? value.split(/\s*,\s*(?=postgres(?:ql)?:\/\/)/) : value;
-      if (!Array.isArray(urls) || urls.length === 0 || !urls.every(isOneServer)) {
-        throw new ValueError(
-          'must be URLs of one PostgreSQL server each: postgres://user:password@host:5432/name',
-        );
-      }
-      if (urls.some((url) => new URL(url as string).searchParams.has('target_session_attrs'))) {
-        throw new ValueError('must be without target_session_attrs: each leads to a standby, whatever it is');
-      }
-      if (urls.length > replicasMax) throw new ValueError(`must be ${replicasMax} at most`);
-      const places = new Set(urls.map((url) => placeOf(url as string)));
-      if (places.size < urls.length) throw new ValueError('must name each server once');
-      return urls as string[];
-    },
-  };
-}
-
-/** Each is asked where it is twice a second. */
-const replicasMax = 32;
-
-function isOneServer(value: unknown): boolean {
-  if (typeof value !== 'string' || !URL.canParse(value)) return false;
-  const { protocol, host, pathname, searchParams } = new URL(value);
-  // Behind a name's comma stands what was meant as another server, and is no URL of one.
-  const isOne = [host, pathname, searchParams.get('host') ?? ''].every((part) => !part.includes(','));
-  return isOne && (protocol === 'postgres:' || protocol === 'postgresql:');
-}
-
-/** Which server, and which database of it: the rest of a URL is how to get in. */
-export function placeOf(databaseUrl: string): string {
-  const { host, port = usualPort } = serverOf(databaseUrl);
-  return `${host.toLowerCase()}:${port}${new URL(databaseUrl).pathname}`;
-}
-
-function withoutPassword(value: string | undefined): string {
-  return editPostgresUrl(value ?? '', (url) => {
-    if (url.password !== '') url.password = '***';
-    if (url.searchParams.has('password')) url.searchParams.set('password', '***');
-  });
-}
-
-function origin(description: Described<string | undefined>): Option<string | undefined> {
-  return {
-    ...description,
-    parse(value) {
-      const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined;
-      const isHttp = url?.protocol === 'http:' || url?.protocol === 'https:';
-      if (url && isHttp && url.href === `${url.origin}/`) return url.origin;
-      throw new ValueError('must be http(s)://host:port, without a user, a path or a query');
-    },
-    // A user and a password are refused, and not shown either.
-    redact: (url) => url ?? '(none)',
-  };
-}
-
-/** As it was typed: OpenTelemetry's own variable goes on to further processes beside it. */
-function collector(description: Described<string | undefined>): Option<string | undefined> {
-  return {
-    ...description,
-    parse(value) {
-      const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined;
-      const isHttp = url?.protocol === 'http:' || url?.protocol === 'https:';
-      if (url && isHttp && url.username + url.password + url.search + url.hash === '') return value as string;
-      throw new ValueError(
-        'must be http(s)://host:port, without a user and a query: what a collector asks for goes into otlpHeaders (MILLRACE_OTLP_HEADERS)',
-      );
-    },
-    redact: (url) => url ?? '(none)',
-  };
-}
-
 /** `name=value,name=value`, values as in URLs: as OpenTelemetry has them. */
 function headers(
-  description: Described<Readonly<Record<string, string>>>,
+  description: Description<Readonly<Record<string, string>>>,
 ): Option<Readonly<Record<string, string>>> {
   return {
     ...description,
@@ -420,7 +338,7 @@ function isHeader(name: string, value: unknown): boolean {
   return /^[A-Za-z0-9-]+$/.test(name) && typeof value === 'string' && /^[\x20-\x7e]*$/.test(value);
 }
 
-function region(description: Described<string | undefined>): Option<string | undefined> {
+function region(description: Description<string | undefined>): Option<string | undefined> {
   return {
     ...description,
     parse(value) {
@@ -430,7 +348,7 @@ function region(description: Described<string | undefined>): Option<string | und
   };
 }
 
-function roles(description: Described<readonly Role[]>): Option<readonly Role[]> {
+function roles(description: Description<readonly Role[]>): Option<readonly Role[]> {
   return {
     ...description,
     parse(value) {
@@ -447,7 +365,7 @@ function roles(description: Described<readonly Role[]>): Option<readonly Role[]>
   };
 }
 
-function adminKey(description: Described<string | undefined>): Option<string | undefined> {
+function adminKey(description: Description<string | undefined>): Option<string | undefined> {
   return {
     ...description,
     parse(value) {
@@ -459,7 +377,7 @@ function adminKey(description: Described<string | undefined>): Option<string | u
   };
 }
 
-function secretKey(description: Described<string | undefined>): Option<string | undefined> {
+function secretKey(description: Description<string | undefined>): Option<string | undefined> {
   return {
     ...description,
     parse(value) {

@@ -2,16 +2,9 @@ import { dirname, resolve } from 'node:path';
 import { ConfigError } from './config-error.ts';
 import type { Environment } from './environment.ts';
 import { ValueError } from './option.ts';
-import {
-  flagOf,
-  type OptionName,
-  type OptionValues,
-  optionNames,
-  optionOf,
-  placeOf,
-  variablesOf,
-} from './options.ts';
+import { flagOf, type OptionName, type OptionValues, optionNames, optionOf, variablesOf } from './options.ts';
 import { readConfigFile } from './read-config-file.ts';
+import { placeOf } from './url-options.ts';
 
 /** Where a value came from: the weakest first. */
 export type Source =

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import { tryKey } from '../api/call.ts';
 import { asProblem, type Problem } from '../api/problem.ts';
 import { type Caller, caller, rememberKey, signedOutBecause } from '../api/session.ts';
-import { Field } from '../parts/field.tsx';
+import { InputField } from '../parts/input-field.tsx';
 import { ProblemNote } from '../parts/problem-note.tsx';
 import { Brand } from './brand.tsx';
 
@@ -33,22 +33,16 @@ export function SignIn(): JSX.Element {
         <Brand />
         <h1>Sign in</h1>
         {signedOutBecause.value !== null && <p class="note warn">{signedOutBecause.value}</p>}
-        <Field
+        <InputField
           label="API key"
           hint="It stays in this tab and is forgotten when that is closed. An administrator's first key is in admin.key of the data directory."
-        >
-          {(attributes) => (
-            <input
-              {...attributes}
-              type="password"
-              autocomplete="off"
-              spellcheck={false}
-              required
-              value={key}
-              onInput={({ currentTarget }) => setKey(currentTarget.value)}
-            />
-          )}
-        </Field>
+          type="password"
+          autocomplete="off"
+          spellcheck={false}
+          required
+          value={key}
+          onText={setKey}
+        />
         <ProblemNote problem={problem} />
         <button type="submit" class="main" disabled={busy || key.trim() === ''}>
           Sign in

@@ -4,7 +4,7 @@ import { call } from '../../api/call.ts';
 import type { Account } from '../../api/shapes.ts';
 import { usePolled } from '../../api/use-polled.ts';
 import { Action } from '../../parts/action.tsx';
-import { Field } from '../../parts/field.tsx';
+import { InputField } from '../../parts/input-field.tsx';
 import { ReadNote } from '../../parts/read-note.tsx';
 import { Section } from '../../parts/section.tsx';
 import { linkTo } from '../../place.ts';
@@ -50,28 +50,30 @@ function AccountForm({ account, onSaved }: { account: Account; onSaved: () => vo
     onSaved();
   }
 
-  const number = (value: string, set: (text: string) => void) => (attributes: { id: string }) => (
-    <input
-      {...attributes}
-      type="number"
-      min="0"
-      step="any"
-      value={value}
-      onInput={({ currentTarget }) => set(currentTarget.value)}
-    />
-  );
   return (
     <Section title="Share and limits">
       <div class="form">
-        <Field label="Weight" hint="its share of capacity beside others">
-          {number(weight, setWeight)}
-        </Field>
-        <Field label="Messages a second" hint="over all its routes; empty for no limit">
-          {number(rate, setRate)}
-        </Field>
-        <Field label="Messages a day" hint="taken in; empty for no limit">
-          {number(perDay, setPerDay)}
-        </Field>
+        <InputField
+          label="Weight"
+          hint="its share of capacity beside others"
+          {...amount}
+          value={weight}
+          onText={setWeight}
+        />
+        <InputField
+          label="Messages a second"
+          hint="over all its routes; empty for no limit"
+          {...amount}
+          value={rate}
+          onText={setRate}
+        />
+        <InputField
+          label="Messages a day"
+          hint="taken in; empty for no limit"
+          {...amount}
+          value={perDay}
+          onText={setPerDay}
+        />
       </div>
       <div class="actions">
         <Action label="Save" main run={save} />
@@ -80,3 +82,5 @@ function AccountForm({ account, onSaved }: { account: Account; onSaved: () => vo
     </Section>
   );
 }
+
+const amount = { type: 'number', min: '0', step: 'any' } as const;

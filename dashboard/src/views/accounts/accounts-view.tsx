@@ -7,7 +7,7 @@ import { usePolled } from '../../api/use-polled.ts';
 import { count, rate } from '../../format/number.ts';
 import { moment } from '../../format/time.ts';
 import { Action } from '../../parts/action.tsx';
-import { Field } from '../../parts/field.tsx';
+import { InputField } from '../../parts/input-field.tsx';
 import { Pager } from '../../parts/pager.tsx';
 import { ReadNote } from '../../parts/read-note.tsx';
 import { Section } from '../../parts/section.tsx';
@@ -31,15 +31,7 @@ export function AccountsView({ query }: { query: URLSearchParams }): JSX.Element
       <Section title="New account">
         <div class="row">
           <div class="grow">
-            <Field label="Name">
-              {(attributes) => (
-                <input
-                  {...attributes}
-                  value={name}
-                  onInput={({ currentTarget }) => setName(currentTarget.value)}
-                />
-              )}
-            </Field>
+            <InputField label="Name" value={name} onText={setName} />
           </div>
           <Action label="Make the account" main disabled={name.trim() === ''} run={make} />
         </div>

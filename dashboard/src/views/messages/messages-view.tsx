@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks';
 import type { Message, Page } from '../../api/shapes.ts';
 import { usePolled } from '../../api/use-polled.ts';
 import { Field } from '../../parts/field.tsx';
+import { InputField } from '../../parts/input-field.tsx';
 import { Pager } from '../../parts/pager.tsx';
 import { ReadNote } from '../../parts/read-note.tsx';
 import { goTo } from '../../place.ts';
@@ -41,18 +42,14 @@ export function MessagesView({ query }: { query: URLSearchParams }): JSX.Element
       <section class="section" aria-label="Search">
         <form class="row" role="search" onSubmit={find}>
           <div class="grow">
-            <Field label="Recipient, reference or id of a message">
-              {(attributes) => (
-                <input
-                  {...attributes}
-                  type="search"
-                  autocomplete="off"
-                  spellcheck={false}
-                  value={text}
-                  onInput={({ currentTarget }) => setText(currentTarget.value)}
-                />
-              )}
-            </Field>
+            <InputField
+              label="Recipient, reference or id of a message"
+              type="search"
+              autocomplete="off"
+              spellcheck={false}
+              value={text}
+              onText={setText}
+            />
           </div>
           <Field label="It is a">
             {(attributes) => (

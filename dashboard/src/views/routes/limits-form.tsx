@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import { call } from '../../api/call.ts';
 import type { Route } from '../../api/shapes.ts';
 import { Action } from '../../parts/action.tsx';
-import { Field } from '../../parts/field.tsx';
+import { InputField } from '../../parts/input-field.tsx';
 import { Section } from '../../parts/section.tsx';
 
 /** What a route may send at most; all of its other settings stay as they are. */
@@ -24,31 +24,24 @@ export function LimitsForm({ route, onSaved }: { route: Route; onSaved: () => vo
   return (
     <Section title="Limits">
       <div class="form">
-        <Field label="Messages a second" hint="empty for no limit">
-          {(attributes) => (
-            <input
-              {...attributes}
-              type="number"
-              min="0"
-              step="any"
-              inputMode="decimal"
-              value={ratePerSecond}
-              onInput={({ currentTarget }) => setRate(currentTarget.value)}
-            />
-          )}
-        </Field>
-        <Field label="Requests at once">
-          {(attributes) => (
-            <input
-              {...attributes}
-              type="number"
-              min="1"
-              inputMode="numeric"
-              value={concurrency}
-              onInput={({ currentTarget }) => setConcurrency(currentTarget.value)}
-            />
-          )}
-        </Field>
+        <InputField
+          label="Messages a second"
+          hint="empty for no limit"
+          type="number"
+          min="0"
+          step="any"
+          inputMode="decimal"
+          value={ratePerSecond}
+          onText={setRate}
+        />
+        <InputField
+          label="Requests at once"
+          type="number"
+          min="1"
+          inputMode="numeric"
+          value={concurrency}
+          onText={setConcurrency}
+        />
       </div>
       <div class="actions">
         <Action label="Save the limits" main run={save} />

@@ -4,7 +4,7 @@ import { call } from '../../api/call.ts';
 import type { Route } from '../../api/shapes.ts';
 import { latency } from '../../format/time.ts';
 import { Action } from '../../parts/action.tsx';
-import { Field } from '../../parts/field.tsx';
+import { InputField } from '../../parts/input-field.tsx';
 import { Section } from '../../parts/section.tsx';
 import { StateMark } from '../../parts/state-mark.tsx';
 
@@ -30,20 +30,8 @@ export function TestForm({ route }: { route: Route }): JSX.Element {
   return (
     <Section title="Test send">
       <div class="form">
-        <Field label="To">
-          {(attributes) => (
-            <input {...attributes} value={to} onInput={({ currentTarget }) => setTo(currentTarget.value)} />
-          )}
-        </Field>
-        <Field label="Text" hint="“Test message” when empty">
-          {(attributes) => (
-            <input
-              {...attributes}
-              value={body}
-              onInput={({ currentTarget }) => setBody(currentTarget.value)}
-            />
-          )}
-        </Field>
+        <InputField label="To" value={to} onText={setTo} />
+        <InputField label="Text" hint="“Test message” when empty" value={body} onText={setBody} />
       </div>
       <div class="actions">
         <Action

@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks';
 import { call } from '../../api/call.ts';
 import { Action } from '../../parts/action.tsx';
 import { Field } from '../../parts/field.tsx';
+import { InputField } from '../../parts/input-field.tsx';
 import { Section } from '../../parts/section.tsx';
 
 export function NewSuppression({ onMade }: { onMade: () => void }): JSX.Element {
@@ -20,11 +21,7 @@ export function NewSuppression({ onMade }: { onMade: () => void }): JSX.Element 
   return (
     <Section title="Suppress a recipient" aside="it gets nothing more of this account">
       <div class="form">
-        <Field label="Recipient">
-          {(attributes) => (
-            <input {...attributes} value={to} onInput={({ currentTarget }) => setTo(currentTarget.value)} />
-          )}
-        </Field>
+        <InputField label="Recipient" value={to} onText={setTo} />
         <Field label="Channel">
           {(attributes) => (
             <select
@@ -37,15 +34,7 @@ export function NewSuppression({ onMade }: { onMade: () => void }): JSX.Element 
             </select>
           )}
         </Field>
-        <Field label="Reason" hint="for people">
-          {(attributes) => (
-            <input
-              {...attributes}
-              value={reason}
-              onInput={({ currentTarget }) => setReason(currentTarget.value)}
-            />
-          )}
-        </Field>
+        <InputField label="Reason" hint="for people" value={reason} onText={setReason} />
       </div>
       <div class="actions">
         <Action label="Suppress" main disabled={to.trim() === ''} run={make} />

@@ -6,7 +6,7 @@ import type { Page, Suppression } from '../../api/shapes.ts';
 import { usePolled } from '../../api/use-polled.ts';
 import { moment } from '../../format/time.ts';
 import { Action } from '../../parts/action.tsx';
-import { Field } from '../../parts/field.tsx';
+import { InputField } from '../../parts/input-field.tsx';
 import { Pager } from '../../parts/pager.tsx';
 import { ReadNote } from '../../parts/read-note.tsx';
 import { Section } from '../../parts/section.tsx';
@@ -43,16 +43,7 @@ export function SuppressionsView({ query }: { query: URLSearchParams }): JSX.Ele
           }}
         >
           <div class="grow">
-            <Field label="Find a recipient">
-              {(attributes) => (
-                <input
-                  {...attributes}
-                  type="search"
-                  value={text}
-                  onInput={({ currentTarget }) => setText(currentTarget.value)}
-                />
-              )}
-            </Field>
+            <InputField label="Find a recipient" type="search" value={text} onText={setText} />
           </div>
           <button type="submit">Find</button>
         </form>

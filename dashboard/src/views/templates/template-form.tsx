@@ -5,6 +5,7 @@ import { can } from '../../api/session.ts';
 import type { Template } from '../../api/shapes.ts';
 import { Action } from '../../parts/action.tsx';
 import { Field } from '../../parts/field.tsx';
+import { InputField } from '../../parts/input-field.tsx';
 import { Section } from '../../parts/section.tsx';
 import { goTo } from '../../place.ts';
 
@@ -37,15 +38,7 @@ export function TemplateForm(props: { template: Template | undefined; onSaved: (
     <Section title="Text" {...(template && { aside: `version ${template.version}` })}>
       {!template && (
         <div class="form">
-          <Field label="Name" hint="a letter first">
-            {(attributes) => (
-              <input
-                {...attributes}
-                value={name}
-                onInput={({ currentTarget }) => setName(currentTarget.value)}
-              />
-            )}
-          </Field>
+          <InputField label="Name" hint="a letter first" value={name} onText={setName} />
           <Field label="Channel">
             {(attributes) => (
               <select
@@ -61,17 +54,7 @@ export function TemplateForm(props: { template: Template | undefined; onSaved: (
           </Field>
         </div>
       )}
-      {isMail && (
-        <Field label="Subject">
-          {(attributes) => (
-            <input
-              {...attributes}
-              value={subject}
-              onInput={({ currentTarget }) => setSubject(currentTarget.value)}
-            />
-          )}
-        </Field>
-      )}
+      {isMail && <InputField label="Subject" value={subject} onText={setSubject} />}
       <Field label="Body" hint="{{ name }} is filled in">
         {(attributes) => (
           <textarea

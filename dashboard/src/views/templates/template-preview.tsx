@@ -3,7 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { call } from '../../api/call.ts';
 import { asProblem, type Problem } from '../../api/problem.ts';
 import type { Template } from '../../api/shapes.ts';
-import { Field } from '../../parts/field.tsx';
+import { InputField } from '../../parts/input-field.tsx';
 import { ProblemNote } from '../../parts/problem-note.tsx';
 import { Section } from '../../parts/section.tsx';
 
@@ -49,15 +49,12 @@ export function TemplatePreview({ template }: { template: Template }): JSX.Eleme
     <Section title="Preview">
       <div class="form">
         {names.map((name) => (
-          <Field label={name} key={name}>
-            {(attributes) => (
-              <input
-                {...attributes}
-                value={params[name] ?? ''}
-                onInput={({ currentTarget }) => setParams({ ...params, [name]: currentTarget.value })}
-              />
-            )}
-          </Field>
+          <InputField
+            label={name}
+            key={name}
+            value={params[name] ?? ''}
+            onText={(text) => setParams({ ...params, [name]: text })}
+          />
         ))}
       </div>
       <ProblemNote problem={problem} />

@@ -6,8 +6,8 @@ import type { Page, WebhookEndpoint } from '../../api/shapes.ts';
 import { usePolled } from '../../api/use-polled.ts';
 import { moment } from '../../format/time.ts';
 import { Action } from '../../parts/action.tsx';
-import { Field } from '../../parts/field.tsx';
 import { IdText } from '../../parts/id-text.tsx';
+import { InputField } from '../../parts/input-field.tsx';
 import { ReadNote } from '../../parts/read-note.tsx';
 import { Section } from '../../parts/section.tsx';
 import { StateMark } from '../../parts/state-mark.tsx';
@@ -64,25 +64,8 @@ function NewWebhook({ onMade }: { onMade: () => void }): JSX.Element {
   return (
     <Section title="New endpoint" aside="told how messages and batches ended">
       <div class="form">
-        <Field label="Name" hint="a-z, 0-9, “.”, “_” and “-”">
-          {(attributes) => (
-            <input
-              {...attributes}
-              value={name}
-              onInput={({ currentTarget }) => setName(currentTarget.value)}
-            />
-          )}
-        </Field>
-        <Field label="URL" hint="https">
-          {(attributes) => (
-            <input
-              {...attributes}
-              type="url"
-              value={url}
-              onInput={({ currentTarget }) => setUrl(currentTarget.value)}
-            />
-          )}
-        </Field>
+        <InputField label="Name" hint="a-z, 0-9, “.”, “_” and “-”" value={name} onText={setName} />
+        <InputField label="URL" hint="https" type="url" value={url} onText={setUrl} />
       </div>
       <div class="actions">
         <Action label="Make the endpoint" main disabled={name === '' || url === ''} run={make} />

@@ -310,7 +310,7 @@ export class DeliveryWorker {
     const lanes: LaneStats[] = [];
     for (const lane of this.#backlog.lanes) {
       const { key, chunks, overflown, ready, handed } = lane;
-      const aside = lane.aside + lane.putOff.messages;
+      const aside = lane.aside + lane.displaced.messages;
       const { lastError, ...stats } = this.#runners.of(lane).stats(lane);
       const error = lastError && { ...lastError, atMs: lastError.atMs + this.#databaseAheadMs };
       lanes.push({ ...key, chunks, overflown, ready, aside, handed, ...stats, lastError: error });
@@ -400,7 +400,7 @@ export class DeliveryWorker {
   #tidyAside(): void {
     this.#runners.endExpired();
     this.#loader.unloadClosed();
-    this.#loader.returnPutOff();
+    this.#loader.returnDisplaced();
   }
 
   /** Lanes that could not load, and routes that could not send, may be able to now. */

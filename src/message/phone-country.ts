@@ -1,6 +1,6 @@
 import { getCountries, getCountryCallingCode, parsePhoneNumberFromString } from 'libphonenumber-js/min';
 
-export interface PhoneCountry {
+export interface CallingCountry {
   /** The name in English; null where several countries share the code and the number is none of theirs. */
   name: string | null;
   /** The country calling code. */
@@ -13,7 +13,7 @@ const codeDigitsMax = 3;
 let countriesByCode: ReadonlyMap<string, readonly string[]> | undefined;
 
 /** Where an E.164 number belongs; undefined for one whose code nobody has. */
-export function phoneCountryOf(number: string): PhoneCountry | undefined {
+export function callingCountryOf(number: string): CallingCountry | undefined {
   const parsed = parsePhoneNumberFromString(number);
   if (!parsed) return undefined;
   const name = parsed.country === undefined ? null : (names.of(parsed.country) ?? null);

@@ -2,8 +2,8 @@ import { Fifo } from '../../lib/fifo.ts';
 import { priorityNumber } from '../../message/fields.ts';
 import type { ChunkWork } from '../chunks/chunk-work.ts';
 import type { LastError } from '../sending/route-watch.ts';
+import { type DisplacedChunk, DisplacedChunks } from './displaced-chunks.ts';
 import { isDue, type PendingChunk } from './pending-chunk.ts';
-import { type PutOffChunk, PutOffChunks } from './put-off-chunks.ts';
 
 export interface LaneKey {
   accountId: number;
@@ -56,7 +56,7 @@ export class Lane {
   aside = 0;
   asideBytes = 0;
   /** Chunks with such messages for which there was no room in memory. They go before all that is due. */
-  readonly putOff = new PutOffChunks();
+  readonly displaced = new DisplacedChunks();
   readonly #due = new Fifo<PendingChunk>();
   readonly #retries = new Fifo<PendingChunk>();
   readonly #loaded = new Fifo<ChunkWork>();
@@ -68,8 +68,8 @@ export class Lane {
 
   /** So much waits for destinations that nothing more is taken before some of it has left. */
   get isCrowded(): boolean {
-    const messages = this.aside + this.putOff.messages;
-    const bytes = this.asideBytes + this.putOff.bytes;
+    const messages = this.aside + this.displaced.messages;
+    const bytes = this.asideBytes + this.displaced.bytes;
     if (messages < asideMessagesMax && bytes < asideBytesMax) return false;
     return this.aside >= asideMessagesKept || this.asideBytes >= asideBytesKept;
   }
@@ -78,16 +78,16 @@ export class Lane {
     return this.chunks - this.ordered;
   }
 
-  /** Takes a key whose time has come, or that was put off. Those go first, then retries: they are older. */
-  enqueue(chunk: PendingChunk, putOff?: Omit<PutOffChunk, 'chunk'>): void {
+  /** Takes a key whose time has come, or that was displaced. Those go first, then retries: they are older. */
+  enqueue(chunk: PendingChunk, displaced?: Omit<DisplacedChunk, 'chunk'>): void {
     chunk.place = 'due';
-    if (putOff) this.putOff.push({ chunk, ...putOff });
+    if (displaced) this.displaced.push({ chunk, ...displaced });
     else (chunk.remaining === null ? this.#due : this.#retries).push(chunk);
   }
 
   /** The next key to load. Keys that have left the queue otherwise, or whose shard was lost, are dropped on the way. */
   shiftDue(): PendingChunk | undefined {
-    for (const queue of [this.putOff, this.#retries, this.#due]) {
+    for (const queue of [this.displaced, this.#retries, this.#due]) {
       for (let chunk = queue.shift(); chunk; chunk = queue.shift()) {
         if (isDue(chunk)) return chunk;
       }
@@ -97,7 +97,7 @@ export class Lane {
 
   /** Keys in the queue, dropped ones included. */
   get due(): number {
-    return this.putOff.length + this.#retries.length + this.#due.length;
+    return this.displaced.length + this.#retries.length + this.#due.length;
   }
 
   /** `messages` more of a loaded chunk can be sent. */

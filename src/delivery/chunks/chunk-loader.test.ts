@@ -130,7 +130,7 @@ test('lanes that flood a slow destination are read until memory is full, and the
   for (let second = 1; second <= 60; second++) {
     bench.nowMs = second * 1_000;
     for (const lane of lanes) bench.loader.want(lane);
-    bench.loader.returnPutOff();
+    bench.loader.returnDisplaced();
     await bench.settle();
   }
   // Every lane has a chunk in memory, so that none comes back before something has left.
@@ -147,14 +147,14 @@ test('what had to leave memory comes back in its turn, and every chunk is sent o
     for (const lane of lanes) if (bench.inMemory(lane).length > 0) bench.send(lane);
     await bench.settle();
     bench.nowMs += 1_000;
-    bench.loader.returnPutOff();
+    bench.loader.returnDisplaced();
     await bench.settle();
   }
   expect(bench.loader.loadedBytes).toBe(0);
   expect(bench.sent).toBe(10 * 15 * messagesPerChunk);
   for (const lane of lanes) {
     expect([lane.aside, lane.asideBytes, lane.ready, lane.due]).toEqual([0, 0, 0, 0]);
-    expect([lane.putOff.messages, lane.putOff.bytes]).toEqual([0, 0]);
+    expect([lane.displaced.messages, lane.displaced.bytes]).toEqual([0, 0]);
   }
 });
 
@@ -178,15 +178,15 @@ test('a chunk that leaves memory takes its text along', async () => {
   for (const work of gone) expect(() => work.fieldsAt(0)).toThrow();
 });
 
-test('a lane whose chunks were canceled while they were put off goes on', async () => {
+test('a lane whose chunks were canceled while they were displaced goes on', async () => {
   const bench = new Bench();
   const lanes = Array.from({ length: 10 }, (_, account) => bench.lane(account, 50));
   await bench.settle();
-  const lane = lanes.find(({ putOff }) => putOff.length > 0)!;
+  const lane = lanes.find(({ displaced }) => displaced.length > 0)!;
   for (const [id, chunk] of bench.tenure.chunks) if (chunk.lane === lane) bench.tenure.chunks.delete(id);
   for (const work of bench.inMemory(lane)) bench.loader.release(work);
-  bench.loader.returnPutOff();
-  expect(lane.putOff.length + lane.putOff.messages + lane.putOff.bytes).toBe(0);
+  bench.loader.returnDisplaced();
+  expect(lane.displaced.length + lane.displaced.messages + lane.displaced.bytes).toBe(0);
   bench.add(lane);
   await bench.settle();
   expect(bench.inMemory(lane)).toHaveLength(1);

@@ -46,7 +46,7 @@ export const loadedBytesMax = 32 * 1_048_576;
 /** Below it, what had to leave memory comes back: so much lower that it does not push out the next. */
 const returnBytes = (loadedBytesMax / 4) * 3;
 /** A bulk lane that has nothing left in memory waits so long for that, before it pushes others out. */
-const putOffMs = 5_000;
+const displacedMs = 5_000;
 /** Reads at the same time. */
 const readsMax = 2;
 /** Chunks and messages of one read. */
@@ -79,8 +79,8 @@ export class ChunkLoader {
   readonly #interactive = new Fifo<Lane>();
   readonly #bulk = new Fifo<Lane>();
   readonly #loaded = new Set<ChunkWork>();
-  /** Lanes with chunks that were put off. */
-  readonly #putOffLanes = new Set<Lane>();
+  /** Lanes with chunks that were displaced. */
+  readonly #displacedLanes = new Set<Lane>();
   readonly #defaults: DefaultsCache;
   readonly #templates: TemplateCache;
   #loadedBytes = 0;
@@ -133,11 +133,11 @@ export class ChunkLoader {
     });
   }
 
-  /** Lanes whose chunks were put off may go on: there is room by now, they waited long enough, or need not wait. */
-  returnPutOff(): void {
-    for (const lane of this.#putOffLanes) {
-      lane.putOff.tidy();
-      if (lane.putOff.length === 0) this.#putOffLanes.delete(lane);
+  /** Lanes whose chunks were displaced may go on: there is room by now, they waited long enough, or need not wait. */
+  returnDisplaced(): void {
+    for (const lane of this.#displacedLanes) {
+      lane.displaced.tidy();
+      if (lane.displaced.length === 0) this.#displacedLanes.delete(lane);
       this.want(lane);
     }
   }
@@ -158,7 +158,7 @@ export class ChunkLoader {
     if (!this.#loaded.delete(work)) return;
     this.#loadedBytes -= work.size;
     work.dropText();
-    if (this.#loadedBytes < returnBytes) for (const lane of this.#putOffLanes) this.want(lane);
+    if (this.#loadedBytes < returnBytes) for (const lane of this.#displacedLanes) this.want(lane);
     this.#pump();
   }
 
@@ -235,11 +235,11 @@ export class ChunkLoader {
     }
   }
 
-  /** What was put off is read before what follows it, and not so early that it would be put off again. */
+  /** What was displaced is read before what follows it, and not so early that it would be displaced again. */
   #mayLoad(lane: Lane): boolean {
-    if (lane.putOff.length === 0 || this.#loadedBytes < returnBytes) return true;
+    if (lane.displaced.length === 0 || this.#loadedBytes < returnBytes) return true;
     if (lane.aside > 0) return false;
-    return isInteractive(lane) || this.#settings.clock.monotonicMs() - lane.putOff.atMs >= putOffMs;
+    return isInteractive(lane) || this.#settings.clock.monotonicMs() - lane.displaced.atMs >= displacedMs;
   }
 
   /** Puts chunks back into their lanes' queues whose routes cannot send: they can be read again. */
@@ -250,7 +250,7 @@ export class ChunkLoader {
       if (!isIdle(work) || work.ready === 0 || !this.#settings.isStuck(lane)) continue;
       if (!lane.isCrowded || work.aside.count === 0) this.#unload(work);
     }
-    this.#putOff();
+    this.#displace();
     if (this.#loadedBytes < loadedBytesMax) return true;
     this.#crowdOut();
     return false;
@@ -258,10 +258,10 @@ export class ChunkLoader {
 
   /**
    * Chunks that wait for destinations leave: the last ones, whose turn is the farthest, and at first of lanes that have
-   * too much of it. Their lanes count them on, so that none is read only to be put off in its turn. What else a
+   * too much of it. Their lanes count them on, so that none is read only to be displaced in its turn. What else a
    * chunk has ready stays in memory with it while its lane can send it.
    */
-  #putOff(): void {
+  #displace(): void {
     if (this.#loadedBytes < loadedBytesMax) return;
     for (const work of inOrderOfLeaving(this.#loaded)) {
       if (this.#loadedBytes < loadedBytesMax) return;
@@ -283,8 +283,8 @@ export class ChunkLoader {
     work.dropText();
     lane.enqueue(chunk, waiting.size > 0 ? { waiting, bytes: work.size } : undefined);
     if (waiting.size === 0) return;
-    lane.putOff.atMs = this.#settings.clock.monotonicMs();
-    this.#putOffLanes.add(lane);
+    lane.displaced.atMs = this.#settings.clock.monotonicMs();
+    this.#displacedLanes.add(lane);
   }
 
   /** The next keys of the lanes that want some, interactive lanes first. */
@@ -295,7 +295,7 @@ export class ChunkLoader {
       while (lanes.length > 0 && messages < readMessagesMax && chunks.length < readChunksMax) {
         const lane = lanes.shift()!;
         lane.wantsLoad = false;
-        // Its chunks may have been put off since it asked.
+        // Its chunks may have been displaced since it asked.
         let room = this.#mayLoad(lane) ? this.#settings.readyWanted(lane) - lane.ready : 0;
         while (room > 0 && messages < readMessagesMax && chunks.length < readChunksMax) {
           const chunk = lane.shiftDue();

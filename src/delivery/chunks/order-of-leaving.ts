@@ -1,7 +1,7 @@
 import { isInteractive, type Lane } from '../backlog/lane.ts';
 import type { ChunkWork } from './chunk-work.ts';
 
-/** What can be put off. Interactive lanes come last, and each keeps its oldest chunk: it may be all that the lane has. */
+/** What can be displaced. Interactive lanes come last, and each keeps its oldest chunk: it may be all that the lane has. */
 export function inOrderOfLeaving(loaded: Iterable<ChunkWork>): ChunkWork[] {
   const lanes = new Set<Lane>();
   const [surplus, bulk, interactive, oldest]: ChunkWork[][] = [[], [], [], []];

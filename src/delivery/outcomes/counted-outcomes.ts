@@ -9,7 +9,7 @@ import {
   type SeriesTally,
   TagLimit,
 } from '../../message/statistics/series-tallies.ts';
-import { bucketOf } from '../../message/statistics/waits.ts';
+import { waitBucketOf } from '../../message/statistics/waits.ts';
 import type { ChunkWork } from '../chunks/chunk-work.ts';
 import type { OutcomeGroup } from './outcome-groups.ts';
 
@@ -96,7 +96,7 @@ export class CountedOutcomes {
       if (beganAtMs === undefined) return undefined;
       const scheduledAtMs = work.times?.scheduledAtMs(offsets[index]!) ?? acceptedAtMs;
       const waitMs = this.#databaseNowMs(beganAtMs) - Math.max(acceptedAtMs, scheduledAtMs);
-      if (waitMs !== lastMs) bucket = bucketOf(waitMs);
+      if (waitMs !== lastMs) bucket = waitBucketOf(waitMs);
       lastMs = waitMs;
       return bucket;
     };

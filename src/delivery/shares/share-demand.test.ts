@@ -65,7 +65,7 @@ test('it says of a route that interactive messages wait for its connections', ()
   expect(turn(priorityNumber.interactive)).toEqual({ 'conn:1': 1, 'urgent:conn:1': 1 });
 });
 
-test('of a destination it wants what was used within a second and what waits, in memory and put off', () => {
+test('of a destination it wants what was used within a second and what waits, in memory and displaced from it', () => {
   const demand = demandOf(64);
   const lane = laneOf(1, { priority: priorityNumber.interactive, ready: 0 });
   const unused = { messages: 0, requestsMax: 0, waits: 0, urgent: false };
@@ -84,6 +84,6 @@ test('of a destination it wants what was used within a second and what waits, in
   expect(turn(new Map([['*', { ...unused, requestsMax: 3 }]]))).toEqual({ 'dconn:1:*': 4 });
   for (let turns = 0; turns < 3; turns++) expect(turn(new Map())).toEqual({ 'dconn:1:*': 4 });
   expect(turn(new Map())).toEqual({});
-  lane.putOff.push({ chunk: {} as PendingChunk, waiting: new Map([['+31', 40]]), bytes: 1 });
+  lane.displaced.push({ chunk: {} as PendingChunk, waiting: new Map([['+31', 40]]), bytes: 1 });
   expect(turn(new Map())).toMatchObject({ 'drate:1:+31': 16, 'dconn:1:+31': 2, 'urgent:dconn:1:+31': 1 });
 });

@@ -52,7 +52,7 @@ interface Waiting {
   byRoute: Map<number, number>;
   byAccount: Map<number, number>;
   /** In chunks that had to leave memory, by route and what matched their destinations. */
-  putOff: Map<number, Map<string, number>>;
+  displaced: Map<number, Map<string, number>>;
   /** Limits for which interactive messages wait. */
   urgent: Set<string>;
 }
@@ -110,7 +110,7 @@ export class ShareDemand {
   #waiting(lanes: Iterable<Lane>): Waiting {
     const { control, couldSend } = this.#settings;
     const [byRoute, byAccount] = [new Map<number, number>(), new Map<number, number>()];
-    const waiting: Waiting = { byRoute, byAccount, putOff: new Map(), urgent: new Set() };
+    const waiting: Waiting = { byRoute, byAccount, displaced: new Map(), urgent: new Set() };
     // Routes whose messages, for all that is known, wait for their destinations alone.
     const asideOnly = new Set<number>();
     for (const lane of lanes) {
@@ -122,7 +122,7 @@ export class ShareDemand {
       byAccount.set(accountId, (byAccount.get(accountId) ?? 0) + waits);
       if (waits === 0) asideOnly.add(routeId);
       if (isInteractive(lane)) waiting.urgent.add(connectionsKey(routeId));
-      notePutOff(waiting, lane);
+      noteDisplaced(waiting, lane);
     }
     // One of the route's connections, without which the destination's is of no use.
     for (const routeId of asideOnly) byRoute.set(routeId, Math.max(1, byRoute.get(routeId)!));
@@ -154,14 +154,14 @@ export class ShareDemand {
 }
 
 function hasAside(lane: Lane): boolean {
-  return lane.aside > 0 || lane.putOff.messages > 0;
+  return lane.aside > 0 || lane.displaced.messages > 0;
 }
 
-function notePutOff({ putOff, urgent }: Waiting, lane: Lane): void {
+function noteDisplaced({ displaced, urgent }: Waiting, lane: Lane): void {
   const { routeId } = lane.key;
-  for (const [match, messages] of lane.putOff.byMatch) {
-    const ofRoute = putOff.get(routeId) ?? new Map<string, number>();
-    putOff.set(routeId, ofRoute);
+  for (const [match, messages] of lane.displaced.byMatch) {
+    const ofRoute = displaced.get(routeId) ?? new Map<string, number>();
+    displaced.set(routeId, ofRoute);
     ofRoute.set(match, (ofRoute.get(match) ?? 0) + messages);
     if (isInteractive(lane)) urgent.add(destinationConnectionsKey(routeId, match));
   }
@@ -172,10 +172,10 @@ function noteDestinations(
   of: { routeId: number; route: RouteUse; seconds: number; waiting: Waiting },
 ): void {
   const { routeId, route, seconds, waiting } = of;
-  const putOff = waiting.putOff.get(routeId);
-  for (const match of new Set([...route.destinations.keys(), ...(putOff?.keys() ?? [])])) {
+  const displaced = waiting.displaced.get(routeId);
+  for (const match of new Set([...route.destinations.keys(), ...(displaced?.keys() ?? [])])) {
     const use = route.destinations.get(match) ?? { messages: 0, requestsMax: 0, waits: 0, urgent: false };
-    const waits = use.waits + (putOff?.get(match) ?? 0);
+    const waits = use.waits + (displaced?.get(match) ?? 0);
     const key = destinationConnectionsKey(routeId, match);
     uses.set(destinationRateKey(routeId, match), { used: use.messages / seconds, waits });
     uses.set(key, { used: use.requestsMax, waits: waits / route.batchMax });

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { addWaits, bucketOf, countOf, parseWaits, percentile, type Waits, waitsText } from './waits.ts';
+import { addWaits, countOf, parseWaits, percentile, type Waits, waitBucketOf, waitsText } from './waits.ts';
 
 const waitMs = fc.double({ min: 1, max: 86_400_000 * 20, noNaN: true });
 
 function waitsOf(times: readonly number[]): Waits {
   const waits: Waits = new Map();
-  for (const ms of times) addWaits(waits, new Map([[bucketOf(ms), 1]]));
+  for (const ms of times) addWaits(waits, new Map([[waitBucketOf(ms), 1]]));
   return waits;
 }
 
@@ -39,6 +39,6 @@ test('waits that are added in parts, and stored in between, are those of all', (
 
 test('nothing has no percentile', () => {
   expect(percentile(new Map(), 0.5)).toBeNull();
-  expect(bucketOf(-5)).toBe(0);
-  expect(bucketOf(Number.POSITIVE_INFINITY)).toBe(62);
+  expect(waitBucketOf(-5)).toBe(0);
+  expect(waitBucketOf(Number.POSITIVE_INFINITY)).toBe(62);
 });

@@ -7,7 +7,7 @@ export type Waits = Map<number, number>;
 const bucketsPerDoubling = 2;
 const bucketLast = 31 * bucketsPerDoubling;
 
-export function bucketOf(ms: number): number {
+export function waitBucketOf(ms: number): number {
   if (ms <= 1) return 0;
   return Math.min(bucketLast, Math.ceil(Math.log2(ms) * bucketsPerDoubling));
 }

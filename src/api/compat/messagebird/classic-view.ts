@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { classicId } from '../../../message/classic-id.ts';
 import { type ClassicStatus, classicStatusOf } from '../../../message/classic-status.ts';
 import { unixMsOf } from '../../../message/id.ts';
-import { phoneCountryOf } from '../../../message/phone-country.ts';
+import { callingCountryOf } from '../../../message/phone-country.ts';
 import type { State } from '../../../message/state.ts';
 import { type ClassicDetails, classicPartsOf } from './classic-message.ts';
 
@@ -100,7 +100,7 @@ function moreOf(
   { to, state, error }: SeenRecipient,
   { status, messageLength }: { status: ClassicStatus; messageLength: number },
 ) {
-  const country = to === null ? undefined : phoneCountryOf(to);
+  const country = to === null ? undefined : callingCountryOf(to);
   return {
     originator: null,
     recipientCountry: country?.name ?? null,

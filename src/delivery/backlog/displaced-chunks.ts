@@ -1,7 +1,7 @@
 import { Fifo } from '../../lib/fifo.ts';
 import { isDue, type PendingChunk } from './pending-chunk.ts';
 
-export interface PutOffChunk {
+export interface DisplacedChunk {
   chunk: PendingChunk;
   /** Messages that waited for their destinations, by what matched those. */
   waiting: ReadonlyMap<string, number>;
@@ -9,13 +9,13 @@ export interface PutOffChunk {
 }
 
 /** Chunks of one lane that had to leave memory while messages of them waited for their destinations. */
-export class PutOffChunks {
+export class DisplacedChunks {
   /** What waits in them, and what they weigh in memory. */
   messages = 0;
   bytes = 0;
   /** When the last of them left memory. */
   atMs = Number.NEGATIVE_INFINITY;
-  readonly #chunks = new Fifo<PutOffChunk>();
+  readonly #chunks = new Fifo<DisplacedChunk>();
   readonly #byMatch = new Map<string, number>();
 
   get length(): number {
@@ -27,27 +27,27 @@ export class PutOffChunks {
     return this.#byMatch;
   }
 
-  push(put: PutOffChunk): void {
-    this.#chunks.push(put);
-    this.#count(put, 1);
+  push(displaced: DisplacedChunk): void {
+    this.#chunks.push(displaced);
+    this.#count(displaced, 1);
   }
 
   shift(): PendingChunk | undefined {
-    const put = this.#chunks.shift();
-    if (put) this.#count(put, -1);
-    return put?.chunk;
+    const displaced = this.#chunks.shift();
+    if (displaced) this.#count(displaced, -1);
+    return displaced?.chunk;
   }
 
   /** Forgets those that were decided on meanwhile, or whose shard was lost. */
   tidy(): void {
     for (let left = this.#chunks.length; left > 0; left--) {
-      const put = this.#chunks.peek()!;
+      const displaced = this.#chunks.peek()!;
       this.shift();
-      if (isDue(put.chunk)) this.push(put);
+      if (isDue(displaced.chunk)) this.push(displaced);
     }
   }
 
-  #count({ waiting, bytes }: PutOffChunk, sign: 1 | -1): void {
+  #count({ waiting, bytes }: DisplacedChunk, sign: 1 | -1): void {
     this.bytes += sign * bytes;
     for (const [match, messages] of waiting) {
       this.messages += sign * messages;

@@ -29,7 +29,7 @@ import { Ownership } from './ownership/ownership.ts';
 import type { Tenure } from './ownership/tenure.ts';
 import { Courtesy } from './pace/courtesy.ts';
 import { endpointOf } from './sending/endpoint-of.ts';
-import type { RouteContext } from './sending/route-runner.ts';
+import type { RouteContext } from './sending/route-context.ts';
 import { RouteRunners } from './sending/route-runners.ts';
 import type { RouteBreakerChange } from './sending/route-watch.ts';
 import { leadingShard, WorkerShares } from './shares/worker-shares.ts';

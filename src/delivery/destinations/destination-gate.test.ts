@@ -98,15 +98,17 @@ class Bench {
     this.gate.wake(this.nowMs);
     for (let lane = this.#next(); lane; lane = this.#next()) {
       const slice = takeSlice(lane, {
-        addressOf: (_, to) => to,
+        holds: {
+          addressOf: (_, to) => to,
+          expiresAtMs: () => expiresAtMs,
+          expiresApart: (work, offset) => work.expiry.isOwn(offset),
+          closes: () => false,
+          holdOf: () => undefined,
+        },
         isSuppressed: () => false,
         messagesMax: this.#batchMax,
         nowMs: this.nowMs,
         destinations: this.gate,
-        expiresAtMs: () => expiresAtMs,
-        expiresApart: (work, offset) => work.expiry.isOwn(offset),
-        closes: () => false,
-        holdOf: () => undefined,
         onPutOff: () => {},
         onOutcome: (work, offset, outcome) => void work.record(offset, outcome),
         onFault: (error) => {

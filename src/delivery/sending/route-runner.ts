@@ -1,62 +1,25 @@
-import type { Answer, Connector, Endpoints, Sender } from '../../connectors/connector.ts';
-import type { Clock } from '../../lib/clock.ts';
+import type { Answer, Sender } from '../../connectors/connector.ts';
+import { Alarm } from '../../lib/alarm.ts';
 import type { Route } from '../../message/route.ts';
-import { callbackRouteName } from '../../message/webhook.ts';
 import type { Lane } from '../backlog/lane.ts';
 import { TurnOrder } from '../backlog/turn-order.ts';
 import type { ChunkWork } from '../chunks/chunk-work.ts';
 import { DestinationGate } from '../destinations/destination-gate.ts';
-import { EndpointHolds } from '../destinations/endpoint-holds.ts';
 import { countOutcome } from '../observe/delivery-counts.ts';
 import type { MessageOutcome } from '../outcomes/outcome-groups.ts';
-import type { AccountPace } from '../pace/account-pace.ts';
 import type { BreakerChange } from '../pace/breaker.ts';
-import type { Courtesy } from '../pace/courtesy.ts';
 import type { RetryGate } from '../pace/retry-budget.ts';
-import { type GateLimits, type GateStats, type Permit, RouteGate } from '../pace/route-gate.ts';
+import { type GateStats, type Permit, RouteGate } from '../pace/route-gate.ts';
 import { destinationShares } from '../shares/destination-shares.ts';
 import type { RouteUse } from '../shares/share-demand.ts';
 import { connectionsKey, destinationConnectionsKey, rateKey } from '../shares/share-keys.ts';
-import { wholeConnections } from '../shares/whole-connections.ts';
-import type { MessageWindows } from '../windows/message-windows.ts';
-import { markSlice, type SliceMarks } from './mark-slice.ts';
-import { type RouteBreakerChange, RouteWatch } from './route-watch.ts';
-import { type SliceSettling, settleSlice } from './settle-slice.ts';
+import { markSlice } from './mark-slice.ts';
+import type { RouteContext } from './route-context.ts';
+import { RouteHolds } from './route-holds.ts';
+import { isOfCallbacks, routeLimits } from './route-limits.ts';
+import { RouteWatch } from './route-watch.ts';
+import { settleSlice } from './settle-slice.ts';
 import { expiredBeforeSend, type Slice, takeSlice } from './slice.ts';
-
-/** What all routes of a worker have in common. */
-export interface RouteContext extends SliceMarks, SliceSettling {
-  clock: Clock;
-  connectors: ReadonlyMap<string, Connector>;
-  endpoints: Endpoints;
-  /** Messages may be taken to be sent: the lease stands, what is held is known, outcomes have room, and the worker is not stopping. */
-  mayTake: (nowMs: number) => boolean;
-  /** What was handed to a sender may still leave: the lease stands, and what is held is known. */
-  leaseStands: (nowMs: number) => boolean;
-  /** Its batch is paused or canceled, or the window of it is closed. */
-  isHeld: (work: ChunkWork) => boolean;
-  windows: MessageWindows;
-  /** The window of the chunk's batch is closed until then: nothing of it may leave. */
-  onBatchClosed: (work: ChunkWork, untilMs: number) => void;
-  /** Messages of it wait for the windows of their recipients. */
-  onPutOff: (work: ChunkWork) => void;
-  /** The window of the route has opened: its lanes may load. */
-  onRouteOpened: () => void;
-  /** The recipient gets nothing of the message's account. */
-  isSuppressed: (work: ChunkWork, offset: number, to: string) => boolean;
-  /** Ends requests that are on their way when the worker must stop. */
-  signal: AbortSignal;
-  /** How fast the messages of an account may leave, over all routes; undefined for no limit. */
-  accountPace: (accountId: number, nowMs: number) => AccountPace | undefined;
-  /** What callbacks leave to the messages of all other routes. */
-  courtesy: Courtesy;
-  /** Of what is shared, what this worker may use: 0 to 1. */
-  shareOf: (key: string) => number;
-  /** The lane may load more. */
-  onTaken: (lane: Lane) => void;
-  onBreaker: (change: RouteBreakerChange) => void;
-  onError: (error: unknown) => void;
-}
 
 /** How this worker may send through a route now, and what is on its way. */
 export interface RouteState extends GateStats {
@@ -67,21 +30,18 @@ export interface RouteState extends GateStats {
 /** Messages that a lane keeps loaded ahead of its sends. */
 const readyMin = 1_000;
 const readyBatches = 4;
-/** Timers of Node bear 24 days, and take more for none: a slower rate is looked at again before its time. */
-const timerMsMax = 60_000;
 
 /** Sends the messages of one route as its gate lets them out: whose turn it is, and what became of them. */
 export class RouteRunner implements RetryGate {
   readonly #context: RouteContext;
   readonly #gate: RouteGate;
   readonly #watch = new RouteWatch();
+  readonly #holds: RouteHolds;
+  readonly #alarm: Alarm;
   readonly #order = new TurnOrder<Lane>((lane) => this.#isReady(lane));
   #destinations: DestinationGate | undefined;
-  readonly #holds = new EndpointHolds((accountId, to) => this.#addressOf(accountId, to));
   #route: Route | undefined;
   #sender: Sender | undefined;
-  #callOff: (() => void) | undefined;
-  #callAtMs = Number.POSITIVE_INFINITY;
   #use = { messages: 0, requestsMax: 0 };
   /** The moment of the pump that runs. */
   #nowMs = 0;
@@ -92,6 +52,8 @@ export class RouteRunner implements RetryGate {
 
   constructor(context: RouteContext, route: Route | undefined) {
     this.#context = context;
+    this.#holds = new RouteHolds(context);
+    this.#alarm = new Alarm(context.clock, () => this.pump());
     this.#gate = new RouteGate({
       random: context.random,
       nowMs: context.clock.monotonicMs(),
@@ -108,7 +70,7 @@ export class RouteRunner implements RetryGate {
   /** Nothing of the lane can leave at the moment. */
   isStuck(lane: Lane): boolean {
     const nowMs = this.#context.clock.monotonicMs();
-    if (this.#sender === undefined || this.#isClosed(nowMs)) return true;
+    if (this.#sender === undefined || this.#holds.isClosed(nowMs)) return true;
     if (this.#gate.isShut(nowMs) || this.#destinations?.isStuck(lane)) return true;
     return !this.#gate.accounts.opens(lane, nowMs);
   }
@@ -116,13 +78,13 @@ export class RouteRunner implements RetryGate {
   /** Nothing but shares keeps the lane: no pause, no window, no breaker, no answer that asked for a wait. */
   couldSend(lane: Lane): boolean {
     const nowMs = this.#context.clock.monotonicMs();
-    if (this.#sender === undefined || this.#isClosed(nowMs)) return false;
+    if (this.#sender === undefined || this.#holds.isClosed(nowMs)) return false;
     return !this.#gate.isBlocked(lane.key.accountId, nowMs);
   }
 
   /** The window of the route is closed. */
   get isClosed(): boolean {
-    return this.#isClosed(this.#context.clock.monotonicMs());
+    return this.#holds.isClosed(this.#context.clock.monotonicMs());
   }
 
   /** Of the messages of a lane that were put aside, those whose destinations have room by now. */
@@ -144,9 +106,10 @@ export class RouteRunner implements RetryGate {
       this.#sender = route && this.#open(route);
     }
     this.#route = route;
+    this.#holds.change(route);
     const nowMs = clock.monotonicMs();
     this.#gate.accounts.freeAll();
-    this.#gate.change(this.#limits(), nowMs);
+    this.#gate.change(routeLimits(this.#sender && route, this.#context), nowMs);
     this.#changeDestinations(nowMs);
   }
 
@@ -183,10 +146,10 @@ export class RouteRunner implements RetryGate {
     }
     this.#destinations?.wake(nowMs);
     // Each turn has its own time: the process may be suspended between two.
-    for (; this.#context.mayTake(nowMs) && !this.#isClosed(nowMs); nowMs = clock.monotonicMs()) {
+    for (; this.#context.mayTake(nowMs) && !this.#holds.isClosed(nowMs); nowMs = clock.monotonicMs()) {
       const room = gate.room(sender.batchMax, nowMs);
       if (room === 0) {
-        this.#pumpAt(nowMs + gate.waitMs(sender.batchMax, nowMs));
+        this.#alarm.ringAt(nowMs + gate.waitMs(sender.batchMax, nowMs));
         break;
       }
       const lane = this.#nextLane(sender.batchMax, nowMs);
@@ -201,8 +164,8 @@ export class RouteRunner implements RetryGate {
       if (slice.messages.length > 0) this.#send(sender, lane, slice);
       else this.#destinations?.end(slice, nowMs);
     }
-    this.#pumpAt(gate.accounts.nextAtMs);
-    if (this.#destinations) this.#pumpAt(this.#destinations.nextAtMs);
+    this.#alarm.ringAt(gate.accounts.nextAtMs);
+    if (this.#destinations) this.#alarm.ringAt(this.#destinations.nextAtMs);
   }
 
   stats(lane: Lane): GateStats & ReturnType<RouteWatch['stats']> & { share: number } {
@@ -224,7 +187,7 @@ export class RouteRunner implements RetryGate {
   endExpired(): void {
     const nowMs = this.#context.clock.monotonicMs();
     this.#destinations?.endFirst(({ work, offset }) => {
-      if (!this.#context.mayTake(nowMs) || this.#expiresAtMs(work, offset, nowMs) > nowMs) return false;
+      if (!this.#context.mayTake(nowMs) || this.#holds.expiresAtMs(work, offset, nowMs) > nowMs) return false;
       work.takeAside(offset);
       this.#end(work, offset, expiredBeforeSend(work.attemptsAt(offset), nowMs));
       return true;
@@ -252,7 +215,7 @@ export class RouteRunner implements RetryGate {
   }
 
   async close(): Promise<void> {
-    this.#callOff?.();
+    this.#alarm.callOff();
     await this.#sender?.close();
     this.#sender = undefined;
   }
@@ -301,33 +264,22 @@ export class RouteRunner implements RetryGate {
     return false;
   }
 
-  #isClosed(nowMs: number): boolean {
-    const route = this.#route;
-    return route?.sendWindow !== undefined && this.#context.windows.routeOpensAtMs(route, nowMs) > nowMs;
-  }
-
   /** Comes back by itself when the window opens. */
   #waitsForWindow(nowMs: number): boolean {
     const wasClosed = this.#wasClosed;
-    this.#wasClosed = this.#isClosed(nowMs);
-    if (this.#wasClosed) this.#pumpAt(this.#context.windows.routeOpensAtMs(this.#route!, nowMs));
+    this.#wasClosed = this.#holds.isClosed(nowMs);
+    if (this.#wasClosed) this.#alarm.ringAt(this.#holds.opensAtMs(nowMs));
     else if (wasClosed) this.#context.onRouteOpened();
     return this.#wasClosed;
   }
 
   #take(lane: Lane, messagesMax: number, nowMs: number): Slice {
-    const { isSuppressed, onError, windows } = this.#context;
-    const route = this.#route!;
+    const { isSuppressed, onError } = this.#context;
     const slice = takeSlice(lane, {
       messagesMax,
       nowMs,
       destinations: this.#destinations,
-      addressOf: this.#addressOf,
-      expiresAtMs: (work, offset) => this.#expiresAtMs(work, offset, nowMs),
-      expiresApart: (work, offset) => work.expiry.isOwn(offset) || windows.isByMessage(route, work),
-      closes: (work) => this.#closes(work, nowMs),
-      holdOf: (work, offset) =>
-        windows.holdOf({ route, work, offset }, nowMs) ?? this.#holds.holdOf(work, offset, nowMs),
+      holds: this.#holds,
       onPutOff: (work, offset) => {
         if (work.attemptsAt(offset) > 0) this.#gate.giveBackRetry();
         this.#putOff.add(work);
@@ -341,25 +293,13 @@ export class RouteRunner implements RetryGate {
     return slice;
   }
 
-  #closes(work: ChunkWork, nowMs: number): boolean {
-    if (work.window === undefined) return false;
-    const untilMs = this.#context.windows.batchClosedUntilMs(work, nowMs);
-    if (untilMs !== undefined) this.#context.onBatchClosed(work, untilMs);
-    return untilMs !== undefined;
-  }
-
-  readonly #addressOf = (accountId: number, to: string): string => {
-    if (this.#route?.channel !== 'webhook' || to.includes('://')) return to;
-    return this.#context.endpoints.of(accountId, to)?.url ?? to;
-  };
-
   #send(sender: Sender, lane: Lane, slice: Slice): void {
     for (const work of slice.works) work.chunk.tenure.inFlight++;
     const { accountId } = lane.key;
     this.#use.messages += slice.messages.length;
     const permit = this.#gate.begin({ accountId, messages: slice.messages.length, nowMs: this.#nowMs });
     this.#use.requestsMax = Math.max(this.#use.requestsMax, this.#gate.inFlight);
-    if (!this.#isOfCallbacks) this.#context.courtesy.noteOthers(slice.messages.length, this.#nowMs);
+    if (!isOfCallbacks(this.#route)) this.#context.courtesy.noteOthers(slice.messages.length, this.#nowMs);
     if (this.#route?.onUncertain !== 'hold') {
       this.#leave(sender, slice, permit);
       return;
@@ -375,7 +315,7 @@ export class RouteRunner implements RetryGate {
       this.pump();
     };
     const hasExpired = (work: ChunkWork, offset: number, nowMs: number) =>
-      this.#expiresAtMs(work, offset, nowMs) <= nowMs;
+      this.#holds.expiresAtMs(work, offset, nowMs) <= nowMs;
     const onOutcome = (work: ChunkWork, offset: number, outcome: MessageOutcome) =>
       this.#end(work, offset, outcome);
     markSlice(slice, this.#context, { leave, hasExpired, onOutcome });
@@ -388,15 +328,6 @@ export class RouteRunner implements RetryGate {
     this.#context.onRecorded(work, 1);
   }
 
-  /** Without an offset: of messages that have no expiry of their own, nor a window. */
-  #expiresAtMs(work: ChunkWork, offset: number | undefined, nowMs: number): number {
-    const route = this.#route;
-    if (route === undefined) return Number.POSITIVE_INFINITY;
-    const { databaseNowMs, windows } = this.#context;
-    const hours = windows.hoursOf(route, work, offset);
-    return work.expiry.atMs(offset, route.retry.expireAfterMs, hours) - databaseNowMs(nowMs) + nowMs;
-  }
-
   #leave(sender: Sender, slice: Slice, permit: Permit): void {
     const { signal, clock, leaseStands } = this.#context;
     // A sender that was closed while the slice was marked answers without asking.
@@ -404,7 +335,7 @@ export class RouteRunner implements RetryGate {
     const mayBegin = () => {
       const nowMs = clock.monotonicMs();
       const isOfThisRoute = sender === this.#sender;
-      refused = !isOfThisRoute || !leaseStands(nowMs) || !this.#mayStillLeave(slice, nowMs);
+      refused = !isOfThisRoute || !leaseStands(nowMs) || !this.#holds.mayStillLeave(slice, nowMs);
       return !refused;
     };
     sender.send(slice.messages, { signal, mayBegin }).then(
@@ -414,21 +345,6 @@ export class RouteRunner implements RetryGate {
         this.#context.onError(error);
         this.#settle(slice, { answers: [], refused, permit });
       },
-    );
-  }
-
-  /** Whatever happened while the connection was made. A lease that was renewed says nothing of a shard that was lost before. */
-  #mayStillLeave({ messages, works, offsets }: Slice, nowMs: number): boolean {
-    const route = this.#route!;
-    if (this.#isClosed(nowMs)) return false;
-    return works.every(
-      (work, index) =>
-        isOwned(work) &&
-        !this.#context.isHeld(work) &&
-        !this.#context.isSuppressed(work, offsets[index]!, messages[index]!.fields.to) &&
-        this.#expiresAtMs(work, offsets[index]!, nowMs) > nowMs &&
-        this.#context.windows.holdOf({ route, work, offset: offsets[index]! }, nowMs) === undefined &&
-        (this.#holds.untilMs(work.chunk.lane.key.accountId, messages[index]!.fields.to) ?? nowMs) <= nowMs,
     );
   }
 
@@ -444,18 +360,11 @@ export class RouteRunner implements RetryGate {
       counts.attempts += slice.messages.length;
       this.#watch.note(lane, answers, nowMs);
       this.#gate.end(permit, { messages: slice.messages, answers, nowMs });
-      this.#holdEndpoints(slice, answers, nowMs);
+      this.#holds.noteAnswers(slice, answers, nowMs);
     }
     this.#destinations?.end(slice, nowMs);
     settleSlice({ route: this.#route!, slice, answers, refused, beganAtMs, nowMs }, this.#context);
     this.pump();
-  }
-
-  /** Where all messages have one provider, its gate waits for it. */
-  #holdEndpoints({ messages }: Slice, answers: readonly Answer[], nowMs: number): void {
-    if (!this.#context.connectors.get(this.#route?.connector ?? '')?.manyEndpoints) return;
-    for (const [index, { accountId, fields }] of messages.entries())
-      this.#holds.note({ accountId, to: fields.to, answer: answers[index] }, nowMs);
   }
 
   /** What did not leave takes nothing from what may leave now. */
@@ -469,26 +378,6 @@ export class RouteRunner implements RetryGate {
     const { errorCode } = this.#watch;
     const route = this.#route?.name ?? 'unknown';
     this.#context.onBreaker({ route, ...change, ...(errorCode !== undefined && { errorCode }) });
-  }
-
-  #limits(): GateLimits {
-    const route = this.#route;
-    if (route === undefined || this.#sender === undefined) {
-      return { ratePerSecond: undefined, concurrency: 0, breaker: undefined };
-    }
-    const { shareOf, connectors, courtesy } = this.#context;
-    const { id, ratePerSecond, concurrency } = route;
-    return {
-      ratePerSecond: ratePerSecond === undefined ? undefined : ratePerSecond * shareOf(rateKey(id)),
-      concurrency: wholeConnections(concurrency, shareOf(connectionsKey(id))),
-      breaker: route.breaker || undefined,
-      manyEndpoints: connectors.get(route.connector)?.manyEndpoints ?? false,
-      ...(this.#isOfCallbacks && { courtesy }),
-    };
-  }
-
-  get #isOfCallbacks(): boolean {
-    return this.#route?.name === callbackRouteName;
   }
 
   #changeDestinations(nowMs: number): void {
@@ -505,24 +394,6 @@ export class RouteRunner implements RetryGate {
     this.#destinations.change({ shares, batchMax: this.#sender?.batchMax ?? 1, nowMs });
     if (limits === undefined) this.#destinations = undefined;
     // Lanes that may go on by the new limits do so soon.
-    this.#pumpAt(nowMs);
+    this.#alarm.ringAt(nowMs);
   }
-
-  /** The earliest moment asked for counts. */
-  #pumpAt(atMs: number): void {
-    if (atMs >= this.#callAtMs) return;
-    const { clock } = this.#context;
-    this.#callOff?.();
-    this.#callAtMs = atMs;
-    const delayMs = Math.min(Math.max(1, atMs - clock.monotonicMs()), timerMsMax);
-    this.#callOff = clock.after(delayMs, () => {
-      this.#callOff = undefined;
-      this.#callAtMs = Number.POSITIVE_INFINITY;
-      this.pump();
-    });
-  }
-}
-
-function isOwned({ chunk }: ChunkWork): boolean {
-  return chunk.tenure.state !== 'ended';
 }

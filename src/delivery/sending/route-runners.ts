@@ -1,7 +1,8 @@
 import type { Lane } from '../backlog/lane.ts';
 import type { DeliveryControl } from '../delivery-control.ts';
 import type { RouteUse } from '../shares/share-demand.ts';
-import { type RouteContext, RouteRunner, type RouteState } from './route-runner.ts';
+import type { RouteContext } from './route-context.ts';
+import { RouteRunner, type RouteState } from './route-runner.ts';
 
 export interface RouteRunnersSettings {
   control: DeliveryControl;

@@ -20,21 +20,26 @@ export interface Slice {
   destinations?: Set<Destination>;
 }
 
+/** What keeps messages from leaving at a moment of the monotonic clock. */
+export interface SliceHolds {
+  /** The URL that is meant by a name, where messages go to registered endpoints: its host is the destination. */
+  addressOf(accountId: number, to: string): string;
+  /** When a message expires, on the monotonic clock; without an offset, what has no expiry of its own. */
+  expiresAtMs(work: ChunkWork, offset: number | undefined, nowMs: number): number;
+  /** The message may expire otherwise than others of its chunk. */
+  expiresApart(work: ChunkWork, offset: number): boolean;
+  /** True when nothing of the chunk's batch may leave now: it is parked then. */
+  closes(work: ChunkWork, nowMs: number): boolean;
+  /** What keeps a message by the windows of its recipient, its batch and its route, or by the wish of its endpoint. */
+  holdOf(work: ChunkWork, offset: number, nowMs: number): WindowHold | undefined;
+}
+
 export interface TakeSliceSettings {
   messagesMax: number;
   nowMs: number;
   /** What lets messages through to their destinations; undefined where the route limits none. */
   destinations: DestinationGate | undefined;
-  /** The URL that is meant by a name, where messages go to registered endpoints: its host is the destination. */
-  addressOf: (accountId: number, to: string) => string;
-  /** When a message expires, on the monotonic clock; without an offset, what has no expiry of its own. */
-  expiresAtMs: (work: ChunkWork, offset?: number) => number;
-  /** The message may expire otherwise than others of its chunk. */
-  expiresApart: (work: ChunkWork, offset: number) => boolean;
-  /** True when nothing of the chunk's batch may leave now: it is parked then. */
-  closes: (work: ChunkWork) => boolean;
-  /** What keeps a message by the windows of its recipient, its batch and its route. */
-  holdOf: (work: ChunkWork, offset: number) => WindowHold | undefined;
+  holds: SliceHolds;
   /** A message was put off until its windows open. */
   onPutOff: (work: ChunkWork, offset: number) => void;
   /** The recipient gets nothing of this account. */
@@ -51,7 +56,7 @@ export interface TakeSliceSettings {
  */
 export function takeSlice(lane: Lane, settings: TakeSliceSettings): Slice {
   const slice: Slice = { messages: [], works: [], offsets: [] };
-  const { destinations } = settings;
+  const { destinations, holds, nowMs } = settings;
   if (destinations) takeAside(lane, slice, { settings, destinations });
   let current: ChunkWork | undefined;
   let expired = false;
@@ -59,15 +64,15 @@ export function takeSlice(lane: Lane, settings: TakeSliceSettings): Slice {
     const work = lane.front();
     if (work === undefined || (destinations && lane.isCrowded)) break;
     if (work !== current) {
-      if (settings.closes(work)) continue;
+      if (holds.closes(work, nowMs)) continue;
       current = work;
-      expired = settings.expiresAtMs(work) <= settings.nowMs;
+      expired = holds.expiresAtMs(work, undefined, nowMs) <= nowMs;
     }
     const offset = work.take();
     lane.ready--;
-    const apart = settings.expiresApart(work, offset);
-    const late = apart ? settings.expiresAtMs(work, offset) <= settings.nowMs : expired;
-    if (late) settings.onOutcome(work, offset, expiredBeforeSend(work.attemptsAt(offset), settings.nowMs));
+    const apart = holds.expiresApart(work, offset);
+    const late = apart ? holds.expiresAtMs(work, offset, nowMs) <= nowMs : expired;
+    if (late) settings.onOutcome(work, offset, expiredBeforeSend(work.attemptsAt(offset), nowMs));
     else addUnlessHeld(slice, { work, offset, settings });
   }
   return slice;
@@ -80,15 +85,16 @@ function takeAside(
   of: { settings: TakeSliceSettings; destinations: DestinationGate },
 ): void {
   const { settings, destinations } = of;
+  const { holds, nowMs } = settings;
   while (slice.messages.length < settings.messagesMax) {
     const queue = destinations.next(lane, slice);
     if (queue === undefined) break;
     const { work, offset } = queue.peek()!;
     queue.shift();
-    if (settings.closes(work)) continue;
+    if (holds.closes(work, nowMs)) continue;
     work.takeAside(offset);
-    const late = settings.expiresAtMs(work, offset) <= settings.nowMs;
-    if (late) settings.onOutcome(work, offset, expiredBeforeSend(work.attemptsAt(offset), settings.nowMs));
+    const late = holds.expiresAtMs(work, offset, nowMs) <= nowMs;
+    if (late) settings.onOutcome(work, offset, expiredBeforeSend(work.attemptsAt(offset), nowMs));
     else addUnlessHeld(slice, { work, offset, settings, queue });
   }
 }
@@ -104,15 +110,16 @@ interface Taken {
 /** Windows come first: where it waits for one, a message is neither rendered nor does it take room at its destination. */
 function addUnlessHeld(slice: Slice, taken: Taken): void {
   const { work, offset, settings } = taken;
-  const hold = settings.holdOf(work, offset);
+  const { holds, nowMs } = settings;
+  const hold = holds.holdOf(work, offset, nowMs);
   if (hold === undefined) {
     add(slice, taken);
   } else if ('error' in hold) {
     const { error } = hold;
-    settings.onOutcome(work, offset, heldForGood(work.attemptsAt(offset), { error, atMs: settings.nowMs }));
+    settings.onOutcome(work, offset, heldForGood(work.attemptsAt(offset), { error, atMs: nowMs }));
   } else {
     // What expires before is woken to come to its end then.
-    work.putOff(offset, Math.min(hold.untilMs, settings.expiresAtMs(work, offset)));
+    work.putOff(offset, Math.min(hold.untilMs, holds.expiresAtMs(work, offset, nowMs)));
     settings.onPutOff(work, offset);
   }
 }
@@ -132,7 +139,8 @@ function add(slice: Slice, taken: Taken): void {
       return;
     }
     const { accountId } = work.chunk.lane.key;
-    if (settings.destinations && !mayLeave(slice, taken, settings.addressOf(accountId, fields.to))) return;
+    if (settings.destinations && !mayLeave(slice, taken, settings.holds.addressOf(accountId, fields.to)))
+      return;
     slice.messages.push({ id, key: work.keyAt(offset), accountId, attempt, fields });
   } catch (error) {
     if (error instanceof RenderError) {

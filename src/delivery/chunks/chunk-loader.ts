@@ -1,36 +1,19 @@
-import type { Clock } from '../../lib/clock.ts';
 import { Fifo } from '../../lib/fifo.ts';
 import { countInBitmap } from '../../message/bitmap.ts';
-import { decodeChunk, splitFrame } from '../../message/chunk-codec.ts';
-import type { MessageDefaults } from '../../message/fields.ts';
-import { dueAtOf, foldOutcomes } from '../../message/fold-outcomes.ts';
 import { lineRecipient } from '../../message/line-recipient.ts';
-import type { OnUncertain } from '../../message/route.ts';
-import { TemplateCache } from '../../message/templates/template-cache.ts';
-import { type LoadedTemplate, templateIdsOf } from '../../message/templates/templated-text.ts';
-import type { ChunkOutcomeRow } from '../../store/delivery/load-chunks.ts';
 import { isInteractive, type Lane, laneName } from '../backlog/lane.ts';
-import type { PendingChunk, StoredMessages } from '../backlog/pending-chunk.ts';
-import type { ChunkStore } from '../delivery-store.ts';
+import type { PendingChunk } from '../backlog/pending-chunk.ts';
 import type { Suppressed, Suppressions } from '../suppressions/suppressions.ts';
-import { ChunkWork } from './chunk-work.ts';
-import { DefaultsCache } from './defaults-cache.ts';
-import { type ChunkTags, loadTags } from './load-tags.ts';
-import { messageTimes } from './message-times.ts';
+import { ChunkReader, type ChunkReaderSettings, type ChunksRead } from './chunk-reader.ts';
+import type { ChunkWork } from './chunk-work.ts';
 import { inOrderOfLeaving, isIdle } from './order-of-leaving.ts';
 
-export interface ChunkLoaderSettings {
-  store: ChunkStore;
-  clock: Clock;
-  /** The database's clock at a moment of the monotonic one. */
-  databaseNowMs: (monotonicMs: number) => number;
+export interface ChunkLoaderSettings extends ChunkReaderSettings {
   /** Messages that a lane should have loaded and unsent, 0 for one that cannot send. */
   readyWanted: (lane: Lane) => number;
   dropStored: (chunk: PendingChunk) => void;
   /** Finds the recipients that get nothing. */
   suppressions: Pick<Suppressions, 'concerns' | 'check'>;
-  /** What the route of a chunk does with messages that an earlier owner left in flight. */
-  onInterrupted: (routeId: number) => OnUncertain;
   onLoaded: (work: ChunkWork) => void;
   /** A chunk that stayed for what is due soon must leave: there is no room. */
   onCrowded: (work: ChunkWork) => void;
@@ -38,7 +21,6 @@ export interface ChunkLoaderSettings {
   isStuck: (lane: Lane) => boolean;
   /** The window of the lane's route is closed: nothing of it is to stay in memory. */
   isClosed: (lane: Lane) => boolean;
-  onError: (error: unknown) => void;
 }
 
 /** Bytes of loaded messages at most, about. Beyond it, chunks of routes that cannot send give way. */
@@ -55,14 +37,6 @@ const readMessagesMax = 8_000;
 /** Wait after a read that failed. */
 const retryMs = 250;
 
-interface ChunksRead {
-  stored: Map<string, StoredMessages>;
-  outcomes: Map<string, ChunkOutcomeRow[]>;
-  defaults: Map<string, MessageDefaults | undefined>;
-  /** What messages are rendered by, by the ids of the versions. */
-  templates: ReadonlyMap<number, LoadedTemplate>;
-}
-
 /** Of what is to be sent: what was found of its recipients, and since when what is added must be followed. */
 interface ChunksChecked {
   checkedAtMs: number;
@@ -76,22 +50,19 @@ const noneSuppressed = { suppressed: new Map(), lines: new Map() };
 /** Brings the messages of due chunks into memory, for the lanes that can send them, within a bound. */
 export class ChunkLoader {
   readonly #settings: ChunkLoaderSettings;
+  readonly #reader: ChunkReader;
   readonly #interactive = new Fifo<Lane>();
   readonly #bulk = new Fifo<Lane>();
   readonly #loaded = new Set<ChunkWork>();
   /** Lanes with chunks that were displaced. */
   readonly #displacedLanes = new Set<Lane>();
-  readonly #defaults: DefaultsCache;
-  readonly #templates: TemplateCache;
   #loadedBytes = 0;
   #reads = 0;
   #scheduled = false;
 
   constructor(settings: ChunkLoaderSettings) {
     this.#settings = settings;
-    const { store, onError } = settings;
-    this.#defaults = new DefaultsCache(store);
-    this.#templates = new TemplateCache({ load: (keys) => store.loadTemplateVersions(keys), onError });
+    this.#reader = new ChunkReader(settings);
   }
 
   get loadedChunks(): number {
@@ -164,17 +135,13 @@ export class ChunkLoader {
 
   /** Brings what is recorded of some chunks into memory, without their text: to decide on them. */
   async loadParked(chunks: readonly PendingChunk[]): Promise<ChunkWork[]> {
-    const known = chunks.filter((chunk) => !chunk.fresh);
-    const rows = known.length === 0 ? [] : await this.#settings.store.loadOutcomes(keysOf(known));
-    const tagsOf = await loadTags(this.#settings.store, { chunks, defaults: this.#defaults });
-    const stored = new Map();
-    const read = { stored, defaults: new Map(), templates: new Map(), outcomes: byChunk(rows) };
+    const make = await this.#reader.readParked(chunks);
     const works: ChunkWork[] = [];
     for (const chunk of chunks) {
       if (chunk.tenure.state !== 'held') continue;
       this.#settings.dropStored(chunk);
       chunk.place = 'loaded';
-      chunk.work = this.#work(chunk, read, { ...tagsOf(chunk), parked: true });
+      chunk.work = make(chunk);
       works.push(chunk.work);
     }
     return works;
@@ -185,10 +152,8 @@ export class ChunkLoader {
       const chunks = this.#collect();
       if (chunks.length === 0) continue;
       const [complete, others] = split(chunks, (chunk) => this.#isComplete(chunk));
-      const defaults = this.#defaults.peek(complete.map((chunk) => chunk.batch));
-      const read = { stored: new Map(), outcomes: new Map(), defaults: defaults ?? new Map() };
-      const templates = defaults && this.#templates.peek(templatesOf(complete, read));
-      if (templates) this.#place(complete, { ...read, templates }, this.#unchecked());
+      const read = this.#reader.peek(complete);
+      if (read) this.#place(complete, read, this.#unchecked());
       else others.push(...complete);
       if (others.length > 0) void this.#read(others);
     }
@@ -209,7 +174,7 @@ export class ChunkLoader {
     const unchecked = this.#unchecked();
     const concerned = chunks.filter(({ lane }) => suppressions.concerns(lane.key.accountId));
     if (concerned.length === 0) return unchecked;
-    const lines = new Map(concerned.map((chunk) => [chunk.id, this.#linesOf(chunk, read)]));
+    const lines = new Map(concerned.map((chunk) => [chunk.id, this.#reader.linesOf(chunk, read)]));
     const suppressed = await suppressions.check(
       concerned.map(({ id, lane: { key } }) => ({
         ...{ id, accountId: key.accountId },
@@ -311,24 +276,11 @@ export class ChunkLoader {
   }
 
   async #read(chunks: PendingChunk[]): Promise<void> {
-    const { store, clock, onError } = this.#settings;
+    const { clock, onError } = this.#settings;
     this.#reads++;
     try {
-      const known = chunks.filter((chunk) => !chunk.fresh);
-      const missing = chunks.filter((chunk) => chunk.stored === undefined);
-      const [rows, outcomes, defaults] = await Promise.all([
-        missing.length > 0 ? store.loadChunks(keysOf(missing)) : [],
-        known.length > 0 ? store.loadOutcomes(keysOf(known)) : [],
-        this.#defaults.load(chunks.map((chunk) => chunk.batch)),
-      ]);
-      const read = {
-        stored: new Map(rows.map((row) => [row.id, row])),
-        outcomes: byChunk(outcomes),
-        defaults,
-      };
-      const templates = await this.#templates.load(templatesOf(chunks, read));
-      const complete = { ...read, templates };
-      this.#place(chunks, complete, await this.#check(chunks, complete));
+      const read = await this.#reader.read(chunks);
+      this.#place(chunks, read, await this.#check(chunks, read));
     } catch (error) {
       onError(error);
       await clock.sleep(retryMs);
@@ -349,8 +301,8 @@ export class ChunkLoader {
         this.want(chunk.lane);
         continue;
       }
-      const lines = checked.lines.get(chunk.id) ?? this.#linesOf(chunk, read);
-      const work = this.#work(chunk, read, { lines, parked: false });
+      const lines = checked.lines.get(chunk.id) ?? this.#reader.linesOf(chunk, read);
+      const work = this.#reader.make(chunk, read, lines);
       work.noteChecked(checked.checkedAtMs, checked.suppressed.get(chunk.id));
       chunk.place = 'loaded';
       this.#settings.dropStored(chunk);
@@ -360,65 +312,6 @@ export class ChunkLoader {
       this.#settings.onLoaded(work);
     }
   }
-
-  /** No lines when the stored bytes cannot be read: then handling each of the messages fails. */
-  #linesOf(chunk: PendingChunk, read: ChunksRead): string[] {
-    const source = chunk.stored ?? read.stored.get(chunk.id);
-    try {
-      if (source === undefined) throw new Error(`chunk ${chunk.id} is pending but not stored`);
-      return splitFrame(decodeChunk(source.codec, source.payload));
-    } catch (error) {
-      this.#settings.onError(error);
-      return [];
-    }
-  }
-
-  #work(chunk: PendingChunk, read: ChunksRead, as: ChunkTags & { parked: boolean }): ChunkWork {
-    const rows = read.outcomes.get(chunk.id);
-    const nowMs = this.#settings.clock.monotonicMs();
-    const aheadMs = this.#settings.databaseNowMs(nowMs) - nowMs;
-    const folded = rows && foldOutcomes(chunk.count, rows);
-    const defaults = chunk.batch === null ? undefined : read.defaults.get(chunk.batch);
-    const { timed = false, templates: pins = null } = chunk.stored ?? read.stored.get(chunk.id) ?? {};
-    const times = messageTimes({ lines: as.lines, count: chunk.count, timed, defaults });
-    return new ChunkWork(chunk, {
-      ...as,
-      onInterrupted: this.#settings.onInterrupted(chunk.lane.key.routeId),
-      defaults,
-      templates: { pins, byId: read.templates },
-      folded,
-      times,
-      nowMs,
-      dueAtMs: (offset) => {
-        const retryAt = folded && dueAtOf(folded, offset);
-        return (retryAt?.getTime() ?? times?.scheduledAtMs(offset) ?? Number.NEGATIVE_INFINITY) - aheadMs;
-      },
-    });
-  }
-}
-
-/** The ids of the versions that their messages are rendered by. */
-function templatesOf(chunks: readonly PendingChunk[], read: Omit<ChunksRead, 'templates'>): number[] {
-  return templateIdsOf(
-    chunks.map((chunk) => ({
-      defaults: chunk.batch === null ? undefined : read.defaults.get(chunk.batch),
-      pins: (chunk.stored ?? read.stored.get(chunk.id))?.templates,
-    })),
-  );
-}
-
-function keysOf(chunks: readonly PendingChunk[]): { ids: string[] } {
-  return { ids: chunks.map((chunk) => chunk.id) };
-}
-
-function byChunk(rows: readonly ChunkOutcomeRow[]): Map<string, ChunkOutcomeRow[]> {
-  const grouped = new Map<string, ChunkOutcomeRow[]>();
-  for (const row of rows) {
-    const group = grouped.get(row.chunkId);
-    if (group) group.push(row);
-    else grouped.set(row.chunkId, [row]);
-  }
-  return grouped;
 }
 
 function split<Item>(items: readonly Item[], belongs: (item: Item) => boolean): [Item[], Item[]] {

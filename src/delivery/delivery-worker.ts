@@ -8,6 +8,7 @@ import { Backlog } from './backlog/backlog.ts';
 import type { Hint } from './backlog/hint.ts';
 import type { PendingChunk } from './backlog/pending-chunk.ts';
 import { PendingReader } from './backlog/pending-reader.ts';
+import { mayLeaveMemory } from './chunks/at-rest.ts';
 import { ChunkLoader } from './chunks/chunk-loader.ts';
 import type { ChunkWork } from './chunks/chunk-work.ts';
 import { Decisions } from './decisions/decisions.ts';
@@ -430,7 +431,7 @@ export class DeliveryWorker {
     const held = batch === null ? undefined : this.#heldAs(batch);
     if (held === 'paused') work.park();
     if (held === 'canceled') this.#decisions.cancelLoaded(work);
-    if (work.restsAt(this.#settings.clock.monotonicMs())) this.#outcomes.add(work, 0);
+    if (mayLeaveMemory(work, this.#settings.clock.monotonicMs())) this.#outcomes.add(work, 0);
     else this.#offer(work, work.ready);
   }
 

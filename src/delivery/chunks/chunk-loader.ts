@@ -4,6 +4,7 @@ import { lineRecipient } from '../../message/line-recipient.ts';
 import { isInteractive, type Lane, laneName } from '../backlog/lane.ts';
 import type { PendingChunk } from '../backlog/pending-chunk.ts';
 import type { Suppressed, Suppressions } from '../suppressions/suppressions.ts';
+import { isAtRest } from './at-rest.ts';
 import { ChunkReader, type ChunkReaderSettings, type ChunksRead } from './chunk-reader.ts';
 import type { ChunkWork } from './chunk-work.ts';
 import { inOrderOfLeaving, isIdle } from './order-of-leaving.ts';
@@ -193,7 +194,7 @@ export class ChunkLoader {
     let surplusBytes = this.#loadedBytes - loadedBytesMax;
     for (const work of this.#loaded) {
       if (surplusBytes < 0) return;
-      if (!work.lingers || !work.resting) continue;
+      if (!work.lingers || !isAtRest(work)) continue;
       work.lingers = false;
       surplusBytes -= work.size;
       this.#settings.onCrowded(work);

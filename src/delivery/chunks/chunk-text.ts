@@ -10,6 +10,7 @@ import {
   type TemplatedText,
   templatedText,
 } from '../../message/templates/templated-text.ts';
+import type { MessageTimes } from './message-times.ts';
 
 /** Bytes of a message's id, line object, state and attempts. */
 const messageOverhead = 150;
@@ -30,6 +31,9 @@ export class ChunkText {
   readonly #places: (string | undefined)[] = [];
   readonly #defaults: [string, unknown][];
   readonly #defaultTags: readonly string[];
+  /** Its messages have times of their own. */
+  readonly #isTimed: boolean;
+  readonly #erased = new Set<number>();
   /** Some line may name tags of its own; undefined until somebody wants to know. */
   #hasTags: boolean | undefined;
   /** Undefined where no message needs any. */
@@ -43,6 +47,7 @@ export class ChunkText {
       lines: string[];
       defaults: MessageDefaults | undefined;
       templates?: ChunkTemplates | undefined;
+      times?: MessageTimes | undefined;
       defaultTags?: readonly string[] | undefined;
     },
   ) {
@@ -50,6 +55,7 @@ export class ChunkText {
     this.#defaultTags = text.defaultTags ?? defaults?.tags ?? noTags;
     this.size = text.lines.reduce((sum, line) => sum + line.length + messageOverhead, 0);
     this.#lines = text.lines;
+    this.#isTimed = text.times !== undefined;
     this.#ids = messageIds(chunk.id, chunk.count);
     this.#defaults = Object.entries(defaults ?? {}).filter(([name]) => !steeringFields.has(name));
     const isTemplated = defaults?.template !== undefined || templates?.pins;
@@ -74,22 +80,31 @@ export class ChunkText {
   fieldsAt(offset: number): MessageFields {
     const fields = JSON.parse(this.#lines[offset]!) as MessageFields & Record<string, unknown>;
     const templated = this.#templated && templatedText(fields, this.#templated);
-    if (templated) return this.#rendered(fields, templated);
-    // Filling in is half the cost of spreading both into a third object.
-    for (const [name, value] of this.#defaults) {
-      if (!Object.hasOwn(fields, name)) fields[name] = value;
+    if (templated) this.#render(fields, templated);
+    else {
+      // Filling in is half the cost of spreading both into a third object.
+      for (const [name, value] of this.#defaults) {
+        if (!Object.hasOwn(fields, name)) fields[name] = value;
+      }
+    }
+    // They steer the message and are not sent along.
+    if (fields.orderingKey !== undefined) delete fields.orderingKey;
+    if (fields.reportUrl !== undefined) delete fields.reportUrl;
+    if (this.#isTimed) {
+      delete fields.scheduledAt;
+      delete fields.expiresAt;
     }
     return fields;
   }
 
   /** All text is of the template: the batch's own is for lines without one. */
-  #rendered(fields: MessageFields & Record<string, unknown>, templated: TemplatedText): MessageFields {
+  #render(fields: MessageFields & Record<string, unknown>, templated: TemplatedText): void {
     delete fields.template;
     delete fields.params;
     for (const [name, value] of this.#defaults) {
       if (!textFields.has(name) && !Object.hasOwn(fields, name)) fields[name] = value;
     }
-    return Object.assign(fields, templated.render());
+    Object.assign(fields, templated.render());
   }
 
   /** Whom the messages go to, by offset. */
@@ -105,7 +120,15 @@ export class ChunkText {
   }
 
   erase(offset: number): void {
+    this.#erased.add(offset);
     if (offset < this.#lines.length) this.#lines[offset] = erasedLine;
+  }
+
+  /** Messages that were erased since the last call. */
+  takeErased(): number[] {
+    const erased = [...this.#erased];
+    this.#erased.clear();
+    return erased;
   }
 
   drop(): void {

@@ -11,6 +11,7 @@ import { flushOf } from '../outcomes/flush-of.ts';
 import type { MessageOutcome } from '../outcomes/outcome-groups.ts';
 import { Tenure } from '../ownership/tenure.ts';
 import type { RetryGate } from '../pace/retry-budget.ts';
+import { isAtRest } from './at-rest.ts';
 import { ChunkWork } from './chunk-work.ts';
 
 const chunkId = '01932c07-a3b0-7005-8000-000000000000';
@@ -88,7 +89,7 @@ test('however answers and flushes mix, the rows fold to what happened and the co
           const { offset, attempt } = inFlight.splice(die % inFlight.length, 1)[0]!;
           work.record(offset, outcomeOf(fate[offset]!, { offset, attempt }));
         } else work.wake(1_000, { ...all, admitRetries: (wanted) => Math.min(wanted, die) });
-        if (die >= 8 || work.resting) done = flush();
+        if (die >= 8 || isAtRest(work)) done = flush();
       }
       const folded = foldOutcomes(fate.length, rows.map(rowOf));
       fate.forEach(({ retries, ends }, offset) => {
@@ -151,7 +152,7 @@ test('a chunk that was handed back is never taken for finished', () => {
   const offset = work.take();
   work.giveBack(work.take());
   work.record(offset, { state: stateNumber.sent, attempt: 1, atMs: 0 });
-  expect(work.resting).toBe(false);
+  expect(isAtRest(work)).toBe(false);
   expect(flushOf(chunk.tenure, [work], at).flush.finished).toEqual([]);
 });
 

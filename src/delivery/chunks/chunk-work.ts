@@ -5,39 +5,20 @@ import { providerKeyOf } from '../../message/fold-outcomes.ts';
 import type { SendWindow } from '../../message/send-window/send-window.ts';
 import { isFinal, stateNumber } from '../../message/state.ts';
 import type { PendingChunk } from '../backlog/pending-chunk.ts';
-import type { Decision, ReceiptDecision } from '../decisions/decision.ts';
+import type { Decided, Decision, ReceiptDecision } from '../decisions/decision.ts';
 import { KeyedMessages } from '../ordering/keyed-messages.ts';
 import { type MessageOutcome, type OutcomeGroup, OutcomeGroups } from '../outcomes/outcome-groups.ts';
 import { canceledAt, interruptedAt } from '../outcomes/own-outcomes.ts';
 import type { RetryGate } from '../pace/retry-budget.ts';
+import { applyReceipts, type ReceiptsTaken } from './apply-receipts.ts';
 import { AsideMessages } from './aside-messages.ts';
 import type { ChunkContents } from './chunk-contents.ts';
 import { ChunkText } from './chunk-text.ts';
+import { leftToDo } from './left-to-do.ts';
 import { MessageExpiry } from './message-expiry.ts';
 import { MessageHistory } from './message-history.ts';
 import type { MessageTimes } from './message-times.ts';
 import { SendQueue } from './send-queue.ts';
-
-export interface Decided {
-  recorded: number;
-  ready: number;
-  open: boolean;
-}
-
-/** What came of receipts, by offset. */
-export interface ReceiptsTaken {
-  /** Their messages are what they say from now on. */
-  matched: number[];
-  /** They tell what was told before. */
-  repeated: number[];
-  /** What receipts do not change: an end of another kind, or attempts before a replay. */
-  unchanged: number[];
-  /** Their messages are not through with their attempt. */
-  open: number[];
-}
-
-/** A chunk with times of its own is loaded at most this often for them. */
-const lingerMs = 60_000;
 
 /** The messages of one chunk while they are being delivered. */
 export class ChunkWork {
@@ -87,9 +68,6 @@ export class ChunkWork {
   /** 1 for a message that is in flight, 2 for one that is canceled unless this attempt ends it. */
   readonly #taken: Uint8Array;
   readonly #outcomes = new OutcomeGroups();
-  readonly #erased = new Set<number>();
-  /** Messages that wait for a window, or could be sent since. */
-  readonly #putOff = new Set<number>();
   readonly #dueAtMs: (offset: number) => number;
 
   constructor(chunk: PendingChunk, contents: ChunkContents) {
@@ -112,7 +90,18 @@ export class ChunkWork {
     if (untouched && contents.times === undefined && this.keyed === undefined) {
       this.ready = chunk.count;
     } else {
-      this.#queue.begin(this.#sortOut(contents));
+      const { first, ready } = leftToDo(contents, {
+        chunk,
+        history: this.#history,
+        waiting: this.#queue.waiting,
+        keyed: this.keyed,
+        onInterrupted: (offset) => {
+          this.#note(offset, interruptedAt(this.#history.attemptsAt(offset), contents.nowMs));
+          this.interrupted++;
+        },
+      });
+      this.#queue.begin(first);
+      this.ready = ready;
     }
   }
 
@@ -135,7 +124,6 @@ export class ChunkWork {
     this.ready--;
     this.inFlight++;
     const offset = this.#queue.next();
-    if (this.#putOff.size > 0) this.#putOff.delete(offset);
     this.#taken[offset] = 1;
     return offset;
   }
@@ -171,15 +159,7 @@ export class ChunkWork {
 
   /** The message's own fields over those of its batch, rendered. Throws when that cannot be done. */
   fieldsAt(offset: number): MessageFields {
-    const fields = this.#text.fieldsAt(offset);
-    // They steer the message and are not sent along.
-    if (fields.orderingKey !== undefined) delete fields.orderingKey;
-    if (fields.reportUrl !== undefined) delete fields.reportUrl;
-    if (this.times !== undefined) {
-      delete fields.scheduledAt;
-      delete fields.expiresAt;
-    }
-    return fields;
+    return this.#text.fieldsAt(offset);
   }
 
   /** Whom its messages go to, by offset. */
@@ -202,19 +182,15 @@ export class ChunkWork {
   /** A message that was taken waits for a window to open. Nothing has happened to it: nothing is recorded of that. */
   putOff(offset: number, untilMs: number): void {
     this.giveBack(offset);
-    this.#queue.waiting.add(offset, untilMs);
-    this.#putOff.add(offset);
+    this.#queue.putOff(offset, untilMs);
     this.lingers = true;
   }
 
   /** All that were put off can be taken again, and are judged anew; the answer is how many. */
   returnPutOff(): number {
-    const returned = new Set(this.#queue.waiting.offsets().filter((offset) => this.#putOff.has(offset)));
-    this.#putOff.clear();
-    this.#queue.waiting.remove(returned);
-    this.#queue.push(...returned);
-    this.ready += returned.size;
-    return returned.size;
+    const returned = this.#queue.returnPutOff();
+    this.ready += returned;
+    return returned;
   }
 
   /** A message that was taken waits for room at its destination, which `match` names. */
@@ -300,39 +276,17 @@ export class ChunkWork {
 
   /** Applies what a provider told later of some of its messages. */
   takeReceipts(receipts: ReceiptDecision): ReceiptsTaken {
-    const taken: ReceiptsTaken = { matched: [], repeated: [], unchanged: [], open: [] };
-    const { state: told, errorCode, details, renewal, atMs } = receipts;
-    let sealed = false;
-    let rank = -1;
-    eachOffset(receipts.offsets, this.chunk.count, (offset) => {
-      rank++;
-      if (receipts.isTaken(offset)) return;
-      const state = this.#history.stateAt(offset);
-      // It tells of attempts before a replay that made another message of it.
-      if (this.#history.renewalsAt(offset) !== renewal) taken.unchanged.push(offset);
-      else if (!isFinal(state)) taken.open.push(offset);
-      else if (state === told) taken.repeated.push(offset);
-      else if (state !== stateNumber.sent && state !== stateNumber.uncertain) taken.unchanged.push(offset);
-      else {
-        // Of one attempt, groups are put in the order of their states: uncertain would come after what settles it.
-        if (state === stateNumber.uncertain && !sealed) this.#outcomes.seal();
-        sealed ||= state === stateNumber.uncertain;
-        const detail = details?.length === 1 ? details[0]! : (details?.[rank] ?? '');
-        const error = errorCode === null ? undefined : { code: errorCode, detail };
-        const attempt = this.#history.attemptsAt(offset);
-        this.#note(offset, { state: told, attempt, atMs, ...(error && { error }) });
-        taken.matched.push(offset);
-      }
+    return applyReceipts(receipts, {
+      count: this.chunk.count,
+      history: this.#history,
+      outcomes: this.#outcomes,
+      note: (offset, outcome) => this.#note(offset, outcome),
     });
-    return taken;
   }
 
   /** What providers said of them goes with the outcomes that are recorded next, whenever it was recorded. */
   #erase(offsets: Bitmap | null, nowMs: number): Decided {
-    eachOffset(offsets, this.chunk.count, (offset) => {
-      this.#erased.add(offset);
-      this.#text.erase(offset);
-    });
+    eachOffset(offsets, this.chunk.count, (offset) => this.#text.erase(offset));
     return this.#cancel(offsets, nowMs, erasedError);
   }
 
@@ -389,9 +343,7 @@ export class ChunkWork {
 
   /** Messages that were erased since the last call. */
   takeErased(): number[] {
-    const erased = [...this.#erased];
-    this.#erased.clear();
-    return erased;
+    return this.#text.takeErased();
   }
 
   /** Makes messages sendable whose time has come, and says how many. Retries that are not admitted wait on. */
@@ -415,7 +367,7 @@ export class ChunkWork {
   release(offset: number, nowMs: number): boolean {
     if (!this.keyed?.release(offset)) return false;
     const atMs = this.#dueAtMs(offset);
-    if (atMs > nowMs || this.#isRetry(offset)) {
+    if (atMs > nowMs || this.#history.isRetry(offset)) {
       this.#queue.waiting.add(offset, Math.max(atMs, nowMs));
       return false;
     }
@@ -434,22 +386,6 @@ export class ChunkWork {
     return this.#queue.waiting.count;
   }
 
-  /** The chunk is done, or all that remains of it waits. */
-  get resting(): boolean {
-    if (this.inFlight > 0) return false;
-    if (this.parked) return true;
-    if (this.keyed === undefined) return this.unsettled === this.waitingMessages;
-    // What is recorded in a moment lets messages of this chunk go, if any are left.
-    if (this.unsettled === 0) return true;
-    return !this.keyed.awaited && this.unsettled === this.waitingMessages + this.keyed.count;
-  }
-
-  /** It rests, and for long enough to leave memory. */
-  restsAt(nowMs: number): boolean {
-    if (!this.resting) return false;
-    return this.parked || !this.lingers || this.unsettled === 0 || this.nextDueAtMs - nowMs > lingerMs;
-  }
-
   /** The messages that wait. */
   waitingOffsets(): number[] {
     return this.#queue.waiting.offsets();
@@ -458,42 +394,5 @@ export class ChunkWork {
   /** Lets go of the messages' text, which may be large; outcomes can still be taken. */
   dropText(): void {
     this.#text.drop();
-  }
-
-  /**
-   * Finds what is left to do of a chunk that was worked on before, or whose messages have times. Outcomes alone tell:
-   * what remained when the chunk came to rest misses a message that was replayed since.
-   */
-  #sortOut({ nowMs, dueAtMs, onInterrupted }: ChunkContents): Bitmap {
-    const { chunk } = this;
-    const first = new Uint8Array((chunk.count + 7) >> 3);
-    let { admitted = 0 } = chunk;
-    chunk.admitted = 0;
-    for (let offset = 0; offset < chunk.count; offset++) {
-      if (isFinal(this.#history.stateAt(offset))) {
-        this.keyed?.noteSettledBefore(offset);
-        continue;
-      }
-      if (this.#history.stateAt(offset) === stateNumber.sending && onInterrupted === 'hold') {
-        this.#note(offset, interruptedAt(this.#history.attemptsAt(offset), nowMs));
-        this.interrupted++;
-        continue;
-      }
-      if (this.keyed?.keep(offset)) continue;
-      this.keyed?.noteOpen(offset);
-      const atMs = dueAtMs(offset);
-      // A retry that is due waits for being admitted, unless that has been done.
-      if (atMs > nowMs || (this.#isRetry(offset) && admitted-- <= 0)) {
-        this.#queue.waiting.add(offset, Math.max(atMs, nowMs));
-      } else {
-        first[offset >> 3]! |= 1 << (offset & 7);
-        this.ready++;
-      }
-    }
-    return first;
-  }
-
-  #isRetry(offset: number): boolean {
-    return this.#history.stateAt(offset) === stateNumber.retrying && this.#history.attemptsAt(offset) > 0;
   }
 }

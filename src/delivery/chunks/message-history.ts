@@ -50,6 +50,11 @@ export class MessageHistory {
     return this.#replayed?.atMs[offset] ?? 0;
   }
 
+  /** It was tried, and is to be tried again. */
+  isRetry(offset: number): boolean {
+    return this.#states[offset] === stateNumber.retrying && this.#attempts[offset]! > 0;
+  }
+
   get untried(): boolean {
     return this.#attempts.every((attempts) => attempts === 0);
   }

@@ -10,6 +10,8 @@ export class SendQueue {
   #cursor = 0;
   /** Those whose time has come since: they go first, the last of the list before the others. */
   #due: number[] = [];
+  /** Those that wait for a window, or could be sent since. */
+  readonly #putOff = new Set<number>();
 
   constructor(count: number) {
     this.#count = count;
@@ -23,13 +25,31 @@ export class SendQueue {
   /** Only while there is one. */
   next(): number {
     const due = this.#due.pop();
-    if (due !== undefined) return due;
+    if (due !== undefined) {
+      if (this.#putOff.size > 0) this.#putOff.delete(due);
+      return due;
+    }
     while (!inBitmap(this.#first, this.#cursor)) this.#cursor++;
     return this.#cursor++;
   }
 
   push(...offsets: number[]): void {
     this.#due = [...offsets.reverse(), ...this.#due];
+  }
+
+  /** What was taken waits for a window to open. */
+  putOff(offset: number, untilMs: number): void {
+    this.waiting.add(offset, untilMs);
+    this.#putOff.add(offset);
+  }
+
+  /** All that were put off can be taken again; the answer is how many. */
+  returnPutOff(): number {
+    const returned = new Set(this.waiting.offsets().filter((offset) => this.#putOff.has(offset)));
+    this.#putOff.clear();
+    this.waiting.remove(returned);
+    this.push(...returned);
+    return returned.size;
   }
 
   /** Takes messages out of whatever they wait in. */

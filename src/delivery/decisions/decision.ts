@@ -21,6 +21,16 @@ export type Decision =
     }
   | ReceiptDecision;
 
+/** What came of a decision. */
+export interface Decided {
+  /** Outcomes. */
+  recorded: number;
+  /** Messages more, or fewer, that can be sent. */
+  ready: number;
+  /** Some of those meant are in flight: it is to be asked again. */
+  open: boolean;
+}
+
 /** What a provider told later of some messages of a chunk. */
 export interface ReceiptDecision {
   kind: 'receipt';

@@ -4,14 +4,15 @@ import { stateNumber } from '../../message/state.ts';
 import type { InboxPlace, InboxRead, InboxRow } from '../../store/delivery/read-inbox.ts';
 import type { Backlog } from '../backlog/backlog.ts';
 import type { PendingChunk } from '../backlog/pending-chunk.ts';
+import { isAtRest } from '../chunks/at-rest.ts';
 import type { ChunkLoader } from '../chunks/chunk-loader.ts';
-import type { ChunkWork, Decided } from '../chunks/chunk-work.ts';
+import type { ChunkWork } from '../chunks/chunk-work.ts';
 import type { DecisionStore, OutcomeStore } from '../delivery-store.ts';
 import type { DeliveryCounts } from '../observe/delivery-counts.ts';
 import type { OutcomeBuffer } from '../outcomes/outcome-buffer.ts';
 import type { Tenure } from '../ownership/tenure.ts';
 import { bringChunks } from './bring-chunks.ts';
-import type { Decision, ReceiptDecision } from './decision.ts';
+import type { Decided, Decision, ReceiptDecision } from './decision.ts';
 
 export interface DecisionsSettings {
   store: DecisionStore & OutcomeStore;
@@ -172,7 +173,7 @@ export class Decisions {
     backlog.wakeWork(work);
     if (decision.kind === 'cancel' || decision.kind === 'erase') counts.canceled += decided.recorded;
     // Alike for all of the chunk, they make a few rows: they weigh as one.
-    if (decided.recorded > 0 || work.resting) outcomes.add(work, Math.min(decided.recorded, 1));
+    if (decided.recorded > 0 || isAtRest(work)) outcomes.add(work, Math.min(decided.recorded, 1));
     if (decided.ready !== 0) onReady(work, decided.ready);
     return decided;
   }

@@ -1,5 +1,6 @@
 import type { Backlog } from '../backlog/backlog.ts';
 import type { PendingChunk } from '../backlog/pending-chunk.ts';
+import { isAtRest } from '../chunks/at-rest.ts';
 import type { OutcomeBuffer } from '../outcomes/outcome-buffer.ts';
 import type { Decisions } from './decisions.ts';
 import type { HeldAs } from './held-batches.ts';
@@ -18,6 +19,6 @@ export function holdChunk(
   } else if (work !== undefined && !work.closed && !work.parked) {
     const lost = work.park();
     if (work.offered) lane.ready -= lost;
-    if (work.resting) as.outcomes.add(work, 0);
+    if (isAtRest(work)) as.outcomes.add(work, 0);
   }
 }

@@ -4,6 +4,7 @@ import { decodeOrdering } from '../../message/ordering.ts';
 import type { OrderedRow, PendingRow } from '../../store/delivery/read-pending.ts';
 import type { Backlog } from '../backlog/backlog.ts';
 import type { PendingChunk } from '../backlog/pending-chunk.ts';
+import { mayLeaveMemory } from '../chunks/at-rest.ts';
 import type { ChunkWork } from '../chunks/chunk-work.ts';
 import type { HeldAs } from '../decisions/held-batches.ts';
 import type { OrderedStore } from '../delivery-store.ts';
@@ -102,7 +103,7 @@ export class OrderedChunks {
     const freed = order.sequence.settle(order, offsets);
     work.keyed?.noteRecorded(offsets);
     for (const message of freed) this.#free(message);
-    if (!work.closed && !work.dirty && work.restsAt(this.#settings.clock.monotonicMs())) {
+    if (!work.closed && !work.dirty && mayLeaveMemory(work, this.#settings.clock.monotonicMs())) {
       this.#settings.onIdle(work);
     }
   }

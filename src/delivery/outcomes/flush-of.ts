@@ -10,6 +10,7 @@ import type {
   ProviderReference,
 } from '../../store/delivery/record-outcomes.ts';
 import type { ErasedMessages } from '../../store/erasure/scrub-outcomes.ts';
+import { mayLeaveMemory } from '../chunks/at-rest.ts';
 import type { ChunkWork } from '../chunks/chunk-work.ts';
 import type { RecordedOutcomes } from '../observe/delivery-observer.ts';
 import type { Tenure } from '../ownership/tenure.ts';
@@ -92,7 +93,7 @@ export function flushOf(
     const { id: chunkId, count: messages } = work.chunk;
     const gone = work.takeErased();
     if (gone.length > 0) erased.push({ chunkId, offsets: bitmapOf(messages, gone), count: messages });
-    if (!work.restsAt(nowMs)) continue;
+    if (!mayLeaveMemory(work, nowMs)) continue;
     const rest = restOf(work, nowMs);
     rests.push(rest);
     work.closed = true;

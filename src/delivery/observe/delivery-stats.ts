@@ -1,5 +1,11 @@
+import type { Backlog } from '../backlog/backlog.ts';
+import type { ChunkLoader } from '../chunks/chunk-loader.ts';
+import type { OutcomeBuffer } from '../outcomes/outcome-buffer.ts';
+import type { Ownership } from '../ownership/ownership.ts';
 import type { BreakerState } from '../pace/breaker.ts';
+import type { Courtesy } from '../pace/courtesy.ts';
 import type { RouteState } from '../sending/route-runner.ts';
+import type { RouteRunners } from '../sending/route-runners.ts';
 import type { LastError } from '../sending/route-watch.ts';
 import type { DeliveryCounts } from './delivery-counts.ts';
 
@@ -41,4 +47,43 @@ export interface DeliveryStats {
   counts: DeliveryCounts;
   lanes: LaneStats[];
   routes: RouteState[];
+}
+
+/** What a worker's stats are told by. */
+export interface WatchedWorker {
+  ownership: Pick<Ownership, 'workerId' | 'tenures'>;
+  backlog: Pick<Backlog, 'lanes'>;
+  runners: Pick<RouteRunners, 'of' | 'inFlight' | 'states'>;
+  loader: Pick<ChunkLoader, 'loadedChunks' | 'loadedBytes'>;
+  outcomes: Pick<OutcomeBuffer, 'unrecorded'>;
+  courtesy: Pick<Courtesy, 'givesWay'>;
+  counts: DeliveryCounts;
+}
+
+/** At a moment of the monotonic clock, from which the database's differs by so much. */
+export function deliveryStats(
+  worker: WatchedWorker,
+  { nowMs, databaseAheadMs }: { nowMs: number; databaseAheadMs: number },
+): DeliveryStats {
+  const { ownership, backlog, runners, loader, outcomes, courtesy, counts } = worker;
+  const lanes: LaneStats[] = [];
+  for (const lane of backlog.lanes) {
+    const { key, chunks, overflown, ready, handed } = lane;
+    const aside = lane.aside + lane.displaced.messages;
+    const { lastError, ...stats } = runners.of(lane).stats(lane);
+    const error = lastError && { ...lastError, atMs: lastError.atMs + databaseAheadMs };
+    lanes.push({ ...key, chunks, overflown, ready, aside, handed, ...stats, lastError: error });
+  }
+  return {
+    workerId: ownership.workerId,
+    shards: ownership.tenures.size,
+    inFlight: runners.inFlight,
+    unrecorded: outcomes.unrecorded,
+    loadedChunks: loader.loadedChunks,
+    loadedBytes: loader.loadedBytes,
+    callbacksGiveWay: courtesy.givesWay(nowMs),
+    counts: { ...counts },
+    lanes,
+    routes: [...runners.states()],
+  };
 }

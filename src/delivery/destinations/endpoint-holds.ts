@@ -32,6 +32,8 @@ export class EndpointHolds {
 
   /** Until when the message may not leave; undefined for a message that may. */
   holdOf(work: ChunkWork, offset: number, nowMs: number): { untilMs: number } | undefined {
+    // Each message asks: clearing a map that is empty took a microsecond, a tenth of signing.
+    if (this.#untilMs.size === 0) return undefined;
     if (nowMs >= this.#lastUntilMs) {
       this.#untilMs.clear();
       return undefined;

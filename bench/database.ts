@@ -55,7 +55,10 @@ export async function connectServer(url: string): Promise<DatabaseServer> {
         `SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)::int AS pid, pg_backend_pid() AS backend`,
       );
       const { pid, backend } = rows[0]!;
-      return (await familyOf(pid)).some((member) => member.pid === backend) ? pid : undefined;
+      // Numbers of another machine, or of a container, may be those of other processes here.
+      const family = await familyOf(pid);
+      const isHere = family[0]?.name === 'postgres' && family.some((member) => member.pid === backend);
+      return isHere ? pid : undefined;
     },
     close: () => pool.end(),
   };

@@ -5,10 +5,10 @@ export const loopEveryMs = {
   reading: 250,
   /** A shard handed over is idle for two such turns at most. */
   owning: 200,
-  /** Early, as nothing is sent before it is known what is held. */
+  /** Early, as nothing is sent before it is known what is held. A pause and a cancellation take effect within a second: this, and what is under way. */
   holding: 250,
   suppressing: 250,
-  /** A pause, a cancellation and a decision take effect within a second: these, and what is under way. */
+  /** So does a decision. */
   deciding: 250,
   receiving: 250,
   opening: 100,

@@ -28,7 +28,9 @@ export class Alarm {
     });
   }
 
+  /** Silent from now on. */
   callOff(): void {
     this.#callOff?.();
+    this.#atMs = Number.NEGATIVE_INFINITY;
   }
 }

@@ -225,6 +225,6 @@ test('a server under random and mutated requests to every call keeps nothing of 
 }, async () => {
   const { url } = await createTestDatabase();
   const seed = Date.now() % 1_000_000;
-  const report = await runFuzz({ databaseUrl: url, requests: 500, seed });
+  const report = await runFuzz({ databaseUrl: url, requests: 1_000, seed });
   expect({ seed, broken: report.broken }).toEqual({ seed, broken: [] });
 });

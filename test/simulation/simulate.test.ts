@@ -6,7 +6,7 @@ import { type SeedResult, simulateSeed } from './simulate-seed.ts';
 const seeds = 80;
 /** Each plant is found sooner by far; `npm run simulate -- --plant` allows 10,000. */
 const plantSeedsMax = 1_000;
-/** Where the search begins for the one that takes long to find: it is found at 375. */
+/** The one that takes long to find was found at 375. */
 const plantSeedsFrom: Record<string, number> = { 'unasked-begin': 360 };
 
 test('whatever goes wrong, no message is lost, doubled where it is held, or starved, and no second owner acts', async () => {

@@ -26,13 +26,18 @@ beforeAll(async () => {
     { ...of, counts: { accepted: 1 } },
     { accountId: Number(second.id), routeId, counts: { failed: 7 } },
   ]);
+  await roll();
+});
+
+afterAll(() => api.stop());
+
+async function roll(): Promise<void> {
+  const { database } = api.context;
   const roller = new StatisticsRoller({
     ...{ database, statistics: database, days, clock: systemClock, onDropped: () => {} },
   });
   await roller.runOnce();
-});
-
-afterAll(() => api.stop());
+}
 
 async function read(query: string, key?: string) {
   const { status, json } = await api.call('GET', `/v1/statistics?${query}`, key === undefined ? {} : { key });
@@ -77,6 +82,45 @@ test('series are told apart by account, route, batch and tag', async () => {
   ]);
   expect(await sums('tag=spring&by=account')).toEqual([[{ account: first.id }, 2, 0]]);
   expect(await sums('tag=other')).toEqual([]);
+});
+
+test('the total of a series is one point with the percentiles of the whole time', async () => {
+  const { database } = api.context;
+  const { id, key } = await api.makeAccount('Third', ['read']);
+  const of = { accountId: Number(id), routeId };
+  const hourMs = 3_600_000;
+  await insertDelta(database, [
+    { ...of, batch, agoMs: 2 * hourMs, counts: { accepted: 9, sent: 9 }, waits: [[4, 9]] },
+    {
+      ...of,
+      batch,
+      agoMs: hourMs,
+      counts: { accepted: 89 },
+      waits: [
+        [4, 80],
+        [6, 9],
+      ],
+    },
+    { ...of, counts: { accepted: 2, failed: 1 }, waits: [[20, 2]] },
+  ]);
+  await roll();
+  const { since, series } = await read('by=account&total=true', key);
+  expect(series).toHaveLength(1);
+  expect(series[0].account).toBe(id);
+  const [point, ...more] = series[0].points;
+  expect(more).toEqual([]);
+  expect(point).toMatchObject({ at: since, accepted: 100, sent: 9, failed: 1 });
+  expect(point.timeToFirstAttempt.count).toBe(100);
+  const { p50Ms, p95Ms, p99Ms } = point.timeToFirstAttempt;
+  for (const [ms, above, upTo] of [
+    [p50Ms, 2.8, 4],
+    [p95Ms, 5.6, 8],
+    [p99Ms, 724, 1_024],
+  ]) {
+    expect(ms).toBeGreaterThan(above);
+    expect(ms).toBeLessThanOrEqual(upTo);
+  }
+  expect((await read('by=account', key)).series[0].points).toHaveLength(3);
 });
 
 test('an account sees nothing of another', async () => {

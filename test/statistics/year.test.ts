@@ -13,7 +13,7 @@ const dayMs = 86_400_000;
 const untilMs = Math.floor(Date.now() / dayMs) * dayMs;
 const year: StatisticsRead = {
   ...{ step: 'day', sinceMs: untilMs - 365 * dayMs, untilMs, accountId: null },
-  ...{ byAccount: false, byBatch: false, byTag: false, limit: 100_001 },
+  ...{ byAccount: false, byBatch: false, byTag: false, total: false, limit: 100_001 },
 };
 
 let database: Database;

@@ -4,6 +4,10 @@ import { Field } from './field.tsx';
 /** A labelled input that tells what was typed; all else is that of an input. */
 export function InputField(
   props: InputHTMLAttributes & {
+    /** These are the field's own. */
+    id?: never;
+    'aria-describedby'?: never;
+    onInput?: never;
     label: string;
     hint?: string;
     value: string;

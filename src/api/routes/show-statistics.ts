@@ -29,7 +29,7 @@ const stepsDefault: Record<Step, number> = { minute: 60, hour: 48, day: 30 };
 const count = Type.Integer();
 const wait = Type.Union([Type.Number(), Type.Null()]);
 const Point = Type.Object({
-  at: Type.String({ format: 'date-time', description: 'when the step begins' }),
+  at: Type.String({ format: 'date-time', description: 'when the step begins; of a total, `since`' }),
   ...(Object.fromEntries(counters.map((name) => [name, count])) as Record<Counter, typeof count>),
   timeToFirstAttempt: Type.Object({ count, p50Ms: wait, p95Ms: wait, p99Ms: wait }),
 });
@@ -63,6 +63,12 @@ const Query = Type.Object(
     route: Type.Optional(Type.String({ description: 'the name of a route' })),
     batch: Type.Optional(Type.String({ description: 'the id of a batch' })),
     tag: Type.Optional(Type.String()),
+    total: Type.Optional(
+      Type.Boolean({
+        description:
+          'one point for each series, of the whole time; its percentiles are those of the whole time as well',
+      }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -131,6 +137,7 @@ async function answer(
     byBatch: by === 'batch',
     ...(query.tag !== undefined && { tag: query.tag }),
     byTag: by === 'tag',
+    total: query.total ?? false,
     limit: rowsMax + 1,
   };
   const { knownUntil, isElsewhere } = await readKnown(database);
@@ -204,7 +211,7 @@ function batchOf(batch: string | undefined): Pick<StatisticsRead, 'batch'> {
 }
 
 function tooMuch(what: string): ProblemError {
-  const detail = `this answer would have ${what}: ask for less time, for longer steps, or for one account, route, batch or tag`;
+  const detail = `this answer would have ${what}: ask for less time, for longer steps, for the \`total\`, or for one account, route, batch or tag`;
   return badQuery('by', detail);
 }
 

@@ -24,6 +24,7 @@ export function statisticsCommand(context: CommandContext): Command {
     .option('--route <name>', 'of this route alone')
     .option('--batch <id>', 'of this batch alone')
     .option('--tag <tag>', 'of messages with this tag alone')
+    .option('--total', 'one row for the whole time')
     .action(async (flags: Flags) => {
       const { json, url, data, account, ...query } = flags;
       const statistics = await connect(context, flags).statistics(query);
@@ -33,6 +34,7 @@ export function statisticsCommand(context: CommandContext): Command {
     command,
     'statistics --step minute',
     'statistics --step day --since 2026-01-01T00:00:00Z --by route --json',
+    'statistics --step day --by account --total',
   );
 }
 

@@ -12,6 +12,8 @@ export interface StatisticsQuery {
   route?: string | undefined;
   batch?: string | undefined;
   tag?: string | undefined;
+  /** One point for each series, of the whole time, with the percentiles of the whole time; default false. */
+  total?: boolean | undefined;
 }
 
 /** What happened, counted in the step in which it happened. */
@@ -34,7 +36,7 @@ export interface StatisticsSeries {
 }
 
 export interface StatisticsPoint {
-  /** When the step begins. */
+  /** When the step begins; of a total, `since`. */
   at: string;
   accepted: number;
   attempts: number;

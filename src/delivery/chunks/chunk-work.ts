@@ -95,7 +95,7 @@ export class ChunkWork {
         history: this.#history,
         waiting: this.#queue.waiting,
         keyed: this.keyed,
-        onInterrupted: (offset) => {
+        noteInterrupted: (offset) => {
           this.#note(offset, interruptedAt(this.#history.attemptsAt(offset), contents.nowMs));
           this.interrupted++;
         },

@@ -14,7 +14,7 @@ export interface LoadedMessages {
   /** Keeps those that wait for others. */
   keyed: KeyedMessages | undefined;
   /** An earlier owner ended while it sent the message, which is to become uncertain. */
-  onInterrupted: (offset: number) => void;
+  noteInterrupted: (offset: number) => void;
 }
 
 /**
@@ -36,7 +36,7 @@ export function leftToDo(
       continue;
     }
     if (history.stateAt(offset) === stateNumber.sending && onInterrupted === 'hold') {
-      messages.onInterrupted(offset);
+      messages.noteInterrupted(offset);
       continue;
     }
     if (keyed?.keep(offset)) continue;

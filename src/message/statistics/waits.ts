@@ -58,12 +58,14 @@ export function waitsText(waits: Waits): string {
     .join(',');
 }
 
+/** Of one text, or of several with commas between. */
 export function parseWaits(text: string): Waits {
   const waits: Waits = new Map();
   if (text === '') return waits;
   for (const entry of text.split(',')) {
     const colon = entry.indexOf(':');
-    waits.set(Number(entry.slice(0, colon)), Number(entry.slice(colon + 1)));
+    const bucket = Number(entry.slice(0, colon));
+    waits.set(bucket, (waits.get(bucket) ?? 0) + Number(entry.slice(colon + 1)));
   }
   return waits;
 }

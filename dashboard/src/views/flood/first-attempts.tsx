@@ -22,12 +22,12 @@ interface Row {
   p99: number | null;
 }
 
-/** By account. Percentiles of steps cannot be summed: what is shown is the worst step of the range. */
+/** By account, of the whole range. */
 export function FirstAttempts({ past }: { past: Past }): JSX.Element {
-  const read = usePolled<Statistics>(statisticsPath(past, 'account'), { everyMs });
+  const read = usePolled<Statistics>(statisticsPath(past, { by: 'account', total: true }), { everyMs });
   const names = latest.value?.view.accounts ?? {};
   return (
-    <Section title="By account" aside="times to the first attempt are of the worst step">
+    <Section title="By account">
       <ReadNote of={read} />
       {read.data && (
         <Table<Row>
@@ -52,18 +52,11 @@ export function FirstAttempts({ past }: { past: Past }): JSX.Element {
 
 function rowsOf({ series }: Statistics): Row[] {
   return series
-    .map(({ account = '', points }) => {
-      const sum = (name: 'accepted' | 'sent' | 'failed') =>
-        points.reduce((total, point) => total + point[name], 0);
-      const worst = (name: 'p50Ms' | 'p95Ms' | 'p99Ms') => {
-        const known = points.flatMap(({ timeToFirstAttempt }) => timeToFirstAttempt[name] ?? []);
-        return known.length === 0 ? null : Math.max(...known);
-      };
-      return {
-        account,
-        ...{ accepted: sum('accepted'), sent: sum('sent'), failed: sum('failed') },
-        ...{ p50: worst('p50Ms'), p95: worst('p95Ms'), p99: worst('p99Ms') },
-      };
-    })
+    .flatMap(({ account = '', points }) =>
+      points.map(({ accepted, sent, failed, timeToFirstAttempt: { p50Ms, p95Ms, p99Ms } }) => ({
+        ...{ account, accepted, sent, failed },
+        ...{ p50: p50Ms, p95: p95Ms, p99: p99Ms },
+      })),
+    )
     .sort((one, other) => other.accepted - one.accepted);
 }

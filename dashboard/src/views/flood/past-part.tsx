@@ -15,7 +15,7 @@ const everyMs = 30_000;
 
 /** What the server keeps of the past. */
 export function PastPart({ past }: { past: Past }): JSX.Element {
-  const read = usePolled<Statistics>(statisticsPath(past, 'none'), { everyMs });
+  const read = usePolled<Statistics>(statisticsPath(past, { by: 'none' }), { everyMs });
   if (read.problem?.status === 404) {
     return <p class="note warn">This server keeps no statistics: only the last minutes can be shown.</p>;
   }

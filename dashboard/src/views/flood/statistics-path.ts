@@ -2,9 +2,12 @@ import type { MovingPath } from '../../api/use-polled.ts';
 import { type Past, stepMs } from './ranges.ts';
 
 /** Up to now, whenever that is; of whole steps, so that looks of one minute ask for the same. */
-export function statisticsPath({ lengthMs, step }: Past, by: 'none' | 'account' | 'route'): MovingPath {
+export function statisticsPath(
+  { lengthMs, step }: Past,
+  { by, total = false }: { by: 'none' | 'account' | 'route'; total?: boolean },
+): MovingPath {
   return {
-    of: `statistics ${lengthMs} ${step} ${by}`,
+    of: `statistics ${lengthMs} ${step} ${by} ${total}`,
     now() {
       const untilMs = Math.ceil(Date.now() / stepMs[step]) * stepMs[step];
       const query = new URLSearchParams({
@@ -12,6 +15,7 @@ export function statisticsPath({ lengthMs, step }: Past, by: 'none' | 'account' 
         until: new Date(untilMs).toISOString(),
         step,
         by,
+        total: String(total),
       });
       return `v1/statistics?${query}`;
     },

@@ -8,8 +8,9 @@ import { latency, moment } from '../../format/time.ts';
 import { ReadNote } from '../../parts/read-note.tsx';
 import { everyStep } from './every-step.ts';
 import { FirstAttempts } from './first-attempts.tsx';
-import { type Past, stepMs } from './ranges.ts';
+import type { Past } from './ranges.ts';
 import { statisticsPath } from './statistics-path.ts';
+import { stepRate } from './step-rate.ts';
 
 const everyMs = 30_000;
 
@@ -36,7 +37,7 @@ function PastCharts({ statistics }: { statistics: Statistics }): JSX.Element {
   const data = useMemo(() => {
     const steps = everyStep(statistics);
     const perSecond = (name: 'accepted' | 'sent' | 'delivered' | 'failed') =>
-      steps.map((point) => point[name] / (stepMs[step] / 1_000));
+      steps.map((point) => stepRate(point[name], { at: point.at, step, asOf }));
     const time = (name: 'p50Ms' | 'p95Ms' | 'p99Ms') =>
       steps.map(({ timeToFirstAttempt }) => timeToFirstAttempt[name]);
     return {
@@ -45,7 +46,7 @@ function PastCharts({ statistics }: { statistics: Statistics }): JSX.Element {
       ...{ delivered: perSecond('delivered'), failed: perSecond('failed') },
       ...{ p50: time('p50Ms'), p95: time('p95Ms'), p99: time('p99Ms') },
     };
-  }, [statistics, step]);
+  }, [statistics, step, asOf]);
   return (
     <div class="pair">
       <section class="section" aria-label="Messages a second">

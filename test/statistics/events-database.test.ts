@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { statistics as check } from '../../src/doctor/checks/statistics.ts';
 import { StatisticsRoller } from '../../src/events/statistics/statistics-roller.ts';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -119,17 +119,43 @@ test('a third database is refused, and so is to go on without the one where they
 });
 
 test('where statistics of another installation are kept, nothing is mixed in, and what was counted waits', async () => {
-  const [home, neighbour, other] = await Promise.all([open(), open(), open()]);
+  const [home, neighbour, other, empty] = await Promise.all([open(), open(), open(), open()]);
   await count(neighbour, 2);
   await rollerTo(neighbour, other, ready).runOnce();
   await count(home, 4);
-  await expect(rollerTo(home, other, ready).runOnce()).rejects.toThrow(
-    /of another installation: name an empty one/,
-  );
+  const prepare = vi.fn(ready);
+  const refused = rollerTo(home, other, prepare);
+  await expect(refused.runOnce()).rejects.toThrow(/of another installation: name an empty one/);
+  expect(prepare).not.toHaveBeenCalled();
+  // It is not asked each second.
+  expect(await refused.runOnce()).toBe(false);
   expect(await sumsOf(other, { kind: 1 })).toMatchObject({ sent: 1 });
-  const empty = await open();
+  const context = { database: home } as Parameters<typeof check.run>[0];
+  expect(await check.run({ ...context, eventsDatabase: other })).toMatchObject([
+    { severity: 'error', summary: expect.stringMatching(/another installation/) },
+  ]);
   await rollerTo(home, empty, ready).runOnce();
   expect(await sumsOf(empty, { kind: 1 })).toMatchObject({ sent: 2 });
+});
+
+test('of two installations that begin with one database at once, one has it and the other is refused', async () => {
+  const [one, two, other] = await Promise.all([open(), open(), open()]);
+  await count(one, 2);
+  await count(two, 2);
+  const runs = [one, two].map((home) => rollerTo(home, other, ready).runOnce());
+  const ended = await Promise.allSettled(runs);
+  expect(ended.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+  expect(await sumsOf(other, { kind: 1 })).toMatchObject({ sent: 1 });
+  const winner = ended[0]!.status === 'fulfilled' ? one : two;
+  expect(await rollerTo(winner, other, ready).runOnce()).toBe(true);
+});
+
+test('the database of an installation that has only begun is not taken for an empty one', async () => {
+  const [home, neighbour] = await Promise.all([open(), open()]);
+  const text =
+    "INSERT INTO api_key (id, account_id, hash, hint, scopes) VALUES (gen_random_uuid(), 1, '\\x00', '', '{read}')";
+  await neighbour.query({ name: '', text });
+  await expect(rollerTo(home, neighbour, ready).runOnce()).rejects.toThrow(/another installation/);
 });
 
 test('while the events database is away deliveries go on, and the totals are right afterwards', async () => {

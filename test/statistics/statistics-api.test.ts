@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { StatisticsRoller } from '../../src/events/statistics/statistics-roller.ts';
 import { systemClock } from '../../src/lib/clock.ts';
+import { openDatabase } from '../../src/store/database.ts';
+import { settleTarget } from '../../src/store/statistics/settle-target.ts';
 import { startApi, type TestApi } from '../api/start-api.ts';
+import { createTestDatabase } from '../support/postgres.ts';
 import { days, insertDelta } from './deltas.ts';
 
 const batch = '01932c07-a3b0-7005-8000-000000000000';
@@ -149,4 +152,22 @@ test.each([
 test('a span of too many steps names the limit and the way out', async () => {
   const { json } = await api.call('GET', '/v1/statistics?step=minute&since=2020-01-01T00:00:00Z');
   expect(json.errors[0].detail).toMatch(/the limit is 11000: ask for less time, or for longer steps/);
+});
+
+test('of a database that is not settled as its own an installation shows nothing', async () => {
+  const [own, { url }] = await Promise.all([startApi(), createTestDatabase()]);
+  const other = openDatabase({ url, poolSize: 2, name: 'events' });
+  try {
+    own.context.statistics = other;
+    const refused = await own.call('GET', '/v1/statistics');
+    expect([refused.status, refused.json.detail]).toEqual([
+      503,
+      expect.stringMatching(/eventsDatabase names/),
+    ]);
+    await settleTarget(own.context.database, other);
+    expect((await own.call('GET', '/v1/statistics')).json).toMatchObject({ asOf: null, series: [] });
+  } finally {
+    await other.close();
+    await own.stop();
+  }
 });

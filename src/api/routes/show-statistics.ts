@@ -11,6 +11,7 @@ import { DatabaseError, type Queryable } from '../../store/database.ts';
 import { describeFault } from '../../store/describe-fault.ts';
 import { type Step, stepMs, stepOf, steps } from '../../store/statistics/periods.ts';
 import { readKnown, readStatistics, type StatisticsRead } from '../../store/statistics/read-statistics.ts';
+import { isSettled } from '../../store/statistics/settle-target.ts';
 import { namedAccount } from '../acting-for.ts';
 import type { ApiContext, ApiInstance, Caller } from '../context.ts';
 import { readingContext } from '../read-target.ts';
@@ -23,6 +24,8 @@ const stepsMax = 11_000;
 const seriesMax = 1_000;
 /** Rows that one answer is made of: a year by the day of 130 accounts on two routes each. */
 const rowsMax = 100_000;
+/** Rows that totals are made of, which cost a tenth: a year by the day of a thousand accounts, a day by the minute of 270. */
+const totalRowsMax = 400_000;
 /** What is shown where nobody says since when. */
 const stepsDefault: Record<Step, number> = { minute: 60, hour: 48, day: 30 };
 
@@ -74,6 +77,8 @@ const Query = Type.Object(
 );
 
 export function showStatistics(app: ApiInstance, context: ApiContext): void {
+  /** The other database is that of this installation, once and for all. */
+  let isOurs = false;
   app.get(
     '/v1/statistics',
     {
@@ -103,8 +108,11 @@ export function showStatistics(app: ApiInstance, context: ApiContext): void {
       app.sharedReads.run(request, async () => {
         const { query, caller } = request;
         const { control, statistics } = context;
-        const database = statistics ?? (await readingContext(context, request)).database;
+        const home = (await readingContext(context, request)).database;
+        const database = statistics ?? home;
         try {
+          if (statistics && !isOurs) isOurs = await isSettled(home, statistics);
+          if (statistics && !isOurs) throw notOurs();
           return await answer(database, { query, caller, control });
         } catch (error) {
           throw statistics && error instanceof DatabaseError ? placeAway(error) : error;
@@ -126,7 +134,8 @@ async function answer(
   database: Queryable,
   { query, caller, control }: { query: Static<typeof Query>; caller: Caller; control: ControlCache },
 ) {
-  const { step = 'hour', by = 'none' } = query;
+  const { step = 'hour', by = 'none', total = false } = query;
+  const most = total ? totalRowsMax : rowsMax;
   const span = spanOf(query, step);
   const read: StatisticsRead = {
     ...{ step, ...span },
@@ -137,16 +146,22 @@ async function answer(
     byBatch: by === 'batch',
     ...(query.tag !== undefined && { tag: query.tag }),
     byTag: by === 'tag',
-    total: query.total ?? false,
-    limit: rowsMax + 1,
+    total,
+    limit: most + 1,
   };
   const { knownUntil, isElsewhere } = await readKnown(database);
   if (isElsewhere) throw keptElsewhere();
   const rows = await readStatistics(database, read);
-  if (rows.length > rowsMax) throw tooMuch(`more than ${rowsMax} rows`);
+  if (rows.reduce((sum, { looked }) => sum + looked, 0) > most) {
+    const other = total ? '' : ' for the `total`,';
+    throw tooMuch(
+      `be made of more than ${most} rows: ask for less time, for longer steps,${other} or for one account, route, batch or tag`,
+    );
+  }
   const routeName = (id: number) => control.routeById(id)?.name ?? String(id);
   const series = statisticsSeries(rows, { by: by as By, routeName });
-  if (series.length > seriesMax) throw tooMuch(`${series.length} series`);
+  if (series.length > seriesMax)
+    throw tooMuch(`have ${series.length} series: ask for one account, route, batch or tag`);
   return {
     step,
     since: new Date(span.sinceMs).toISOString(),
@@ -211,8 +226,15 @@ function batchOf(batch: string | undefined): Pick<StatisticsRead, 'batch'> {
 }
 
 function tooMuch(what: string): ProblemError {
-  const detail = `this answer would have ${what}: ask for less time, for longer steps, for the \`total\`, or for one account, route, batch or tag`;
-  return badQuery('by', detail);
+  return badQuery('by', `this answer would ${what}`);
+}
+
+function notOurs(): ProblemError {
+  return new ProblemError(
+    'unavailable',
+    'The statistics are not kept in the database that eventsDatabase names, or not yet: a server with the role events takes them there, and its log, or `millrace doctor`, says why it does not.',
+    { retryAfterSeconds: 5 },
+  );
 }
 
 function keptElsewhere(): ProblemError {

@@ -1,5 +1,6 @@
 import type { Queryable } from '../../store/database.ts';
 import { readStatisticsBacklog } from '../../store/inspection/read-statistics-backlog.ts';
+import { whyNotThere } from '../../store/statistics/settle-target.ts';
 import { type Check, type Finding, orOk } from '../check.ts';
 
 /** They are added up each second; two minutes are a server that was started again. */
@@ -18,6 +19,14 @@ export const statistics: Check = {
         severity: 'warning',
         summary: `the events database cannot be reached (${away}): deliveries go on, and what is counted waits in the database`,
         mend: 'Is PostgreSQL up there, and are host, port, user and password of --events-database right? psql URL tells',
+      });
+    }
+    const refusal = eventsDatabase && away === undefined && (await whyNotThere(database, eventsDatabase));
+    if (refusal) {
+      findings.push({
+        severity: 'error',
+        summary: `nothing is added to the statistics: ${refusal.message}; what is counted waits in the database`,
+        mend: 'Set --events-database (MILLRACE_EVENTS_DATABASE) of every server to the right one, and start them again',
       });
     }
     if (keptElsewhere && eventsDatabase === undefined) {

@@ -4,7 +4,7 @@ import { addFold, noteKnown } from '../../store/statistics/add-fold.ts';
 import { emptyDeltaSlot } from '../../store/statistics/empty-delta-slot.ts';
 import { dropFold, type Fold, foldDeltas } from '../../store/statistics/fold-deltas.ts';
 import type { StatisticsDays } from '../../store/statistics/periods.ts';
-import { StatisticsPlaceError, settleTarget } from '../../store/statistics/settle-target.ts';
+import { StatisticsPlaceError, settleTarget, whyNotThere } from '../../store/statistics/settle-target.ts';
 import { dropExpiredStatistics } from '../../store/statistics/statistics-partitions.ts';
 
 export interface StatisticsRollerSettings {
@@ -24,6 +24,8 @@ const keptElsewhere =
 /** While nothing comes, it is told this often that all is known. */
 const tellEveryMs = 5_000;
 const tidyEveryMs = 60_000;
+/** A person has to name another database first. */
+const askAgainMs = 30_000;
 /** Turns of one run, so that it ends. */
 const turnsMax = 200;
 
@@ -35,6 +37,8 @@ export class StatisticsRoller {
   readonly #settings: StatisticsRollerSettings;
   /** What names the other database, when it is ready. */
   #place: string | undefined;
+  /** Until then nobody asks again whether the other database may be used. */
+  #refusedUntilMs = Number.NEGATIVE_INFINITY;
   #toldAtMs = Number.NEGATIVE_INFINITY;
   #tidiedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -44,22 +48,36 @@ export class StatisticsRoller {
 
   /** Moves what there is. True when nothing more is known to wait. */
   async runOnce(signal?: AbortSignal): Promise<boolean> {
-    await this.#prepare();
+    const { clock } = this.#settings;
+    if (clock.monotonicMs() < this.#refusedUntilMs) {
+      await this.#foldAll(signal);
+      return false;
+    }
+    await this.#prepare(signal);
     const done = await this.#moveAll(signal);
     await this.#tidy();
     return done;
   }
 
-  /** Whatever keeps the other database from being ready, what was counted is folded. */
-  async #prepare(): Promise<void> {
-    const { database, statistics, prepare } = this.#settings;
+  /** Whatever keeps the other database from being ready, what was counted is folded. Nothing is written to one that is not ours. */
+  async #prepare(signal?: AbortSignal): Promise<void> {
+    const { database, statistics, prepare, clock } = this.#settings;
     if (prepare === undefined || this.#place !== undefined) return;
     try {
+      const refusal = await whyNotThere(database, statistics);
+      if (refusal !== undefined) throw refusal;
       await prepare();
       this.#place = await settleTarget(database, statistics);
     } catch (error) {
-      await foldDeltas(database, { seal: false });
+      if (error instanceof StatisticsPlaceError) this.#refusedUntilMs = clock.monotonicMs() + askAgainMs;
+      await this.#foldAll(signal);
       throw error;
+    }
+  }
+
+  async #foldAll(signal?: AbortSignal): Promise<void> {
+    for (let turn = 0; turn < turnsMax && !signal?.aborted; turn++) {
+      if (!(await foldDeltas(this.#settings.database, { seal: false }))?.more) return;
     }
   }
 

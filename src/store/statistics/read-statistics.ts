@@ -2,6 +2,7 @@ import { counters } from '../../message/statistics/series-tallies.ts';
 import type { Queryable } from '../database.ts';
 import { allAccounts, kindOf, noBatch } from './add-fold.ts';
 import { type Step, tableOf } from './periods.ts';
+import { nothingKnown } from './settle-target.ts';
 
 export interface StatisticsRead {
   step: Step;
@@ -20,7 +21,7 @@ export interface StatisticsRead {
   byTag: boolean;
   /** What is told apart has one row on each route, of the whole time, in the place of one for each step. */
   total: boolean;
-  /** Rows at most. */
+  /** Rows that are looked at, at most. */
   limit: number;
 }
 
@@ -36,6 +37,8 @@ export interface StatisticsRow {
   counts: number[];
   /** A bucket may be in it more than once. */
   waits: string;
+  /** Rows that it was made of. */
+  looked: number;
 }
 
 /** Rows of one step, in no order. No message is looked at. */
@@ -69,8 +72,10 @@ export function statisticsCall(read: StatisticsRead) {
   else if (tag !== undefined) add((p) => `tag = ${p}`, tag);
   if (routeIds !== undefined) add((p) => `route_id = ANY(${p}::integer[])`, routeIds);
   if (exceptRouteIds !== undefined) add((p) => `route_id <> ALL(${p}::integer[])`, exceptRouteIds);
-  const rows = `FROM ${tableOf(step)} WHERE ${conditions.join(' AND ')}`;
-  const text = `SELECT ${read.total ? totalColumns : stepColumns} ${rows}${read.total ? totalGroups : ''} LIMIT $4`;
+  const rows = `FROM ${tableOf(step)} WHERE ${conditions.join(' AND ')} LIMIT $4`;
+  const text = read.total
+    ? `SELECT ${totalColumns} FROM (SELECT * ${rows}) AS step ${totalGroups}`
+    : `SELECT ${stepColumns} ${rows}`;
   return { statement: { name: '', text }, values };
 }
 
@@ -78,17 +83,17 @@ const seriesColumns = 'account_id AS "accountId", route_id AS "routeId", batch, 
 const epochMs = (time: string) => `(extract(epoch FROM ${time}) * 1000)::float8 AS "atMs"`;
 
 /** Counts as one text: a hundred accounts of a year are some 400,000 numbers, and each column costs. */
-const stepColumns = `${seriesColumns}, ${epochMs('at')}, concat_ws(' ', ${counters.join(', ')}) AS counts, waits`;
+const stepColumns = `${seriesColumns}, ${epochMs('at')}, concat_ws(' ', ${counters.join(', ')}) AS counts, waits, 1 AS looked`;
 
 /** A hundred accounts of a year, each in one row, took 0.05 of the time of all their days. */
 const totalColumns = `${seriesColumns}, ${epochMs('$2::timestamptz')},
   concat_ws(' ', ${counters.map((name) => `sum(${name})`).join(', ')}) AS counts,
-  coalesce(string_agg(waits, ',') FILTER (WHERE waits <> ''), '') AS waits`;
-const totalGroups = ' GROUP BY account_id, route_id, batch, tag';
+  coalesce(string_agg(waits, ',') FILTER (WHERE waits <> ''), '') AS waits, count(*)::integer AS looked`;
+const totalGroups = 'GROUP BY account_id, route_id, batch, tag';
 
 const knownStatement = {
   name: 'read_statistics_known',
-  text: `SELECT min(known_until) AS "knownUntil",
+  text: `SELECT nullif(min(known_until), '${nothingKnown}') AS "knownUntil",
       (SELECT target IS NOT NULL AND target <> id FROM statistics_queue) AS "isElsewhere"
     FROM statistics_source`,
 };

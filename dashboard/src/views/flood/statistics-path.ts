@@ -15,7 +15,8 @@ export function statisticsPath(
         until: new Date(untilMs).toISOString(),
         step,
         by,
-        total: String(total),
+        // A server of the release before knows no such thing.
+        ...(total && { total: 'true' }),
       });
       return `v1/statistics?${query}`;
     },

@@ -111,6 +111,7 @@ describe('wrong usage ends with status 2 and says what is wrong', () => {
     [['demo', '--messages', '0'], /whole number/],
     [['batch', 'show', 'x', '--url', 'here'], /not the URL of a server/],
     [['send', '--to', 'x', '--strict'], /for files/],
+    [['send', '--to', 'x'], /says nothing/],
   ] as [string[], RegExp][])('%j', async (argv, message) => {
     // Whether or not a server runs on this machine.
     const { status, out, err } = await runCli(argv, { MILLRACE_KEY: 'k', MILLRACE_DATA: directory });

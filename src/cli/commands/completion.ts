@@ -16,6 +16,10 @@ export function completionCommand(context: CommandContext): Command {
       printResult(context, { shell, script }, { json, render: (made) => made.script });
     });
   command.addCommand(wordsCommand(context), { hidden: true });
+  command.addHelpText(
+    'after',
+    '\nIt completes, and asks, a program named millrace that is on the PATH (npm link makes it so in a clone).',
+  );
   return withExamples(
     command,
     'completion bash > /etc/bash_completion.d/millrace',

@@ -75,7 +75,7 @@ async function send(context: CommandContext, file: string | undefined, flags: Se
   if (flags.to === undefined)
     throw usageFailure(
       'there is nothing to send',
-      'Give a file, or --to and --body. See: millrace send --help',
+      'Give a file, or --to with --body or --template. See: millrace send --help',
     );
   await sendOne(context, { ...flags, to: flags.to });
 }
@@ -117,6 +117,11 @@ async function sendWholeFile(context: CommandContext, path: string, flags: SendF
 async function sendOne(context: CommandContext, flags: SendFlags & { to: string }): Promise<void> {
   if (flags.again || flags.strict || flags.format !== undefined)
     throw usageFailure('--again, --strict and --format are for files');
+  if (flags.body === undefined && flags.template === undefined)
+    throw usageFailure(
+      'the message says nothing',
+      'Give --body, or --template with its --params. See: millrace send --help',
+    );
   if (flags.sendWindow !== undefined)
     throw usageFailure(
       '--send-window is for files',

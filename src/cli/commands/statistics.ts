@@ -24,7 +24,7 @@ export function statisticsCommand(context: CommandContext): Command {
     .option('--route <name>', 'of this route alone')
     .option('--batch <id>', 'of this batch alone')
     .option('--tag <tag>', 'of messages with this tag alone')
-    .option('--total', 'one row for the whole time')
+    .option('--total', 'one row for each series, of the whole time from --since to --until')
     .action(async (flags: Flags) => {
       const { json, url, data, account, ...query } = flags;
       const statistics = await connect(context, flags).statistics(query);
@@ -38,8 +38,8 @@ export function statisticsCommand(context: CommandContext): Command {
   );
 }
 
-function describe({ series, asOf }: Statistics): string {
-  const known = asOf === null ? 'nothing has been counted yet' : `as of ${asOf}`;
+function describe({ series, since, until, asOf }: Statistics): string {
+  const known = asOf === null ? 'nothing has been counted yet' : `from ${since} to ${until}, as of ${asOf}`;
   const all = series.flatMap(({ points, ...name }) => points.map((point) => ({ name: nameOf(name), point })));
   if (all.length === 0) return `nothing happened (${known})`;
   const isNamed = all.some(({ name }) => name !== '');

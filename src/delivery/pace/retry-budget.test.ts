@@ -38,9 +38,13 @@ test('with nothing saved one retry goes now and then, less often while nothing s
   expect(atMs).toEqual([0, 2_000, 6_000, 14_000, 30_000, 60_000, 90_000]);
 });
 
-test('a retry that ended without being tried leaves its turn to the next one', () => {
+test.each([
+  ['nothing', 0],
+  ['less than a retry', 4],
+])('a retry that ended without being tried leaves its turn to the next one, with %s saved', (_, failures) => {
   const budget = new RetryBudget(random);
   for (let n = 0; n < 10; n++) budget.failed(0);
+  budget.failed(failures);
   const atMs: number[] = [];
   for (let nowMs = 0; nowMs < 20_000; nowMs += 500) {
     if (budget.take(1, { nowMs }) === 0) continue;

@@ -74,7 +74,7 @@ export class RetryBudget {
   /** So many of those that were let out came to their end without being tried: others may go in their place. */
   giveBack(messages: number): void {
     this.#fromFailures = Math.min(savedMax, this.#fromFailures + messages);
-    if (this.#fromFailures > 0) return;
+    if (this.#fromFailures >= 1) return;
     this.#trickledAtMs = Number.NEGATIVE_INFINITY;
     this.#trickleMs = Math.max(trickleMs.min, this.#trickleMs / 2);
   }

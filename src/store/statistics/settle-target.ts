@@ -49,13 +49,14 @@ export async function isSettled(database: Queryable, statistics: Queryable): Pro
 export async function settleTarget(database: Database, statistics: Database): Promise<string> {
   const place = { ...(await readQueue(statistics)), id: await nameDatabase(statistics) };
   if (place.target !== null && place.target !== place.id) throw movedOn();
+  // Ahead of the transaction: the other database is claimed by this name, whatever becomes of it.
+  const id = await nameDatabase(database);
   await database.transaction(async (transaction) => {
     const { rows } = await transaction.query<Queue & Record<string, unknown>>({
       name: 'lock_statistics_target',
       text: `${queueText} FOR UPDATE`,
     });
     const { target } = rows[0]!;
-    const id = rows[0]!.id ?? (await nameDatabase(transaction));
     if (id === place.id) throw isCopy();
     if (target === place.id) return;
     if (target !== null && target !== id) throw keptElsewhere();

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Answer, Connector, OutgoingMessage } from '../../src/connectors/connector.ts';
 import { createTestDatabase } from '../support/postgres.ts';
@@ -91,4 +92,24 @@ test('when its time is over it gets them all, in their order, as first attempts'
   expect(firsts.map(({ fields }) => fields.ref)).toEqual(Array.from({ length: 39 }, (_, n) => String(n + 1)));
   expect(firsts.every(({ attempt }) => attempt === 1)).toBe(true);
   expect(others.filter(({ fields }) => fields.ref === '0').map(({ attempt }) => attempt)).toEqual([2]);
+});
+
+test('one that never answers keeps nothing from the other endpoints of its account, however much waits for it', async () => {
+  const hanging = 'https://one.example/hanging';
+  const unanswered: Answer = {
+    ...{ kind: 'uncertain', error: { code: 'provider_timeout', detail: 'no answer' } },
+  };
+  mill.respond = ({ fields }: OutgoingMessage) =>
+    fields.to === hanging ? sleep(20).then(() => unanswered) : { kind: 'sent' };
+  // More than one lane keeps in memory for its destinations.
+  for (let chunk = 0; chunk < 12; chunk++) await insert(1, Array<string>(1_000).fill(hanging));
+  start();
+  await until(() => receivedOf(1, hanging).length > 0);
+  await insert(1, Array<string>(30).fill(calm));
+  await until(() => receivedOf(1, calm).length === 30);
+  // Ten in a row, and a probe now and then.
+  expect(receivedOf(1, hanging).length).toBeLessThan(20);
+  mill.respond = () => ({ kind: 'sent' });
+  await until(async () => (await pendingCount(mill.database)) === 0);
+  expect(new Set(receivedOf(1, hanging).map(({ id }) => id)).size).toBe(12_000);
 });

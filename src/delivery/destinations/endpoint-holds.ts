@@ -1,54 +1,68 @@
 import type { Answer } from '../../connectors/connector.ts';
 import type { ChunkWork } from '../chunks/chunk-work.ts';
+import { type EndpointMessage, FailingEndpoints } from './failing-endpoints.ts';
 
 /** Endpoints that are held at once; beyond, the one that was held first is forgotten, and asks again by its next answer. */
 const heldMax = 10_000;
 
 /**
- * Endpoints that have asked to be left alone for a time, on a route whose messages each name their own. What one asks for holds the
- * messages of its account to it, and nobody else's: not those to other endpoints of its host, nor other accounts' to the same.
+ * Endpoints that have asked to be left alone for a time, or that fail, on a route whose messages each name their own. It holds the
+ * messages of an account to its endpoint, and nobody else's: not those to other endpoints of its host, nor other accounts' to the same.
  */
 export class EndpointHolds {
   readonly #addressOf: (accountId: number, to: string) => string;
-  readonly #untilMs = new Map<string, number>();
-  #lastUntilMs = Number.NEGATIVE_INFINITY;
+  readonly #askedUntilMs = new Map<string, number>();
+  readonly #failing = new FailingEndpoints();
+  #lastAskedUntilMs = Number.NEGATIVE_INFINITY;
 
   /** `addressOf`: the URL that is meant by what a message is for. */
   constructor(addressOf: (accountId: number, to: string) => string) {
     this.#addressOf = addressOf;
   }
 
-  /** An endpoint has answered. Connectors bound what it may ask for. */
-  note(of: { accountId: number; to: string; answer: Answer | undefined }, nowMs: number): void {
-    const { accountId, to, answer } = of;
-    if (answer?.kind !== 'retry' || answer.retryAfterMs === undefined) return;
-    const key = this.#keyOf(accountId, to);
-    const untilMs = Math.max(nowMs + answer.retryAfterMs, this.#untilMs.get(key) ?? 0);
-    this.#untilMs.delete(key);
-    if (this.#untilMs.size >= heldMax) this.#untilMs.delete(this.#untilMs.keys().next().value!);
-    this.#untilMs.set(key, untilMs);
-    this.#lastUntilMs = Math.max(this.#lastUntilMs, untilMs);
+  /** An endpoint has answered, or has not. Connectors bound what it may ask for. */
+  note(message: EndpointMessage, { to, answer }: { to: string; answer: Answer }, nowMs: number): void {
+    if (answer.kind === 'sent' && this.#failing.remembersNone) return;
+    const key = this.#keyOf(message.work, to);
+    this.#failing.note(key, { message, answer }, nowMs);
+    if (answer.kind === 'retry' && answer.retryAfterMs !== undefined)
+      this.#noteAsked(key, nowMs + answer.retryAfterMs);
   }
 
   /** Until when the message may not leave; undefined for a message that may. */
   holdOf(work: ChunkWork, offset: number, nowMs: number): { untilMs: number } | undefined {
-    // Each message asks: clearing a map that is empty took a microsecond, a tenth of signing.
-    if (this.#untilMs.size === 0) return undefined;
-    if (nowMs >= this.#lastUntilMs) {
-      this.#untilMs.clear();
-      return undefined;
-    }
+    if (this.#isEmpty(nowMs)) return undefined;
     const to = recipientAt(work, offset);
-    const untilMs = to === undefined ? undefined : this.untilMs(work.chunk.lane.key.accountId, to);
-    return untilMs !== undefined && untilMs > nowMs ? { untilMs } : undefined;
+    const untilMs = to === undefined ? undefined : this.untilMs({ work, offset }, to, nowMs);
+    return untilMs === undefined ? undefined : { untilMs };
   }
 
-  /** Undefined for an endpoint that has asked for nothing; the moment may be over. */
-  untilMs(accountId: number, to: string): number | undefined {
-    return this.#untilMs.size === 0 ? undefined : this.#untilMs.get(this.#keyOf(accountId, to));
+  /** The same of a message that is known to go to `to`. */
+  untilMs(message: EndpointMessage, to: string, nowMs: number): number | undefined {
+    if (this.#isEmpty(nowMs)) return undefined;
+    const key = this.#keyOf(message.work, to);
+    const askedUntilMs = this.#askedUntilMs.get(key) ?? nowMs;
+    // A probe is let out once: not while the endpoint would refuse it.
+    return askedUntilMs > nowMs ? askedUntilMs : this.#failing.untilMs(key, message, nowMs);
   }
 
-  #keyOf(accountId: number, to: string): string {
+  /** Each message asks: clearing a map that is empty took a microsecond, a tenth of signing. */
+  #isEmpty(nowMs: number): boolean {
+    if (this.#askedUntilMs.size > 0 && nowMs >= this.#lastAskedUntilMs) this.#askedUntilMs.clear();
+    return this.#askedUntilMs.size === 0 && this.#failing.isEmpty;
+  }
+
+  #noteAsked(key: string, atMs: number): void {
+    const untilMs = Math.max(atMs, this.#askedUntilMs.get(key) ?? 0);
+    this.#askedUntilMs.delete(key);
+    if (this.#askedUntilMs.size >= heldMax)
+      this.#askedUntilMs.delete(this.#askedUntilMs.keys().next().value!);
+    this.#askedUntilMs.set(key, untilMs);
+    this.#lastAskedUntilMs = Math.max(this.#lastAskedUntilMs, untilMs);
+  }
+
+  #keyOf(work: ChunkWork, to: string): string {
+    const { accountId } = work.chunk.lane.key;
     return `${accountId} ${this.#addressOf(accountId, to)}`;
   }
 }

@@ -73,16 +73,18 @@ export class RouteHolds implements SliceHolds {
         !this.#context.isSuppressed(work, offsets[index]!, messages[index]!.fields.to) &&
         this.expiresAtMs(work, offsets[index]!, nowMs) > nowMs &&
         this.#context.windows.holdOf({ route, work, offset: offsets[index]! }, nowMs) === undefined &&
-        (this.#endpoints.untilMs(work.chunk.lane.key.accountId, messages[index]!.fields.to) ?? nowMs) <=
-          nowMs,
+        this.#endpoints.untilMs({ work, offset: offsets[index]! }, messages[index]!.fields.to, nowMs) ===
+          undefined,
     );
   }
 
   /** Where all messages have one provider, its gate waits for it. */
-  noteAnswers({ messages }: Slice, answers: readonly Answer[], nowMs: number): void {
+  noteAnswers({ messages, works, offsets }: Slice, answers: readonly Answer[], nowMs: number): void {
     if (!this.#context.connectors.get(this.#route?.connector ?? '')?.manyEndpoints) return;
-    for (const [index, { accountId, fields }] of messages.entries())
-      this.#endpoints.note({ accountId, to: fields.to, answer: answers[index] }, nowMs);
+    for (const [index, answer] of answers.entries()) {
+      const message = { work: works[index]!, offset: offsets[index]! };
+      this.#endpoints.note(message, { to: messages[index]!.fields.to, answer }, nowMs);
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { request } from 'undici';
 import { type Data, makeData } from '../data.ts';
-import { type Figure, type FigureContext, type Measurement, ratios } from '../figure.ts';
+import { type Figure, type FigureContext, type Measurement, ratios, sized } from '../figure.ts';
 import { checkLedger, readLedger } from '../ledger.ts';
 import { type BatchCounts, type Millrace, startMillrace, startSink } from '../millrace.ts';
 import { floodRoute, putBatchedRoute } from '../routes.ts';
@@ -23,6 +23,12 @@ interface Side {
   restSeconds: number;
 }
 
+/** The flood at full speed, and at the pace of a provider: a route of so many messages a second. */
+interface Sides {
+  without: Side[];
+  withThem: Side[];
+}
+
 export const receipts: Figure = {
   name: 'receipts',
   title: 'Receipts of a flood while it is delivered, against an update of each row of the row table',
@@ -30,30 +36,42 @@ export const receipts: Figure = {
   async run(context) {
     const count = Math.min(context.messages, receiptsMax);
     const data = await makeData({ dir: context.dataDir, count });
-    const without: Side[] = [];
-    const withThem: Side[] = [];
+    const pace = Math.ceil(count / sized(context, { full: 100, short: 1 }));
+    const full: Sides = { without: [], withThem: [] };
+    const paced: Sides = { without: [], withThem: [] };
     const rows: number[] = [];
     for (let run = 0; run < context.runs; run++) {
       const sides = [
-        async () => without.push(await deliver(context, data, false)),
-        async () => withThem.push(await deliver(context, data, true)),
+        async () => full.without.push(await deliver(context, data, { tells: false })),
+        async () => full.withThem.push(await deliver(context, data, { tells: true })),
+        async () => paced.without.push(await deliver(context, data, { tells: false, pace })),
+        async () => paced.withThem.push(await deliver(context, data, { tells: true, pace })),
         async () => rows.push(await updateRows(context, data)),
       ];
       for (const side of run % 2 === 0 ? sides : sides.reverse()) await side();
-      context.say(
-        `run ${run + 1}: ${withThem[run]!.perSecond | 0}/s beside ${without[run]!.perSecond | 0}/s`,
-      );
+      for (const { withThem, without } of [full, paced]) {
+        context.say(
+          `run ${run + 1}: ${withThem[run]!.perSecond | 0}/s beside ${without[run]!.perSecond | 0}/s`,
+        );
+      }
     }
-    return { measurements: measurementsOf({ without, withThem, rows, count }), notes: notesOf(count) };
+    return {
+      measurements: measurementsOf({ full, paced, rows, count, pace }),
+      notes: notesOf(count),
+    };
   },
 };
 
-async function deliver(context: FigureContext, data: Data, tells: boolean): Promise<Side> {
+async function deliver(
+  context: FigureContext,
+  data: Data,
+  { tells, pace }: { tells: boolean; pace?: number },
+): Promise<Side> {
   const database = await context.server.create('bench_millrace');
   const sink = await startSink(tells ? [...sinkArgs, '--receipts-batch-max', String(together)] : []);
   const millrace = await startMillrace({ databaseUrl: database.url, dir: context.dir });
   try {
-    await putBatchedRoute(millrace, sink.url);
+    await putBatchedRoute(millrace, sink.url, pace);
     if (tells) await tellAt(sink.url, millrace);
     const { id } = await millrace.uploadOpen(floodRoute, data.ndjson);
     const meter = await database.startMeter();
@@ -143,12 +161,14 @@ async function updateRows(context: FigureContext, data: Data): Promise<number> {
 }
 
 function measurementsOf(of: {
-  without: Side[];
-  withThem: Side[];
+  full: Sides;
+  paced: Sides;
   rows: number[];
   count: number;
+  pace: number;
 }): Measurement[] {
-  const { without, withThem, rows, count } = of;
+  const { full, paced, rows, count, pace } = of;
+  const { without, withThem } = full;
   const perReceipt = withThem.map(({ walBytes }, run) => (walBytes - without[run]!.walBytes) / count);
   const perRow = rows.map((bytes) => bytes / count);
   const speeds = (sides: Side[]) => sides.map(({ perSecond }) => perSecond);
@@ -157,6 +177,12 @@ function measurementsOf(of: {
       name: 'delivery with receipts / without',
       unit: '',
       values: ratios(speeds(withThem), speeds(without)),
+      target: { reach: 0.9, better: 'higher' },
+    },
+    {
+      name: `the same on a route of ${pace} messages a second`,
+      unit: '',
+      values: ratios(speeds(paced.withThem), speeds(paced.without)),
       target: { reach: 0.9, better: 'higher' },
     },
     {
@@ -173,6 +199,11 @@ function measurementsOf(of: {
       name: 'from the last attempt to the last receipt',
       unit: 's',
       values: withThem.map(({ restSeconds }) => restSeconds),
+    },
+    {
+      name: `from the last attempt to the last receipt, route of ${pace} a second`,
+      unit: 's',
+      values: paced.withThem.map(({ restSeconds }) => restSeconds),
     },
   ];
 }

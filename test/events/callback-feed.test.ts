@@ -53,9 +53,9 @@ async function tellAll(): Promise<void> {
   while (await feed.runOnce());
 }
 
-/** An endpoint at which nobody listens. */
+/** An endpoint of its own at which nobody listens. */
 async function register(name: string): Promise<string> {
-  const body = { name, url: 'http://127.0.0.1:9/', events: ['message.sent'] };
+  const body = { name, url: `http://127.0.0.1:9/${name}`, events: ['message.sent'] };
   return (await site.api.call('POST', '/v1/webhooks', { body })).json.id;
 }
 

@@ -79,7 +79,13 @@ test('an endpoint is told once of each message and batch from its registration o
     route: 'sms',
     ref: 'early',
   });
-  await until(async () => (await call('GET', `/v1/messages/${before.messages[0].id}`)).state === 'sent');
+  // An endpoint is told of what comes into the change feed behind its registration.
+  await until(async () =>
+    (await call('GET', '/v1/events')).data.some(
+      ({ messageId, state }: { messageId: string; state: string }) =>
+        messageId === before.messages[0].id && state === 'sent',
+    ),
+  );
   await register('all');
   await register('failures', { events: ['message.failed'] });
   await register('tagged', { filter: { tags: ['otp'] }, events: ['message.sent'] });

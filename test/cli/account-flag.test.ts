@@ -8,7 +8,7 @@ const accounts: unknown[] = [];
 beforeAll(async () => {
   server = await startScriptedServer(({ headers }, response) => {
     accounts.push(headers['millrace-account']);
-    answerJson(response, 200, { data: [], next: null });
+    answerJson(response, 200, { data: [{ id: 'ID', name: 'billing' }], next: null });
   });
 });
 
@@ -44,5 +44,5 @@ test.each([
 ])('%s --account 7 asks for what is that account’s', async (line) => {
   // What is answered is nothing that all of them can show.
   await runCli([...line.split(' '), '--account', '7'], { MILLRACE_URL: server.url, MILLRACE_KEY: 'key' });
-  expect(accounts).toEqual(['7']);
+  expect(new Set(accounts)).toEqual(new Set(['7']));
 });

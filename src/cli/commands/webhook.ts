@@ -9,6 +9,7 @@ import { printNote, printResult } from '../output.ts';
 import { connect } from '../server-access.ts';
 
 const batchMaxMax = 500;
+const webhookForm = '<id or name>';
 
 export function webhookCommand(context: CommandContext): Command {
   const command = new Command('webhook').description('endpoints that are told of messages and batches');
@@ -40,12 +41,24 @@ function listCommand(context: CommandContext): Command {
 function showCommand(context: CommandContext): Command {
   const command = withAccount(new Command('show'))
     .description('one webhook')
-    .argument('<id>')
-    .action(async (id: string, flags: AccountOptions) => {
-      const webhook = await connect(context, flags).webhooks.get(id);
+    .argument(webhookForm)
+    .action(async (given: string, flags: AccountOptions) => {
+      const webhook = await find(connect(context, flags).webhooks, given);
       printResult(context, webhook, { json: flags.json, render: describe });
     });
-  return withExamples(command, 'webhook show ID');
+  return withExamples(command, 'webhook show billing');
+}
+
+type WebhookCalls = ReturnType<typeof connect>['webhooks'];
+
+/** A name may look like an id: then the id goes first. */
+async function find(webhooks: WebhookCalls, given: string): Promise<WebhookEndpoint> {
+  const all = await allOf(webhooks.all());
+  const found = all.find(({ id }) => id === given) ?? all.find(({ name }) => name === given);
+  if (found) return found;
+  throw new Failure(`there is no webhook ${JSON.stringify(given)}`, {
+    hint: 'millrace webhook list shows those of the account.',
+  });
 }
 
 interface FieldFlags extends AccountOptions {
@@ -86,51 +99,63 @@ function createCommand(context: CommandContext): Command {
 function setCommand(context: CommandContext): Command {
   const command = withFields(withAccount(new Command('set')))
     .description('change a webhook; what is left out stays as it is')
-    .argument('<id>')
+    .argument(webhookForm)
     .option('--name <name>', 'its name')
     .option('--endpoint <url>', 'where events are posted')
-    .action(async (id: string, flags: FieldFlags & { name?: string; endpoint?: string }) => {
+    .action(async (given: string, flags: FieldFlags & { name?: string; endpoint?: string }) => {
       const { name, endpoint } = flags;
-      const webhook = await connect(context, flags).webhooks.change(id, {
+      const { webhooks } = connect(context, flags);
+      const { id } = await find(webhooks, given);
+      const webhook = await webhooks.change(id, {
         ...(name !== undefined && { name }),
         ...(endpoint !== undefined && { url: endpoint }),
         ...fieldsOf(flags),
       });
       printResult(context, webhook, { json: flags.json, render: describe });
     });
-  return withExamples(command, 'webhook set ID --endpoint https://example.com/new');
+  return withExamples(command, 'webhook set billing --endpoint https://example.com/new');
 }
 
 function enableCommand(context: CommandContext): Command {
   const command = withAccount(new Command('enable'))
     .description('call one again that was disabled because it failed')
-    .argument('<id>')
-    .action(async (id: string, flags: AccountOptions) => {
-      const webhook = await connect(context, flags).webhooks.change(id, { enabled: true });
+    .argument(webhookForm)
+    .action(async (given: string, flags: AccountOptions) => {
+      const { webhooks } = connect(context, flags);
+      const { id } = await find(webhooks, given);
+      const webhook = await webhooks.change(id, { enabled: true });
       printResult(context, webhook, { json: flags.json, render: describe });
     });
-  return withExamples(command, 'webhook enable ID');
+  return withExamples(command, 'webhook enable billing');
 }
 
 function rotateCommand(context: CommandContext): Command {
   const command = withAccount(new Command('rotate'))
     .description('make a new secret; it is shown this once, and the old one still signs for a day')
-    .argument('<id>')
-    .action(async (id: string, flags: AccountOptions) => {
-      printSecret(context, await connect(context, flags).webhooks.rotate(id), flags);
+    .argument(webhookForm)
+    .action(async (given: string, flags: AccountOptions) => {
+      const { webhooks } = connect(context, flags);
+      const { id } = await find(webhooks, given);
+      printSecret(context, await webhooks.rotate(id), flags);
     });
-  return withExamples(command, 'webhook rotate ID');
+  return withExamples(command, 'webhook rotate billing');
 }
 
 function deleteCommand(context: CommandContext): Command {
   const command = withAccount(new Command('delete'))
     .description('tell an endpoint of nothing more')
-    .argument('<id>')
-    .action(async (id: string, flags: AccountOptions) => {
-      await connect(context, flags).webhooks.delete(id);
-      printResult(context, { deleted: id }, { json: flags.json, render: () => `webhook ${id} is deleted` });
+    .argument(webhookForm)
+    .action(async (given: string, flags: AccountOptions) => {
+      const { webhooks } = connect(context, flags);
+      const { id } = await find(webhooks, given);
+      await webhooks.delete(id);
+      printResult(
+        context,
+        { deleted: id },
+        { json: flags.json, render: () => `webhook ${given} is deleted` },
+      );
     });
-  return withExamples(command, 'webhook delete ID');
+  return withExamples(command, 'webhook delete billing');
 }
 
 function fieldsOf({ event, route, tag, batch }: FieldFlags): Record<string, unknown> {

@@ -1,0 +1,45 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { startApi, type TestApi } from '../api/start-api.ts';
+import { runCli } from '../support/run-cli.ts';
+
+let api: TestApi;
+
+beforeAll(async () => {
+  api = await startApi();
+});
+
+afterAll(() => api.stop());
+
+const webhook = (...argv: string[]) =>
+  runCli(['webhook', ...argv], { MILLRACE_URL: api.url, MILLRACE_KEY: api.adminKey });
+
+it('a webhook is shown, changed, rotated, enabled and deleted by its name as by its id', async () => {
+  expect(await webhook('create', 'billing', 'https://example.com/hook')).toMatchObject({ status: 0 });
+  const { id } = JSON.parse((await webhook('show', 'billing', '--json')).out);
+  expect((await webhook('show', id)).out).toContain('https://example.com/hook');
+  expect((await webhook('set', 'billing', '--name', 'bills')).out).toContain(id);
+  expect((await webhook('rotate', 'bills')).out).toMatch(/^whsec_/);
+  expect((await webhook('enable', id)).out).toMatch(/state +enabled/);
+  expect((await webhook('set', id, '--batch', '7')).out).toMatch(/events a request +7/);
+  expect(await webhook('delete', 'bills')).toEqual({
+    status: 0,
+    out: 'webhook bills is deleted\n',
+    err: '',
+  });
+  expect(await webhook('rotate', id)).toMatchObject({ status: 1 });
+});
+
+it('an id goes before a name that looks like it', async () => {
+  await webhook('create', 'first', 'https://example.com/');
+  const { id } = JSON.parse((await webhook('show', 'first', '--json')).out);
+  await webhook('create', id, 'https://example.org/');
+  expect((await webhook('show', id)).out).toContain('https://example.com/');
+});
+
+it('a webhook that is not there is told with the command that lists those that are', async () => {
+  expect(await webhook('set', 'nobody', '--batch', '2')).toEqual({
+    status: 1,
+    out: '',
+    err: 'error: there is no webhook "nobody"\nmillrace webhook list shows those of the account.\n',
+  });
+});

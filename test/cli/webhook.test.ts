@@ -43,3 +43,27 @@ it('a webhook that is not there is told with the command that lists those that a
     err: 'error: there is no webhook "nobody"\nmillrace webhook list shows those of the account.\n',
   });
 });
+
+it.each([
+  'http://127.0.0.1:9/',
+  'http://10.0.0.7/',
+  'http://[fe80::1]/',
+  'http://2130706433/',
+  'https://LOCALHOST/',
+])(
+  'that requests to %s are refused is noted beside the result, with a command that allows them',
+  async (url) => {
+    const made = await webhook('create', 'inside', url);
+    expect(made).toMatchObject({ status: 0, out: expect.stringMatching(/^whsec_\S+\n$/) });
+    const [, command] = /^note: .* refused .* millrace (route set .*)$/m.exec(made.err)!;
+    const allowed = await runCli(command!.split(' '), {
+      MILLRACE_URL: api.url,
+      MILLRACE_KEY: api.adminKey,
+    });
+    expect(allowed).toMatchObject({ status: 0, err: '' });
+    expect((await api.call('GET', '/v1/routes/callbacks')).json).toMatchObject({ allowPrivate: true });
+    expect(await webhook('set', 'inside', '--endpoint', 'https://example.com/')).toMatchObject({ err: '' });
+    expect((await webhook('set', 'inside', '--endpoint', url)).err).toBe(made.err.split(/(?<=\n)/)[0]);
+    await webhook('delete', 'inside');
+  },
+);

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { WebhookEndpoint } from '../../client/client.ts';
+import { isPublicAddress, literalAddress } from '../../lib/public-address.ts';
 import { allOf } from '../all-of.ts';
 import type { CommandContext } from '../command-context.ts';
 import { Failure } from '../failure.ts';
@@ -91,6 +92,7 @@ function createCommand(context: CommandContext): Command {
         url,
         ...fieldsOf(flags),
       });
+      noteRefused(context, url);
       printSecret(context, webhook, flags);
     });
   return withExamples(command, 'webhook create billing https://example.com/hook --batch 100');
@@ -111,6 +113,7 @@ function setCommand(context: CommandContext): Command {
         ...(endpoint !== undefined && { url: endpoint }),
         ...fieldsOf(flags),
       });
+      if (endpoint !== undefined) noteRefused(context, endpoint);
       printResult(context, webhook, { json: flags.json, render: describe });
     });
   return withExamples(command, 'webhook set billing --endpoint https://example.com/new');
@@ -165,6 +168,19 @@ function fieldsOf({ event, route, tag, batch }: FieldFlags): Record<string, unkn
     ...(Object.keys(filter).length > 0 && { filter }),
     ...(batch !== undefined && { batchMax: batch }),
   };
+}
+
+/** Of an address that is known from its URL alone: where a name leads is judged at each connection. */
+function noteRefused(context: CommandContext, url: string): void {
+  const { hostname } = new URL(url);
+  const literal = literalAddress(hostname);
+  const isPublic = literal === undefined ? !/^(.+\.)?localhost\.?$/.test(hostname) : isPublicAddress(literal);
+  if (isPublic) return;
+  printNote(
+    context,
+    `note: requests to ${hostname}, a private or reserved address, are refused unless the route callbacks has allowPrivate. ` +
+      'An administrator sets it with: millrace route set callbacks --change --allow-private',
+  );
 }
 
 /** The secret alone goes to standard output, so that a script can catch it. */

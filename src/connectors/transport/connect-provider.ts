@@ -1,6 +1,7 @@
 import type { LookupFunction } from 'node:net';
 import { buildConnector } from 'undici';
-import { AddressNotAllowedError, isPublicAddress, literalAddress, lookupPublic } from './egress.ts';
+import { isPublicAddress, literalAddress } from '../../lib/public-address.ts';
+import { AddressNotAllowedError, lookupPublic } from './egress.ts';
 
 export interface ConnectSettings {
   allowPrivate: boolean;

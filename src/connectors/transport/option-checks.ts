@@ -1,5 +1,5 @@
+import { isPublicAddress, literalAddress } from '../../lib/public-address.ts';
 import type { OptionProblem } from '../connector.ts';
-import { isPublicAddress, literalAddress } from './egress.ts';
 import { pointerTo } from './option-pointer.ts';
 import { isObject } from './reply-answer.ts';
 

@@ -1,6 +1,6 @@
+import { isPublicAddress, literalAddress } from '../../lib/public-address.ts';
 import { statusReportUrl } from '../../message/status-report.ts';
 import type { OutgoingMessage } from '../connector.ts';
-import { isPublicAddress, literalAddress } from '../transport/egress.ts';
 import type { Target } from '../transport/http-sender.ts';
 import type { EndpointFor } from './webhook-endpoints.ts';
 

@@ -1,4 +1,4 @@
-import { ApiError, ConnectionError, type Problem, SourceError } from '../client/client.ts';
+import { ApiError, ConnectionError, type Problem, type ProblemItem, SourceError } from '../client/client.ts';
 import { ConfigError } from '../config/config-error.ts';
 import type { Fault } from '../store/fault.ts';
 import { Failure } from './failure.ts';
@@ -16,8 +16,11 @@ const protocolHint = 'Is there another program at this address? MILLRACE_URL or 
 /** Errors of single lines shown; the rest is counted. */
 const errorsShownMax = 10;
 
+/** How the person typed the field that is wrong, if they typed it. */
+type TypedName = (item: ProblemItem) => string | undefined;
+
 /** Any error as a person should read it. */
-export function describeFailure(error: unknown): DescribedFailure {
+export function describeFailure(error: unknown, typedName: TypedName = () => undefined): DescribedFailure {
   if (error instanceof Failure) {
     return {
       message: error.message,
@@ -28,7 +31,7 @@ export function describeFailure(error: unknown): DescribedFailure {
   if (error instanceof ConfigError) {
     return { message: error.message, lines: ['millrace config show lists every option.'], exitStatus: 2 };
   }
-  if (error instanceof ApiError) return describeProblem(error);
+  if (error instanceof ApiError) return describeProblem(error, typedName);
   if (error instanceof ConnectionError) return describeConnection(error);
   if (error instanceof SourceError) return { message: error.message, lines: [], exitStatus: 1 };
   if (isPortTaken(error)) return describeTakenPort(error);
@@ -38,22 +41,40 @@ export function describeFailure(error: unknown): DescribedFailure {
   return { message: describeUnknown(error), lines: [], exitStatus: 1 };
 }
 
-function describeProblem({ problem, retryAfterMs }: ApiError): DescribedFailure {
+function describeProblem({ problem, retryAfterMs }: ApiError, typedName: TypedName): DescribedFailure {
   const { errors } = problem;
   // The detail of a problem with one error is that error.
   const told = errors.length === 1 && problem.detail.endsWith(errors[0]!.detail) ? [] : errors;
-  const lines = told.slice(0, errorsShownMax).map((item) => `  ${place(item)}${item.code}: ${item.detail}`);
+  const lines = told
+    .slice(0, errorsShownMax)
+    .map((item) => `  ${place(item, typedName)}${item.code}: ${item.detail}`);
   const more = told.length - lines.length;
   if (more > 0) lines.push(`  and ${formatCount(more)} more`);
   const hint = hintFor(problem, retryAfterMs);
   if (hint !== undefined) lines.push(hint);
-  return { message: `${problem.detail} (${problem.code})`, lines, exitStatus: 1 };
+  return { message: `${detailOf(problem, typedName)} (${problem.code})`, lines, exitStatus: 1 };
 }
 
-function place({ line, index, pointer }: Problem['errors'][number]): string {
+/** A detail that begins with the part of the request and the pointer of its first error (`body /url: …`) begins with the flag. */
+function detailOf({ detail, errors: [first] }: Problem, typedName: TypedName): string {
+  const typed = first && typedName(first);
+  const [, said] = typed === undefined ? [] : detail.split(/^[a-z]+ \/\S+: /);
+  return inCommands(said === undefined ? detail : `${typed}: ${said}`);
+}
+
+function inCommands(text: string): string {
+  return Object.entries(commandWords).reduce((said, [word, command]) => said.replaceAll(word, command), text);
+}
+
+/** What the command line has another word for than the API. */
+const commandWords = { 'Millrace-Account': '--account', 'GET /v1/accounts': 'millrace account list' };
+
+function place(item: ProblemItem, typedName: TypedName): string {
+  const { line, index, pointer } = item;
   if (line !== undefined) return `line ${line}: `;
   if (index !== undefined) return `message ${index}: `;
-  return pointer === undefined ? '' : `${pointer}: `;
+  const name = typedName(item) ?? pointer;
+  return name === undefined ? '' : `${name}: `;
 }
 
 function hintFor({ status, code }: Problem, retryAfterMs: number | undefined): string | undefined {

@@ -26,20 +26,28 @@ import { templateCommand } from './commands/template.ts';
 import { topCommand } from './commands/top.ts';
 import { webhookCommand } from './commands/webhook.ts';
 import { describeFailure } from './describe-failure.ts';
+import { typedName } from './field-names.ts';
 import { withExamples } from './flags.ts';
 
 /** Runs one command line (without `node` and the script) and answers its exit status: 0 done, 1 failed, 2 wrong usage. */
 export async function runCommandLine(argv: readonly string[], context: CommandContext): Promise<0 | 1 | 2> {
   const { terminal } = context;
+  let command: Command | undefined;
+  const program = createProgram(context).hook('preAction', (_program, running) => {
+    command = running;
+  });
   try {
-    await createProgram(context).parseAsync(argv, { from: 'user' });
+    await program.parseAsync(argv, { from: 'user' });
     return 0;
   } catch (error) {
     // Commander has written what it had to say by now: a help text that was asked for, or what is wrong.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     // What an abort cut short rejects with its own AbortError; the signal knows why.
     const aborted = context.signal.aborted && error instanceof Error && error.name === 'AbortError';
-    const { message, lines, exitStatus } = describeFailure(aborted ? context.signal.reason : error);
+    const { message, lines, exitStatus } = describeFailure(
+      aborted ? context.signal.reason : error,
+      (item) => command && typedName(command, item),
+    );
     terminal.err.write(`${terminal.style('red', 'error:', 'err')} ${message}\n`);
     for (const line of lines) terminal.err.write(`${line}\n`);
     return exitStatus;

@@ -3,6 +3,7 @@ import type { AccountLimits, NewAccount, Prepaid } from '../../client/client.ts'
 import { allOf } from '../all-of.ts';
 import type { CommandContext } from '../command-context.ts';
 import { usageFailure } from '../failure.ts';
+import { withFieldNames } from '../field-names.ts';
 import { decimalNumber, type ServerOptions, wholeNumber, withExamples, withServer } from '../flags.ts';
 import { formatTable } from '../format.ts';
 import { printResult } from '../output.ts';
@@ -147,7 +148,7 @@ function deleteCommand(context: CommandContext): Command {
 }
 
 function withSettings(command: Command): Command {
-  return command
+  return withFieldNames(command, filledFields)
     .option('--weight <n>', 'share of a busy route, against 1 for the others', wholeNumber(1, 1_000))
     .option(
       '--requests-per-second <n>',
@@ -180,6 +181,14 @@ function withSettings(command: Command): Command {
       'where telephone numbers are dialled that do not tell their country, such as NL',
     );
 }
+
+const filledFields = {
+  'limits/requestsPerSecond': 'requestsPerSecond',
+  'limits/ratePerSecond': 'rate',
+  'limits/messagesPerDay': 'messagesPerDay',
+  'limits/partsPerDay': 'partsPerDay',
+  defaultRoutes: 'defaultRoute',
+};
 
 function settings({
   weight,

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { Batch, ReplayedBatch, ReplayFilter, ResolvedBatch } from '../../client/client.ts';
 import type { CommandContext } from '../command-context.ts';
+import { withFieldNames } from '../field-names.ts';
 import { type AccountOptions, collect, oneOf, wholeNumber, withAccount, withExamples } from '../flags.ts';
 import { formatAmount, formatCount, formatFields, formatTable } from '../format.ts';
 import { printResult } from '../output.ts';
@@ -108,6 +109,7 @@ function replayCommand(context: CommandContext): Command {
       const batch = await connect(context, flags).batches.replay(id, filter);
       printResult(context, batch, { json: flags.json, render: describeReplay });
     });
+  withFieldNames(command, { states: 'state' });
   return withExamples(command, 'batch replay ID --state failed --error-code timeout');
 }
 

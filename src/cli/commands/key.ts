@@ -3,6 +3,7 @@ import type { Key, Scope } from '../../client/client.ts';
 import { allOf } from '../all-of.ts';
 import type { CommandContext } from '../command-context.ts';
 import { Failure } from '../failure.ts';
+import { withFieldNames } from '../field-names.ts';
 import { collect, type ServerOptions, withExamples, withServer } from '../flags.ts';
 import { formatTable } from '../format.ts';
 import { printNote, printResult } from '../output.ts';
@@ -26,6 +27,7 @@ function listCommand(context: CommandContext): Command {
       const keys = await allOf(connect(context, flags).keys.all(query));
       printResult(context, { data: keys }, { json: flags.json, render: ({ data }) => describeKeys(data) });
     });
+  withFieldNames(command, { accountId: 'account' });
   return withExamples(command, 'key list --account ID');
 }
 
@@ -48,6 +50,7 @@ function createCommand(context: CommandContext): Command {
     .option('--expires <time>', 'RFC 3339 time after which it stops working')
     .option('--test', 'a test key: what it sends is simulated')
     .action((flags: CreateFlags) => create(context, flags));
+  withFieldNames(command, { accountId: 'account', scopes: 'scope', expiresAt: 'expires' });
   return withExamples(
     command,
     'key create --account ID --scope send,read',

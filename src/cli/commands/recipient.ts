@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { CommandContext } from '../command-context.ts';
 import { Failure } from '../failure.ts';
+import { withFieldNames } from '../field-names.ts';
 import { type ServerOptions, withExamples, withServer } from '../flags.ts';
 import { formatCount } from '../format.ts';
 import { printResult } from '../output.ts';
@@ -22,6 +23,7 @@ export function recipientCommand(context: CommandContext): Command {
     .requiredOption('--to <recipient>', 'telephone number, address or URL')
     .option('--account <id>', 'whose messages; needs an administrator key (default: the account of the key)')
     .action((flags: EraseFlags) => eraseRecipient(context, flags));
+  withFieldNames(erase, { accountId: 'account' });
   const command = new Command('recipient').description('what is kept of one person');
   command.addCommand(withExamples(erase, 'recipient erase --to +31612345678'));
   return withExamples(command, 'recipient erase --to +31612345678');

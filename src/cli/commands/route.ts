@@ -5,6 +5,7 @@ import { fileFault } from '../../lib/file-fault.ts';
 import { allOf } from '../all-of.ts';
 import type { CommandContext } from '../command-context.ts';
 import { Failure, usageFailure } from '../failure.ts';
+import { withFieldNames } from '../field-names.ts';
 import {
   collect,
   decimalNumber,
@@ -235,6 +236,14 @@ function setCommand(context: CommandContext): Command {
     )
     .option('--accounts <ids>', 'only these accounts may use it; several with commas', collect)
     .action((name: string, flags: SetFlags) => set(context, name, flags));
+  withFieldNames(command, {
+    url: 'endpoint',
+    headers: 'header',
+    'batch/max': 'batchMax',
+    ratePerSecond: 'rate',
+    destinations: 'destination',
+    'retry/waitsMs': 'retryWaitsMs',
+  });
   return withExamples(
     command,
     'route set sms --connector http --endpoint https://api.example.com/sms --header "Authorization: Bearer …" --rate 100',

@@ -4,6 +4,7 @@ import { isPublicAddress, literalAddress } from '../../lib/public-address.ts';
 import { allOf } from '../all-of.ts';
 import type { CommandContext } from '../command-context.ts';
 import { Failure } from '../failure.ts';
+import { withFieldNames } from '../field-names.ts';
 import { type AccountOptions, collect, wholeNumber, withAccount, withExamples } from '../flags.ts';
 import { formatTable } from '../format.ts';
 import { printNote, printResult } from '../output.ts';
@@ -70,7 +71,7 @@ interface FieldFlags extends AccountOptions {
 }
 
 function withFields(command: Command): Command {
-  return command
+  return withFieldNames(command, filledFields)
     .option(
       '--event <types>',
       'events that it is told, several with commas (default: how messages and batches ended)',
@@ -80,6 +81,13 @@ function withFields(command: Command): Command {
     .option('--tag <tags>', 'only of messages with one of these tags', collect)
     .option('--batch <n>', 'events that one request may carry (default: 1)', wholeNumber(1, batchMaxMax));
 }
+
+const filledFields = {
+  events: 'event',
+  'filter/routes': 'route',
+  'filter/tags': 'tag',
+  batchMax: 'batch',
+};
 
 function createCommand(context: CommandContext): Command {
   const command = withFields(withAccount(new Command('create')))
@@ -116,6 +124,7 @@ function setCommand(context: CommandContext): Command {
       if (endpoint !== undefined) noteRefused(context, endpoint);
       printResult(context, webhook, { json: flags.json, render: describe });
     });
+  withFieldNames(command, { url: 'endpoint' });
   return withExamples(command, 'webhook set billing --endpoint https://example.com/new');
 }
 

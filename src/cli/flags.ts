@@ -13,12 +13,17 @@ export function withServer(command: Command): Command {
 }
 
 /** As `withServer`, for what belongs to an account: an administrator may name another than its own. */
-export function withAccount(command: Command): Command {
+export function withAccount(command: Command, unnamed = 'the account of the key'): Command {
   return withServer(command).option(
     '--account <id>',
-    'whose they are; needs an administrator key (default: the account of the key)',
+    `whose they are; needs an administrator key (default: ${unnamed})`,
     accountId,
   );
+}
+
+/** As `withAccount`, for what an administrator sees of all accounts. */
+export function withAnyAccount(command: Command): Command {
+  return withAccount(command, 'all accounts with such a key, else the account of the key');
 }
 
 /** The id of an account, for commander: it goes into a header, which bears no text of every kind. */

@@ -48,6 +48,16 @@ describe('help', () => {
     expect(out).toMatch(/Examples:\n {2}\$ millrace /);
   });
 
+  it.each(['lanes', 'statistics', 'top'])(
+    'of "%s" says that an administrator sees all accounts',
+    async (name) => {
+      const { out } = await runCli([name, '--help']);
+      expect(out.replaceAll(/\s+/g, ' ')).toContain(
+        '--account <id> whose they are; needs an administrator key (default: all accounts',
+      );
+    },
+  );
+
   it('knows the commands that the interface promises', () => {
     const paths = commands.map(([path]) => path);
     for (const name of 'serve demo sink send migrate doctor bench lab'.split(' '))

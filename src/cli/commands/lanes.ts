@@ -2,12 +2,12 @@ import { Command } from 'commander';
 import { allOf } from '../all-of.ts';
 import type { CommandContext } from '../command-context.ts';
 import { describeLanes } from '../describe-lanes.ts';
-import { type AccountOptions, withAccount, withExamples } from '../flags.ts';
+import { type AccountOptions, withAnyAccount, withExamples } from '../flags.ts';
 import { printResult } from '../output.ts';
 import { connect } from '../server-access.ts';
 
 export function lanesCommand(context: CommandContext): Command {
-  const command = withAccount(new Command('lanes'))
+  const command = withAnyAccount(new Command('lanes'))
     .description('what waits and how it flows, by route, account and priority')
     .option('--route <name>', 'the lanes of this route alone')
     .action(async ({ route, ...flags }: AccountOptions & { route?: string }) => {

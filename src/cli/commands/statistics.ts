@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import type { Statistics, StatisticsPoint, StatisticsQuery, StatisticsSeries } from '../../client/client.ts';
 import type { CommandContext } from '../command-context.ts';
-import { type AccountOptions, oneOf, withAccount, withExamples } from '../flags.ts';
+import { type AccountOptions, oneOf, withAnyAccount, withExamples } from '../flags.ts';
 import { formatDuration, formatTable } from '../format.ts';
 import { printResult } from '../output.ts';
 import { connect } from '../server-access.ts';
@@ -9,7 +9,7 @@ import { connect } from '../server-access.ts';
 type Flags = AccountOptions & Omit<StatisticsQuery, 'account'>;
 
 export function statisticsCommand(context: CommandContext): Command {
-  const command = withAccount(new Command('statistics'))
+  const command = withAnyAccount(new Command('statistics'))
     .description(
       'what happened by the minute, hour or day, and how long messages waited for their first attempt',
     )

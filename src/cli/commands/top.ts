@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import { unlessAborted } from '../../lib/unless-aborted.ts';
 import type { CommandContext } from '../command-context.ts';
-import { type AccountOptions, decimalNumber, withAccount, withExamples } from '../flags.ts';
+import { type AccountOptions, decimalNumber, withAnyAccount, withExamples } from '../flags.ts';
 import { mayPass } from '../may-pass.ts';
 import { printResult } from '../output.ts';
 import { connect, findServer } from '../server-access.ts';
@@ -19,7 +19,7 @@ interface TopFlags extends AccountOptions {
 const awayMaxMs = 300_000;
 
 export function topCommand(context: CommandContext): Command {
-  const command = withAccount(new Command('top'))
+  const command = withAnyAccount(new Command('top'))
     .description(
       'the flood as it flows: what waits, routes with their breakers, lanes, owners; q ends it. A line at a time where there is no terminal, or JSON',
     )

@@ -24,6 +24,8 @@ export interface Option<T> {
   redact?(value: T): string;
   /** Further environment variables besides `MILLRACE_<OPTION>`. */
   aliases?: readonly string[];
+  /** Said of a value of the environment that is refused: who else may have set it. */
+  environmentHint?: string;
   /** Not a flag: command lines are visible to every user of the machine. */
   withoutFlag?: true;
 }
@@ -48,18 +50,14 @@ export function text<T extends string | undefined = string>(description: Descrip
   };
 }
 
-export function integer(
-  description: Description<number> & { min: number; max: number; hint?: string },
-): Option<number> {
-  const { min, max, hint, ...rest } = description;
+export function integer(description: Description<number> & { min: number; max: number }): Option<number> {
+  const { min, max, ...rest } = description;
   return {
     ...rest,
     parse(value) {
       const number = typeof value === 'string' && /^[+-]?\d+$/.test(value.trim()) ? Number(value) : value;
       if (typeof number !== 'number' || !Number.isInteger(number) || number < min || number > max) {
-        throw new ValueError(
-          `must be a whole number from ${min} to ${max}${hint === undefined ? '' : ` (${hint})`}`,
-        );
+        throw new ValueError(`must be a whole number from ${min} to ${max}`);
       }
       return number;
     },

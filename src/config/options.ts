@@ -25,7 +25,8 @@ export const options = {
     default: 8080,
     min: 0,
     max: 65_535,
-    hint: 'Kubernetes sets MILLRACE_PORT itself for a service named "millrace": turn enableServiceLinks off',
+    environmentHint:
+      'Kubernetes sets MILLRACE_PORT itself for a service named "millrace": turn enableServiceLinks off',
   }),
   host: text({
     doc: 'address to listen on; 0.0.0.0 for every interface',

@@ -116,6 +116,7 @@ describe('refusals name the option, the source and the reason', () => {
     ],
     [{ flags: { port: '65536' } }, /^port/],
     [{ env: { MILLRACE_PORT: 'tcp://10.0.0.1:80' } }, /environment MILLRACE_PORT.*Kubernetes/],
+    [{ flags: { port: '99999' } }, /flag --port.* must be a whole number from 0 to 65535$/],
     [{ flags: { logLevel: 'loud' } }, /^logLevel.*one of fatal, error/],
     [
       { flags: { database: 'mysql://localhost/x' } },

@@ -107,8 +107,10 @@ function parse(name: OptionName, { source, value }: Found): unknown {
     if (!(error instanceof ValueError)) throw error;
     const place = `${name} (${describeSource(source)})`;
     if (error.code === 'not_available') throw new ConfigError(error.code, `${place}: ${error.message}`);
-    const given = optionOf(name).secret || optionOf(name).redact ? '' : ` is ${JSON.stringify(value)} and`;
-    throw new ConfigError(error.code, `${place}${given} ${error.message}`);
+    const { secret, redact, environmentHint } = optionOf(name);
+    const given = secret || redact ? '' : ` is ${JSON.stringify(value)} and`;
+    const hint = source.kind === 'environment' && environmentHint ? ` (${environmentHint})` : '';
+    throw new ConfigError(error.code, `${place}${given} ${error.message}${hint}`);
   }
 }
 

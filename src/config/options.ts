@@ -286,7 +286,7 @@ export function variablesOf(name: OptionName): string[] {
 export function shownValue(name: OptionName, value: unknown): string {
   const option = optionOf(name);
   if (value === undefined) return '(none)';
-  if (option.secret) return '(secret)';
+  if (option.secret) return value === option.default ? '(none)' : '(secret)';
   if (option.redact) return option.redact(value);
   return Array.isArray(value) ? value.join(',') : String(value);
 }

@@ -203,6 +203,16 @@ describe('what is shown', () => {
     expect(shownValue('database', 'postgres://db/x?password=s3cret')).not.toContain('s3cret');
   });
 
+  it('tells a secret that is not set from one that is', () => {
+    const { adminKey, otlpHeaders } = resolveConfig({ flags: {}, env: {} });
+    expect([shownValue('adminKey', adminKey), shownValue('otlpHeaders', otlpHeaders)]).toEqual([
+      '(none)',
+      '(none)',
+    ]);
+    const env = { MILLRACE_OTLP_HEADERS: 'authorization=Bearer%20s3cret' };
+    expect(shownValue('otlpHeaders', resolveConfig({ flags: {}, env }).otlpHeaders)).toBe('(secret)');
+  });
+
   it('has one variable for each option, by one rule', () => {
     expect(variablesOf('retentionDays')).toEqual(['MILLRACE_RETENTION_DAYS']);
     expect(variablesOf('database')).toEqual(['MILLRACE_DATABASE', 'MILLRACE_DATABASE_URL']);

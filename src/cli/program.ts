@@ -28,6 +28,7 @@ import { webhookCommand } from './commands/webhook.ts';
 import { describeFailure } from './describe-failure.ts';
 import { typedName } from './field-names.ts';
 import { withExamples } from './flags.ts';
+import { helpCommand } from './help-command.ts';
 
 /** Runs one command line (without `node` and the script) and answers its exit status: 0 done, 1 failed, 2 wrong usage. */
 export async function runCommandLine(argv: readonly string[], context: CommandContext): Promise<0 | 1 | 2> {
@@ -103,6 +104,7 @@ export function createProgram(context: CommandContext): Command {
 /** Settings that commander does not hand down to commands that are added ready-made. */
 function prepare(command: Command, context: CommandContext): void {
   const { terminal } = context;
+  if (command.commands.length > 0) command.helpCommand(false).addCommand(helpCommand(command));
   command
     .exitOverride()
     .showHelpAfterError(`(${pathOf(command)} --help tells more)`)

@@ -48,6 +48,18 @@ describe('help', () => {
     expect(out).toMatch(/Examples:\n {2}\$ millrace /);
   });
 
+  it.each([
+    ['help', ''],
+    ['help serve', 'serve'],
+    ['help batch watch', 'batch watch'],
+    ['batch help', 'batch'],
+    ['batch help watch', 'batch watch'],
+    ['help batch watch ID', 'batch watch'],
+  ])('is what "%s" shows', async (line, path) => {
+    const asked = await runCli([...path.split(' ').filter(Boolean), '--help']);
+    expect(await runCli(line.split(' '))).toEqual(asked);
+  });
+
   it.each(['lanes', 'statistics', 'top'])(
     'of "%s" says that an administrator sees all accounts',
     async (name) => {
@@ -94,6 +106,10 @@ describe('wrong usage ends with status 2 and says what is wrong', () => {
     [[], /Usage: millrace/],
     [['frob'], /unknown command 'frob'/],
     [['serv'], /Did you mean serve/],
+    [['help', 'frob'], /unknown command 'frob'\n\(millrace --help/],
+    [['help', 'serv'], /Did you mean serve/],
+    [['help', 'batch', 'wath'], /unknown command 'wath'\n\(Did you mean watch\?\)\n\(millrace batch --help/],
+    [['batch', 'help', 'frob'], /unknown command 'frob'/],
     [['batch'], /Usage: millrace batch/],
     [['batch', 'show'], /missing required argument 'id'/],
     [['batch', 'list', '--limit', 'many'], /must be a whole number/],

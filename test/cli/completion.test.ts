@@ -70,12 +70,12 @@ it('its script makes bash complete', async () => {
   }
 });
 
-it('every command takes --json, and none a shell that nobody has', async () => {
+it('every command but help takes --json, and none a shell that nobody has', async () => {
   const terminal = createTerminal(process.stdout, process.stderr, {});
   const program = createProgram({ terminal, environment: {}, signal: new AbortController().signal });
   const leaves = (command: Command): Command[] =>
     command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
   const without = leaves(program).filter(({ options }) => !options.some(({ long }) => long === '--json'));
-  expect(without.map((command) => `${command.parent?.name()} ${command.name()}`)).toEqual([]);
+  expect(new Set(without.map((command) => command.name()))).toEqual(new Set(['help']));
   expect((await runCli(['completion', 'tcsh'])).status).toBe(2);
 });

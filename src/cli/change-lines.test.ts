@@ -8,4 +8,6 @@ it('a line is due at the first look, then at each change, and never sooner than 
   expect(lines.isDue('2 of 9', linesEveryMs)).toBe(true);
   expect(lines.isDue('2 of 9', 9 * linesEveryMs)).toBe(false);
   expect(lines.isDue('3 of 9', 9 * linesEveryMs)).toBe(true);
+  const sooner = new ChangeLines(10);
+  expect([sooner.isDue('a', 0), sooner.isDue('b', 9), sooner.isDue('b', 10)]).toEqual([true, false, true]);
 });

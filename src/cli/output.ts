@@ -10,6 +10,11 @@ export function printResult<T>(
   if (text !== '') context.terminal.out.write(`${text}\n`);
 }
 
+/** One of several results, for programs: in a line of its own. */
+export function printLine(context: CommandContext, value: unknown): void {
+  context.terminal.out.write(`${JSON.stringify(value)}\n`);
+}
+
 /** A word to the person who waits; never a part of the result. */
 export function printNote(context: CommandContext, text: string): void {
   context.terminal.err.write(`${text}\n`);

@@ -72,8 +72,6 @@ it('tells how far it is by a line where there is no terminal, and the end', asyn
   });
   const env = { MILLRACE_URL: server.url, MILLRACE_KEY: 'k' };
   const watched = await runCli(['batch', 'watch', 'b'], env);
-  asked = 0;
-  const json = await runCli(['batch', 'watch', 'b', '--json'], env);
   await server.stop();
   // The change a moment later is not worth a line.
   expect(watched).toEqual({
@@ -81,7 +79,31 @@ it('tells how far it is by a line where there is no terminal, and the end', asyn
     out: 'batch b is done: 10 accepted, 10 sent\n',
     err: 'batch b is delivering: 5 of 10 finished, and route sms is paused\n',
   });
-  expect(json.err).toBe('');
+});
+
+it('with --json tells the batch in a line at each change, once a second at most, and at its end', async () => {
+  const seen = [1, 1, 2, 2, 3].map((sent) => batch('delivering', sent));
+  const server = await startScriptedServer((_, response) =>
+    answerJson(response, 200, seen.shift() ?? batch('done', 10)),
+  );
+  const startedAtMs = performance.now();
+  const { status, out, err } = await runCli(['batch', 'watch', 'b', '--json'], {
+    MILLRACE_URL: server.url,
+    MILLRACE_KEY: 'k',
+  });
+  const seconds = (performance.now() - startedAtMs) / 1_000;
+  await server.stop();
+  expect({ status, err }).toEqual({ status: 0, err: '' });
+  const told = out
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(told[0]).toEqual(batch('delivering', 1));
+  expect(told.at(-1)).toEqual(batch('done', 10));
+  const sent = told.map(({ counts: { sent } }) => sent);
+  expect(sent).toEqual([...new Set(sent)]);
+  expect(told.length).toBeGreaterThan(2);
+  expect(told.length).toBeLessThanOrEqual(2 + seconds);
 });
 
 it('tells on a terminal of an open batch, which has no bar yet, and beside the bar why nothing moves', async () => {

@@ -1,24 +1,26 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import type { Batch } from '../../client/client.ts';
-import { ChangeLines } from '../change-lines.ts';
+import { ChangeLines, linesEveryMs } from '../change-lines.ts';
 import type { CommandContext } from '../command-context.ts';
 import { Failure } from '../failure.ts';
 import { type AccountOptions, withAccount, withExamples } from '../flags.ts';
 import { formatCount } from '../format.ts';
 import { mayPass } from '../may-pass.ts';
-import { printResult } from '../output.ts';
+import { printLine, printResult } from '../output.ts';
 import { createProgress, type ProgressBar } from '../progress.ts';
 import { connect } from '../server-access.ts';
 
 const pollMs = 500;
+/** A program wants to know sooner than who reads a log. */
+const jsonEveryMs = 1_000;
 /** As long as an upload goes on trying: a restart of the server or a failover of its database lasts less. */
 const awayMaxMs = 300_000;
 
 export function batchWatchCommand(context: CommandContext): Command {
   const command = withAccount(new Command('watch'))
     .description(
-      'show the progress of a batch until it is done, line by line where there is no terminal; exit status 1 when it was canceled',
+      'show the progress of a batch until it is done, line by line where there is no terminal; with --json the batch in a line whenever it has changed, once a second at most; exit status 1 when it was canceled',
     )
     .argument('<id>')
     .action((id: string, flags: AccountOptions) => watch(context, id, flags));
@@ -29,7 +31,7 @@ async function watch(context: CommandContext, id: string, flags: AccountOptions)
   const { signal } = context;
   const client = connect(context, flags);
   const progress = createProgress(context.terminal, { quiet: flags.json ?? false });
-  const lines = new ChangeLines();
+  const lines = new ChangeLines(flags.json ? jsonEveryMs : linesEveryMs);
   let bar: ProgressBar | undefined;
   // A wrong address or key is told at once; what worked a moment ago comes back.
   let batch = await client.batches.get(id);
@@ -40,8 +42,11 @@ async function watch(context: CommandContext, id: string, flags: AccountOptions)
       bar?.update(finished(batch));
       const held = holdOf(batch);
       if (held !== undefined) bar?.wait(held);
-      const line = describeProgress(batch);
-      if (!(bar && progress.live) && lines.isDue(line, performance.now())) progress.note(line);
+      const line = flags.json ? JSON.stringify([batch.state, batch.counts]) : describeProgress(batch);
+      if (!(bar && progress.live) && lines.isDue(line, performance.now())) {
+        if (flags.json) printLine(context, batch);
+        else progress.note(line);
+      }
       await sleep(pollMs, undefined, { signal });
       batch = await patiently(() => client.batches.get(id), {
         signal,
@@ -55,7 +60,8 @@ async function watch(context: CommandContext, id: string, flags: AccountOptions)
   } finally {
     progress.stop();
   }
-  printResult(context, batch, { json: flags.json, render: describeEnd });
+  if (flags.json) printLine(context, batch);
+  else printResult(context, batch, { render: describeEnd });
   if (batch.state === 'canceled') throw new Failure(`batch ${id} was canceled`);
 }
 

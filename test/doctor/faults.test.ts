@@ -148,6 +148,10 @@ test('chunks that are unfinished for too long are named by account and route', a
   });
   await insert(60);
   expect((await look(unfinishedChunks)).severity).toBe('warning');
+  await client.query('UPDATE route SET paused = false');
+  expect((await look(unfinishedChunks)).mend).toContain('millrace route test sms');
+  await client.query(`UPDATE route SET connector = 'webhook'`);
+  expect((await look(unfinishedChunks)).mend).toContain('millrace webhook list');
 });
 
 test('a held batch behind which all later messages with ordering keys of its account wait is named', async () => {

@@ -107,6 +107,16 @@ test('a route of which every request fails is told without a breaker, unless ano
   expect(await look()).toMatchObject([{ severity: 'ok' }]);
 });
 
+test('of a webhook route that fails the endpoints are looked at, for it has no provider to try', async () => {
+  await run(`UPDATE route SET connector = 'webhook', name = 'callbacks' WHERE name = 'sms'`);
+  await insertChunk(database, { count: 2 });
+  await report(0, { breaker: null, failing: 5, lastError });
+  const [finding] = await look();
+  expect(finding).toMatchObject({ severity: 'error', summary: expect.stringMatching(/^route callbacks/) });
+  expect(finding!.mend).toMatch(/millrace webhook list .*millrace message find --to NAME/);
+  expect(finding!.mend).not.toContain('route test');
+});
+
 test('a route whose window is closed is told once messages are due on it, and not one whose window is open', async () => {
   const clock = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString().slice(11, 16);
   const days = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'];

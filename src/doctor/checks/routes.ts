@@ -3,6 +3,7 @@ import { gatherReports } from '../../store/delivery/gather-reports.ts';
 import type { LaneReport } from '../../store/delivery/worker-reports.ts';
 import { readWaitingRoutes, type WaitingRoute } from '../../store/inspection/read-waiting-routes.ts';
 import { type Check, type Finding, orOk } from '../check.ts';
+import { endpointAdvice } from '../endpoint-advice.ts';
 
 /** So many requests in a row of which nothing was sent are no list with a few bad numbers any more. */
 const failingMin = 5;
@@ -62,7 +63,7 @@ function newest(reports: LaneReport[]): NonNullable<LaneReport['lastError']> | n
   return errors.sort((a, b) => Date.parse(b.at) - Date.parse(a.at))[0] ?? null;
 }
 
-function failing({ name, messages }: WaitingRoute, reports: LaneReport[]): Finding[] {
+function failing({ name, connector, messages }: WaitingRoute, reports: LaneReport[]): Finding[] {
   const open = reports.filter(({ breaker }) => breaker === 'open').length;
   const failed = reports.reduce((sum, report) => sum + (report.failing ?? 0), 0);
   const getsThrough = reports.some((report) => report.failing === 0);
@@ -76,7 +77,10 @@ function failing({ name, messages }: WaitingRoute, reports: LaneReport[]): Findi
     {
       severity: 'error',
       summary: `route ${name} sends nothing: ${why}${error ? `, last error ${error.code} at ${error.at}` : ''}; ${messages} messages wait`,
-      mend: `millrace route test ${name} --to RECIPIENT tells what its provider says; millrace route show ${name}: are address and credentials right? It goes on by itself when the provider answers`,
+      mend:
+        connector === 'webhook'
+          ? `${endpointAdvice}. They go on by themselves when they answer`
+          : `millrace route test ${name} --to RECIPIENT tells what its provider says; millrace route show ${name}: are address and credentials right? It goes on by itself when the provider answers`,
     },
   ];
 }

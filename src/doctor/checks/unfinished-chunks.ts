@@ -1,6 +1,7 @@
 import { createDatabaseClock } from '../../store/database-clock.ts';
 import { type OldPending, readOldPending } from '../../store/inspection/read-old-pending.ts';
 import { type Check, type Finding, orOk } from '../check.ts';
+import { endpointAdvice } from '../endpoint-advice.ts';
 
 const dayMs = 86_400_000;
 /** A backlog of so long is no flood any more. */
@@ -29,12 +30,11 @@ function finding(
   severity: Finding['severity'],
   { pending, why }: { pending: OldPending; why: string },
 ): Finding {
-  const { route, paused, account, chunks } = pending;
+  const { route, connector, paused, account, chunks } = pending;
+  const tried = connector === 'webhook' ? `. ${endpointAdvice}` : `, and millrace route test ${route} --to …`;
   return {
     severity,
     summary: `${chunks} unfinished chunks of account ${account} on route ${route}${paused ? ' (paused)' : ''} are ${why}`,
-    mend: paused
-      ? `millrace route resume ${route}, or cancel their batches`
-      : `millrace lanes, and millrace route test ${route} --to …`,
+    mend: paused ? `millrace route resume ${route}, or cancel their batches` : `millrace lanes${tried}`,
   };
 }

@@ -3,6 +3,8 @@ import type { Queryable } from '../database.ts';
 
 export interface OldPending {
   route: string;
+  /** Null of a route that is deleted. */
+  connector: string | null;
   paused: boolean;
   account: string;
   chunks: number;
@@ -12,7 +14,7 @@ const listedMax = 20;
 
 const statement = {
   name: 'read_old_pending',
-  text: `SELECT coalesce(r.name, p.route_id::text) AS route, coalesce(r.paused, false) AS paused,
+  text: `SELECT coalesce(r.name, p.route_id::text) AS route, r.connector, coalesce(r.paused, false) AS paused,
       coalesce(a.name, p.account_id::text) AS account, p.chunks
     FROM (
       SELECT route_id, account_id, count(*)::int AS chunks FROM pending WHERE chunk_id < $1

@@ -4,6 +4,8 @@ import type { Queryable } from '../database.ts';
 export interface WaitingRoute {
   id: number;
   name: string;
+  /** Null of a route that is deleted. */
+  connector: string | null;
   paused: boolean;
   /** Null for none; and what time it is by the clock of the database. */
   sendWindow: SendWindow | null;
@@ -17,7 +19,7 @@ export interface WaitingRoute {
 
 const statement = {
   name: 'read_waiting_routes',
-  text: `SELECT p.route_id AS id, coalesce(r.name, p.route_id::text) AS name, coalesce(r.paused, false) AS paused,
+  text: `SELECT p.route_id AS id, coalesce(r.name, p.route_id::text) AS name, r.connector, coalesce(r.paused, false) AS paused,
       r.send_window AS "sendWindow", now() AS now,
       p.messages, p.due, p.oldest AS "oldestDueAt"
     FROM (

@@ -2,7 +2,7 @@ import type { Lane } from '../client/client.ts';
 import { formatCount, formatDuration, formatTable } from './format.ts';
 
 /** A table of lanes, for people. */
-export function describeLanes(lanes: readonly Lane[]): string {
+export function describeLanes(lanes: readonly Lane[], width: number): string {
   if (lanes.length === 0) return 'nothing waits, and nothing is being sent';
   const header = [
     'ROUTE',
@@ -32,7 +32,7 @@ export function describeLanes(lanes: readonly Lane[]): string {
     holderOf(lane),
     lane.lastError ? `${lane.lastError.code} (${ago(lane.lastError.at)} ago)` : '',
   ]);
-  return formatTable(header, rows);
+  return formatTable(header, rows, { width });
 }
 
 /** The lower one: of the route now, or of its account over all its routes. */

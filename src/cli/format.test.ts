@@ -41,6 +41,20 @@ it('aligns tables, numbers to the right', () => {
   expect(formatTable(['NAME'], [])).toBe('NAME');
 });
 
+it('cuts the longest texts of a table that is too wide, and neither names nor numbers', () => {
+  const header = ['NAME', 'COUNT', 'URL', 'REASON'];
+  const row = ['a-name-of-some-length', 1_000_000, 'https://example.com/hook', 'it answered 410: gone'];
+  const cutTo = (width: number) => formatTable(header, [row], { width }).split('\n')[1];
+  const whole = 'a-name-of-some-length  1,000,000  https://example.com/hook  it answered 410: gone';
+  expect(cutTo(whole.length)).toBe(whole);
+  expect(cutTo(whole.length - 1)).toBe(
+    'a-name-of-some-length  1,000,000  https://example.com/ho…  it answered 410: gone',
+  );
+  expect(cutTo(60)).toBe('a-name-of-some-length  1,000,000  https://exa…  it answered…');
+  expect(cutTo(59)).toBe(whole);
+  expect(formatTable(header, [row])).toContain(whole);
+});
+
 it('leaves out fields without a value', () => {
   expect(
     formatFields([

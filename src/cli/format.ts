@@ -34,25 +34,51 @@ export function formatDuration(ms: number): string {
   return hours > 0 ? `${hours} h ${minutes} min` : `${minutes} min ${whole % 60} s`;
 }
 
-/** Columns as wide as their widest cell; numbers to the right. */
+/** A column that is cut keeps so many characters: a date, or the beginning of a reason. */
+const cutToMin = 12;
+
+/** Columns as wide as their widest cell; numbers to the right. What does not fit into `width` is cut, if that is enough. */
 export function formatTable(
   header: readonly string[],
   rows: readonly (readonly (string | number)[])[],
+  { width = Number.POSITIVE_INFINITY }: { width?: number } = {},
 ): string {
   const cells = rows.map((row) => row.map((cell) => (typeof cell === 'number' ? formatCount(cell) : cell)));
-  const widths = header.map((title, column) =>
+  const isNumeric = header.map(
+    (_, column) => rows.length > 0 && rows.every((row) => typeof row[column] === 'number'),
+  );
+  const widest = header.map((title, column) =>
     Math.max(title.length, ...cells.map((row) => row[column]?.length ?? 0)),
   );
-  const line = (row: readonly string[], numeric: (column: number) => boolean) =>
+  const widths = narrowed(widest, { width, isWhole: (column) => column === 0 || isNumeric[column] === true });
+  const line = (row: readonly string[]) =>
     row
-      .map((cell, column) =>
-        numeric(column) ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
-      )
-      .join('  ')
+      .map((cell, column) => {
+        const columnWidth = widths[column] ?? 0;
+        return isNumeric[column] ? cell.padStart(columnWidth) : cut(cell, columnWidth).padEnd(columnWidth);
+      })
+      .join(gap)
       .trimEnd();
-  const isNumeric = (column: number) =>
-    rows.length > 0 && rows.every((row) => typeof row[column] === 'number');
-  return [line(header, isNumeric), ...cells.map((row) => line(row, isNumeric))].join('\n');
+  return [header, ...cells].map(line).join('\n');
+}
+
+const gap = '  ';
+
+/** The widest columns give way first. Where all together cannot, lines that are too long show more than cells that are cut. */
+function narrowed(
+  widths: readonly number[],
+  { width, isWhole }: { width: number; isWhole: (column: number) => boolean },
+): readonly number[] {
+  let narrow = widths;
+  const fits = () => narrow.reduce((sum, each) => sum + each, gap.length * (narrow.length - 1)) <= width;
+  for (let limit = Math.max(...widths) - 1; limit >= cutToMin && !fits(); limit--) {
+    narrow = widths.map((each, column) => (isWhole(column) ? each : Math.min(each, limit)));
+  }
+  return fits() ? narrow : widths;
+}
+
+function cut(cell: string, width: number): string {
+  return cell.length <= width ? cell : `${cell.slice(0, width - 1)}…`;
 }
 
 /** `name  value` pairs, one a line. */

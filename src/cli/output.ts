@@ -1,12 +1,12 @@
 import type { CommandContext } from './command-context.ts';
 
-/** Writes a result: as JSON for programs, or as the text that `render` makes for people. */
+/** Writes a result: as JSON for programs, or as the text that `render` makes for people, on lines of a width. */
 export function printResult<T>(
   context: CommandContext,
   value: T,
-  output: { json?: boolean | undefined; render: (value: T) => string },
+  output: { json?: boolean | undefined; render: (value: T, width: number) => string },
 ): void {
-  const text = output.json ? JSON.stringify(value, null, 2) : output.render(value);
+  const text = output.json ? JSON.stringify(value, null, 2) : output.render(value, context.terminal.columns);
   if (text !== '') context.terminal.out.write(`${text}\n`);
 }
 

@@ -18,6 +18,8 @@ export interface Terminal {
   readonly interactive: boolean;
   /** `out` is a terminal on which a picture can be drawn. */
   readonly screen: boolean;
+  /** Characters in a line of `out`; no limit where it is no terminal. */
+  readonly columns: number;
   /** Wraps text in an ANSI style where the stream is a terminal that wants it. */
   style(style: Style, text: string, stream?: 'out' | 'err'): string;
 }
@@ -35,6 +37,10 @@ export function createTerminal(
     err,
     interactive: isTerminal(err) && !dumb,
     screen: isTerminal(out) && !dumb,
+    get columns() {
+      // A terminal that does not know its size says 0.
+      return (isTerminal(out) && (out as { columns?: number }).columns) || Number.POSITIVE_INFINITY;
+    },
     style(style, text, stream = 'out') {
       if (!colour[stream]) return text;
       const [on, off] = codes[style];

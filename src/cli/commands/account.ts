@@ -45,7 +45,7 @@ function listCommand(context: CommandContext): Command {
         { data: accounts },
         {
           json: flags.json,
-          render: ({ data }) =>
+          render: ({ data }, width) =>
             formatTable(
               ['ID', 'NAME', 'WEIGHT', 'RATE/S'],
               data.map(({ id, name, weight, limits }) => [
@@ -54,6 +54,7 @@ function listCommand(context: CommandContext): Command {
                 String(weight ?? 1),
                 limits?.ratePerSecond === undefined ? '' : String(limits.ratePerSecond),
               ]),
+              { width },
             ),
         },
       );

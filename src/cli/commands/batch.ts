@@ -44,7 +44,8 @@ function listCommand(context: CommandContext): Command {
       });
       printResult(context, page, {
         json: flags.json,
-        render: ({ data, next }) => describeBatches(data) + (next === null ? '' : `\nmore: --after ${next}`),
+        render: ({ data, next }, width) =>
+          describeBatches(data, width) + (next === null ? '' : `\nmore: --after ${next}`),
       });
     });
   return withExamples(command, 'batch list', 'batch list --limit 100 --json');
@@ -140,7 +141,7 @@ function describeSettled({ settled = 0, counts: { uncertain } }: ResolvedBatch, 
   return `${done}, ${formatCount(uncertain)} ${uncertain === 1 ? 'is' : 'are'} still uncertain: their workers may settle them yet, else run it again`;
 }
 
-function describeBatches(batches: Batch[]): string {
+function describeBatches(batches: Batch[], width: number): string {
   if (batches.length === 0) return 'no batches';
   return formatTable(
     ['ID', 'STATE', 'ROUTE', 'ACCEPTED', 'REJECTED', 'SENT', 'FAILED', 'UNCERTAIN', 'CREATED'],
@@ -155,6 +156,7 @@ function describeBatches(batches: Batch[]): string {
       counts.uncertain,
       createdAt,
     ]),
+    { width },
   );
 }
 

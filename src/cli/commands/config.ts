@@ -30,7 +30,7 @@ function showConfig(context: CommandContext, flags: ConfigFlags): void {
   warnOfVariables(context);
   printResult(context, shown, {
     json: flags.json,
-    render: (options) =>
+    render: (options, width) =>
       formatTable(
         ['OPTION', 'VALUE', 'FROM', 'VARIABLE', 'MEANS'],
         options.map(({ name, value, source, variables, doc }) => [
@@ -40,6 +40,7 @@ function showConfig(context: CommandContext, flags: ConfigFlags): void {
           variables.join(' or '),
           doc,
         ]),
+        { width },
       ),
   });
 }

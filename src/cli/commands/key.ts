@@ -25,7 +25,11 @@ function listCommand(context: CommandContext): Command {
     .action(async ({ account, ...flags }: ServerOptions & { account?: string }) => {
       const query = account === undefined ? {} : { accountId: account };
       const keys = await allOf(connect(context, flags).keys.all(query));
-      printResult(context, { data: keys }, { json: flags.json, render: ({ data }) => describeKeys(data) });
+      printResult(
+        context,
+        { data: keys },
+        { json: flags.json, render: ({ data }, width) => describeKeys(data, width) },
+      );
     });
   withFieldNames(command, { accountId: 'account' });
   return withExamples(command, 'key list --account ID');
@@ -101,7 +105,7 @@ function printNewKey(context: CommandContext, key: Key, flags: ServerOptions): v
   printResult(context, key, { json: flags.json, render: (made) => made.key ?? '' });
 }
 
-function describeKeys(keys: Key[]): string {
+function describeKeys(keys: Key[], width: number): string {
   return formatTable(
     ['ID', 'ACCOUNT', 'SCOPES', 'EXPIRES', ''],
     keys.map(({ id, accountId, scopes, expiresAt, test, revokedAt }) => [
@@ -111,5 +115,6 @@ function describeKeys(keys: Key[]): string {
       expiresAt ? String(expiresAt) : 'never',
       [test ? 'test' : '', revokedAt ? 'revoked' : ''].filter(Boolean).join(' '),
     ]),
+    { width },
   );
 }

@@ -12,7 +12,11 @@ export function lanesCommand(context: CommandContext): Command {
     .option('--route <name>', 'the lanes of this route alone')
     .action(async ({ route, ...flags }: AccountOptions & { route?: string }) => {
       const lanes = await allOf(connect(context, flags).lanes(route === undefined ? {} : { route }));
-      printResult(context, { data: lanes }, { json: flags.json, render: ({ data }) => describeLanes(data) });
+      printResult(
+        context,
+        { data: lanes },
+        { json: flags.json, render: ({ data }, width) => describeLanes(data, width) },
+      );
     });
   return withExamples(command, 'lanes', 'lanes --route sms --json');
 }

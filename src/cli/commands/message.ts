@@ -67,7 +67,7 @@ async function find(context: CommandContext, flags: FindFlags): Promise<void> {
   const page = await connect(context, flags).messages.find(query);
   printResult(context, page, {
     json,
-    render({ data, next }) {
+    render({ data, next }, width) {
       if (data.length === 0) return nothingFound(flags);
       const rows = data.map(({ id, createdAt, to, route, state, attempts }) => [
         id,
@@ -77,7 +77,7 @@ async function find(context: CommandContext, flags: FindFlags): Promise<void> {
         state,
         attempts,
       ]);
-      const table = formatTable(['ID', 'ACCEPTED', 'TO', 'ROUTE', 'STATE', 'ATTEMPTS'], rows);
+      const table = formatTable(['ID', 'ACCEPTED', 'TO', 'ROUTE', 'STATE', 'ATTEMPTS'], rows, { width });
       return next === null ? table : `${table}\nmore: --after ${next}`;
     },
   });

@@ -85,7 +85,7 @@ function listCommand(context: CommandContext): Command {
       printResult(
         context,
         { data: routes },
-        { json: flags.json, render: ({ data }) => describeRoutes(data) },
+        { json: flags.json, render: ({ data }, width) => describeRoutes(data, width) },
       );
     });
   return withExamples(command, 'route list', 'route list --json');
@@ -377,7 +377,7 @@ function breakerOptions(text: string): Record<string, number> {
   return Object.fromEntries(pairs.map(([, name, value]) => [name!, Number(value)]));
 }
 
-function describeRoutes(routes: Route[]): string {
+function describeRoutes(routes: Route[], width: number): string {
   if (routes.length === 0) return 'no routes; make one with: millrace route set';
   const rows = routes.map((route) => [
     route.name,
@@ -387,7 +387,7 @@ function describeRoutes(routes: Route[]): string {
     textOf(route.ratePerSecond),
     route.paused === true || route.pausedAt ? 'paused' : '',
   ]);
-  return formatTable(['NAME', 'CONNECTOR', 'CHANNEL', 'URL', 'RATE/S', ''], rows);
+  return formatTable(['NAME', 'CONNECTOR', 'CHANNEL', 'URL', 'RATE/S', ''], rows, { width });
 }
 
 function textOf(value: unknown): string {

@@ -142,18 +142,19 @@ function listCommand(context: CommandContext): Command {
         if (more) break;
         data.push(each);
       }
-      printResult(context, { data }, { json: flags.json, render: () => tableOf(data) });
+      printResult(context, { data }, { json: flags.json, render: (_, width) => tableOf(data, width) });
       if (more) printNote(context, `There are more than ${formatCount(limit)}: --limit shows them.`);
     });
   return withExamples(command, 'suppression list --channel sms', 'suppression list --to +31612345678');
 }
 
-function tableOf(suppressions: readonly Suppression[]): string {
+function tableOf(suppressions: readonly Suppression[], width: number): string {
   return formatTable(
     ['CHANNEL', 'TO', 'SINCE', 'REASON', 'REF'],
     suppressions.map(({ channel, to, createdAt, reason, ref }) => [
       ...[channel, to ?? '(erased)', createdAt, reason ?? '', ref ?? ''],
     ]),
+    { width },
   );
 }
 

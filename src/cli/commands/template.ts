@@ -48,13 +48,14 @@ function listCommand(context: CommandContext): Command {
         { data: templates },
         {
           json: flags.json,
-          render: ({ data }) =>
+          render: ({ data }, width) =>
             formatTable(
               ['NAME', 'CHANNEL', 'VERSION', 'NEEDS'],
               data.map(({ name, channel, version, variables }) => [
                 ...[name, channel, String(version)],
                 variables.required.join(', '),
               ]),
+              { width },
             ),
         },
       );

@@ -35,7 +35,11 @@ function listCommand(context: CommandContext): Command {
     .description('webhooks, and whether they are called')
     .action(async (flags: AccountOptions) => {
       const webhooks = await allOf(connect(context, flags).webhooks.all());
-      printResult(context, { data: webhooks }, { json: flags.json, render: ({ data }) => describeAll(data) });
+      printResult(
+        context,
+        { data: webhooks },
+        { json: flags.json, render: ({ data }, width) => describeAll(data, width) },
+      );
     });
   return withExamples(command, 'webhook list');
 }
@@ -206,10 +210,11 @@ function printSecret(context: CommandContext, webhook: WebhookEndpoint, flags: A
   printResult(context, webhook, { json: flags.json, render: (made) => made.secret ?? '' });
 }
 
-function describeAll(webhooks: readonly WebhookEndpoint[]): string {
+function describeAll(webhooks: readonly WebhookEndpoint[], width: number): string {
   return formatTable(
     ['ID', 'NAME', 'URL', 'STATE'],
     webhooks.map((webhook) => [webhook.id, webhook.name, webhook.url, stateOf(webhook)]),
+    { width },
   );
 }
 

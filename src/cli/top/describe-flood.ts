@@ -3,10 +3,13 @@ import { formatAmount, formatCount, formatTable } from '../format.ts';
 import type { Terminal } from '../terminal.ts';
 import type { Flood, FloodRoute } from './read-flood.ts';
 
+type Picture = Pick<Terminal, 'style' | 'columns'>;
+
 /** As lines of a screen: the whole first, then routes, then lanes. */
-export function floodLines(flood: Flood, { style }: Pick<Terminal, 'style'>): string[] {
-  const tables = flood.lanes.length === 0 ? [] : ['', ...routeLines(flood.routes, style), ''];
-  const [header = '', ...lanes] = describeLanes(flood.lanes).split('\n');
+export function floodLines(flood: Flood, terminal: Picture): string[] {
+  const { style, columns } = terminal;
+  const tables = flood.lanes.length === 0 ? [] : ['', ...routeLines(flood.routes, terminal), ''];
+  const [header = '', ...lanes] = describeLanes(flood.lanes, columns).split('\n');
   return [floodLine(flood), ...tables, flood.lanes.length === 0 ? header : style('bold', header), ...lanes];
 }
 
@@ -25,7 +28,7 @@ export function floodLine({ queued, sentPerSecond, oldestDueAt, server }: Flood)
   ].join(', ');
 }
 
-function routeLines(routes: readonly FloodRoute[], style: Terminal['style']): string[] {
+function routeLines(routes: readonly FloodRoute[], { style, columns }: Picture): string[] {
   const rows = routes.map((route) => [
     route.route,
     route.lanes,
@@ -36,7 +39,7 @@ function routeLines(routes: readonly FloodRoute[], style: Terminal['style']): st
     route.lastError ? `${route.lastError.code} (${ago(route.lastError.at)} ago)` : '',
   ]);
   const header = ['ROUTE', 'LANES', 'QUEUED', 'SENT/S', 'LIMIT/S', 'BREAKER', 'LAST ERROR'];
-  const [first, ...lines] = formatTable(header, rows).split('\n');
+  const [first, ...lines] = formatTable(header, rows, { width: columns }).split('\n');
   return [
     style('bold', first!),
     ...lines.map((line, index) => {

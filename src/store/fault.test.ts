@@ -9,7 +9,7 @@ function coded(code: string): Error {
 
 /** Errors of libuv that files, pipes, directories, terminals or conversions give, and sockets never. */
 const notOfSockets = new Set(
-  `E2BIG ECHARSET EEXIST EFBIG EFTYPE EILSEQ EISDIR ELOOP EMLINK ENOSPC ENOTEMPTY ENOTTY EOVERFLOW ERANGE EROFS ESPIPE
+  `E2BIG ECHARSET EEXIST EFBIG EFTYPE EILSEQ EISDIR ELOOP EMLINK ENOEXEC ENOSPC ENOTEMPTY ENOTTY EOVERFLOW ERANGE EROFS ESPIPE
   ESRCH ETXTBSY EXDEV`.split(/\s+/),
 );
 

@@ -338,6 +338,8 @@ export class DeliveryWorker {
   }
 
   #onClaimed(tenures: readonly Tenure[]): void {
+    this.#holding.batches.noteClaimed();
+    this.#loops.wake('holding');
     this.#reader.noteClaimed(tenures);
     this.#loops.wake('reading');
     // The first to own a shard is the one that divides; nothing is sent before that.

@@ -23,7 +23,7 @@ test('whatever goes wrong, no message is lost, doubled where it is held, or star
  * used, beside another that had all; a message expired while its connection was made, and left; of a
  * retry that had expired the turn was lost where a part of the next one was saved.
  */
-test.each([1_315, 15_397, 19_203, 27_919, 50_675, 64_052, 66_598, 278_059])(
+test.each([1_315, 15_397, 19_203, 27_919, 50_675, 64_052, 66_598, 278_059, 444_062])(
   'seed %i, which broke a promise once, keeps them all',
   async (seed) => {
     const { violations, defects } = await simulateSeed(seed);

@@ -66,3 +66,25 @@ test('a batch that is canceled again after a replay is canceled, though the same
   await batches.runOnce();
   expect(batches.heldAs(idOf(1))).toBe('canceled');
 });
+
+test('shards that are claimed have nothing canceled by what was read before: their last owner may have replayed it', async () => {
+  const { all, batches, known } = open([{ id: idOf(1), canceled: true }]);
+  await batches.runOnce();
+  batches.noteClaimed();
+  expect(batches.heldAs(idOf(1))).toBe('paused');
+  await batches.runOnce();
+  expect(batches.heldAs(idOf(1))).toBe('canceled');
+  // What they hold of it is canceled then.
+  expect(known).toEqual([
+    [idOf(1), 'canceled'],
+    [idOf(1), 'canceled'],
+  ]);
+  // The same while it is being read, and it is replayed.
+  all.held = [{ id: idOf(2), canceled: true }];
+  all.onRead = () => batches.noteClaimed();
+  await batches.runOnce();
+  expect(batches.heldAs(idOf(2))).toBe('paused');
+  all.held = [];
+  await batches.runOnce();
+  expect(batches.heldAs(idOf(2))).toBeUndefined();
+});

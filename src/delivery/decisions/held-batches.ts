@@ -32,6 +32,8 @@ export class HeldBatches {
   #digest: string | undefined;
   /** When messages of a batch were replayed: it was not canceled any more then, whatever was read before. */
   readonly #replayed = new Map<string, number>();
+  /** When shards were claimed last. */
+  #claimedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(settings: HeldBatchesSettings) {
     this.#settings = settings;
@@ -59,6 +61,19 @@ export class HeldBatches {
     if (this.#held.get(batch) === 'canceled') this.#held.delete(batch);
   }
 
+  /**
+   * Shards were claimed. Their last owner may have replayed messages of a batch since it was read here that the batch is canceled:
+   * until it is read again, it stays where it is.
+   */
+  noteClaimed(): void {
+    this.#claimedAtMs = this.#settings.clock.monotonicMs();
+    for (const [id, as] of this.#held) {
+      if (as !== 'canceled') continue;
+      this.#held.set(id, 'paused');
+      this.#digest = undefined;
+    }
+  }
+
   async runOnce(): Promise<void> {
     const { store } = this.#settings;
     const forgotten = this.#forgotten;
@@ -78,8 +93,9 @@ export class HeldBatches {
     this.#digest = heldDigest(rows);
     for (const { id, canceled } of rows) {
       const stale = canceled && (this.#replayed.get(id) ?? Number.NEGATIVE_INFINITY) >= beganAtMs;
-      if (stale) this.#digest = undefined;
-      else this.#held.set(id, canceled ? 'canceled' : 'paused');
+      const doubtful = canceled && this.#claimedAtMs >= beganAtMs;
+      if (stale || doubtful) this.#digest = undefined;
+      if (!stale) this.#held.set(id, canceled && !doubtful ? 'canceled' : 'paused');
     }
     for (const [id, atMs] of this.#replayed) if (atMs < beganAtMs) this.#replayed.delete(id);
     const added = new Map([...this.#held].filter(([id, as]) => before.get(id) !== as));

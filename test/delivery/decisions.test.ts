@@ -204,13 +204,17 @@ test('a replay is not undone by what was read of its batch while it was canceled
   const store = deliveryStatements(mill.database);
   const canceled = await store.readHeldBatches();
   let answer: (rows: typeof canceled) => void = () => {};
-  // The first two reads find the batch canceled; the answer to the second comes when its messages were replayed.
-  const reads = [canceled, new Promise<typeof canceled>((resolve) => (answer = resolve))];
-  mill
-    .worker({ store: { ...store, readHeldBatches: async () => reads.shift() ?? store.readHeldBatches() } })
-    .start();
+  // Each read finds the batch canceled; the answer to the last comes when its messages were replayed.
+  const reads: Promise<typeof canceled>[] = [];
+  let read = async () => canceled;
+  mill.worker({ store: { ...store, readHeldBatches: () => read() } }).start();
   await until(() => isDone(batch));
-  await until(() => reads.length === 0);
+  read = () => {
+    reads.push(new Promise((resolve) => (answer = resolve)));
+    read = store.readHeldBatches;
+    return reads[0]!;
+  };
+  await until(() => reads.length === 1);
   const filter = { states: ['canceled' as const] };
   await requestOfBatch(mill.database, { batch, accountId, kind: 'replay', states: ['canceled'], filter });
   await answered(batch);

@@ -33,17 +33,17 @@ export class EndpointHolds {
   holdOf(work: ChunkWork, offset: number, nowMs: number): { untilMs: number } | undefined {
     if (this.#isEmpty(nowMs)) return undefined;
     const to = recipientAt(work, offset);
-    const untilMs = to === undefined ? undefined : this.untilMs({ work, offset }, to, nowMs);
+    const untilMs = to === undefined ? undefined : this.admit({ work, offset }, to, nowMs);
     return untilMs === undefined ? undefined : { untilMs };
   }
 
-  /** The same of a message that is known to go to `to`. */
-  untilMs(message: EndpointMessage, to: string, nowMs: number): number | undefined {
+  /** Lets a message leave that goes to `to`, or says until when it may not. */
+  admit(message: EndpointMessage, to: string, nowMs: number): number | undefined {
     if (this.#isEmpty(nowMs)) return undefined;
     const key = this.#keyOf(message.work, to);
     const askedUntilMs = this.#askedUntilMs.get(key) ?? nowMs;
     // A probe is let out once: not while the endpoint would refuse it.
-    return askedUntilMs > nowMs ? askedUntilMs : this.#failing.untilMs(key, message, nowMs);
+    return askedUntilMs > nowMs ? askedUntilMs : this.#failing.admit(key, message, nowMs);
   }
 
   /** Each message asks: clearing a map that is empty took a microsecond, a tenth of signing. */

@@ -23,7 +23,7 @@ function note(offset: number, answer: Answer, nowMs: number): void {
 
 /** How long a message has to wait; 0 for one that may leave. */
 function waitMs(offset: number, nowMs: number, key = endpoint): number {
-  return (failing.untilMs(key, { work, offset }, nowMs) ?? nowMs) - nowMs;
+  return (failing.admit(key, { work, offset }, nowMs) ?? nowMs) - nowMs;
 }
 
 test('an endpoint is left alone after ten failures in a row, and no other one', () => {

@@ -31,6 +31,8 @@ interface LeftAlone {
  * A circuit breaker for each endpoint of a route whose messages name their own. One that hangs or cannot be reached would else
  * have all its messages tried, each holding a connection of its host for as long as a request may take, while its account's
  * messages to others pile up behind them. After some failures in a row it is left alone; then one message goes as a probe.
+ *
+ * The breaker of a route (`pace/breaker.ts`) counts a share of the requests of a moment: an endpoint may get one an hour.
  */
 export class FailingEndpoints {
   readonly #failures = new Map<string, number>();
@@ -54,8 +56,8 @@ export class FailingEndpoints {
     return this.#leftAlone.size === 0;
   }
 
-  /** Until when the message may not leave. The first that asks when that is over is let out, as the probe. */
-  untilMs(key: string, message: EndpointMessage, nowMs: number): number | undefined {
+  /** Lets the message leave, or says until when it may not. The first that asks when that is over goes as the probe. */
+  admit(key: string, message: EndpointMessage, nowMs: number): number | undefined {
     const alone = this.#leftAlone.get(key);
     if (alone === undefined || isProbe(alone, message)) return undefined;
     if (nowMs < alone.untilMs) return alone.untilMs;

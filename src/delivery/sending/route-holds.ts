@@ -73,7 +73,7 @@ export class RouteHolds implements SliceHolds {
         !this.#context.isSuppressed(work, offsets[index]!, messages[index]!.fields.to) &&
         this.expiresAtMs(work, offsets[index]!, nowMs) > nowMs &&
         this.#context.windows.holdOf({ route, work, offset: offsets[index]! }, nowMs) === undefined &&
-        this.#endpoints.untilMs({ work, offset: offsets[index]! }, messages[index]!.fields.to, nowMs) ===
+        this.#endpoints.admit({ work, offset: offsets[index]! }, messages[index]!.fields.to, nowMs) ===
           undefined,
     );
   }

@@ -5,8 +5,9 @@ import { ApiError, ConnectionError, readProblem } from './client-error.ts';
 const lastLineBytesMax = 65_536;
 
 /**
- * Passes on the bytes of a CSV export, whose last line is `# {"trailer": {"count", "sha256"}}` of all before it, or
- * `# {"error": …}`. Ends with what is wrong unless it is the trailer, and it fits; else `onWhole` is told the count.
+ * Passes on the rows of a CSV export, whose last line is `# {"trailer": {"count", "sha256"}}` of all before it, or
+ * `# {"error": …}`. That line is kept back, as a spreadsheet would show it. Ends with what is wrong unless it is the
+ * trailer, and it fits; else `onWhole` is told the count.
  */
 export async function* checkCsv(
   bytes: AsyncIterable<Buffer>,
@@ -16,12 +17,13 @@ export async function* checkCsv(
   /** The last line so far, which only the end of the stream shows to be one. */
   let held: Buffer = Buffer.alloc(0);
   for await (const part of bytes) {
-    yield part;
     const joined = held.length === 0 ? part : Buffer.concat([held, part]);
     let end = joined.lastIndexOf('\n', -2) + 1;
     if (joined.length - end > lastLineBytesMax) end = joined.length - lastLineBytesMax;
-    hash.update(joined.subarray(0, end));
+    const rows = joined.subarray(0, end);
+    hash.update(rows);
     held = joined.subarray(end);
+    if (rows.length > 0) yield rows;
   }
   const { error, trailer } = readLast(held);
   if (error !== undefined) throw new ApiError(readProblem(503, JSON.stringify(error)));

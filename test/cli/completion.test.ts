@@ -16,10 +16,13 @@ let env: { MILLRACE_URL: string; MILLRACE_KEY: string };
 
 beforeAll(async () => {
   server = await startScriptedServer((request, response) => {
-    const data = request.url!.startsWith('/v1/routes')
-      ? [{ name: 'sms' }, { name: 'smtp' }]
-      : [{ id: '0190c6f0-7b3a-7c11-9b0d-2f5a6c7d8000' }];
-    answerJson(response, 200, { data, next: null });
+    const lists: Record<string, object[]> = {
+      '/v1/routes': [{ name: 'sms' }, { name: 'smtp' }],
+      '/v1/batches': [{ id: '0190c6f0-7b3a-7c11-9b0d-2f5a6c7d8000' }],
+      '/v1/templates': [{ name: 'welcome' }],
+      '/v1/webhooks': [{ name: 'billing' }],
+    };
+    answerJson(response, 200, { data: lists[request.url!.split('?')[0]!], next: null });
   });
   env = { MILLRACE_URL: server.url, MILLRACE_KEY: 'k' };
 });
@@ -32,12 +35,16 @@ async function words(...typed: string[]): Promise<string[]> {
   return out.split('\n').filter(Boolean);
 }
 
-it('completes commands, options, choices, routes and batches', async () => {
+it('completes commands, options, choices, and what the server has', async () => {
   expect(await words('ro')).toEqual(['route']);
   expect(await words('route', 'pa')).toEqual(['pause']);
   expect(await words('route', 'pause', 'sm')).toEqual(['sms', 'smtp']);
   expect(await words('send', 'file.csv', '--route', 'smt')).toEqual(['smtp']);
   expect(await words('batch', 'watch', '')).toEqual(['0190c6f0-7b3a-7c11-9b0d-2f5a6c7d8000']);
+  expect(await words('template', 'show', '')).toEqual(['welcome']);
+  expect(await words('template', 'create', '')).toEqual([]);
+  expect(await words('send', 'file.csv', '--template', '')).toEqual(['welcome']);
+  expect(await words('webhook', 'rotate', 'b')).toEqual(['billing']);
   expect(await words('batch', 'list', '--li')).toEqual(['--limit']);
   expect(await words('completion', '')).toContain('fish');
   expect(await words('completion', '')).not.toContain('words');

@@ -1,7 +1,14 @@
 import type { Command, Option } from 'commander';
 
-/** What a server has names of. */
-export type NamedThing = 'route' | 'batch';
+/** What a server has names or ids of: the group of commands, and what the command calls the argument. */
+const namedArguments = {
+  route: 'name',
+  batch: 'id',
+  template: 'name',
+  webhook: 'id or name',
+} as const;
+
+export type NamedThing = keyof typeof namedArguments;
 
 /**
  * What may stand in the place of the last word, which may be empty or begun. `lookUp` is asked where a name of something on the
@@ -55,7 +62,8 @@ function takesValue({ required, optional }: Option): boolean {
 
 async function valuesOf(option: Option, lookUp: (kind: NamedThing) => Promise<string[]>): Promise<string[]> {
   if (option.argChoices) return option.argChoices;
-  return option.long === '--route' ? await lookUp('route') : [];
+  const kind = option.long?.slice('--'.length);
+  return kind === 'route' || kind === 'template' ? await lookUp(kind) : [];
 }
 
 function optionsOf(command: Command): string[] {
@@ -76,7 +84,8 @@ async function argumentsOf(
   const argument = command.registeredArguments[given];
   if (argument === undefined) return [];
   if (argument.argChoices) return argument.argChoices;
-  const group = command.parent?.name();
-  if (group === 'route' && argument.name() === 'name') return await lookUp('route');
-  return group === 'batch' && argument.name() === 'id' ? await lookUp('batch') : [];
+  const group = command.parent?.name() as NamedThing;
+  // What is made gets a name that is none yet.
+  const isKnown = namedArguments[group] === argument.name() && command.name() !== 'create';
+  return isKnown ? await lookUp(group) : [];
 }

@@ -15,8 +15,9 @@ export async function lookUpNames(context: CommandContext, kind: NamedThing): Pr
       const { data } = await client.batches.page({ limit: namesMax });
       return data.map(({ id }) => id);
     }
+    const lists = { route: client.routes, template: client.templates, webhook: client.webhooks };
     const names: string[] = [];
-    for await (const { name } of client.routes.all()) {
+    for await (const { name } of lists[kind].all()) {
       names.push(name);
       if (names.length === namesMax) break;
     }

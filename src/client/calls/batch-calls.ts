@@ -77,7 +77,7 @@ export function batchCalls(http: Http) {
       exportMessages(http, { batchId: id, ...options }),
     /** The same as bytes, whole lines of NDJSON: to write millions of them to a file. */
     exportLines: (options: ExportLinesOptions): Promise<ExportedLines> => exportLines(http, options),
-    /** CSV, checked against the trailer that is its last line: a stream that was cut, or ends in an error, is one. */
+    /** CSV, checked against the trailer of the stream, which is not written: a stream that was cut, or ends in an error, is one. */
     exportCsv: (options: CsvExport): Promise<{ count: number }> => exportCsv(http, options),
     /** Sends lines of a source whose first line is the first of the batch; `send` and `append` find out the rest. */
     upload: (options: UploadOptions): Promise<AppendAnswer> => upload(http, options),

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { watchArrivals } from '../../src/cli/demo/watch-arrivals.ts';
-import { type Figure, type FigureContext, sized } from '../figure.ts';
+import { type Figure, type FigureContext, ratios, sized } from '../figure.ts';
 import { type Millrace, startMillrace, startSink } from '../millrace.ts';
 import { shortDay } from '../short-day.ts';
 import { percentile } from '../statistics.ts';
@@ -25,19 +25,21 @@ export const lanes: Figure = {
   needs: [],
   async run(context) {
     const { accounts, messagesPerSecond } = dayOf(context);
-    const healthy = await measure(context, false);
-    const troubled = await measure(context, true);
-    const p99 = { healthy: percentile(healthy, 0.99), troubled: percentile(troubled, 0.99) };
+    const p99 = { healthy: [] as number[], troubled: [] as number[] };
+    for (let run = 0; run < context.runs; run++) {
+      p99.healthy.push(percentile(await measure(context, false), 0.99));
+      p99.troubled.push(percentile(await measure(context, true), 0.99));
+    }
     return {
       measurements: [
         {
           name: "the others' p99 with the three / without",
           unit: 'ratio',
-          values: [p99.troubled / p99.healthy],
+          values: ratios(p99.troubled, p99.healthy),
           target: { reach: 1.1, aim: 1, better: 'lower' },
         },
-        { name: "the others' p99 without", unit: 'ms', values: [p99.healthy] },
-        { name: "the others' p99 with", unit: 'ms', values: [p99.troubled] },
+        { name: "the others' p99 without", unit: 'ms', values: p99.healthy },
+        { name: "the others' p99 with", unit: 'ms', values: p99.troubled },
       ],
       notes: [
         `${accounts} accounts on ${routes} routes, ${messagesPerSecond} single messages a second over all lanes in turn, from the post to`,

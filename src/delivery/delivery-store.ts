@@ -64,6 +64,12 @@ export interface PendingStore {
     after: PendingKey;
     limit: number;
   }): Promise<PendingRow[]>;
+  readPendingOfBatches(read: {
+    shards: number[];
+    batches: string[];
+    after: PendingKey;
+    limit: number;
+  }): Promise<PendingRow[]>;
   readReleasedBatches(ageMs: number): Promise<string[]>;
 }
 

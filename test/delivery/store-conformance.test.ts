@@ -207,8 +207,8 @@ describe.each([
     expect(await read()).toMatchObject([{ ...key, chunkId }]);
   });
 
-  test('pending chunks are read by age, by page and by lane, and of the shards asked for', async () => {
-    const { store } = harness;
+  test('pending chunks are read by age, by page, by lane and by batch, and of the shards asked for', async () => {
+    const { store, insertBatch } = harness;
     const old = await harness.insertChunk({ shard, ageMs: 30_000 });
     const recent = await harness.insertChunk({ shard: 12, ageMs: 1_000, routeId: 2 });
     await harness.insertChunk({ shard: 13 });
@@ -228,6 +228,18 @@ describe.each([
     expect(await ids(store.readPendingOfLane({ shards: [shard, 12], lane, after, limit: 9 }))).toEqual([
       recent,
     ]);
+    const [batch, other, third] = [await insertBatch(1), await insertBatch(1), await insertBatch(1)];
+    const mine = [
+      await harness.insertChunk({ shard, batch }),
+      await harness.insertChunk({ shard: 12, batch: other }),
+    ];
+    await harness.insertChunk({ shard, batch: third });
+    await harness.insertChunk({ shard: 13, batch });
+    const ofBatches = { shards: [shard, 12], batches: [batch, other], limit: 9 };
+    expect(await ids(store.readPendingOfBatches({ ...ofBatches, after }))).toEqual(mine);
+    expect(await ids(store.readPendingOfBatches({ ...ofBatches, after, limit: 1 }))).toEqual([mine[0]]);
+    const first = { chunkId: mine[0]!, shard };
+    expect(await ids(store.readPendingOfBatches({ ...ofBatches, after: first }))).toEqual([mine[1]]);
     const [chunk] = await store.loadChunks({ ids: [recent] });
     expect(chunk!.id).toBe(recent);
     expect(await store.loadChunkKeys({ ids: [recent] })).toMatchObject([

@@ -57,6 +57,12 @@ export function modelReads(client: ModelClient, faults: StoreFaults) {
         reply(database.pendingAfter({ ...read, isWanted }).map(rowOf));
       }),
 
+    readPendingOfBatches: ({ batches, ...read }: Parameters<DeliveryStore['readPendingOfBatches']>[0]) =>
+      client.query('read_pending_of_batches', (_, reply: Reply<PendingRow[]>) => {
+        const isWanted = ({ batch }: StoredPending) => batch !== null && batches.includes(batch);
+        reply(database.pendingAfter({ ...read, isWanted }).map(rowOf));
+      }),
+
     readOrderedPending: ({
       shard,
       accountId,

@@ -53,6 +53,13 @@ const laneStatement = {
     ORDER BY chunk_id, shard LIMIT $7`,
 };
 
+const batchesStatement = {
+  name: 'read_pending_of_batches',
+  text: `SELECT ${columns} FROM pending
+    WHERE shard = ANY($1::smallint[]) AND batch = ANY($2::uuid[]) AND (chunk_id, shard) > ($3::uuid, $4::smallint)
+    ORDER BY chunk_id, shard LIMIT $5`,
+};
+
 const orderedStatement = {
   name: 'read_ordered_pending',
   text: `SELECT ${columns}, ordering FROM pending
@@ -97,6 +104,15 @@ export async function readPendingOfLane(
   const { shards, lane, after, limit } = read;
   const values = [shards, lane.accountId, lane.routeId, lane.priority, after.chunkId, after.shard, limit];
   return (await database.query<PendingRow & Record<string, unknown>>(laneStatement, values)).rows;
+}
+
+/** A page of the keys of some batches. There is no index for them either. */
+export async function readPendingOfBatches(
+  database: Queryable,
+  read: { shards: number[]; batches: string[]; after: PendingKey; limit: number },
+): Promise<PendingRow[]> {
+  const values = [read.shards, read.batches, read.after.chunkId, read.after.shard, read.limit];
+  return (await database.query<PendingRow & Record<string, unknown>>(batchesStatement, values)).rows;
 }
 
 /**

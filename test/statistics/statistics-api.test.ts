@@ -149,6 +149,11 @@ test.each([
   expect([json.code, status >= 400]).toEqual([code, true]);
 });
 
+test('a time beyond all that can be written is answered as the last day', async () => {
+  const { status, json } = await api.call('GET', '/v1/statistics?step=day&until=9999-12-31T23:59:59-23:59');
+  expect([status, json.until]).toEqual([200, '9999-12-31T00:00:00.000Z']);
+});
+
 test('a span of too many steps names the limit and the way out', async () => {
   const { json } = await api.call('GET', '/v1/statistics?step=minute&since=2020-01-01T00:00:00Z');
   expect(json.errors[0].detail).toMatch(/the limit is 11000: ask for less time, or for longer steps/);

@@ -64,12 +64,12 @@ export interface PendingStore {
     after: PendingKey;
     limit: number;
   }): Promise<PendingRow[]>;
-  readPendingOfBatches(read: {
+  readPendingOfBatch(read: {
     shards: number[];
-    batches: string[];
-    after: PendingKey;
+    batch: string;
+    after: string | undefined;
     limit: number;
-  }): Promise<PendingRow[]>;
+  }): Promise<{ rows: PendingRow[]; next: string | undefined }>;
   readReleasedBatches(ageMs: number): Promise<string[]>;
 }
 

@@ -228,18 +228,23 @@ describe.each([
     expect(await ids(store.readPendingOfLane({ shards: [shard, 12], lane, after, limit: 9 }))).toEqual([
       recent,
     ]);
-    const [batch, other, third] = [await insertBatch(1), await insertBatch(1), await insertBatch(1)];
+    const batch = await insertBatch(3);
     const mine = [
-      await harness.insertChunk({ shard, batch }),
-      await harness.insertChunk({ shard: 12, batch: other }),
+      await harness.insertChunk({ shard, batch, ageMs: 0 }),
+      await harness.insertChunk({ shard: 12, batch, ageMs: -10 }),
     ];
-    await harness.insertChunk({ shard, batch: third });
-    await harness.insertChunk({ shard: 13, batch });
-    const ofBatches = { shards: [shard, 12], batches: [batch, other], limit: 9 };
-    expect(await ids(store.readPendingOfBatches({ ...ofBatches, after }))).toEqual(mine);
-    expect(await ids(store.readPendingOfBatches({ ...ofBatches, after, limit: 1 }))).toEqual([mine[0]]);
-    const first = { chunkId: mine[0]!, shard };
-    expect(await ids(store.readPendingOfBatches({ ...ofBatches, after: first }))).toEqual([mine[1]]);
+    const theirs = await harness.insertChunk({ shard: 13, batch, ageMs: -20 });
+    const ofBatch = { shards: [shard, 12], batch, after: undefined as string | undefined, limit: 9 };
+    const pageOf = async (page: Partial<typeof ofBatch>) => {
+      const { rows, next } = await store.readPendingOfBatch({ ...ofBatch, ...page });
+      return [rows.map(({ chunkId }) => chunkId), next];
+    };
+    expect(await pageOf({})).toEqual([mine, undefined]);
+    expect(await pageOf({ limit: 1 })).toEqual([[mine[0]], mine[0]]);
+    expect(await pageOf({ after: mine[0]!, limit: 1 })).toEqual([[mine[1]], mine[1]]);
+    expect(await pageOf({ after: mine[1]!, limit: 1 })).toEqual([[], theirs]);
+    expect(await pageOf({ after: theirs })).toEqual([[], undefined]);
+    expect(await pageOf({ batch: await insertBatch(1) })).toEqual([[], undefined]);
     const [chunk] = await store.loadChunks({ ids: [recent] });
     expect(chunk!.id).toBe(recent);
     expect(await store.loadChunkKeys({ ids: [recent] })).toMatchObject([

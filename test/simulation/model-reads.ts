@@ -57,11 +57,20 @@ export function modelReads(client: ModelClient, faults: StoreFaults) {
         reply(database.pendingAfter({ ...read, isWanted }).map(rowOf));
       }),
 
-    readPendingOfBatches: ({ batches, ...read }: Parameters<DeliveryStore['readPendingOfBatches']>[0]) =>
-      client.query('read_pending_of_batches', (_, reply: Reply<PendingRow[]>) => {
-        const isWanted = ({ batch }: StoredPending) => batch !== null && batches.includes(batch);
-        reply(database.pendingAfter({ ...read, isWanted }).map(rowOf));
-      }),
+    readPendingOfBatch: ({ batch, after, ...read }: Parameters<DeliveryStore['readPendingOfBatch']>[0]) =>
+      client.query(
+        'read_pending_of_batch',
+        (_, reply: Reply<{ rows: PendingRow[]; next: string | undefined }>) => {
+          const ids = [...database.chunks.values()]
+            .filter((chunk) => chunk.batch === batch && (after === undefined || chunk.id > after))
+            .map(({ id }) => id)
+            .sort()
+            .slice(0, read.limit);
+          const rows = ids.flatMap((id) => database.pending.get(id) ?? []);
+          const next = ids.length < read.limit ? undefined : ids.at(-1);
+          reply({ rows: rows.filter(({ shard }) => read.shards.includes(shard)).map(rowOf), next });
+        },
+      ),
 
     readOrderedPending: ({
       shard,

@@ -294,7 +294,7 @@ export class Backlog {
     if (held === 'paused') return false;
     const lane = this.#laneOf(key);
     if (lane.unordered >= laneKeysMax) {
-      lane.overflown = true;
+      lane.miss(chunkId);
       return false;
     }
     const taken: PendingChunk = { id: chunkId, tenure, lane, batch, count, place: 'waiting', ...chunk };

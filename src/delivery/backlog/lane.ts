@@ -44,8 +44,8 @@ export class Lane {
   chunks = 0;
   /** Those of them whose messages have ordering keys: they are kept within other limits. */
   ordered = 0;
-  /** There are keys in the database for which there was no room. */
-  overflown = false;
+  /** The lowest id of the keys in the database for which there was no room. */
+  missedFrom: string | undefined;
   /** Messages that are loaded and can be sent at once. */
   ready = 0;
   /** Messages handed to the provider, ever. */
@@ -72,6 +72,15 @@ export class Lane {
     const bytes = this.asideBytes + this.displaced.bytes;
     if (messages < asideMessagesMax && bytes < asideBytesMax) return false;
     return this.aside >= asideMessagesKept || this.asideBytes >= asideBytesKept;
+  }
+
+  get overflown(): boolean {
+    return this.missedFrom !== undefined;
+  }
+
+  /** There was no room for a key. */
+  miss(chunkId: string): void {
+    if (this.missedFrom === undefined || chunkId < this.missedFrom) this.missedFrom = chunkId;
   }
 
   get unordered(): number {

@@ -1,9 +1,12 @@
-import { expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../lib/clock.ts';
 import type { PendingRow } from '../../store/delivery/read-pending.ts';
 import type { PendingStore } from '../delivery-store.ts';
+import { Tenure } from '../ownership/tenure.ts';
 import type { Backlog } from './backlog.ts';
 import { PendingReader } from './pending-reader.ts';
+
+const turnMs = 250;
 
 /** Chunks of a long backlog, and of a batch that waits for its closing. */
 const rows = Array.from({ length: 20_000 }, (_, n): PendingRow => {
@@ -13,18 +16,29 @@ const rows = Array.from({ length: 20_000 }, (_, n): PendingRow => {
   return { chunkId, shard: 5, ...lane, count: 1, batch, remaining: null, dueInMs: 0, ordered: null };
 });
 
-test('the release of a batch has its own chunks read, and not the backlog of others', async () => {
-  let nowMs = 0;
-  let released: string[] = [];
-  let taken: PendingRow[] = [];
-  const after = ({ after, limit }: { after: { chunkId: string }; limit: number }) =>
-    rows.filter(({ chunkId }) => chunkId > after.chunkId).slice(0, limit);
+let nowMs: number;
+let released: string[];
+let taken: PendingRow[];
+/** How far each read of what is new looked back. */
+let looks: number[];
+let refusesBatches: boolean;
+let reader: PendingReader;
+
+beforeEach(() => {
+  [nowMs, released, taken, looks, refusesBatches] = [1_000, [], [], [], false];
   const store: PendingStore = {
-    readRecentPending: async () => [],
-    readPendingAfter: async (read) => after(read),
+    async readRecentPending({ ageMs }) {
+      looks.push(ageMs);
+      return [];
+    },
+    readPendingAfter: async ({ after, limit }) =>
+      rows.filter(({ chunkId }) => chunkId > after.chunkId).slice(0, limit),
     readPendingOfLane: async () => [],
-    readPendingOfBatches: async ({ batches, ...read }) =>
-      after({ ...read, limit: rows.length }).filter(({ batch }) => batches.includes(batch!)),
+    async readPendingOfBatch({ batch, after = '', limit }) {
+      if (refusesBatches) throw new Error('canceling statement due to statement timeout');
+      const own = rows.filter((row) => row.batch === batch && row.chunkId > after).slice(0, limit);
+      return { rows: own, next: own.length < limit ? undefined : own.at(-1)!.chunkId };
+    },
     readReleasedBatches: async () => released,
   };
   const backlog = {
@@ -32,15 +46,44 @@ test('the release of a batch has its own chunks read, and not the backlog of oth
     takeRow: (row: PendingRow) => taken.push(row),
   } as unknown as Backlog;
   const clock = { ...systemClock, monotonicMs: () => nowMs };
-  const reader = new PendingReader({ store, clock, backlog, heldShards: () => [5] });
-  const turns = async () => {
-    taken = [];
-    for (const endMs = nowMs + 10_000; nowMs < endMs; nowMs += 250) await reader.runOnce();
-    return taken.length;
-  };
-  expect(await turns()).toBe(rows.length);
-  expect(await turns()).toBe(0);
+  reader = new PendingReader({ store, clock, backlog, heldShards: () => [5] });
+});
+
+async function readFor(ms: number): Promise<number> {
+  taken = [];
+  for (const endMs = nowMs + ms; nowMs < endMs; nowMs += turnMs) await reader.runOnce().catch(() => {});
+  return taken.length;
+}
+
+test('the release of a batch has its own chunks read, and not the backlog of others', async () => {
+  expect(await readFor(10_000)).toBe(rows.length);
+  expect(await readFor(10_000)).toBe(0);
   released = ['late'];
-  expect(await turns()).toBe(4);
+  expect(await readFor(10_000)).toBe(4);
   expect(new Set(taken.map(({ batch }) => batch))).toEqual(new Set(['late']));
+});
+
+test('released batches that cannot be read keep neither the others nor a claimed shard waiting', async () => {
+  await readFor(10_000);
+  [released, refusesBatches] = [['others', 'late'], true];
+  expect(await readFor(10_000)).toBe(rows.length);
+  reader.noteClaimed([new Tenure({ shard: 5, epoch: 2, sinceMs: nowMs })]);
+  expect(await readFor(10_000)).toBe(rows.length);
+});
+
+test('more releases than can be read one by one are found by reading everything', async () => {
+  await readFor(10_000);
+  released = ['late', ...Array.from({ length: 2_000 }, (_, n) => `batch ${n}`)];
+  expect(await readFor(10_000)).toBe(rows.length);
+});
+
+test('a read of what is new looks back to the last one, however long its turn took to come', async () => {
+  await readFor(turnMs * 2);
+  nowMs += 15_000;
+  await readFor(turnMs);
+  const [far, near, late] = looks;
+  expect([far, near! - turnMs, late! - turnMs - 15_000]).toEqual([40_000, 2_000, 2_000]);
+  nowMs += 600_000;
+  expect(await readFor(10_000)).toBe(rows.length);
+  expect(Math.max(...looks)).toBe(80_000);
 });

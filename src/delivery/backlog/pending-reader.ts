@@ -21,6 +21,8 @@ const shortOverlapMs = 2_000;
  * differ by some seconds.
  */
 const longOverlapMs = 40_000;
+/** Not further in one read, after an outage or a long turn. */
+const lookBackMaxMs = 2 * longOverlapMs;
 /** One read in so many looks back the whole overlap. */
 const longEveryReads = 8;
 const pageRows = 2_000;
@@ -31,10 +33,13 @@ const readAllEveryMs = 60_000;
 const releasedEveryMs = 1_000;
 const releasedAgeMs = 30_000;
 
-/** A way through all the keys of some shards, or those of some batches on them, page by page. */
+/** Batches of which a page is read in one turn; more that wait, and everything is read instead. */
+const releasedPerTurn = 50;
+const releasedWaitingMax = 1_000;
+
+/** A way through all the keys of some shards, page by page. */
 interface Pass {
   shards: number[];
-  batches?: string[];
   after: { chunkId: string; shard: number };
 }
 
@@ -43,13 +48,18 @@ const firstKey = { chunkId: '00000000-0000-0000-0000-000000000000', shard: -1 };
 /** Finds the pending chunks of the owned shards. */
 export class PendingReader {
   readonly #settings: PendingReaderSettings;
-  /** Ways through what was claimed or released lately, before the one through all that is held. */
-  readonly #passes: Pass[] = [];
+  /** Ways through the shards that were claimed lately, and through all of them. */
+  readonly #claimed: Pass[] = [];
   #all: Pass | undefined;
   #turn = 0;
+  /** When the last read of what is new began, and the last that looked back the whole overlap. */
+  #newAtMs: number | undefined;
+  #allNewAtMs: number | undefined;
   #readAllAtMs = Number.NEGATIVE_INFINITY;
   #releasedAtMs = Number.NEGATIVE_INFINITY;
   #released = new Set<string>();
+  /** Batches whose chunks are to be read, each with the last one that was. */
+  readonly #releases = new Map<string, string | undefined>();
   #readAllNow = false;
 
   constructor(settings: PendingReaderSettings) {
@@ -58,7 +68,7 @@ export class PendingReader {
 
   /** Everything that is pending on these shards is read, beginning with the next turn. */
   noteClaimed(tenures: readonly Tenure[]): void {
-    this.#passes.push({ shards: tenures.map((tenure) => tenure.shard), after: firstKey });
+    this.#claimed.push({ shards: tenures.map((tenure) => tenure.shard), after: firstKey });
   }
 
   readAllSoon(): void {
@@ -68,10 +78,16 @@ export class PendingReader {
   /** One turn: what is new, and a part of whatever else is due to be read. */
   async runOnce(): Promise<void> {
     const shards = this.#settings.heldShards();
-    if (shards.length === 0) return;
     const nowMs = this.#settings.clock.monotonicMs();
-    await this.#readRecent(shards, this.#turn++ % longEveryReads === 0 ? longOverlapMs : shortOverlapMs);
-    await this.#noteReleased(shards, nowMs);
+    if (shards.length === 0) {
+      // Shards that are claimed are read as a whole.
+      this.#newAtMs = undefined;
+      this.#allNewAtMs = undefined;
+      return;
+    }
+    await this.#readNew(shards, nowMs);
+    await this.#noteReleased(nowMs);
+    await this.#readReleased(shards);
     if (this.#all === undefined && (this.#readAllNow || nowMs - this.#readAllAtMs >= readAllEveryMs)) {
       // Asked for again on the way, it is done again.
       this.#readAllNow = false;
@@ -86,54 +102,95 @@ export class PendingReader {
 
   /** False when there is nothing more to read. After a fault, the same page is read again. */
   async #readPage(): Promise<boolean> {
-    const pass = this.#passes[0] ?? this.#all;
+    const claimed = this.#claimed[0];
+    const pass = claimed ?? this.#all;
     if (pass === undefined) return false;
-    const { batches, ...of } = pass;
-    const page = { ...of, limit: pageRows };
-    const rows = await this.#read((store) =>
-      batches ? store.readPendingOfBatches({ ...page, batches }) : store.readPendingAfter(page),
-    );
+    const { shards, after } = pass;
+    const rows = await this.#read((store) => store.readPendingAfter({ shards, after, limit: pageRows }));
     if (rows.length === pageRows) pass.after = rows.at(-1)!;
-    else if (pass === this.#all) this.#all = undefined;
-    else this.#passes.shift();
+    else if (claimed) this.#claimed.shift();
+    else this.#all = undefined;
     return true;
   }
 
-  async #readRecent(shards: number[], ageMs: number): Promise<void> {
+  /**
+   * Looks back by the overlap from the last such read on, however long ago that was: what has been committed since is found. What
+   * lies too far back for one turn is left to reading everything.
+   */
+  async #readNew(shards: number[], nowMs: number): Promise<void> {
+    const looksFar = this.#turn++ % longEveryReads === 0;
+    const lastAtMs = (looksFar ? this.#allNewAtMs : this.#newAtMs) ?? nowMs;
+    const wantedMs = (looksFar ? longOverlapMs : shortOverlapMs) + Math.ceil(nowMs - lastAtMs);
+    const ageMs = Math.min(wantedMs, lookBackMaxMs);
+    const tooFar = ageMs < wantedMs;
+    if (tooFar) this.#readAllNow = true;
     let rows = await this.#read((store) => store.readRecentPending({ shards, ageMs, limit: pageRows }));
     while (rows.length === pageRows) {
       const after = rows.at(-1)!;
       rows = await this.#read((store) => store.readPendingAfter({ shards, after, limit: pageRows }));
     }
+    this.#newAtMs = nowMs;
+    if (looksFar || tooFar) this.#allNewAtMs = nowMs;
   }
 
-  /** From the oldest key on: those in memory are passed over, and few are left in front of the others. */
+  /** From the first key that was missed on: those in memory are passed over. */
   async #refill(lane: Lane, shards: number[]): Promise<void> {
-    lane.overflown = false;
+    const from = lane.missedFrom!;
+    lane.missedFrom = undefined;
     try {
-      for (let after = firstKey; !lane.overflown; ) {
+      for (let after = { chunkId: from, shard: -1 }; !lane.overflown; ) {
         const read = { shards, lane: lane.key, after, limit: pageRows };
         const rows = await this.#read((store) => store.readPendingOfLane(read));
         if (rows.length < pageRows) return;
         after = rows.at(-1)!;
       }
     } catch (error) {
-      lane.overflown = true;
+      lane.miss(from);
       throw error;
     }
   }
 
-  /**
-   * Releasing a batch makes old chunks due, which no read of recent ids would find. Only its own are read: with 20,000,000
-   * messages of others waiting, reading everything for each release made 200,000 cost 1.19 times as much to deliver.
-   */
-  async #noteReleased(shards: number[], nowMs: number): Promise<void> {
+  /** Releasing a batch makes old chunks due, which no read of recent ids would find. */
+  async #noteReleased(nowMs: number): Promise<void> {
     if (nowMs - this.#releasedAtMs < releasedEveryMs) return;
     this.#releasedAtMs = nowMs;
     const released = new Set(await this.#settings.store.readReleasedBatches(releasedAgeMs));
-    const batches = [...released].filter((batch) => !this.#released.has(batch));
-    if (batches.length > 0) this.#passes.push({ shards, batches, after: firstKey });
+    for (const batch of released) if (!this.#released.has(batch)) this.#releases.set(batch, undefined);
     this.#released = released;
+    if (this.#releases.size > releasedWaitingMax) this.#readAllInstead();
+  }
+
+  /**
+   * The chunks of released batches, a page of each in turn, and not all that waits: with 20,000,000 messages of others queued, reading
+   * everything for each release made 200,000 cost 1.19 times as much to deliver.
+   */
+  async #readReleased(shards: number[]): Promise<void> {
+    let rowsLeft = pagesPerTurn * pageRows;
+    try {
+      for (let reads = 0; reads < releasedPerTurn && rowsLeft > 0; reads++) {
+        const [release] = this.#releases;
+        if (release === undefined) return;
+        const [batch, after] = release;
+        let next: string | undefined;
+        const rows = await this.#read(async (store) => {
+          const page = await store.readPendingOfBatch({ shards, batch, after, limit: pageRows });
+          next = page.next;
+          return page.rows;
+        });
+        rowsLeft -= rows.length;
+        this.#releases.delete(batch);
+        if (next !== undefined) this.#releases.set(batch, next);
+      }
+    } catch (error) {
+      // What cannot be read of one must not keep the others waiting.
+      this.#readAllInstead();
+      throw error;
+    }
+  }
+
+  #readAllInstead(): void {
+    this.#releases.clear();
+    this.#readAllNow = true;
   }
 
   async #read(query: (store: PendingStore) => Promise<PendingRow[]>): Promise<PendingRow[]> {

@@ -18,7 +18,7 @@ import { readOwners } from './read-owners.ts';
 import {
   readOrderedPending,
   readPendingAfter,
-  readPendingOfBatches,
+  readPendingOfBatch,
   readPendingOfLane,
   readRecentPending,
 } from './read-pending.ts';
@@ -56,7 +56,7 @@ export function deliveryStatements(database: Database) {
     readRecentPending: bind(database, readRecentPending),
     readPendingAfter: bind(database, readPendingAfter),
     readPendingOfLane: bind(database, readPendingOfLane),
-    readPendingOfBatches: bind(database, readPendingOfBatches),
+    readPendingOfBatch: bind(database, readPendingOfBatch),
     readOrderedPending: bind(database, readOrderedPending),
     readReleasedBatches: bind(database, readReleasedBatches),
     loadChunks: bind(database, loadChunks),

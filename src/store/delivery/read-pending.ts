@@ -1,4 +1,6 @@
+import { messageIdAt } from '../../message/id.ts';
 import type { Queryable } from '../database.ts';
+import { listChunkKeys } from '../reading/list-chunk-keys.ts';
 
 /** The key of an unfinished chunk. */
 export interface PendingRow {
@@ -53,11 +55,12 @@ const laneStatement = {
     ORDER BY chunk_id, shard LIMIT $7`,
 };
 
-const batchesStatement = {
-  name: 'read_pending_of_batches',
+const chosenStatement = {
+  name: 'read_chosen_pending',
+  // The bounds keep a plan that reads the table in order to the time of these chunks.
   text: `SELECT ${columns} FROM pending
-    WHERE shard = ANY($1::smallint[]) AND batch = ANY($2::uuid[]) AND (chunk_id, shard) > ($3::uuid, $4::smallint)
-    ORDER BY chunk_id, shard LIMIT $5`,
+    WHERE chunk_id = ANY($1::uuid[]) AND chunk_id BETWEEN $2 AND $3 AND shard = ANY($4::smallint[])
+    ORDER BY chunk_id, shard`,
 };
 
 const orderedStatement = {
@@ -106,13 +109,22 @@ export async function readPendingOfLane(
   return (await database.query<PendingRow & Record<string, unknown>>(laneStatement, values)).rows;
 }
 
-/** A page of the keys of some batches. There is no index for them either. */
-export async function readPendingOfBatches(
+/**
+ * Of the next `limit` chunks of a batch behind `after`, those that are unfinished; `next` is undefined when there are no more.
+ * They are found by the batch's own chunks, as `pending` has no index by batch: a backlog of others costs nothing.
+ */
+export async function readPendingOfBatch(
   database: Queryable,
-  read: { shards: number[]; batches: string[]; after: PendingKey; limit: number },
-): Promise<PendingRow[]> {
-  const values = [read.shards, read.batches, read.after.chunkId, read.after.shard, read.limit];
-  return (await database.query<PendingRow & Record<string, unknown>>(batchesStatement, values)).rows;
+  read: { shards: number[]; batch: string; after: string | undefined; limit: number },
+): Promise<{ rows: PendingRow[]; next: string | undefined }> {
+  const { shards, batch, after, limit } = read;
+  const from = after === undefined ? undefined : messageIdAt(after, 1);
+  const ids = (await listChunkKeys(database, { batch, from, limit })).map(({ id }) => id);
+  const last = ids.at(-1);
+  if (last === undefined) return { rows: [], next: undefined };
+  const values = [ids, ids[0], last, shards];
+  const { rows } = await database.query<PendingRow & Record<string, unknown>>(chosenStatement, values);
+  return { rows, next: ids.length < limit ? undefined : last };
 }
 
 /**

@@ -69,3 +69,52 @@ test('a refused write does not keep its key', async () => {
   expect((await post('/v1/accounts', 'a2', { name: 'Taken' })).status).toBe(409);
   expect((await post('/v1/accounts', 'a2', { name: 'Free' })).status).toBe(201);
 });
+
+test('a key is for one write alone, whichever it is', async () => {
+  await post('/v1/accounts', 'other', { name: 'Other' });
+  await api.call('PUT', '/v1/routes/r', {
+    body: { connector: 'http', url: 'http://127.0.0.1:9/', allowPrivate: true },
+  });
+  const batch = (await api.call('POST', '/v1/batches', { body: { route: 'r' } })).json.id;
+  const webhook = (
+    await api.call('POST', '/v1/webhooks', { body: { name: 'w', url: 'https://example.com/' } })
+  ).json.id;
+  for (const [method, path, body] of [
+    ['POST', `/v1/batches/${batch}/close`],
+    ['POST', `/v1/batches/${batch}/pause`],
+    ['POST', `/v1/batches/${batch}/resume`],
+    ['POST', `/v1/batches/${batch}/resolve`, { as: 'sent' }],
+    ['POST', `/v1/webhooks/${webhook}/rotate`, {}],
+    ['PUT', '/v1/signing-key', {}],
+  ] as const) {
+    const write = (key: string) =>
+      api.call(method, path, { ...(body && { body }), headers: { 'idempotency-key': key } });
+    const first = await write(path);
+    expect([first.status, first.headers.get('idempotent-replayed')], path).toEqual([
+      path.endsWith('/rotate') ? 201 : 200,
+      null,
+    ]);
+    const again = await write(path);
+    expect([again.status, again.headers.get('idempotent-replayed')], path).toEqual([first.status, 'true']);
+    // Secrets are shown once.
+    const { secret: _, key: __, ...kept } = first.json;
+    expect(again.json, path).toEqual(kept);
+    const reused = await write('other');
+    expect([reused.status, reused.json.code], path).toEqual([422, 'idempotency_key_reused']);
+    const bad = await write('k'.repeat(256));
+    expect([bad.status, bad.json.code], path).toEqual([400, 'invalid_request']);
+  }
+});
+
+test('a closing whose answer was lost is answered anew, and one that was refused does not keep its key', async () => {
+  const batch = (await api.call('POST', '/v1/batches', { body: { route: 'r', start: 'close' } })).json.id;
+  const close = (id: string) =>
+    api.call('POST', `/v1/batches/${id}/close`, { headers: { 'idempotency-key': 'close' } });
+  expect((await close('01932c07-a3b0-7005-8000-000000000000')).status).toBe(404);
+  const first = await close(batch);
+  expect(first.json.closedAt).not.toBeNull();
+  await forgetAnswer('close');
+  const second = await close(batch);
+  expect([second.status, second.headers.get('idempotent-replayed')]).toEqual([200, null]);
+  expect(second.json.closedAt).toBe(first.json.closedAt);
+});

@@ -1,7 +1,6 @@
-import { ProblemError } from '../../message/error-codes.ts';
-import { isId } from '../../message/id.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
-import { BatchAnswer, BatchId, readBatch, showBatch } from './batch-fields.ts';
+import { decideBatch } from '../deciding/decide-batch.ts';
+import { BatchAnswer, BatchId } from './batch-fields.ts';
 
 /** Closes a batch; closing it again changes nothing. */
 export function closeBatch(app: ApiInstance, context: ApiContext): void {
@@ -16,13 +15,17 @@ export function closeBatch(app: ApiInstance, context: ApiContext): void {
         response: { 200: BatchAnswer },
       },
     },
-    async (request) => {
-      const { accountId } = request.caller;
-      const { id } = request.params;
-      if (!isId(id)) throw new ProblemError('not_found', 'there is no such batch');
-      await readBatch(context, { accountId, id });
-      await context.intake.closeBatch({ batch: id, accountId });
-      return showBatch(await readBatch(context, { accountId, id }), context.control);
-    },
+    (request, reply) =>
+      decideBatch(
+        context,
+        { request, reply },
+        {
+          async change(key) {
+            await context.intake.closeBatch(key);
+            return true;
+          },
+          refusal: 'The batch cannot be closed.',
+        },
+      ),
   );
 }

@@ -13,6 +13,7 @@ import { compactRecord } from './compact-record.ts';
 import { isSms, smsPartsOf } from './message-parts.ts';
 import { MessageScanner } from './message-scanner.ts';
 import type { RawSlot } from './raw-slot.ts';
+import { byteOrderMark } from './record-cutter.ts';
 import { checkTemplate } from './template-check.ts';
 import type { TimeRules } from './time-rules.ts';
 
@@ -70,8 +71,14 @@ export function parseMessages(
   body: Buffer,
   { times, ...rules }: ParseRules & { times: TimeRules },
 ): ParsedMessages {
-  const single = firstByte(body) === openBrace;
-  const slots = cutElements(body, single);
+  const text = withoutMark(body);
+  const first = firstByte(text);
+  if (first !== openBrace && first !== openBracket) {
+    const detail = `the body is ${first === undefined ? 'empty' : 'neither an object nor an array'}`;
+    throw notMessages({ index: 0, code: 'not_an_array', detail });
+  }
+  const single = first === openBrace;
+  const slots = cutElements(text, single);
   const scanner = new MessageScanner({ mode: 'single', country: rules.country, times });
   const result: ParsedMessages = { messages: [], errors: [] };
   for (const slot of slots) {
@@ -99,13 +106,7 @@ function cutElements(body: Buffer, single: boolean): RawSlot[] {
     : [...cutter.push(body), ...cutter.end()];
   if (cutter.problem) {
     const { code, detail } = cutter.problem;
-    throw new ProblemError(
-      'invalid_json',
-      `The body must be one message or an array of messages: ${detail}`,
-      {
-        errors: [{ index: cutter.problem.line - 1, code, detail }],
-      },
-    );
+    throw notMessages({ index: cutter.problem.line - 1, code, detail });
   }
   const count = slots.reduce((sum, { lines }) => sum + lines, 0);
   if (count === 0) throw new ProblemError('validation_failed', 'There is no message in the array.');
@@ -118,9 +119,20 @@ function cutElements(body: Buffer, single: boolean): RawSlot[] {
   return slots;
 }
 
+function notMessages(error: ErrorItem): ProblemError {
+  const detail = `The body must be one message or an array of messages: ${error.detail}`;
+  return new ProblemError('invalid_json', detail, { errors: [error] });
+}
+
 const openBrace = 0x7b;
+const openBracket = 0x5b;
 const openArray = Buffer.from('[');
 const closeArray = Buffer.from(']');
+
+function withoutMark(body: Buffer): Buffer {
+  const start = body.subarray(0, byteOrderMark.length).equals(byteOrderMark) ? byteOrderMark.length : 0;
+  return body.subarray(start);
+}
 
 function firstByte(body: Buffer): number | undefined {
   return body.find((byte) => byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09);

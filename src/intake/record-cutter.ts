@@ -35,6 +35,9 @@ export function byteTable(...bytes: number[]): Uint8Array {
   return table;
 }
 
+/** In UTF-8; it may stand before a body and is no part of it. */
+export const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
+
 /** A body is looked at in pieces of at most this: it bounds what is carried over from one slot to the next. */
 const pieceBytesMax = 65_536;
 
@@ -321,12 +324,14 @@ class ByteOrderMark {
   strip(bytes: Uint8Array): Uint8Array {
     if (this.#held === undefined) return bytes;
     const head = Buffer.concat([this.#held, bytes]);
-    if (head.length < mark.length && mark.subarray(0, head.length).equals(head)) {
+    if (head.length < byteOrderMark.length && byteOrderMark.subarray(0, head.length).equals(head)) {
       this.#held = head;
       return head.subarray(0, 0);
     }
     this.#held = undefined;
-    return head.subarray(0, mark.length).equals(mark) ? head.subarray(mark.length) : head;
+    return head.subarray(0, byteOrderMark.length).equals(byteOrderMark)
+      ? head.subarray(byteOrderMark.length)
+      : head;
   }
 
   /** What was held back of a body that ended too soon to be sure. */
@@ -337,7 +342,6 @@ class ByteOrderMark {
   }
 }
 
-const mark = Buffer.from([0xef, 0xbb, 0xbf]);
 const lineFeed = 0x0a;
 
 function runEndOf(line: number): number {

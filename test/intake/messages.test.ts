@@ -79,6 +79,26 @@ test('a bad element is listed by its index and its neighbours are kept', async (
   ]);
 });
 
+test('a byte order mark stands before one message as it does before an array', async () => {
+  const message = JSON.stringify({ to: '+31600000051', route: 'r' });
+  const headers = { 'content-type': 'application/json' };
+  for (const body of [message, `\n ${message}`, `[${message}]`]) {
+    const { status, json } = await send(`\ufeff${body}`, headers);
+    expect([status, json.messages?.length], body).toEqual([202, 1]);
+  }
+});
+
+test.each(['3', 'null', '"x"', '\ufeff\ufeff{}', '', ' \n', '\ufeff'])(
+  'a body of %j is told what this call takes',
+  async (body) => {
+    const { status, json } = await send(body, { 'content-type': 'application/json' });
+    const detail = `the body is ${body.trim() === '' ? 'empty' : 'neither an object nor an array'}`;
+    const whole = `The body must be one message or an array of messages: ${detail}`;
+    expect([status, json.code, json.detail]).toEqual([400, 'invalid_json', whole]);
+    expect(json.errors).toEqual([{ index: 0, code: 'not_an_array', detail }]);
+  },
+);
+
 test('the account’s default route for the channel takes a message that names none', async () => {
   const account = await api.makeAccount('defaults', ['send', 'read']);
   await api.call('PATCH', `/v1/accounts/${account.id}`, { body: { defaultRoutes: { sms: 'r' } } });

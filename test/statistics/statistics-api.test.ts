@@ -131,8 +131,11 @@ test('an account sees nothing of another', async () => {
     expect.objectContaining({ account: second.id, points: [expect.objectContaining({ failed: 7 })] }),
   ]);
   expect((await read(`batch=${batch}`, second.key)).series).toEqual([]);
-  const { status } = await api.call('GET', `/v1/statistics?account=${first.id}`, { key: second.key });
-  expect(status).toBe(404);
+  expect((await read(`account=${second.id}`, second.key)).series).toHaveLength(1);
+  for (const other of [first.id, '99999']) {
+    const { status, json } = await api.call('GET', `/v1/statistics?account=${other}`, { key: second.key });
+    expect([status, json.code]).toEqual([404, 'not_found']);
+  }
 });
 
 test.each([
@@ -149,9 +152,24 @@ test.each([
   expect([json.code, status >= 400]).toEqual([code, true]);
 });
 
-test('a time beyond all that can be written is answered as the last day', async () => {
-  const { status, json } = await api.call('GET', '/v1/statistics?step=day&until=9999-12-31T23:59:59-23:59');
-  expect([status, json.until]).toEqual([200, '9999-12-31T00:00:00.000Z']);
+test.each([
+  ['day', '9999-12-31T00:00:00.000Z'],
+  ['hour', '9999-12-31T23:00:00.000Z'],
+  ['minute', '9999-12-31T23:59:00.000Z'],
+])(
+  'a time beyond all that can be written is answered as the beginning of the last %s',
+  async (step, last) => {
+    for (const until of ['9999-12-31T23:59:59Z', '9999-12-31T23:59:59-23:59']) {
+      expect(await read(`step=${step}&until=${until}`)).toMatchObject({ until: last });
+    }
+  },
+);
+
+test('the last day that can be written has hours', async () => {
+  const since = '9999-12-31T00:00:00.000Z';
+  const until = '9999-12-31T23:00:00.000Z';
+  const answer = await read(`step=hour&since=${since}&until=9999-12-31T23:59:59Z`);
+  expect(answer).toMatchObject({ since, until, series: [] });
 });
 
 test('a span of too many steps names the limit and the way out', async () => {

@@ -171,13 +171,13 @@ async function answer(
   };
 }
 
-/** The last day whose end RFC 3339 can name: it has four digits for a year. */
-const lastMs = Date.UTC(9999, 11, 31);
+/** RFC 3339 has four digits for a year. */
+const yearsEndMs = Date.UTC(10_000, 0, 1);
 
 /** Of whole steps. */
 function spanOf({ since, until }: Static<typeof Query>, step: Step): { sinceMs: number; untilMs: number } {
   const askedMs = readTime('until', until) ?? systemClock.nowMs();
-  const untilMs = Math.min(stepOf(step, askedMs + stepMs[step] - 1), lastMs);
+  const untilMs = Math.min(stepOf(step, askedMs + stepMs[step] - 1), yearsEndMs - stepMs[step]);
   const from = readTime('since', since);
   const sinceMs = from === undefined ? untilMs - stepsDefault[step] * stepMs[step] : stepOf(step, from);
   if (sinceMs >= untilMs) throw badQuery('since', 'must be before `until`');

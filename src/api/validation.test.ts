@@ -10,6 +10,19 @@ const schema = Type.Object(
     on: Type.Optional(Type.Boolean()),
     kind: Type.Optional(Type.Union([Type.Literal('a'), Type.Literal('b')])),
     scope: Type.Optional(Type.Enum(['send', 'read'])),
+    limit: Type.Optional(
+      Type.Union([
+        Type.Literal(false),
+        Type.Object(
+          { most: Type.Optional(Type.Union([Type.Integer({ minimum: 1 }), Type.Null()])) },
+          { additionalProperties: false },
+        ),
+      ]),
+    ),
+    limits: Type.Optional(Type.Array(Type.Union([Type.Union([Type.Integer(), Type.String()]), Type.Null()]))),
+    clock: Type.Optional(
+      Type.String({ pattern: '^\\d\\d:\\d\\d$', 'x-detail': 'must be a time such as 09:00' }),
+    ),
     'a/b~c': Type.Optional(Type.String()),
   },
   { additionalProperties: false },
@@ -33,6 +46,30 @@ test('each fault is told once, with its pointer', () => {
   expect(faults({ name: 5, count: 'x' })).toEqual([
     '/name wrong_type: must be string',
     '/count wrong_type: must be integer',
+  ]);
+});
+
+test.each([
+  [null, ' wrong_type: must be false or an object'],
+  [true, ' invalid_value: must be false or an object'],
+  [[], ' wrong_type: must be false or an object'],
+  [{ most: 'x' }, '/most wrong_type: must be an integer or null'],
+  [{ most: 0 }, '/most invalid_value: must be >= 1'],
+  [{ extra: 1 }, '/extra unknown_field: there is no such field'],
+])('of a choice the fault of what was chosen is told: %j', (limit, fault) => {
+  expect(faults({ name: 'ok', limit })).toEqual([`/limit${fault}`]);
+});
+
+test('a choice of choices, and one among the elements of an array, is told as one', () => {
+  const fault = 'wrong_type: must be an integer or a string or null';
+  expect(faults({ name: 'ok', limits: [1, 'x', null] })).toEqual([]);
+  expect(faults({ name: 'ok', limits: [true, 1, {}] })).toEqual([`/limits/0 ${fault}`, `/limits/2 ${fault}`]);
+  expect(faults({ name: 'ok', kind: 5 })).toEqual(['/kind wrong_type: must be "a" or "b"']);
+});
+
+test('a pattern is told in words', () => {
+  expect(faults({ name: 'ok', clock: '9:00' })).toEqual([
+    '/clock invalid_value: must be a time such as 09:00',
   ]);
 });
 

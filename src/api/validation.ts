@@ -3,6 +3,7 @@ import type { Static, TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { Settings } from 'typebox/system';
 import { type ErrorItem, ProblemError } from '../message/error-codes.ts';
+import { type ChoiceParams, mergeChoices, type SchemaError } from './choice-errors.ts';
 
 /** Problems looked for in one value. */
 const errorsMax = 100;
@@ -39,32 +40,26 @@ export function invalid(where: string, errors: ErrorItem[]): ProblemError {
   return new ProblemError('validation_failed', `${where}${place}: ${first?.detail}${more}`, { errors });
 }
 
-interface SchemaError {
-  keyword: string;
-  instancePath: string;
-  params: object;
-  message: string;
-}
-
 function compileCheck(schema: TSchema): (value: unknown) => ErrorItem[] {
   Settings.Set({ maxErrors: errorsMax });
   const compiled = Compile(schema);
   return (value) => {
     if (compiled.Check(value)) return [];
-    const items = itemsOf(compiled.Errors(value) as SchemaError[]);
+    const errors = compiled.Errors(value) as SchemaError[];
+    const items = itemsOf(errors.map((error) => ({ ...error, message: wordsOf(schema, error) })));
     return items.length > 0
       ? items
       : [{ pointer: '', code: 'invalid_value', detail: 'does not fit the schema' }];
   };
 }
 
-/** One item for each fault: the compiler reports an unknown field and a missed choice several times over. */
+/** One item for each fault: the compiler reports an unknown field several times over. */
 function itemsOf(errors: SchemaError[]): ErrorItem[] {
   const items = new Map<string, ErrorItem>();
-  for (const error of errors) {
+  for (const error of mergeChoices(errors)) {
     for (const item of itemsOfOne(error)) items.set(`${item.pointer} ${item.code} ${item.detail}`, item);
   }
-  return mergeChoices([...items.values()].slice(0, errorsMax));
+  return [...items.values()].slice(0, errorsMax);
 }
 
 function itemsOfOne(error: SchemaError): ErrorItem[] {
@@ -98,6 +93,11 @@ function itemsOfOne(error: SchemaError): ErrorItem[] {
       },
     ];
   }
+  if (keyword === 'choice') {
+    const { names, isWrongType } = error.params as ChoiceParams;
+    const code = isWrongType ? 'wrong_type' : 'invalid_value';
+    return [{ pointer: instancePath, code, detail: `must be ${names.join(' or ')}` }];
+  }
   return [
     {
       pointer: instancePath,
@@ -107,17 +107,13 @@ function itemsOfOne(error: SchemaError): ErrorItem[] {
   ];
 }
 
-/** `must be "x"` and `must be "y"` at one place become `must be "x" or "y"`. */
-function mergeChoices(items: ErrorItem[]): ErrorItem[] {
-  const merged: ErrorItem[] = [];
-  for (const item of items) {
-    const last = merged.at(-1);
-    const isChoice = /^must be "/.test(item.detail);
-    if (isChoice && last?.pointer === item.pointer && /^must be "/.test(last!.detail)) {
-      last!.detail += ` or ${item.detail.slice('must be '.length)}`;
-    } else merged.push({ ...item });
-  }
-  return merged;
+/** A pattern is for machines: what people are told stands beside it in the schema, as `x-detail`. */
+function wordsOf(schema: TSchema, { keyword, schemaPath, message }: SchemaError): string {
+  if (keyword !== 'pattern') return message;
+  let at: unknown = schema;
+  for (const part of schemaPath.split('/').slice(1)) at = (at as Record<string, unknown> | undefined)?.[part];
+  const detail = (at as Record<string, unknown> | undefined)?.['x-detail'];
+  return typeof detail === 'string' ? detail : message;
 }
 
 function escapePointer(name: string): string {

@@ -193,6 +193,13 @@ test.each<[Record<string, unknown>, string]>([
   expect(answer.json.errors.map((error: { pointer: string }) => error.pointer)).toContain(pointer);
 });
 
+test('a breaker that is none is told what there is', async () => {
+  const { status, json } = await api.call('PUT', '/v1/routes/bad', { body: { ...good, breaker: null } });
+  const detail = 'must be false or an object';
+  expect([status, json.detail]).toEqual([422, `body /breaker: ${detail}`]);
+  expect(json.errors).toEqual([{ pointer: '/breaker', code: 'wrong_type', detail }]);
+});
+
 test('limits of destinations are shown as they are compared, reach the workers, and can be taken away', async () => {
   const destinations = [
     { match: '+31', ratePerSecond: 20 },

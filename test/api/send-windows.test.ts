@@ -64,6 +64,16 @@ test.each([
   expect([ofRoute.status, ofRoute.json.errors?.[0]?.pointer]).toEqual([422, pointer]);
 });
 
+test.each(['9:00', '25:00', '09:60', '09:00:00', ''])(
+  'a window from %j is told what a time looks like',
+  async (from) => {
+    const { status, json } = await createBatch({ sendWindow: { ...window, from } });
+    expect(status).toBe(422);
+    const detail = 'must be a time of the day such as 09:00';
+    expect(json.errors).toEqual([{ pointer: '/sendWindow/from', code: 'invalid_value', detail }]);
+  },
+);
+
 test.each(['email', 'any'])(
   'the time zones of recipients are refused on route %s, with what to do',
   async (route) => {

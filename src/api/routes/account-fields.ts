@@ -57,9 +57,14 @@ const Limits = Type.Object(
   { additionalProperties: false, description: 'what the account may do at most' },
 );
 
+export const currencyForm = {
+  pattern: '^[A-Z]{3}$',
+  'x-detail': 'must be three capital letters such as EUR',
+};
+
 const PrepaidFields = Type.Object(
   {
-    currency: Type.String({ pattern: '^[A-Z]{3}$', description: 'of ISO 4217' }),
+    currency: Type.String({ ...currencyForm, description: 'of ISO 4217' }),
     messageMicros: Type.Integer({
       minimum: 0,
       maximum: messageMicrosMax,
@@ -80,11 +85,14 @@ const Prepaid = Type.Union([PrepaidFields, Type.Null()], {
   description: 'set for an account that sends only what its balance pays for; null for one that pays later',
 });
 
-const DefaultCountry = Type.Union([Type.String({ pattern: '^[A-Z]{2}$' }), Type.Null()], {
-  description:
-    'where telephone numbers are dialled that do not tell their country, by ISO 3166-1, such as `NL`: `06 12345678` is then ' +
-    '`+31612345678`; null for nowhere, so that they are refused',
-});
+const DefaultCountry = Type.Union(
+  [Type.String({ pattern: '^[A-Z]{2}$', 'x-detail': 'must be two capital letters such as NL' }), Type.Null()],
+  {
+    description:
+      'where telephone numbers are dialled that do not tell their country, by ISO 3166-1, such as `NL`: `06 12345678` is then ' +
+      '`+31612345678`; null for nowhere, so that they are refused',
+  },
+);
 
 /** What an account is made of; each field may be changed later. */
 export const accountFields = {
@@ -92,6 +100,7 @@ export const accountFields = {
     minLength: 1,
     maxLength: nameLengthMax,
     pattern: '^[^\\s\\x00-\\x1f\\x7f]([^\\x00-\\x1f\\x7f]*[^\\s\\x00-\\x1f\\x7f])?$',
+    'x-detail': 'must have no control characters, and no blanks at its ends',
     description: 'unique; no control characters, no blanks at its ends',
   }),
   weight: Type.Optional(

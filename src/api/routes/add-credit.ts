@@ -5,7 +5,7 @@ import { findAccount } from '../../store/control/accounts.ts';
 import { addCredit as insertCredit } from '../../store/control/meters.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { idempotently } from '../idempotency.ts';
-import { noSuchAccount, parseAccountId } from './account-fields.ts';
+import { currencyForm, noSuchAccount, parseAccountId } from './account-fields.ts';
 
 /** A thousand million of the currency. */
 const amountMicrosMax = 1_000_000_000_000_000;
@@ -31,7 +31,7 @@ export function addCredit(app: ApiInstance, context: ApiContext): void {
               maximum: amountMicrosMax,
               description: 'in millionths of the currency',
             }),
-            currency: Type.String({ pattern: '^[A-Z]{3}$', description: 'that of the account' }),
+            currency: Type.String({ ...currencyForm, description: 'that of the account' }),
             reason: Type.String({
               minLength: 1,
               maxLength: reasonLengthMax,

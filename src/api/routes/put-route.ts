@@ -32,6 +32,8 @@ export function putRoute(app: ApiInstance, context: ApiContext): void {
         params: Type.Object({
           name: Type.String({
             pattern: routeNamePattern,
+            'x-detail':
+              'must be up to 64 of a-z, 0-9, ".", "_", "-"; the first and the last a letter or digit',
             description: 'up to 64 of a-z, 0-9, ".", "_", "-"; the first and the last a letter or digit',
           }),
         }),

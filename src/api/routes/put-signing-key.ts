@@ -13,6 +13,7 @@ const Body = Type.Union([
       key: Type.Optional(
         Type.String({
           pattern: signingKeyPattern,
+          'x-detail': 'must be 16 to 128 characters of ASCII without spaces',
           description: 'the one that receivers have already; 16 to 128 characters of ASCII without spaces',
         }),
       ),

@@ -3,12 +3,13 @@ import type { ErrorItem } from '../../message/error-codes.ts';
 import type { Channel } from '../../message/fields.ts';
 import {
   isByRecipient,
+  notAClock,
   sendWindowProblem,
   timeZoneCharsMax,
   weekdays,
 } from '../../message/send-window/send-window.ts';
 
-const clock = { minLength: 5, maxLength: 5, pattern: '^([01]\\d|2[0-3]):[0-5]\\d$|^24:00$' };
+const clock = { pattern: '^([01]\\d|2[0-3]):[0-5]\\d$|^24:00$', 'x-detail': notAClock };
 
 export const SendWindowFields = Type.Object(
   {

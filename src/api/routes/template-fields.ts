@@ -15,6 +15,7 @@ const { subjectCharsMax, textCharsMax, nameCharsMax } = templateLimits;
 /** Begins with a letter, so that no name is an id. */
 export const TemplateName = Type.String({
   pattern: `^[A-Za-z][A-Za-z0-9_.-]{0,${nameCharsMax - 1}}$`,
+  'x-detail': `must be a letter, then letters, digits, "_", "." and "-", ${nameCharsMax} at most`,
   description: `a letter, then letters, digits, "_", "." and "-", ${nameCharsMax} at most`,
 });
 

@@ -46,6 +46,7 @@ const Filter = Type.Object(
 export const webhookFields = {
   name: Type.String({
     pattern: webhookNamePattern,
+    'x-detail': 'must be up to 64 of a-z, 0-9, ".", "_", "-"; the first and the last a letter or digit',
     description:
       'unique in the account: up to 64 of a-z, 0-9, ".", "_", "-". Messages on a webhook route may be sent `to` it',
   }),

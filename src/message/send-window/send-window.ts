@@ -54,4 +54,4 @@ export function isByRecipient(window: SendWindow | undefined): boolean {
 }
 
 const dayEnd = '24:00';
-const notAClock = 'must be a time of the day such as 09:00';
+export const notAClock = 'must be a time of the day such as 09:00';

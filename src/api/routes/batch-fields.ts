@@ -70,7 +70,7 @@ export const StreamAnswer = Type.Unsafe<Readable>(Type.String());
 export function showBatch(batch: BatchRow, control: ControlCache) {
   return {
     id: batch.id,
-    state: stateOf(batch),
+    state: batchState(batch),
     route: routeName(control, batch.routeId),
     routePaused: control.routeById(batch.routeId)?.paused ?? false,
     priority: priorityName(batch.priority),
@@ -97,7 +97,8 @@ function windowsOf({ defaults, routeId }: BatchRow, control: ControlCache) {
   return [defaults.sendWindow, control.routeById(routeId)?.sendWindow];
 }
 
-function stateOf(batch: BatchRow): 'canceled' | 'done' | 'paused' | 'open' | 'delivering' {
+/** The change feed tells the same: `withBatchEvent`. */
+export function batchState(batch: BatchRow): 'canceled' | 'done' | 'paused' | 'open' | 'delivering' {
   if (batch.canceledAt) return 'canceled';
   if (batch.doneAt) return 'done';
   if (batch.pausedAt) return 'paused';

@@ -1,12 +1,33 @@
 /** States of batches as the change feed names them, by number in the database: never renumber, only append. */
 export const batchEventStates = { 1: 'delivering', 2: 'paused', 3: 'canceled', 4: 'done' } as const;
 
+/** The state of a row of `batch`: `batchState` in SQL. */
+const state = `CASE WHEN canceled_at IS NOT NULL THEN 3 WHEN done_at IS NOT NULL THEN 4
+  WHEN paused_at IS NOT NULL THEN 2 ELSE 1 END`;
+
 /**
- * `change`, an UPDATE of `batch`, together with the event of its new state. Both lie on the batch's shard. The event is
- * written only when a row was changed.
+ * An UPDATE of the batch `$2` on shard `$1`, together with the event of its new state; the answer is `answer` of the row
+ * that was changed, or none. Both lie on the batch's shard. The event is written only when the state is another than
+ * before: the row is locked before it is read, so that of two changes at once the second sees what the first has made.
  */
-export function withBatchEvent(change: string, state: keyof typeof batchEventStates): string {
-  return `WITH changed AS (${change} RETURNING shard, id, account_id)
-    INSERT INTO batch_event (shard, batch, account_id, state)
-    SELECT shard, id, account_id, ${state} FROM changed`;
+export function withBatchEvent({
+  set,
+  where,
+  answer = '',
+}: {
+  set: string;
+  where: string;
+  /** Columns of `batch`. */
+  answer?: string;
+}): string {
+  return `WITH before AS (
+      SELECT ${state} AS told FROM batch WHERE shard = $1 AND id = $2 FOR NO KEY UPDATE
+    ), changed AS (
+      UPDATE batch SET ${set} FROM before WHERE shard = $1 AND id = $2 AND ${where}
+      RETURNING shard, id, account_id, told, ${state} AS state${answer && `, ${answer}`}
+    ), event AS (
+      INSERT INTO batch_event (shard, batch, account_id, state)
+      SELECT shard, id, account_id, state FROM changed WHERE state <> told
+    )
+    SELECT ${answer} FROM changed`;
 }

@@ -9,29 +9,23 @@ export interface BatchKey {
 
 const pauseStatement = {
   name: 'pause_batch',
-  text: withBatchEvent(
-    `UPDATE batch SET paused_at = now() WHERE shard = $1 AND id = $2 AND account_id = $3
-      AND done_at IS NULL AND canceled_at IS NULL AND paused_at IS NULL`,
-    2,
-  ),
+  text: withBatchEvent({
+    set: 'paused_at = now()',
+    where: 'account_id = $3 AND done_at IS NULL AND canceled_at IS NULL AND paused_at IS NULL',
+  }),
 };
 
 const resumeStatement = {
   name: 'resume_batch',
-  text: withBatchEvent(
-    `UPDATE batch SET paused_at = NULL WHERE shard = $1 AND id = $2 AND account_id = $3
-      AND paused_at IS NOT NULL`,
-    1,
-  ),
+  text: withBatchEvent({ set: 'paused_at = NULL', where: 'account_id = $3 AND paused_at IS NOT NULL' }),
 };
 
 const cancelStatement = {
   name: 'cancel_batch',
-  text: withBatchEvent(
-    `UPDATE batch SET canceled_at = now(), paused_at = NULL WHERE shard = $1 AND id = $2 AND account_id = $3
-      AND done_at IS NULL AND canceled_at IS NULL`,
-    3,
-  ),
+  text: withBatchEvent({
+    set: 'canceled_at = now(), paused_at = NULL',
+    where: 'account_id = $3 AND done_at IS NULL AND canceled_at IS NULL',
+  }),
 };
 
 const stateStatement = {

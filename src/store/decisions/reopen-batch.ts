@@ -5,11 +5,10 @@ import type { BatchKey } from './hold-batch.ts';
 
 const statement = {
   name: 'reopen_batch',
-  text: withBatchEvent(
-    `UPDATE batch SET done_at = NULL, counts = NULL, canceled_at = NULL, reopened = reopened + 1
-      WHERE shard = $1 AND id = $2 AND account_id = $3 AND (canceled_at IS NULL OR done_at IS NOT NULL)`,
-    1,
-  ),
+  text: withBatchEvent({
+    set: 'done_at = NULL, counts = NULL, canceled_at = NULL, reopened = reopened + 1',
+    where: 'account_id = $3 AND (canceled_at IS NULL OR done_at IS NOT NULL)',
+  }),
 };
 
 /**

@@ -4,6 +4,7 @@ import { type DecisionKind, decisionNumber, type InboxFilter } from '../../messa
 import { chunkIdOf, parseId, shardOf } from '../../message/id.ts';
 import { type State, stateNumber } from '../../message/state.ts';
 import type { Database, Queryable } from '../database.ts';
+import { withBatchEvent } from './batch-event.ts';
 import type { BatchKey } from './hold-batch.ts';
 import { reopenBatch } from './reopen-batch.ts';
 
@@ -97,7 +98,10 @@ export function requestOfBatch(database: Database, request: BatchRequest): Promi
 
 const resettleStatement = {
   name: 'resettle_batch',
-  text: `UPDATE batch SET done_at = NULL, counts = NULL, reopened = reopened + 1 WHERE shard = $1 AND id = $2 AND account_id = $3`,
+  text: withBatchEvent({
+    set: 'done_at = NULL, counts = NULL, reopened = reopened + 1',
+    where: 'account_id = $3',
+  }),
 };
 
 /** The batch counts anew what it has come to, once its messages are settled that are asked about in this transaction. */

@@ -41,11 +41,10 @@ const countStatement = {
 
 const finishStatement = {
   name: 'finish_batch',
-  text: withBatchEvent(
-    `UPDATE batch SET done_at = now(), counts = $3 WHERE shard = $1 AND id = $2 AND done_at IS NULL
-      AND reopened = $4`,
-    4,
-  ),
+  text: withBatchEvent({
+    set: 'done_at = now(), counts = $3',
+    where: 'done_at IS NULL AND reopened = $4',
+  }),
 };
 
 export interface FinishedBatch {

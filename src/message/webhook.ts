@@ -14,7 +14,13 @@ export const messageEventTypes = [
   'message.queued',
 ] as const satisfies readonly `message.${State}`[];
 
-export const batchEventTypes = ['batch.delivering', 'batch.paused', 'batch.canceled', 'batch.done'] as const;
+export const batchEventTypes = [
+  'batch.open',
+  'batch.delivering',
+  'batch.paused',
+  'batch.canceled',
+  'batch.done',
+] as const;
 
 /** A notice to the owner: one of the account's endpoints is not called any more. */
 export const disabledEventType = 'webhook.disabled';

@@ -86,7 +86,7 @@ describe('a batch', () => {
       expect(event).toMatchObject({ type: 'batch', batchId: id, at: expect.any(String) });
       if (seen.push(event.state) === 3) break;
     }
-    expect(seen).toEqual(['paused', 'delivering', 'paused']);
+    expect(seen).toEqual(['paused', 'open', 'paused']);
   });
 });
 

@@ -22,6 +22,14 @@ async function newBatch(): Promise<BatchKey> {
   return { batch: await insertBatch(database, { accepted: 0 }), accountId: 1 };
 }
 
+/** The same before it is closed. */
+async function openBatch(): Promise<BatchKey> {
+  const key = await newBatch();
+  const text = 'UPDATE batch SET closed_at = NULL WHERE id = $1';
+  await database.query({ name: '', text }, [key.batch]);
+  return key;
+}
+
 /** As the owner of its shard does once all its messages are in a final state. */
 async function finish({ batch }: BatchKey): Promise<void> {
   const finished = await readFinishedBatch(database, batch);
@@ -79,4 +87,19 @@ test('a batch that was paused when its last message became final stays done when
   await finish(key);
   expect(await resumeBatch(database, key)).toBe(true);
   expect(await statesTold(key)).toEqual(['paused', 'done', 'paused', 'done']);
+});
+
+test('a batch that is resumed before it is closed is told as open', async () => {
+  const key = await openBatch();
+  await pauseBatch(database, key);
+  await resumeBatch(database, key);
+  expect(await statesTold(key)).toEqual(['paused', 'open']);
+});
+
+test('an open batch is told to the release before as delivering, which has no name for it', async () => {
+  const key = await openBatch();
+  await pauseBatch(database, key);
+  await resumeBatch(database, key);
+  const text = 'SELECT state FROM batch_event WHERE batch = $1 ORDER BY written_by';
+  expect((await database.query({ name: '', text }, [key.batch])).rows).toEqual([{ state: 2 }, { state: 1 }]);
 });

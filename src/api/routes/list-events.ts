@@ -21,7 +21,13 @@ const Event = Type.Object({
   type: Type.Union([Type.Literal('message'), Type.Literal('batch')]),
   messageId: Type.Optional(Type.String()),
   batchId: Type.Union([Type.String(), Type.Null()]),
-  state: Type.Union([StateName, Type.Literal('delivering'), Type.Literal('paused'), Type.Literal('done')]),
+  state: Type.Union([
+    StateName,
+    Type.Literal('open'),
+    Type.Literal('delivering'),
+    Type.Literal('paused'),
+    Type.Literal('done'),
+  ]),
   attempt: Type.Optional(Type.Integer()),
   providerRef: Type.Optional(Type.String()),
   error: Type.Optional(

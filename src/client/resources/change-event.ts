@@ -10,7 +10,7 @@ export interface ChangeEvent {
   messageId?: string;
   /** Null of a message sent singly. */
   batchId: string | null;
-  state: MessageState | 'delivering' | 'paused' | 'done';
+  state: MessageState | 'open' | 'delivering' | 'paused' | 'done';
   attempt?: number;
   providerRef?: string;
   error?: SendError;

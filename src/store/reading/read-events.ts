@@ -76,7 +76,7 @@ const rowsStatement = {
       WHERE o.account_id = ANY($1) AND o.written_by >= $2 AND o.written_by < $3
         AND ($8::integer IS NULL OR c.route_id <> $8)
       UNION ALL
-      SELECT written_by, shard, batch, 0, at, NULL, state, NULL, NULL, NULL, account_id, NULL, NULL, NULL, NULL
+      SELECT written_by, shard, batch, 0, at, NULL, coalesce(told, state), NULL, NULL, NULL, account_id, NULL, NULL, NULL, NULL
       FROM batch_event WHERE account_id = ANY($1) AND written_by >= $2 AND written_by < $3
     ) AS event
     WHERE ("writtenBy", shard, id, seq) >= ($2, $4::integer, $5::uuid, $6::bigint)

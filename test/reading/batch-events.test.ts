@@ -1,10 +1,14 @@
+import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { feedPage } from '../../src/api/reading/feed-page.ts';
+import { batchState } from '../../src/api/routes/batch-fields.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { type BatchKey, cancelBatch, pauseBatch, resumeBatch } from '../../src/store/decisions/hold-batch.ts';
 import { reopenBatch } from '../../src/store/decisions/reopen-batch.ts';
 import { resettleBatch } from '../../src/store/decisions/request-decision.ts';
 import { finishBatch, readFinishedBatch } from '../../src/store/delivery/finish-batches.ts';
+import { closeBatch } from '../../src/store/intake/close-batch.ts';
+import { findBatch } from '../../src/store/reading/find-batch.ts';
 import { feedHorizon, feedStart } from '../../src/store/reading/read-events.ts';
 import { insertBatch, until } from '../delivery/mill.ts';
 import { createTestDatabase } from '../support/postgres.ts';
@@ -102,4 +106,48 @@ test('an open batch is told to the release before as delivering, which has no na
   await resumeBatch(database, key);
   const text = 'SELECT state FROM batch_event WHERE batch = $1 ORDER BY written_by';
   expect((await database.query({ name: '', text }, [key.batch])).rows).toEqual([{ state: 2 }, { state: 1 }]);
+});
+
+test('closing a batch is told once, however many close it, and whether or not it was cut off', async () => {
+  const key = await openBatch();
+  const text = `UPDATE batch SET start_on = 'close' WHERE id = $1`;
+  await database.query({ name: '', text }, [key.batch]);
+  await Promise.all([1, 2, 3, 4].map(() => closeBatch(database, key)));
+  await database.query({ name: '', text: 'UPDATE batch SET released_at = NULL WHERE id = $1' }, [key.batch]);
+  expect(await closeBatch(database, key)).toEqual({ released: true });
+  await finish(key);
+  expect(await closeBatch(database, key)).toEqual({ released: false });
+  expect(await statesTold(key)).toEqual(['delivering', 'done']);
+});
+
+test('closing a batch that is paused or canceled is not told, because that it still is', async () => {
+  const key = await openBatch();
+  await pauseBatch(database, key);
+  await closeBatch(database, key);
+  expect(await statesTold(key)).toEqual(['paused']);
+  await resumeBatch(database, key);
+  expect(await statesTold(key)).toEqual(['paused', 'delivering']);
+  const canceled = await openBatch();
+  await cancelBatch(database, canceled);
+  await closeBatch(database, canceled);
+  expect(await statesTold(canceled)).toEqual(['canceled']);
+});
+
+test('whatever is done to a batch, what was told last is the state that it shows, and no state is told twice in a row', async () => {
+  const changes = { pauseBatch, resumeBatch, cancelBatch, closeBatch, reopenBatch, resettleBatch };
+  const all = { ...changes, finish: (_: Database, key: BatchKey) => finish(key) };
+  const names = Object.keys(all) as (keyof typeof all)[];
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.constantFrom(...names), { minLength: 1, maxLength: 12 }), async (steps) => {
+      const key = await openBatch();
+      const shown = ['open'];
+      for (const step of steps) {
+        await all[step](database, key);
+        const state = batchState((await findBatch(database, { accountId: 1, id: key.batch }))!);
+        if (state !== shown.at(-1)) shown.push(state);
+      }
+      expect(['open', ...(await statesTold(key))]).toEqual(shown);
+    }),
+    { numRuns: 50 },
+  );
 });

@@ -19,23 +19,23 @@ const state = `CASE WHEN canceled_at IS NOT NULL THEN 3 WHEN done_at IS NOT NULL
 export function withBatchEvent({
   set,
   where,
-  answer = '',
+  answer = [],
 }: {
   set: string;
   where: string;
   /** Columns of `batch`. */
-  answer?: string;
+  answer?: readonly string[];
 }): string {
   // Programs that know no migration 16 read `state` alone, and have no name for 5.
   return `WITH before AS (
       SELECT ${state} AS state_before FROM batch WHERE shard = $1 AND id = $2 FOR NO KEY UPDATE
     ), changed AS (
       UPDATE batch SET ${set} FROM before WHERE shard = $1 AND id = $2 AND ${where}
-      RETURNING shard, id, account_id, state_before, ${state} AS state${answer && `, ${answer}`}
+      RETURNING ${['shard', 'id', 'account_id', ...answer].join(', ')}, state_before, ${state} AS state
     ), event AS (
       INSERT INTO batch_event (shard, batch, account_id, state, told)
       SELECT shard, id, account_id, CASE state WHEN 5 THEN 1 ELSE state END, CASE state WHEN 5 THEN 5 END
       FROM changed WHERE state <> state_before
     )
-    SELECT ${answer} FROM changed`;
+    SELECT ${answer.join(', ')} FROM changed`;
 }

@@ -1,6 +1,7 @@
 import { messageIdAt, shardOf } from '../../message/id.ts';
 import { limits } from '../../message/limits.ts';
 import type { Queryable } from '../database.ts';
+import { withBatchEvent } from '../decisions/batch-event.ts';
 import { listChunkKeys } from '../reading/list-chunk-keys.ts';
 
 /**
@@ -14,22 +15,24 @@ export async function closeBatch(
 ): Promise<{ released: boolean } | null> {
   const { rows } = await database.query<{
     start_on: string;
-    released: boolean;
+    released_at: Date | null;
     uploading: boolean;
     upload: number;
   }>(
     {
       name: 'close_batch',
-      text: `UPDATE batch SET closed_at = coalesce(closed_at, now()), upload = upload + uploading::integer
-        WHERE shard = $1 AND id = $2 AND account_id = $3
-        RETURNING start_on, released_at IS NOT NULL AS released, uploading, upload`,
+      text: withBatchEvent({
+        set: 'closed_at = coalesce(closed_at, now()), upload = upload + uploading::integer',
+        where: 'account_id = $3',
+        answer: ['start_on', 'released_at', 'uploading', 'upload'],
+      }),
     },
     [shardOf(batch), batch, accountId],
   );
   const row = rows[0];
   if (!row) return null;
   if (row.uploading) await endUploads(database, { batch, upload: row.upload });
-  const released = row.start_on === 'close' && !row.released;
+  const released = row.start_on === 'close' && row.released_at === null;
   if (released) await releaseBatch(database, batch);
   return { released };
 }

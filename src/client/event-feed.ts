@@ -25,7 +25,9 @@ export interface EventPage {
 
 /**
  * Every change of state of the account's messages and batches, in the order in which they were committed. After a
- * failover or a restore of the database the last ones may come again, with the `id` that they had.
+ * failover or a restore of the database the last ones may come again, with the `id` that they had. The first `queued` of
+ * a message and the first `open` of a batch are no change, and `sending` is told on routes that hold what is uncertain.
+ * A batch that is canceled is told as that, and not as `done` later.
  */
 export interface EventFeed extends AsyncIterable<ChangeEvent> {
   /**

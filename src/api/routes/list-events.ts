@@ -46,6 +46,8 @@ export function listEvents(app: ApiInstance, context: ApiContext): void {
       schema: {
         summary: 'Every change of state of the messages and batches of the account, in order of commit',
         description:
+          'What a message or a batch begins with is not told: `queued` comes only with a replay, `open` only when a batch is resumed before it is closed. `sending` is told on routes with `onUncertain: hold`; where a route resends it is not recorded. ' +
+          'The state of a batch is the one that `GET /v1/batches/{id}` shows from then on: one that is canceled is told as that, and not as `done` later. ' +
           'Without `after` it begins with the oldest that is kept; `after=now` begins with this moment, and may hold the changes of transactions that were open in it. `next` is ' +
           'never null: a page may be empty, and the next call with it goes on from there. What a transaction writes that is ' +
           'still open comes after it has ended, so nothing is ever inserted behind a place. A `next` holds over failovers of the ' +

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, readlink, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -77,6 +77,23 @@ test.runIf(process.platform === 'linux').each(['csv', 'ndjson'] as const)(
     );
     expect(await readFile(output, 'utf8')).toBe('of before');
     expect(await readdir(directory)).toEqual(['outcomes']);
+  },
+);
+
+test.runIf(process.platform === 'linux')(
+  'an export to what is no file is written into it, and leaves it what it is',
+  async () => {
+    body = `${records}# ${trailerOf(records)}\r\n`;
+    await symlink('/dev/full', output);
+    expect(await exportTo('csv')).toMatchObject({
+      status: 1,
+      err: expect.stringMatching(/outcomes cannot be written: the disk is full/),
+    });
+    expect([await readdir(directory), await readlink(output)]).toEqual([['outcomes'], '/dev/full']);
+    await unlink(output);
+    await symlink('/dev/null', output);
+    expect((await exportTo('csv')).status).toBe(0);
+    expect([await readdir(directory), await readlink(output)]).toEqual([['outcomes'], '/dev/null']);
   },
 );
 

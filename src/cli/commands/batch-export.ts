@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createWriteStream, type WriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { lstat, rename, rm } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
 import { Command } from 'commander';
 import type { Client } from '../../client/client.ts';
@@ -44,49 +44,60 @@ async function exportToFile(context: CommandContext, id: string, flags: ExportFl
     );
   }
   const client = connect(context, flags);
-  // Under another name until it is whole: what has the name that was asked for can be relied upon.
-  const partial = flags.output === undefined ? undefined : `${flags.output}.partial`;
-  const out = partial === undefined ? context.terminal.out : await openToWrite(partial);
+  const target = flags.output === undefined ? undefined : await targetOf(flags.output);
+  const out = target === undefined ? context.terminal.out : await openToWrite(target);
   const progress = createProgress(context.terminal, {
-    quiet: partial === undefined || (flags.json ?? false),
+    quiet: target === undefined || (flags.json ?? false),
   });
   try {
     const count = await run(context, { client, id, out, progress, flags });
-    if (partial !== undefined && flags.output !== undefined) {
+    if (target !== undefined) {
       out.end();
       await finished(out);
-      await rename(partial, flags.output);
+      if (target.partial !== undefined) await rename(target.partial, target.path);
       // The bar ends its line first.
       progress.stop();
       const text = `${formatAmount(count, 'message')} written to ${flags.output}`;
       printResult(context, { file: flags.output, count }, { json: flags.json, render: () => text });
     }
   } catch (error) {
-    if (partial === undefined) throw error;
-    await rm(partial, { force: true }).catch(() => {});
+    if (target === undefined) throw error;
+    if (target.partial !== undefined) await rm(target.partial, { force: true }).catch(() => {});
     // What the file met is the reason, whatever became of the stream because of it.
     const { errored } = out as Partial<WriteStream>;
-    throw errored ? unwritable(partial, errored) : error;
+    throw errored ? unwritable(target, errored) : error;
   } finally {
     progress.stop();
   }
 }
 
-async function openToWrite(path: string): Promise<NodeJS.WritableStream> {
+interface Target {
+  path: string;
+  /** Its name until it is whole: what has the name that was asked for can be relied upon. */
+  partial: string | undefined;
+}
+
+/** A device, a pipe or a link that has the name already is written into; another file in its place would take it away. */
+async function targetOf(path: string): Promise<Target> {
+  const there = await lstat(path).catch(() => undefined);
+  return { path, partial: there === undefined || there.isFile() ? `${path}.partial` : undefined };
+}
+
+async function openToWrite(target: Target): Promise<NodeJS.WritableStream> {
   // Flushed before it is closed: a disk may tell only then that it did not keep what was written.
-  const file = createWriteStream(path, { flush: true });
+  const file = createWriteStream(target.partial ?? target.path, { flush: target.partial !== undefined });
   try {
     await once(file, 'open');
   } catch (error) {
-    throw unwritable(path, error);
+    throw unwritable(target, error);
   }
   // It may come while nobody writes; the next who does looks at `errored`.
   file.on('error', () => {});
   return file;
 }
 
-function unwritable(path: string, error: unknown): Failure {
-  return new Failure(`${path} cannot be written: ${fileFault(error)}`, {
+function unwritable({ path, partial }: Target, error: unknown): Failure {
+  return new Failure(`${partial ?? path} cannot be written: ${fileFault(error)}`, {
     hint: `${fileMend(error)} Then run the command again, or name another place with --output.`,
   });
 }

@@ -26,7 +26,7 @@ it.each([
   ['batch list --account 99', '--account names no account: see millrace account list'],
   ['webhook create billing notaurl', '<url>: is not a URL'],
   ['webhook create billing https://example.com/ --route nosuch', '--route nosuch: there is no route'],
-  ['route set Bad --connector http --endpoint https://example.com/', '<name>: must match'],
+  ['route set Bad --connector http --endpoint https://example.com/', '<name>: must be up to 64 of a-z'],
   ['route set x --connector http --endpoint notaurl', '--endpoint: url is not a URL'],
   ['route set x --connector http', '--endpoint: url is required'],
   ['route set x --connector http --endpoint https://example.com/ --header Host:x', '--header Host: '],

@@ -52,7 +52,7 @@ async function measure(
   sizes: { short: number; uploads: number },
 ): Promise<{ few: Side; many: Side }> {
   const count = sized(context, { full: 200_000, short: 5_000 });
-  const rounds = sized(context, { full: 9, short: 2 });
+  const rounds = sized(context, { full: 10, short: 2 });
   const data = await makeData({ dir: context.dataDir, count });
   const many = await startQueue(context, {
     name: 'many',

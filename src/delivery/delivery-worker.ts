@@ -157,6 +157,7 @@ export class DeliveryWorker {
       tenures: () => this.#ownership.tenures,
       heldAs: (batch) => this.#holding.heldAs(batch),
       onCanceled: (chunk) => this.#decisions.cancel(chunk),
+      onMissed: () => this.#reader.readAllSoon(),
       onReady: (work) => this.#flow.onReady(work, 1),
       onIdle: (work) => this.#outcomes.add(work, 0),
       onError,

@@ -51,7 +51,8 @@ async function runningWorker(settings: Partial<DeliveryWorkerSettings> = {}): Pr
 
 function changeRoute(sendWindow: SendWindow | undefined): void {
   const { sendWindow: _before, ...route } = mill.routes.get(1) ?? testRoute;
-  mill.routes.set(1, { ...route, version: route.version + 1, ...(sendWindow && { sendWindow }) });
+  const changed = { version: route.version + 1, updatedAt: new Date() };
+  mill.routes.set(1, { ...route, ...changed, ...(sendWindow && { sendWindow }) });
   mill.changeControl();
 }
 
@@ -81,6 +82,18 @@ async function statesOf(chunkId: string): Promise<unknown[]> {
     [chunkId],
   );
   return rows;
+}
+
+/** UTC itself, in the time zone of the recipient. */
+const iceland = JSON.stringify({ to: '+3546123456' });
+
+/** Chunks that are put off until much later. */
+async function farRows(): Promise<number> {
+  const { rows } = await mill.database.query<{ count: number }>({
+    name: 'test_far',
+    text: `SELECT count(*)::int AS count FROM pending WHERE due_at > now() + interval '1 hour'`,
+  });
+  return rows[0]!.count;
 }
 
 test('nothing leaves while the window of a batch is closed, and all of it goes on when it opens', async () => {
@@ -293,18 +306,45 @@ test('a message that was handed over begins no request when the window has close
 test('what waits for the time zones of recipients goes on when the window of the route is changed', async () => {
   changeRoute({ ...closed(), timeZone: 'recipient' });
   const worker = await runningWorker();
-  const iceland = { lines: [JSON.stringify({ to: '+3546123456' })] };
-  await insertChunk(mill.database, { ...iceland, priority: 0 });
-  await insertChunk(mill.database, { ...iceland, keys: [7] });
-  const farRows = async () => {
-    const { rows } = await mill.database.query<{ count: number }>({
-      name: 'test_far',
-      text: `SELECT count(*)::int AS count FROM pending WHERE due_at > now() + interval '1 hour'`,
-    });
-    return rows[0]!.count;
-  };
+  await insertChunk(mill.database, { lines: [iceland], priority: 0 });
+  await insertChunk(mill.database, { lines: [iceland], keys: [7] });
   await until(async () => (await farRows()) === 2 && worker.stats().loadedChunks === 0);
   changeRoute({ ...open(), timeZone: 'recipient' });
+  await done();
+  expect(mill.received).toHaveLength(2);
+});
+
+test('a read that was on its way when the window of the route changed keeps nothing back', async () => {
+  changeRoute({ ...closed(), timeZone: 'recipient' });
+  const store = deliveryStatements(mill.database);
+  let holding = false;
+  const held: (() => void)[] = [];
+  const readRecentPending: typeof store.readRecentPending = async (read) => {
+    const rows = await store.readRecentPending(read);
+    if (holding) await new Promise<void>((resolve) => held.push(resolve));
+    return rows;
+  };
+  const worker = await runningWorker({ store: { ...store, readRecentPending } });
+  await insertChunk(mill.database, { lines: [iceland], keys: [7] });
+  await until(async () => (await farRows()) === 1 && worker.stats().loadedChunks === 0);
+  holding = true;
+  await until(() => held.length === 1);
+  holding = false;
+  changeRoute({ ...open(), timeZone: 'recipient' });
+  held[0]!();
+  await done();
+  expect(mill.received).toHaveLength(1);
+});
+
+test('what was put off by the window that a route had leaves also from a worker that came after the change', async () => {
+  changeRoute({ ...closed(), timeZone: 'recipient' });
+  const before = await runningWorker();
+  await insertChunk(mill.database, { lines: [iceland] });
+  await insertChunk(mill.database, { lines: [iceland], keys: [7] });
+  await until(async () => (await farRows()) === 2 && before.stats().loadedChunks === 0);
+  await before.stop({ deadlineMs: 5_000 });
+  changeRoute({ ...open(), timeZone: 'recipient' });
+  await runningWorker();
   await done();
   expect(mill.received).toHaveLength(2);
 });

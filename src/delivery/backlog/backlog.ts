@@ -32,7 +32,7 @@ export interface BacklogSettings {
 
 interface Order {
   /** A chunk is there; it is taken in by `admit`. */
-  note(tenure: Tenure, key: { accountId: number; row?: PendingRow }): void;
+  note(tenure: Tenure, key: { accountId: number; found?: FoundRow }): void;
   /** All that remains of it waits. */
   wait(chunk: PendingChunk): void;
   /** It is done. */
@@ -51,6 +51,11 @@ const timerMsMax = 60_000;
 /** A read of pending keys that is on its way. */
 export interface PendingRead {
   readonly beganAtMs: number;
+}
+
+/** What it found. */
+export interface FoundRow extends PendingRead {
+  row: PendingRow;
 }
 
 /**
@@ -89,12 +94,11 @@ export class Backlog {
 
   /** Takes in what a read found. */
   takeRow(found: PendingRow, read: PendingRead): void {
-    const isDueAnew = found.dueInMs > 0 && this.#settings.isDueAnew(found.routeId, read.beganAtMs);
-    const row = isDueAnew ? { ...found, dueInMs: 0 } : found;
+    const row = this.#byWindow(found, read);
     const tenure = this.#settings.tenures().get(row.shard);
     if (tenure === undefined || tenure.sinceMs > read.beganAtMs) return;
     if (row.ordered !== null) {
-      this.#settings.ordered().note(tenure, { accountId: row.accountId, row });
+      this.#settings.ordered().note(tenure, { accountId: row.accountId, found: { ...read, row } });
       return;
     }
     const held = row.batch === null ? undefined : this.#settings.heldAs(row.batch);
@@ -181,6 +185,7 @@ export class Backlog {
     if (chunk.order) {
       chunk.place = 'waiting';
       chunk.dueAtMs = Number.POSITIVE_INFINITY;
+      chunk.voidSinceMs = this.#settings.clock.monotonicMs();
       return;
     }
     const { forgotten } = chunk.tenure;
@@ -209,7 +214,8 @@ export class Backlog {
   }
 
   /** Takes in a chunk that has its place in an order; it waits until it is enqueued or woken. */
-  admit(tenure: Tenure, row: PendingRow): PendingChunk {
+  admit(tenure: Tenure, found: PendingRow, read: PendingRead): PendingChunk {
+    const row = this.#byWindow(found, read);
     const { chunkId: id, batch, count, remaining, dueInMs } = row;
     const lane = this.#laneOf(row);
     const dueAtMs = this.#settings.clock.monotonicMs() + dueInMs;
@@ -310,6 +316,12 @@ export class Backlog {
       this.enqueue(taken);
     }
     return true;
+  }
+
+  /** What waited for another window than the one that its route has now is due. */
+  #byWindow(row: PendingRow, read: PendingRead): PendingRow {
+    const isDueAnew = row.dueInMs > 0 && this.#settings.isDueAnew(row.routeId, read.beganAtMs);
+    return isDueAnew ? { ...row, dueInMs: 0 } : row;
   }
 
   #laneOf(key: LaneKey): Lane {

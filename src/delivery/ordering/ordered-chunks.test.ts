@@ -17,10 +17,11 @@ function endless(shards: number) {
     tenures: () => tenures,
     heldAs: () => undefined,
     onCanceled: () => {},
+    onMissed: () => {},
   };
   const backlog = new Backlog({
     ...settings,
-    ...{ weightOf: () => 1, onDue: () => {}, onWoken: () => {}, onMissed: () => {}, isDueAnew: () => false },
+    ...{ weightOf: () => 1, onDue: () => {}, onWoken: () => {}, isDueAnew: () => false },
     ordered: () => ordered,
     retriesOf: () => ({ admitRetries: (wanted) => wanted, retriesAgainAtMs: () => 0 }),
   });

@@ -1,8 +1,8 @@
 import type { Clock } from '../../lib/clock.ts';
 import { limits } from '../../message/limits.ts';
 import { decodeOrdering } from '../../message/ordering.ts';
-import type { OrderedRow, PendingRow } from '../../store/delivery/read-pending.ts';
-import type { Backlog } from '../backlog/backlog.ts';
+import type { OrderedRow } from '../../store/delivery/read-pending.ts';
+import type { Backlog, FoundRow } from '../backlog/backlog.ts';
 import type { PendingChunk } from '../backlog/pending-chunk.ts';
 import { mayLeaveMemory } from '../chunks/at-rest.ts';
 import type { ChunkWork } from '../chunks/chunk-work.ts';
@@ -18,6 +18,8 @@ export interface OrderedChunksSettings {
   tenures: () => ReadonlyMap<number, Tenure>;
   heldAs: (batch: string) => HeldAs | undefined;
   onCanceled: (chunk: PendingChunk) => void;
+  /** A read was too old to be believed of some chunk: what is pending is to be read again. */
+  onMissed: () => void;
   /** A message of a loaded chunk can be sent. */
   onReady: (work: ChunkWork) => void;
   /** A loaded chunk came to rest while others were recorded. */
@@ -47,11 +49,12 @@ export class OrderedChunks {
   }
 
   /** A chunk is there, of which a hint tells, or a row. */
-  note(tenure: Tenure, { accountId, row }: { accountId: number; row?: PendingRow }): void {
+  note(tenure: Tenure, { accountId, found }: { accountId: number; found?: FoundRow }): void {
     if (tenure.state !== 'held') return;
+    const row = found?.row;
     const chunk = row && tenure.chunks.get(row.chunkId);
     if (chunk !== undefined) {
-      this.#refresh(chunk, row!);
+      this.#refresh(chunk, found!);
       return;
     }
     const sequence = this.#sequenceOf(tenure, accountId);
@@ -197,7 +200,7 @@ export class OrderedChunks {
     // It was canceled as a whole, or settled, since the row was read.
     if (tenure.left.has(row.chunkId)) return true;
     const { backlog, heldAs, onCanceled } = this.#settings;
-    const chunk = backlog.admit(tenure, row);
+    const chunk = backlog.admit(tenure, row, { beganAtMs });
     chunk.order = sequence.add(chunk, { keys: decodeOrdering(row.ordering), remaining: row.remaining });
     if (row.batch !== null && heldAs(row.batch) === 'canceled') onCanceled(chunk);
     else this.#consider(chunk);
@@ -205,8 +208,12 @@ export class OrderedChunks {
   }
 
   /** Its batch may have been released or resumed since. */
-  #refresh(chunk: PendingChunk, row: PendingRow): void {
+  #refresh(chunk: PendingChunk, { row, beganAtMs }: FoundRow): void {
     if (chunk.place !== 'waiting' || chunk.dueAtMs < Number.POSITIVE_INFINITY) return;
+    if (chunk.voidSinceMs !== undefined && beganAtMs <= chunk.voidSinceMs) {
+      this.#settings.onMissed();
+      return;
+    }
     chunk.dueAtMs = this.#settings.clock.monotonicMs() + row.dueInMs;
     this.#consider(chunk);
   }

@@ -7,7 +7,11 @@ test('after a change of its window, what reads find of a route is due for a whil
   let to = '20:00';
   const routes = new RouteWindows({
     clock: { ...systemClock, monotonicMs: () => clock.ms },
-    windowOf: (id) => (id === 1 ? { days: ['mon'], from: '09:00', to, timeZone: 'recipient' } : undefined),
+    databaseNowMs: (ms) => ms,
+    routeById: (id) => ({
+      ...{ version: 1, updatedAt: new Date(0) },
+      ...(id === 1 && { sendWindow: { days: ['mon'], from: '09:00', to, timeZone: 'recipient' } }),
+    }),
   });
   expect([routes.isDueAnew(1, 0), routes.isDueAnew(2, 0)]).toEqual([false, false]);
   expect(routes.takeChanged()).toEqual([]);
@@ -22,4 +26,26 @@ test('after a change of its window, what reads find of a route is due for a whil
     false,
   ]);
   expect(routes.isDueAnew(2, 100)).toBe(false);
+});
+
+test('what is found of a route that was changed shortly before it was noted is due for a while; of a new one it is not', () => {
+  const clock = { ms: 100_000 };
+  const changes = new Map([
+    [1, { version: 2, updatedAt: new Date(90_000) }],
+    [2, { version: 2, updatedAt: new Date(30_000) }],
+    [3, { version: 1, updatedAt: new Date(90_000) }],
+  ]);
+  const routes = new RouteWindows({
+    clock: { ...systemClock, monotonicMs: () => clock.ms },
+    databaseNowMs: (ms) => ms,
+    routeById: (id) => changes.get(id),
+  });
+  const due = (beganAtMs: number) => [1, 2, 3].map((id) => routes.isDueAnew(id, beganAtMs));
+  expect([89_999, 90_000, 100_000, 3_600_000].map(due)).toEqual([
+    [false, false, false],
+    [true, false, false],
+    [true, false, false],
+    [false, false, false],
+  ]);
+  expect(routes.takeChanged()).toEqual([]);
 });

@@ -1,13 +1,22 @@
 import type { Clock } from '../../lib/clock.ts';
-import type { SendWindow } from '../../message/send-window/send-window.ts';
+import type { Route } from '../../message/route.ts';
 
 export interface RouteWindowsSettings {
   clock: Clock;
-  windowOf: (routeId: number) => SendWindow | undefined;
+  databaseNowMs: (monotonicMs: number) => number;
+  routeById: (routeId: number) => Pick<Route, 'sendWindow' | 'version' | 'updatedAt'> | undefined;
 }
 
 /** Everything that is pending has been read again by then. */
 const anewForMs = 30_000;
+/** Whoever looked at what had waited may have died over it, and its shards be another's by then. */
+const takenOverWithinMs = 60_000;
+
+/** On the monotonic clock. */
+interface Change {
+  atMs: number;
+  anewUntilMs: number;
+}
 
 /**
  * What waits for the time zones of its recipients is due in the database when it was to open. When the window of a route is changed
@@ -16,7 +25,7 @@ const anewForMs = 30_000;
 export class RouteWindows {
   readonly #settings: RouteWindowsSettings;
   readonly #windows = new Map<number, string | undefined>();
-  readonly #changedAtMs = new Map<number, number>();
+  readonly #changes = new Map<number, Change>();
 
   constructor(settings: RouteWindowsSettings) {
     this.#settings = settings;
@@ -24,7 +33,10 @@ export class RouteWindows {
 
   /** Something of the route is not due yet. */
   note(routeId: number): void {
-    if (!this.#windows.has(routeId)) this.#windows.set(routeId, this.#windowOf(routeId));
+    if (this.#windows.has(routeId)) return;
+    this.#windows.set(routeId, this.#windowOf(routeId));
+    const atMs = this.#changedLately(routeId);
+    if (atMs !== undefined) this.#noteChange(routeId, atMs);
   }
 
   /** The routes whose windows were others when they were noted, or asked for last. */
@@ -34,7 +46,7 @@ export class RouteWindows {
       .map(([id]) => id);
     for (const id of changed) {
       this.#windows.set(id, this.#windowOf(id));
-      this.#changedAtMs.set(id, this.#settings.clock.monotonicMs());
+      this.#noteChange(id, this.#settings.clock.monotonicMs());
     }
     return changed;
   }
@@ -42,12 +54,26 @@ export class RouteWindows {
   /** What a read that began then finds of the route is due, whatever it says. */
   isDueAnew(routeId: number, beganAtMs: number): boolean {
     this.note(routeId);
-    const changedAtMs = this.#changedAtMs.get(routeId);
-    return changedAtMs !== undefined && beganAtMs >= changedAtMs && beganAtMs < changedAtMs + anewForMs;
+    const change = this.#changes.get(routeId);
+    return change !== undefined && beganAtMs >= change.atMs && beganAtMs < change.anewUntilMs;
+  }
+
+  #noteChange(routeId: number, atMs: number): void {
+    this.#changes.set(routeId, { atMs, anewUntilMs: this.#settings.clock.monotonicMs() + anewForMs });
+  }
+
+  /** When the route was changed, before it was noted: nobody here knows which window it had. */
+  #changedLately(routeId: number): number | undefined {
+    const { clock, databaseNowMs, routeById } = this.#settings;
+    const route = routeById(routeId);
+    if (route === undefined || route.version === 1) return undefined;
+    const nowMs = clock.monotonicMs();
+    const agoMs = databaseNowMs(nowMs) - route.updatedAt.getTime();
+    return agoMs < takenOverWithinMs ? nowMs - agoMs : undefined;
   }
 
   #windowOf(routeId: number): string | undefined {
-    const window = this.#settings.windowOf(routeId);
+    const window = this.#settings.routeById(routeId)?.sendWindow;
     return window && JSON.stringify(window);
   }
 }

@@ -10,7 +10,10 @@ test('after a change of a route’s window what is pending is read at once, and 
   const windows = new WorkerWindows({
     clock: { ...systemClock, monotonicMs: () => clock.ms },
     control: {
-      routeById: () => ({ sendWindow: { days: ['mon'], from: '09:00', to, timeZone: 'recipient' } }),
+      routeById: () => ({
+        version: 1,
+        sendWindow: { days: ['mon'], from: '09:00', to, timeZone: 'recipient' },
+      }),
     } as unknown as DeliveryControl,
     tenures: () => new Map(),
     databaseNowMs: (ms) => ms,

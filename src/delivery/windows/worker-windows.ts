@@ -34,7 +34,8 @@ export class WorkerWindows {
   readonly #settings: WorkerWindowsSettings;
   readonly #closed: ClosedBatches;
   readonly #routes: RouteWindows;
-  /** Everything pending is to be read once more then. */
+  /** What waits for the windows of these routes is looked at once more then. */
+  readonly #changed = new Set<number>();
   #rereadAtMs = Number.POSITIVE_INFINITY;
 
   constructor(settings: WorkerWindowsSettings) {
@@ -43,7 +44,7 @@ export class WorkerWindows {
     this.messages = new MessageWindows(databaseNowMs);
     const nowMs = () => databaseNowMs(clock.monotonicMs());
     this.#closed = new ClosedBatches({ nowMs, onClosed, onOpened: reread });
-    this.#routes = new RouteWindows({ clock, windowOf: (id) => control.routeById(id)?.sendWindow });
+    this.#routes = new RouteWindows({ clock, databaseNowMs, routeById: (id) => control.routeById(id) });
   }
 
   /** A batch whose window is closed stays where it is, as if it were paused. */
@@ -60,7 +61,8 @@ export class WorkerWindows {
     this.#closed.runOnce();
     if (this.#settings.clock.monotonicMs() < this.#rereadAtMs) return;
     this.#rereadAtMs = Number.POSITIVE_INFINITY;
-    this.#settings.reread();
+    this.#lookAnew(this.#changed);
+    this.#changed.clear();
   }
 
   /** A chunk has been loaded whose batch may have to stay where it is. */
@@ -82,19 +84,24 @@ export class WorkerWindows {
 
   /** What waits for the window that a route had is looked at by the one that it has now. */
   onControlChange(): void {
-    const changed = new Set(this.#routes.takeChanged());
-    if (changed.size === 0) return;
-    const { clock, tenures, forget, reread, onReady } = this.#settings;
+    const changed = this.#routes.takeChanged();
+    if (changed.length === 0) return;
+    for (const id of changed) this.#changed.add(id);
+    this.#lookAnew(new Set(changed));
+    // What was being recorded, or had just left, is not found by that.
+    this.#rereadAtMs = this.#settings.clock.monotonicMs() + leftForMs + recordedWithinMs;
+  }
+
+  #lookAnew(routeIds: ReadonlySet<number>): void {
+    const { tenures, forget, reread, onReady } = this.#settings;
     for (const tenure of tenures().values()) {
       for (const chunk of tenure.chunks.values()) {
         const { work, lane } = chunk;
-        if (!changed.has(lane.key.routeId)) continue;
+        if (!routeIds.has(lane.key.routeId)) continue;
         if (work && !work.closed && !work.parked) onReady(work, work.returnPutOff());
         else if (chunk.place === 'waiting') forget(chunk);
       }
     }
     reread();
-    // What was put off just before the change is not taken in again at once.
-    this.#rereadAtMs = clock.monotonicMs() + leftForMs + recordedWithinMs;
   }
 }

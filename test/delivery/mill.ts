@@ -216,9 +216,9 @@ async function raiseAccepted(
 /** A closed batch that accepted so many messages, whose chunks are to be inserted. */
 export async function insertBatch(
   database: Database,
-  batch: { accepted: number; defaults?: Record<string, unknown> },
+  batch: { accepted: number; defaults?: Record<string, unknown>; unixMs?: number },
 ): Promise<string> {
-  const id = newId(Math.floor(Math.random() * 1_024));
+  const id = newId(Math.floor(Math.random() * 1_024), batch.unixMs);
   await database.query(
     {
       name: 'test_batch',

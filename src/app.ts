@@ -195,7 +195,7 @@ async function startParts(
     retentionDays: config.retentionDays,
     control,
     ...(telemetry && { onChunks: traceIntake(telemetry.spans, control) }),
-    hints: delivery ?? { push() {}, reread() {} },
+    hints: delivery ?? { push() {}, released() {} },
     metrics,
     onError: (err) => log.warn({ err }, 'the progress of an upload could not be noted; it is tried again'),
   });

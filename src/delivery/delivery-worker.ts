@@ -279,9 +279,9 @@ export class DeliveryWorker {
     for (const hint of hints) this.#backlog.takeHint(hint);
   }
 
-  /** Pending chunks have become due otherwise than by their time: everything is read again soon. */
-  reread(): void {
-    this.#reader.readAllSoon();
+  /** Word of a batch that waited for its closing, and begins. */
+  released(batch: string): void {
+    this.#reader.noteReleased(batch);
   }
 
   /**

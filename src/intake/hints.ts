@@ -29,6 +29,6 @@ export interface PendingHint {
 
 export interface PendingHints {
   push(hints: PendingHint[]): void;
-  /** The pending chunks of a batch have become due otherwise: read them again. */
-  reread(): void;
+  /** A batch that waited for its closing begins: its chunks have become due, and are to be read. */
+  released(batch: string): void;
 }

@@ -178,7 +178,7 @@ export function createIntake(settings: IntakeSettings): Intake {
     async closeBatch(key) {
       await uploads.end(key);
       const closed = await closeBatch(database, key);
-      if (closed?.released) hints.reread();
+      if (closed?.released) hints.released(key.batch);
     },
     latestScheduleMs: () => nowMs() + scheduleAheadMs,
     async stop() {

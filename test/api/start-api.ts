@@ -81,7 +81,7 @@ export async function startApi(
     connections: 4,
     retentionDays: 56,
     control,
-    hints: { push() {}, reread() {} },
+    hints: { push() {}, released() {} },
     metrics,
   });
   const lifecycle = createLifecycle();

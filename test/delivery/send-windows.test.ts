@@ -165,7 +165,6 @@ test('by the time zones of recipients, those leave whose windows are open, and t
     name: 'test_pass',
     text: `UPDATE pending SET due_at = due_at - interval '301 minutes'`,
   });
-  worker.reread();
   await done();
   expect(mill.received.map(({ id }) => id).sort()).toEqual(
     [0, 1, 2, 3].map((n) => messageIdAt(chunk, n)).sort(),

@@ -294,7 +294,7 @@ async function uploadsWith(pack: BatchUploadsSettings['pack']): Promise<BatchUpl
     stores: createSemaphore(2),
     checkpoints: createSemaphore(1),
     pack,
-    hints: { push() {}, reread() {} },
+    hints: { push() {}, released() {} },
     channelOf: async () => undefined,
     countryOf: () => undefined,
     templates: {

@@ -12,8 +12,8 @@ import { createTestDatabase } from '../support/postgres.ts';
 export interface TestIntake extends TestApi {
   database: Database;
   hints: PendingHint[];
-  /** How often deliveries were told to read everything again. */
-  rereads(): number;
+  /** Batches of which deliveries were told that they begin. */
+  released: string[];
 }
 
 /**
@@ -30,7 +30,7 @@ export async function startIntake({
   const range = await partitionRange(database);
   const api = await startApi({ databaseUrl: url });
   const hints: PendingHint[] = [];
-  let rereads = 0;
+  const released: string[] = [];
   const intake = createIntake({
     database,
     clock: systemClock,
@@ -39,7 +39,7 @@ export async function startIntake({
     connections: 6,
     retentionDays: 56,
     control: api.context.control,
-    hints: { push: (some) => void hints.push(...some), reread: () => void rereads++ },
+    hints: { push: (some) => void hints.push(...some), released: (batch) => void released.push(batch) },
     metrics: api.context.metrics,
   });
   api.context.intake = intake;
@@ -50,7 +50,7 @@ export async function startIntake({
     ...api,
     database,
     hints,
-    rereads: () => rereads,
+    released,
     async stop() {
       await intake.stop();
       await api.stop();

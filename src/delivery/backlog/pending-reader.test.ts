@@ -63,6 +63,13 @@ test('the release of a batch has its own chunks read, and not the backlog of oth
   expect(new Set(taken.map(({ batch }) => batch))).toEqual(new Set(['late']));
 });
 
+test('word of a release has the chunks read once, also when it is found by reading later', async () => {
+  await readFor(10_000);
+  released = ['late'];
+  reader.noteReleased('late');
+  expect(await readFor(10_000)).toBe(4);
+});
+
 test('released batches that cannot be read keep neither the others nor a claimed shard waiting', async () => {
   await readFor(10_000);
   [released, refusesBatches] = [['others', 'late'], true];

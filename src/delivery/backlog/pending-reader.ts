@@ -57,6 +57,7 @@ export class PendingReader {
   #allNewAtMs: number | undefined;
   #readAllAtMs = Number.NEGATIVE_INFINITY;
   #releasedAtMs = Number.NEGATIVE_INFINITY;
+  /** Of the last half minute. */
   #released = new Set<string>();
   /** Batches whose chunks are to be read, each with the last one that was. */
   readonly #releases = new Map<string, string | undefined>();
@@ -75,6 +76,14 @@ export class PendingReader {
     this.#readAllNow = true;
   }
 
+  /** Its chunks have become due, which no read of recent ids would find: they are read, beginning with the next turn. */
+  noteReleased(batch: string): void {
+    if (this.#released.has(batch)) return;
+    this.#released.add(batch);
+    this.#releases.set(batch, undefined);
+    if (this.#releases.size > releasedWaitingMax) this.#readAllInstead();
+  }
+
   /** One turn: what is new, and a part of whatever else is due to be read. */
   async runOnce(): Promise<void> {
     const shards = this.#settings.heldShards();
@@ -86,7 +95,7 @@ export class PendingReader {
       return;
     }
     await this.#readNew(shards, nowMs);
-    await this.#noteReleased(nowMs);
+    await this.#lookForReleased(nowMs);
     await this.#readReleased(shards);
     if (this.#all === undefined && (this.#readAllNow || nowMs - this.#readAllAtMs >= readAllEveryMs)) {
       // Asked for again on the way, it is done again.
@@ -150,14 +159,13 @@ export class PendingReader {
     }
   }
 
-  /** Releasing a batch makes old chunks due, which no read of recent ids would find. */
-  async #noteReleased(nowMs: number): Promise<void> {
+  /** Of those that another process released nobody tells. */
+  async #lookForReleased(nowMs: number): Promise<void> {
     if (nowMs - this.#releasedAtMs < releasedEveryMs) return;
     this.#releasedAtMs = nowMs;
-    const released = new Set(await this.#settings.store.readReleasedBatches(releasedAgeMs));
-    for (const batch of released) if (!this.#released.has(batch)) this.#releases.set(batch, undefined);
-    this.#released = released;
-    if (this.#releases.size > releasedWaitingMax) this.#readAllInstead();
+    const released = await this.#settings.store.readReleasedBatches(releasedAgeMs);
+    for (const batch of released) this.noteReleased(batch);
+    this.#released = new Set(released);
   }
 
   /**

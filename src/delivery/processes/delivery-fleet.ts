@@ -118,8 +118,8 @@ class Fleet implements DeliveryFleet {
     for (const [holder, group] of byHolder) this.#hosts.get(holder)?.push(group);
   }
 
-  reread(): void {
-    for (const host of this.#hosts.values()) host.reread();
+  released(batch: string): void {
+    for (const host of this.#hosts.values()) host.released(batch);
   }
 
   remove(workerId: string): void {

@@ -14,8 +14,8 @@ export interface DeliveryHostSettings extends DeliveryThreadData {
 export interface DeliveryHost {
   /** Word of chunks that are durable now. */
   push(hints: Hint[]): void;
-  /** The pending chunks of a batch have become due otherwise. */
-  reread(): void;
+  /** A batch that waited for its closing begins. */
+  released(batch: string): void;
   /** A worker of which this process knows that it has ended: its shards are free. */
   remove(workerId: string): void;
   /** Lets sends in flight end, records them and gives the shards back, within the time. May be called twice. */
@@ -93,8 +93,8 @@ class ThreadHost implements DeliveryHost {
     if (this.#worker !== undefined) this.#hints.push(hints);
   }
 
-  reread(): void {
-    this.#post({ kind: 'reread' });
+  released(batch: string): void {
+    this.#post({ kind: 'released', batch });
   }
 
   remove(workerId: string): void {

@@ -83,8 +83,8 @@ class ProcessHost implements DeliveryHost {
     if (this.#child !== undefined) this.#hints.push(hints);
   }
 
-  reread(): void {
-    this.#send({ kind: 'reread' });
+  released(batch: string): void {
+    this.#send({ kind: 'released', batch });
   }
 
   remove(workerId: string): void {

@@ -32,7 +32,7 @@ export interface DeliveryThreadData {
 /** From a process to its delivery thread, and from a server to its further processes. */
 export type ToDelivery =
   | { kind: 'hints'; hints: Hint[] }
-  | { kind: 'reread' }
+  | { kind: 'released'; batch: string }
   /** A worker that has certainly ended: its lease need not run out. */
   | { kind: 'remove'; workerId: string }
   | { kind: 'stop'; deadlineMs: number };

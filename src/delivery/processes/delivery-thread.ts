@@ -100,7 +100,7 @@ const worker = new DeliveryWorker({
 const reporting = setInterval(report, statsEveryMs);
 port.on('message', (message: ToDelivery) => {
   if (message.kind === 'hints') worker.hint(message.hints);
-  else if (message.kind === 'reread') worker.reread();
+  else if (message.kind === 'released') worker.released(message.batch);
   else if (message.kind === 'remove') lease.removeWorker(message.workerId).catch(onError);
   else void stop(message.deadlineMs);
 });

@@ -26,7 +26,7 @@ export async function serveDeliveries(
   const host = await startDelivery({ ...settings, onReport: send });
   server.on('message', (message) => {
     if (message.kind === 'hints') host.push(message.hints);
-    else if (message.kind === 'reread') host.reread();
+    else if (message.kind === 'released') host.released(message.batch);
     else if (message.kind === 'remove') host.remove(message.workerId);
   });
   send({ kind: 'started' });

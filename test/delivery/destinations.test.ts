@@ -3,6 +3,7 @@ import { afterEach, expect, test } from 'vitest';
 import type { OutgoingMessage } from '../../src/connectors/connector.ts';
 import type { DeliveryWorker } from '../../src/delivery/delivery-worker.ts';
 import { type Clock, systemClock } from '../../src/lib/clock.ts';
+import { limits } from '../../src/message/limits.ts';
 import type { DestinationLimit } from '../../src/message/route.ts';
 import type { Shares } from '../../src/store/delivery/pace-grants.ts';
 import { createTestDatabase } from '../support/postgres.ts';
@@ -289,12 +290,14 @@ test('a retried message keeps to its destination, also on a route that marks wha
 
 test('what expires while it waits for its destination comes to its end, though there is no room', async () => {
   await open({ batchMax: 1 });
-  limit([{ match: '+31', concurrency: 1 }], { retry: { ...testRoute.retry, expireAfterMs: 1_500 } });
+  // Long for what happens before, on a machine that is busy.
+  limit([{ match: '+31', concurrency: 1 }], { retry: { ...testRoute.retry, expireAfterMs: 4_000 } });
   const unanswered = withhold('+31');
-  const batch = await insertBatch(mill.database, { accepted: 100 });
-  await insertChunk(mill.database, { batch, lines: dutch(100) });
   const worker = mill.worker();
   worker.start();
+  await until(() => worker.stats().shards === limits.shards);
+  const batch = await insertBatch(mill.database, { accepted: 100 });
+  await insertChunk(mill.database, { batch, lines: dutch(100) });
   await until(() => worker.stats().lanes[0]?.aside === 99);
   await until(async () => (await progressOf(mill.database, batch))[6] === 99);
   expect(unanswered).toHaveLength(1);

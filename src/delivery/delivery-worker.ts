@@ -145,7 +145,7 @@ export class DeliveryWorker {
       retriesOf: (lane) => this.#runners.of(lane),
       onMissed: () => this.#reader.readAllSoon(),
       onWoken: (chunk, messages) => this.#flow.offer(chunk.work!, messages),
-      isDueAnew: (routeId, beganAtMs) => this.#windows.isDueAnew(routeId, beganAtMs),
+      isDueAnew: (row) => this.#windows.isDueAnew(row),
       heldAs: (batch) => this.#holding.heldAs(batch),
       onCanceled: (chunk) => this.#decisions.cancel(chunk),
       ordered: () => this.#ordered,
@@ -244,6 +244,7 @@ export class DeliveryWorker {
       ...{ holding: this.#holding, decisions: this.#decisions, outcomes: this.#outcomes },
       ...{ runners: this.#runners, loader: this.#loader, counts: this.#counts },
       onFinished: (batch) => this.#finisher.name(batch),
+      onForgotten: () => this.#reader.readAllSoon(),
     });
     this.#shares = new WorkerShares({
       ...{ store, clock, control },

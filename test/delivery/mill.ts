@@ -124,6 +124,8 @@ export interface TestChunk {
   keys?: number[] | undefined;
   /** Versions of templates by the names that its lines have. */
   templates?: Record<string, number>;
+  /** It waits for the closing of its batch. */
+  awaitsClosing?: boolean;
 }
 
 export function newId(shard: number, unixMs = Date.now()): string {
@@ -166,9 +168,13 @@ export async function insertChunk(database: Database, chunk: TestChunk = {}): Pr
       {
         name: 'test_pending',
         text: `INSERT INTO pending (shard, chunk_id, account_id, route_id, priority, count, batch, due_at)
-          VALUES ($1, $2, $3, $4, $5, $6, $7, now() + $8::float8 * interval '1 millisecond')`,
+          VALUES ($1, $2, $3, $4, $5, $6, $7,
+            CASE WHEN $9 THEN 'infinity' ELSE now() + $8::float8 * interval '1 millisecond' END)`,
       },
-      [shard, id, accountId, routeId, priority, lines.length, chunk.batch ?? null, chunk.dueInMs ?? 0],
+      [
+        ...[shard, id, accountId, routeId, priority, lines.length, chunk.batch ?? null, chunk.dueInMs ?? 0],
+        chunk.awaitsClosing ?? false,
+      ],
     );
     if (chunk.keys) await takePlace(transaction, { shard, id, keys: chunk.keys });
     if (chunk.batch) await raiseAccepted(transaction, { batch: chunk.batch, shard, by: lines.length });

@@ -67,7 +67,7 @@ async function flushOfChunk(): Promise<OutcomeFlush & { batch: string; chunkId: 
       { batch, state: stateNumber.sent, delta: 4 },
     ],
     finished: [],
-    waiting: [{ chunkId, remaining: bitmapOf(10, [3, 4, 5, 6, 7, 8]), dueInMs: 2_000 }],
+    waiting: [{ chunkId, remaining: bitmapOf(10, [3, 4, 5, 6, 7, 8]), dueInMs: 2_000, putOffBy: null }],
     renewed: [],
     answered: [],
   };
@@ -172,7 +172,9 @@ test('many rows go in one transaction, however many there are', async () => {
     })),
     progress: [{ batch, state: stateNumber.sent, delta: 154 }],
     finished: chunkIds.slice(0, 50),
-    waiting: chunkIds.slice(50).map((chunkId) => ({ chunkId, remaining: bitmapOf(2, [1]), dueInMs: 60_000 })),
+    waiting: chunkIds.slice(50).map((chunkId) => {
+      return { chunkId, remaining: bitmapOf(2, [1]), dueInMs: 60_000, putOffBy: null };
+    }),
     renewed: [],
     answered: [],
   };

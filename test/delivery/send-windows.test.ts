@@ -51,8 +51,7 @@ async function runningWorker(settings: Partial<DeliveryWorkerSettings> = {}): Pr
 
 function changeRoute(sendWindow: SendWindow | undefined): void {
   const { sendWindow: _before, ...route } = mill.routes.get(1) ?? testRoute;
-  const changed = { version: route.version + 1, updatedAt: new Date() };
-  mill.routes.set(1, { ...route, ...changed, ...(sendWindow && { sendWindow }) });
+  mill.routes.set(1, { ...route, version: route.version + 1, ...(sendWindow && { sendWindow }) });
   mill.changeControl();
 }
 
@@ -333,6 +332,25 @@ test('a read that was on its way when the window of the route changed keeps noth
   held[0]!();
   await done();
   expect(mill.received).toHaveLength(1);
+});
+
+test('what was being put off as the window of the route changed leaves too', async () => {
+  changeRoute({ ...closed(), timeZone: 'recipient' });
+  const store = deliveryStatements(mill.database);
+  const held: (() => void)[] = [];
+  const recordOutcomes: typeof store.recordOutcomes = async (flush) => {
+    if (flush.waiting.length > 0) await new Promise<void>((resolve) => held.push(resolve));
+    return store.recordOutcomes(flush);
+  };
+  // The first is older than what reads of recent ids find.
+  await insertChunk(mill.database, { lines: [iceland], shard: 1, unixMs: Date.now() - hourMs });
+  await insertChunk(mill.database, { lines: [iceland], shard: 2, keys: [7] });
+  mill.worker({ store: { ...store, recordOutcomes } }).start();
+  await until(() => held.length === 2);
+  changeRoute({ ...open(), timeZone: 'recipient' });
+  for (const release of held) release();
+  await done();
+  expect(mill.received).toHaveLength(2);
 });
 
 test('what was put off by the window that a route had leaves also from a worker that came after the change', async () => {

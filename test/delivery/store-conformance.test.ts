@@ -136,7 +136,7 @@ describe.each([
     await store.recordOutcomes(flush);
     const key = { accountId: 1, routeId: 1, priority: 1, count: 4, batch: null };
     const replayed = { ...failed, seq: '4294967297', state: stateNumber.queued };
-    const renewed = [{ ...key, chunkId, remaining: null, dueInMs: 0 }];
+    const renewed = [{ ...key, chunkId, remaining: null, dueInMs: 0, putOffBy: null }];
     await store.recordOutcomes(flushOf({ outcomes: [replayed], renewed }));
     expect(await store.recordOutcomes(flush)).toBe(true);
     expect(await harness.pendingCount()).toBe(1);
@@ -181,7 +181,9 @@ describe.each([
       { ...retry, chunkId, batch: null, seq: '4294967297' },
       { ...row, count: 2, offsets: bitmapOf(4, [0, 2]), chunkId, batch: null, seq: '4294967296' },
     ];
-    await store.recordOutcomes(flushOf({ outcomes, waiting: [{ chunkId, remaining, dueInMs: 60_000 }] }));
+    await store.recordOutcomes(
+      flushOf({ outcomes, waiting: [{ chunkId, remaining, dueInMs: 60_000, putOffBy: -7 }] }),
+    );
     const [waiting] = await read();
     expect(waiting).toMatchObject({
       chunkId,
@@ -195,6 +197,7 @@ describe.each([
     expect([...waiting!.remaining!]).toEqual([...remaining]);
     expect(waiting!.dueInMs).toBeGreaterThan(30_000);
     expect(waiting!.dueInMs).toBeLessThanOrEqual(60_000);
+    expect(waiting!.putOffBy).toBe(-7);
     const recorded = await store.loadOutcomes({ ids: [chunkId] });
     expect(recorded.map(({ state }) => state)).toEqual([stateNumber.sent, stateNumber.retrying]);
     expect(recorded[1]!.dueAt!.getTime() - recorded[1]!.at.getTime()).toBe(60_005);
@@ -203,8 +206,27 @@ describe.each([
     expect(await read()).toEqual([]);
     const key = { accountId: 1, routeId: 1, priority: 1, count: 4, batch: null };
     for (const dueInMs of [0, -50])
-      await store.recordOutcomes(flushOf({ renewed: [{ ...key, chunkId, remaining, dueInMs }] }));
+      await store.recordOutcomes(
+        flushOf({ renewed: [{ ...key, chunkId, remaining, dueInMs, putOffBy: null }] }),
+      );
     expect(await read()).toMatchObject([{ ...key, chunkId }]);
+  });
+
+  test('what waits for the closing of its batch does, whatever is decided on it', async () => {
+    const { store } = harness;
+    await claim(one, 0);
+    const chunkId = await harness.insertChunk({ shard, count: 4, awaitsClosing: true });
+    expect(await store.loadChunkKeys({ ids: [chunkId] })).toMatchObject([{ chunkId, awaitsClosing: true }]);
+    const remaining = bitmapOf(4, [1]);
+    const told = { chunkId, remaining, dueInMs: 0, putOffBy: null };
+    const key = { accountId: 1, routeId: 1, priority: 1, count: 4, batch: null };
+    for (const what of [{ waiting: [told] }, { renewed: [{ ...key, ...told }] }]) {
+      await store.recordOutcomes(flushOf(what));
+      const [row] = await read();
+      expect([row!.dueInMs, [...row!.remaining!]]).toEqual([Number.POSITIVE_INFINITY, [...remaining]]);
+    }
+    const other = await harness.insertChunk({ shard });
+    expect(await store.loadChunkKeys({ ids: [other] })).toMatchObject([{ awaitsClosing: false }]);
   });
 
   test('pending chunks are read by age, by page, by lane and by batch, and of the shards asked for', async () => {
@@ -285,7 +307,9 @@ describe.each([
     expect(await store.readOrderedPending({ shard, accountId: 2, after: 0, limit: 9 })).toEqual([]);
     const remaining = bitmapOf(3, [1]);
     const key = { accountId: 1, routeId: 1, priority: 1, count: 3, batch: null };
-    await store.recordOutcomes(flushOf({ renewed: [{ ...key, chunkId: first, remaining, dueInMs: 0 }] }));
+    await store.recordOutcomes(
+      flushOf({ renewed: [{ ...key, chunkId: first, remaining, dueInMs: 0, putOffBy: null }] }),
+    );
     expect(await readOrdered(0, 1)).toMatchObject([{ chunkId: first, ordered: rows[0]!.ordered, count: 3 }]);
     expect((await read()).map(({ ordered }) => ordered === null)).toContain(true);
     expect(await store.loadChunkKeys({ ids: [first] })).toMatchObject([{ ordered: true }]);

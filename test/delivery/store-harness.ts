@@ -49,6 +49,8 @@ export interface StoreHarness {
     /** Hashes of its messages' ordering keys: it comes after those that were inserted before. */
     keys?: number[];
     templates?: TemplatePins;
+    /** It waits for the closing of its batch. */
+    awaitsClosing?: boolean;
   }): Promise<string>;
   /** Makes a template with one version; the answer is that. */
   insertTemplate(body: string): Promise<TemplateVersion>;
@@ -262,7 +264,8 @@ export async function modelHarness(): Promise<StoreHarness> {
       const key = { chunkId, shard, accountId: 1, routeId, priority: 1, count, batch };
       const payload = Buffer.from(Array(count).fill('{"to":"+31612345678"}').join('\n'));
       database.chunks.set(chunkId, { ...key, id: chunkId, codec: 0, payload, timed: false, templates });
-      const pending = { ...key, remaining: null, dueAtMs: server.nowMs };
+      const dueAtMs = more.awaitsClosing ? Number.POSITIVE_INFINITY : server.nowMs;
+      const pending = { ...key, remaining: null, dueAtMs };
       if (keys) await (await holdOrdered(pending, keys)).end('commit');
       else database.insertPending({ ...pending, ordered: null });
       return chunkId;

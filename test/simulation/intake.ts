@@ -171,7 +171,7 @@ export class Intake {
 
   /** The answer is when the chunk is due. */
   #commit(chunk: {
-    key: Omit<ChunkKeyRow, 'ordered'>;
+    key: Omit<ChunkKeyRow, 'ordered' | 'awaitsClosing'>;
     payload: Uint8Array;
     timed: boolean;
     times: readonly DrawnTimes[];

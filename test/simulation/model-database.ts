@@ -21,7 +21,7 @@ export interface StoredOutcome
   dueAtMs: number | null;
 }
 
-export interface StoredChunk extends ChunkRow, Omit<ChunkKeyRow, 'ordered'> {}
+export interface StoredChunk extends ChunkRow, Omit<ChunkKeyRow, 'ordered' | 'awaitsClosing'> {}
 
 export interface StoredPending {
   chunkId: string;
@@ -37,6 +37,8 @@ export interface StoredPending {
   /** Its place among the chunks with ordering keys, and their hashes; null and absent without keys. */
   ordered: number | null;
   ordering?: Uint8Array;
+  /** The mark of a window; absent in what intake stored. */
+  putOffBy?: number | null;
 }
 
 export interface StoredBatch {

@@ -29,6 +29,7 @@ export function modelReads(client: ModelClient, faults: StoreFaults) {
     remaining: row.remaining,
     dueInMs: row.dueAtMs - server.nowMs,
     ordered: row.ordered,
+    putOffBy: row.putOffBy ?? null,
   });
   let seen = '';
   return {
@@ -109,7 +110,13 @@ export function modelReads(client: ModelClient, faults: StoreFaults) {
     loadChunkKeys: ({ ids }: { ids: string[] }) =>
       client.query('load_chunk_keys', (_, reply: Reply<ChunkKeyRow[]>) => {
         const keys = ids.flatMap((id) => database.chunks.get(id) ?? []);
-        reply(keys.map((key) => ({ ...key, ordered: database.pending.get(key.id)?.ordered != null })));
+        reply(
+          keys.map((key) => {
+            const row = database.pending.get(key.id);
+            const awaitsClosing = row?.dueAtMs === Number.POSITIVE_INFINITY;
+            return { ...key, ordered: row?.ordered != null, awaitsClosing };
+          }),
+        );
       }),
 
     // No message of the model names tags.

@@ -87,10 +87,11 @@ class Recording {
       const apply = () => database.deletePending(chunkId);
       yield (done) => this.#change(session, { rows: database.pending, key: chunkId, apply }, done);
     }
-    for (const { chunkId, remaining, dueInMs } of waiting) {
+    for (const { chunkId, remaining, dueInMs, putOffBy } of waiting) {
       const apply = () => {
         const row = database.pending.get(chunkId)!;
-        database.pending.set(chunkId, { ...row, remaining, dueAtMs: nowMs + dueInMs });
+        const dueAtMs = dueUnlessHeld(row, nowMs + dueInMs);
+        database.pending.set(chunkId, { ...row, remaining, dueAtMs, putOffBy });
       };
       yield (done) => this.#change(session, { rows: database.pending, key: chunkId, apply }, done);
     }
@@ -133,8 +134,11 @@ class Recording {
     const granted = () => {
       write(session, () => {
         const present = database.pending.get(row.chunkId);
-        if (present) database.pending.set(row.chunkId, { ...present, ...row, ordered: present.ordered });
-        else database.insertPending(row);
+        if (present) {
+          const { ordered } = present;
+          const dueAtMs = dueUnlessHeld(present, row.dueAtMs);
+          database.pending.set(row.chunkId, { ...present, ...row, dueAtMs, ordered });
+        } else database.insertPending(row);
       });
       done();
     };
@@ -154,6 +158,11 @@ class Recording {
     if (this.#faults.answeredApart) scheduler.after(answeredApartMs, forget);
     else forget();
   }
+}
+
+/** What waits for the closing of its batch does, whatever is decided on its messages meanwhile. */
+function dueUnlessHeld(present: { dueAtMs: number }, dueAtMs: number): number {
+  return present.dueAtMs === Number.POSITIVE_INFINITY ? present.dueAtMs : dueAtMs;
 }
 
 /** Each begins when the one before it is done. */

@@ -79,7 +79,7 @@ test('what a read or a hint of before brings of a chunk that left memory since i
     routeId: 1,
     priority: 1,
   };
-  const row = { ...key, batch: 'b', count: 2, remaining: null, dueInMs: 0, ordered: null };
+  const row = { ...key, batch: 'b', count: 2, remaining: null, dueInMs: 0, ordered: null, putOffBy: null };
   const read = () => {
     nowMs += 10;
     return backlog.beginRead();

@@ -18,8 +18,8 @@ export interface BacklogSettings {
   /** A chunk of a paused batch is left where it is, one of a canceled batch is canceled. */
   heldAs: (batch: string) => HeldAs | undefined;
   onCanceled: (chunk: PendingChunk) => void;
-  /** What a read that began then finds of the route is due: it waited for a window that is another one now. */
-  isDueAnew: (routeId: number, beganAtMs: number) => boolean;
+  /** It was put off by a window that its route does not have any more. */
+  isDueAnew: (row: { routeId: number; putOffBy: number | null }) => boolean;
   /** What takes in chunks of messages with ordering keys, and says when they may go. */
   ordered: () => Order;
   /** What lets the retries of a lane out. */
@@ -56,6 +56,8 @@ export interface PendingRead {
 /** What it found. */
 export interface FoundRow extends PendingRead {
   row: PendingRow;
+  /** It is due because its route has another window now. */
+  dueAnew: boolean;
 }
 
 /**
@@ -94,11 +96,13 @@ export class Backlog {
 
   /** Takes in what a read found. */
   takeRow(found: PendingRow, read: PendingRead): void {
-    const row = this.#byWindow(found, read);
+    const row = this.#byWindow(found);
     const tenure = this.#settings.tenures().get(row.shard);
     if (tenure === undefined || tenure.sinceMs > read.beganAtMs) return;
     if (row.ordered !== null) {
-      this.#settings.ordered().note(tenure, { accountId: row.accountId, found: { ...read, row } });
+      this.#settings
+        .ordered()
+        .note(tenure, { accountId: row.accountId, found: { ...read, row, dueAnew: row !== found } });
       return;
     }
     const held = row.batch === null ? undefined : this.#settings.heldAs(row.batch);
@@ -200,13 +204,19 @@ export class Backlog {
   /** Takes in a chunk that may be pending no more, to be decided on. */
   adopt(
     tenure: Tenure,
-    key: LaneKey & { chunkId: string; batch: string | null; count: number; ordered: boolean },
+    key: LaneKey & {
+      chunkId: string;
+      batch: string | null;
+      count: number;
+      ordered: boolean;
+      awaitsClosing: boolean;
+    },
   ): PendingChunk {
-    const { chunkId: id, batch, count, ordered: unread } = key;
+    const { chunkId: id, batch, count, ordered: unread, awaitsClosing } = key;
     const lane = this.#laneOf(key);
     const chunk: PendingChunk = {
       ...{ id, tenure, lane, batch, count, place: 'deciding' },
-      ...{ remaining: null, dueAtMs: 0, fresh: false, unread },
+      ...{ remaining: null, dueAtMs: 0, fresh: false, unread, awaitsClosing },
     };
     tenure.chunks.set(id, chunk);
     lane.chunks++;
@@ -214,13 +224,14 @@ export class Backlog {
   }
 
   /** Takes in a chunk that has its place in an order; it waits until it is enqueued or woken. */
-  admit(tenure: Tenure, found: PendingRow, read: PendingRead): PendingChunk {
-    const row = this.#byWindow(found, read);
+  admit(tenure: Tenure, found: PendingRow): PendingChunk {
+    const row = this.#byWindow(found);
     const { chunkId: id, batch, count, remaining, dueInMs } = row;
     const lane = this.#laneOf(row);
     const dueAtMs = this.#settings.clock.monotonicMs() + dueInMs;
     const known = { id, tenure, lane, batch, count, remaining };
-    const chunk: PendingChunk = { ...known, place: 'waiting', dueAtMs, fresh: false };
+    const awaitsClosing = dueInMs === Number.POSITIVE_INFINITY;
+    const chunk: PendingChunk = { ...known, place: 'waiting', dueAtMs, fresh: false, awaitsClosing };
     tenure.chunks.set(id, chunk);
     lane.chunks++;
     lane.ordered++;
@@ -319,9 +330,9 @@ export class Backlog {
   }
 
   /** What waited for another window than the one that its route has now is due. */
-  #byWindow(row: PendingRow, read: PendingRead): PendingRow {
-    const isDueAnew = row.dueInMs > 0 && this.#settings.isDueAnew(row.routeId, read.beganAtMs);
-    return isDueAnew ? { ...row, dueInMs: 0 } : row;
+  #byWindow(row: PendingRow): PendingRow {
+    const waits = row.dueInMs > 0 && row.dueInMs < Number.POSITIVE_INFINITY;
+    return waits && this.#settings.isDueAnew(row) ? { ...row, dueInMs: 0 } : row;
   }
 
   #laneOf(key: LaneKey): Lane {

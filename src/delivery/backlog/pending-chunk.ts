@@ -24,6 +24,8 @@ export interface PendingChunk {
   remaining: Bitmap | null;
   /** On the monotonic clock. */
   dueAtMs: number;
+  /** Its batch begins at its closing, which was still to come. */
+  awaitsClosing?: boolean;
   /** When `dueAtMs` became void: a read that began later says when it is due. It has a place in an order. */
   voidSinceMs?: number;
   /** Certainly without recorded outcomes: it was stored a moment ago, by this process. */

@@ -13,7 +13,8 @@ const rows = Array.from({ length: 20_000 }, (_, n): PendingRow => {
   const chunkId = `01932c07-a3b0-7005-8000-${n.toString(16).padStart(12, '0')}`;
   const batch = n % 5_000 === 0 ? 'late' : 'others';
   const lane = { accountId: 1, routeId: 1, priority: 1 };
-  return { chunkId, shard: 5, ...lane, count: 1, batch, remaining: null, dueInMs: 0, ordered: null };
+  const state = { remaining: null, dueInMs: 0, ordered: null, putOffBy: null };
+  return { chunkId, shard: 5, ...lane, count: 1, batch, ...state };
 });
 
 let nowMs: number;

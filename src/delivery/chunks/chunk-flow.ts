@@ -25,6 +25,8 @@ export interface ChunkFlowSettings {
   counts: Pick<DeliveryCounts, 'uncertain'>;
   /** A chunk of the batch is done. */
   onFinished: (batch: string) => void;
+  /** A chunk was forgotten that may be due by now. */
+  onForgotten: () => void;
 }
 
 /** The way of a chunk through memory: loaded, offered to its route, recorded, and at rest. */
@@ -70,13 +72,17 @@ export class ChunkFlow {
   }
 
   onRest({ work, finished, remaining, dueAtMs }: FlushRest): void {
-    const { backlog, holding, loader, onFinished } = this.#settings;
+    const { backlog, holding, loader, onFinished, onForgotten } = this.#settings;
     const { chunk } = work;
     loader.release(work);
     if (finished && chunk.batch !== null) onFinished(chunk.batch);
     if (finished) backlog.leave(chunk);
     else if (chunk.batch !== null && holding.heldAs(chunk.batch) === 'paused') backlog.forget(chunk);
-    else backlog.wait(chunk, remaining, dueAtMs);
+    else if (chunk.awaitsClosing) {
+      // It was decided on, and waits on; unless the batch was closed meanwhile.
+      backlog.forget(chunk);
+      onForgotten();
+    } else backlog.wait(chunk, remaining, dueAtMs);
     loader.want(chunk.lane);
   }
 }

@@ -201,5 +201,5 @@ test('a request that changes nothing of a chunk that is pending puts nothing bac
   work.answered.push('r');
   const { flush } = flushOf(chunk.tenure, [work], at);
   expect(flush).toMatchObject({ outcomes: [], finished: [], renewed: [], answered: ['r'] });
-  expect(flush.waiting).toEqual([{ chunkId, remaining: null, dueInMs: 0 }]);
+  expect(flush.waiting).toEqual([{ chunkId, remaining: null, dueInMs: 0, putOffBy: null }]);
 });

@@ -49,6 +49,8 @@ export class ChunkWork {
   interrupted = 0;
   /** Nothing more is sent from here: it rests as soon as nothing is in flight. */
   parked: boolean;
+  /** The mark of the window of its route that messages were put off by since it was loaded. */
+  putOffBy: number | null = null;
   /** Messages that wait in memory for room at their destinations. */
   readonly aside: AsideMessages;
   /** Who waits for others of their ordering keys; absent where nobody has one. */
@@ -179,16 +181,21 @@ export class ChunkWork {
     this.#taken[offset] = 0;
   }
 
-  /** A message that was taken waits for a window to open. Nothing has happened to it: nothing is recorded of that. */
-  putOff(offset: number, untilMs: number): void {
+  /**
+   * A message that was taken waits, for a window of this mark to open or for its endpoint. Nothing has happened to it: nothing is
+   * recorded of that.
+   */
+  putOff(offset: number, { untilMs, putOffBy }: { untilMs: number; putOffBy?: number }): void {
     this.giveBack(offset);
     this.#queue.putOff(offset, untilMs);
     this.lingers = true;
+    if (putOffBy !== undefined) this.putOffBy = putOffBy;
   }
 
   /** All that were put off can be taken again, and are judged anew; the answer is how many. */
   returnPutOff(): number {
     const returned = this.#queue.returnPutOff();
+    this.putOffBy = null;
     this.ready += returned;
     return returned;
   }

@@ -62,7 +62,7 @@ test('a chunk in memory is not loaded to be sent while those that are decided on
         canSend = true;
         for (const lane of backlog.lanes) loader.want(lane);
         await new Promise((resolve) => setImmediate(resolve));
-        return ids.map((chunkId) => ({ ...key, chunkId, ordered: false }));
+        return ids.map((chunkId) => ({ ...key, chunkId, ordered: false, awaitsClosing: false }));
       },
     },
     ...{ clock, backlog, loader, outcomes, counts: noDeliveries(), tenures: () => tenures },

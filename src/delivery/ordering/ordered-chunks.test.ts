@@ -47,7 +47,14 @@ function endless(shards: number) {
 function rowOf(shard: number, place: number): OrderedRow {
   return {
     ...{ chunkId: `${shard}-${place}`, shard, accountId: 1, routeId: 1, priority: 1, count: chunkMessages },
-    ...{ batch: null, remaining: null, dueInMs: Number.POSITIVE_INFINITY, ordered: place, ordering },
+    ...{
+      batch: null,
+      remaining: null,
+      dueInMs: Number.POSITIVE_INFINITY,
+      ordered: place,
+      ordering,
+      putOffBy: null,
+    },
   };
 }
 

@@ -61,7 +61,8 @@ export class OrderedChunks {
     if (row !== undefined && row.ordered! <= sequence.readUpTo) return;
     if (row?.batch && !tenure.left.has(row.chunkId) && this.#settings.heldAs(row.batch) === 'canceled') {
       // It may be long until its turn comes to be read.
-      this.#settings.onCanceled(this.#settings.backlog.adopt(tenure, { ...row, ordered: true }));
+      const key = { ...row, ordered: true, awaitsClosing: row.dueInMs === Number.POSITIVE_INFINITY };
+      this.#settings.onCanceled(this.#settings.backlog.adopt(tenure, key));
     }
     sequence.unread = true;
     this.#runSoon(sequence);
@@ -200,20 +201,21 @@ export class OrderedChunks {
     // It was canceled as a whole, or settled, since the row was read.
     if (tenure.left.has(row.chunkId)) return true;
     const { backlog, heldAs, onCanceled } = this.#settings;
-    const chunk = backlog.admit(tenure, row, { beganAtMs });
+    const chunk = backlog.admit(tenure, row);
     chunk.order = sequence.add(chunk, { keys: decodeOrdering(row.ordering), remaining: row.remaining });
     if (row.batch !== null && heldAs(row.batch) === 'canceled') onCanceled(chunk);
     else this.#consider(chunk);
     return true;
   }
 
-  /** Its batch may have been released or resumed since. */
-  #refresh(chunk: PendingChunk, { row, beganAtMs }: FoundRow): void {
-    if (chunk.place !== 'waiting' || chunk.dueAtMs < Number.POSITIVE_INFINITY) return;
+  /** Its batch may have been released or resumed since, or its route have another window. */
+  #refresh(chunk: PendingChunk, { row, beganAtMs, dueAnew }: FoundRow): void {
+    if (chunk.place !== 'waiting' || (chunk.dueAtMs < Number.POSITIVE_INFINITY && !dueAnew)) return;
     if (chunk.voidSinceMs !== undefined && beganAtMs <= chunk.voidSinceMs) {
       this.#settings.onMissed();
       return;
     }
+    chunk.awaitsClosing = row.dueInMs === Number.POSITIVE_INFINITY;
     chunk.dueAtMs = this.#settings.clock.monotonicMs() + row.dueInMs;
     this.#consider(chunk);
   }

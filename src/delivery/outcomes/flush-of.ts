@@ -198,7 +198,7 @@ function restOf(work: ChunkWork, nowMs: number): FlushRest {
 /** What waits for other messages may go at any time: an owner that comes new to the chunk has to look. */
 function updateOf({ work, remaining, dueAtMs }: FlushRest, nowMs: number): PendingUpdate {
   const dueInMs = (work.keyed?.count ?? 0) > 0 ? 0 : dueAtMs - nowMs;
-  return { chunkId: work.chunk.id, remaining, dueInMs };
+  return { chunkId: work.chunk.id, remaining, dueInMs, putOffBy: work.putOffBy };
 }
 
 /**
@@ -207,5 +207,5 @@ function updateOf({ work, remaining, dueAtMs }: FlushRest, nowMs: number): Pendi
  */
 function renewalOf({ work, remaining, dueAtMs }: FlushRest, nowMs: number): PendingRenewal {
   const { id: chunkId, batch, count, lane } = work.chunk;
-  return { chunkId, batch, count, ...lane.key, remaining, dueInMs: dueAtMs - nowMs };
+  return { chunkId, batch, count, ...lane.key, remaining, dueInMs: dueAtMs - nowMs, putOffBy: work.putOffBy };
 }

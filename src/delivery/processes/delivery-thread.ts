@@ -102,7 +102,7 @@ port.on('message', (message: ToDelivery) => {
   if (message.kind === 'hints') worker.hint(message.hints);
   else if (message.kind === 'released') worker.released(message.batch);
   else if (message.kind === 'remove') lease.removeWorker(message.workerId).catch(onError);
-  else void stop(message.deadlineMs);
+  else if (message.kind === 'stop') void stop(message.deadlineMs);
 });
 worker.start();
 const lanes = new LaneReporter({

@@ -119,7 +119,8 @@ function addUnlessHeld(slice: Slice, taken: Taken): void {
     settings.onOutcome(work, offset, heldForGood(work.attemptsAt(offset), { error, atMs: nowMs }));
   } else {
     // What expires before is woken to come to its end then.
-    work.putOff(offset, Math.min(hold.untilMs, holds.expiresAtMs(work, offset, nowMs)));
+    const untilMs = Math.min(hold.untilMs, holds.expiresAtMs(work, offset, nowMs));
+    work.putOff(offset, { ...hold, untilMs });
     settings.onPutOff(work, offset);
   }
 }

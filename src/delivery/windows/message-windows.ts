@@ -2,12 +2,15 @@ import type { Route } from '../../message/route.ts';
 import type { OpenHours } from '../../message/send-window/open-hours.ts';
 import { SendHours } from '../../message/send-window/send-hours.ts';
 import { isByRecipient } from '../../message/send-window/send-window.ts';
+import { windowMark } from '../../message/send-window/window-mark.ts';
 import { stateNumber } from '../../message/state.ts';
 import type { ChunkWork } from '../chunks/chunk-work.ts';
 import type { MessageOutcome } from '../outcomes/outcome-groups.ts';
 
-/** A message may not leave now: not before, or never. */
-export type WindowHold = { untilMs: number } | { error: NonNullable<MessageOutcome['error']> };
+/** A message may not leave now: not before, because of a route's window of that mark, or never. */
+export type WindowHold =
+  | { untilMs: number; putOffBy?: number }
+  | { error: NonNullable<MessageOutcome['error']> };
 
 type Windowed = Pick<Route, 'sendWindow'>;
 
@@ -58,8 +61,9 @@ export class MessageWindows {
     if (hours === undefined) return undefined;
     const opensAtMs = this.#next(hours, nowMs);
     if (opensAtMs === nowMs) return undefined;
-    if (opensAtMs < Number.POSITIVE_INFINITY) return { untilMs: opensAtMs };
-    return this.#isNever(message, nowMs) ? { error: never } : { untilMs: nowMs + lookAgainMs };
+    const putOffBy = windowMark(route.sendWindow);
+    if (opensAtMs < Number.POSITIVE_INFINITY) return { untilMs: opensAtMs, putOffBy };
+    return this.#isNever(message, nowMs) ? { error: never } : { untilMs: nowMs + lookAgainMs, putOffBy };
   }
 
   /** By what hours the time is counted that the route gives a message; without an offset: where those are the same for the whole chunk. */

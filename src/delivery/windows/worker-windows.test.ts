@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { systemClock } from '../../lib/clock.ts';
+import { windowMark } from '../../message/send-window/window-mark.ts';
 import type { DeliveryControl } from '../delivery-control.ts';
 import { WorkerWindows } from './worker-windows.ts';
 
@@ -11,7 +12,6 @@ test('after a change of a route’s window what is pending is read at once, and 
     clock: { ...systemClock, monotonicMs: () => clock.ms },
     control: {
       routeById: () => ({
-        version: 1,
         sendWindow: { days: ['mon'], from: '09:00', to, timeZone: 'recipient' },
       }),
     } as unknown as DeliveryControl,
@@ -24,7 +24,9 @@ test('after a change of a route’s window what is pending is read at once, and 
     onReady: () => {},
     onRecorded: () => {},
   });
-  windows.isDueAnew(1, 0);
+  const putOffBy = windowMark({ days: ['mon'], from: '09:00', to, timeZone: 'recipient' });
+  const far = { routeId: 1, putOffBy };
+  expect(windows.isDueAnew(far)).toBe(false);
   windows.onControlChange();
   expect(reads).toBe(0);
   to = '21:00';
@@ -34,7 +36,7 @@ test('after a change of a route’s window what is pending is read at once, and 
   windows.runOnce();
   expect(reads).toBe(1);
   clock.ms = 20_000;
-  expect(windows.isDueAnew(1, clock.ms)).toBe(true);
+  expect([windows.isDueAnew(far), windows.isDueAnew({ routeId: 1, putOffBy: null })]).toEqual([true, false]);
   windows.runOnce();
   windows.runOnce();
   expect(reads).toBe(2);

@@ -25,7 +25,7 @@ export interface WorkerWindowsSettings {
   onRecorded: (work: ChunkWork, messages: number) => void;
 }
 
-/** What was being recorded at a change is by then. */
+/** What was being recorded at a change is by then, as a rule. */
 const recordedWithinMs = 5_000;
 
 /** What send windows keep of a worker's messages, and when it goes on. */
@@ -34,8 +34,7 @@ export class WorkerWindows {
   readonly #settings: WorkerWindowsSettings;
   readonly #closed: ClosedBatches;
   readonly #routes: RouteWindows;
-  /** What waits for the windows of these routes is looked at once more then. */
-  readonly #changed = new Set<number>();
+  /** Everything pending is to be read once more then. */
   #rereadAtMs = Number.POSITIVE_INFINITY;
 
   constructor(settings: WorkerWindowsSettings) {
@@ -44,7 +43,7 @@ export class WorkerWindows {
     this.messages = new MessageWindows(databaseNowMs);
     const nowMs = () => databaseNowMs(clock.monotonicMs());
     this.#closed = new ClosedBatches({ nowMs, onClosed, onOpened: reread });
-    this.#routes = new RouteWindows({ clock, databaseNowMs, routeById: (id) => control.routeById(id) });
+    this.#routes = new RouteWindows((id) => control.routeById(id)?.sendWindow);
   }
 
   /** A batch whose window is closed stays where it is, as if it were paused. */
@@ -52,17 +51,16 @@ export class WorkerWindows {
     return this.#closed.has(batch);
   }
 
-  /** What a read that began then finds of the route is due, whatever it says. */
-  isDueAnew(routeId: number, beganAtMs: number): boolean {
-    return this.#routes.isDueAnew(routeId, beganAtMs);
+  /** What was put off by a window that the route does not have any more is due, whatever its time says. */
+  isDueAnew({ routeId, putOffBy }: { routeId: number; putOffBy: number | null }): boolean {
+    return putOffBy !== null && this.#routes.note(routeId) !== putOffBy;
   }
 
   runOnce(): void {
     this.#closed.runOnce();
     if (this.#settings.clock.monotonicMs() < this.#rereadAtMs) return;
     this.#rereadAtMs = Number.POSITIVE_INFINITY;
-    this.#lookAnew(this.#changed);
-    this.#changed.clear();
+    this.#settings.reread();
   }
 
   /** A chunk has been loaded whose batch may have to stay where it is. */
@@ -84,24 +82,19 @@ export class WorkerWindows {
 
   /** What waits for the window that a route had is looked at by the one that it has now. */
   onControlChange(): void {
-    const changed = this.#routes.takeChanged();
-    if (changed.length === 0) return;
-    for (const id of changed) this.#changed.add(id);
-    this.#lookAnew(new Set(changed));
-    // What was being recorded, or had just left, is not found by that.
-    this.#rereadAtMs = this.#settings.clock.monotonicMs() + leftForMs + recordedWithinMs;
-  }
-
-  #lookAnew(routeIds: ReadonlySet<number>): void {
-    const { tenures, forget, reread, onReady } = this.#settings;
+    const changed = new Set(this.#routes.takeChanged());
+    if (changed.size === 0) return;
+    const { clock, tenures, forget, reread, onReady } = this.#settings;
     for (const tenure of tenures().values()) {
       for (const chunk of tenure.chunks.values()) {
         const { work, lane } = chunk;
-        if (!routeIds.has(lane.key.routeId)) continue;
+        if (!changed.has(lane.key.routeId)) continue;
         if (work && !work.closed && !work.parked) onReady(work, work.returnPutOff());
         else if (chunk.place === 'waiting') forget(chunk);
       }
     }
     reread();
+    // What had just left is not taken in again at once, and what is being recorded is found by a later read of everything.
+    this.#rereadAtMs = clock.monotonicMs() + leftForMs + recordedWithinMs;
   }
 }

@@ -61,12 +61,14 @@ export interface ChunkKeyRow {
   batch: string | null;
   /** It is pending and has a place in the order of its shard. */
   ordered: boolean;
+  /** It is pending and waits for the closing of its batch. */
+  awaitsClosing: boolean;
 }
 
 const keysStatement = {
   name: 'load_chunk_keys',
   text: `SELECT c.id AS "chunkId", c.shard, c.account_id AS "accountId", c.route_id AS "routeId", c.priority, c.count,
-      c.batch, p.ordered IS NOT NULL AS ordered
+      c.batch, p.ordered IS NOT NULL AS ordered, coalesce(p.due_at = 'infinity', false) AS "awaitsClosing"
     FROM unnest($1::smallint[], $2::uuid[]) AS key (shard, id)
     JOIN chunk c ON c.shard = key.shard AND c.id = key.id
     LEFT JOIN pending p ON p.shard = key.shard AND p.chunk_id = key.id

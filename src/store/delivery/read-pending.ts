@@ -17,6 +17,8 @@ export interface PendingRow {
   dueInMs: number;
   /** Its place in the order of its shard; null for a chunk of messages without ordering keys. */
   ordered: number | null;
+  /** The mark of the window that it was put off by, null for none: when the route has another one, it is due. */
+  putOffBy: number | null;
 }
 
 /** An unfinished chunk of messages with ordering keys. */
@@ -28,7 +30,7 @@ export interface OrderedRow extends PendingRow {
 
 const columns = `chunk_id AS "chunkId", shard, account_id AS "accountId", route_id AS "routeId", priority, count,
   batch, remaining, ((extract(epoch FROM due_at) - extract(epoch FROM now())) * 1000)::float8 AS "dueInMs",
-  ordered::float8 AS ordered`;
+  ordered::float8 AS ordered, put_off_by AS "putOffBy"`;
 
 const recentStatement = {
   name: 'read_recent_pending',

@@ -44,6 +44,8 @@ export interface PendingUpdate {
   /** Offsets still to do, null for all. */
   remaining: Uint8Array | null;
   dueInMs: number;
+  /** The mark of the window of its route that put it off, null for none. */
+  putOffBy: number | null;
 }
 
 /** The row of a chunk that was decided on, whether or not it is pending at the moment. */
@@ -202,13 +204,15 @@ function* effectCalls(flush: OutcomeFlush): Generator<Call> {
   }
   if (finished.length > 0) yield { statement: deletePendingStatement, values: [shard, finished] };
   for (const chunks of slices(waiting)) {
-    const values = chunks.flatMap(({ chunkId, remaining, dueInMs }) => [chunkId, remaining, dueInMs]);
+    const values = chunks.flatMap(({ chunkId, remaining, dueInMs, putOffBy }) => [
+      ...[chunkId, remaining, dueInMs, putOffBy],
+    ]);
     yield { statement: waitStatement(chunks.length), values: [shard, ...values] };
   }
   for (const chunks of slices(renewed)) {
     const values = chunks.flatMap((chunk) => {
-      const { chunkId, remaining, dueInMs, accountId, routeId, priority, count, batch } = chunk;
-      return [chunkId, remaining, dueInMs, accountId, routeId, priority, count, batch];
+      const { chunkId, remaining, dueInMs, putOffBy, accountId, routeId, priority, count, batch } = chunk;
+      return [chunkId, remaining, dueInMs, accountId, routeId, priority, count, batch, putOffBy];
     });
     yield { statement: renewStatement(chunks.length), values: [shard, ...values] };
   }
@@ -298,25 +302,35 @@ const progressStatement = byRows((rows) => ({
     ON CONFLICT (shard, batch, state) DO UPDATE SET count = batch_progress.count + excluded.count`,
 }));
 
+/** What waits for the closing of its batch does, whatever is decided on its messages meanwhile. */
+const dueUnlessHeld = (present: string, dueAt: string) =>
+  `CASE WHEN ${present}.due_at = 'infinity' THEN 'infinity' ELSE ${dueAt} END`;
+
 const waitStatement = byRows((rows) => ({
   name: `wait_pending_${rows}`,
-  text: `UPDATE pending SET remaining = waiting.remaining,
-      due_at = now() + waiting.due_in_ms * interval '1 millisecond'
-    FROM (VALUES ${tuples({ rows, width: 3, first: 2 }, (p) => `(${p(1)}::uuid, ${p(2)}::bytea, ${p(3)}::float8)`)})
-      AS waiting (chunk_id, remaining, due_in_ms)
+  text: `UPDATE pending SET remaining = waiting.remaining, put_off_by = waiting.put_off_by,
+      due_at = ${dueUnlessHeld('pending', `now() + waiting.due_in_ms * interval '1 millisecond'`)}
+    FROM (VALUES ${tuples({ rows, width: 4, first: 2 }, waitingTuple)})
+      AS waiting (chunk_id, remaining, due_in_ms, put_off_by)
     WHERE pending.shard = $1 AND pending.chunk_id = waiting.chunk_id`,
 }));
 
+function waitingTuple(p: (n: number) => string): string {
+  return `(${p(1)}::uuid, ${p(2)}::bytea, ${p(3)}::float8, ${p(4)}::integer)`;
+}
+
 const renewStatement = byRows((rows) => ({
   name: `renew_pending_${rows}`,
-  text: `INSERT INTO pending (shard, chunk_id, remaining, due_at, account_id, route_id, priority, count, batch)
-    VALUES ${tuples({ rows, width: 8, first: 2 }, renewedTuple)}
-    ON CONFLICT (chunk_id, shard) DO UPDATE SET remaining = excluded.remaining, due_at = excluded.due_at`,
+  text: `INSERT INTO pending AS present
+      (shard, chunk_id, remaining, due_at, account_id, route_id, priority, count, batch, put_off_by)
+    VALUES ${tuples({ rows, width: 9, first: 2 }, renewedTuple)}
+    ON CONFLICT (chunk_id, shard) DO UPDATE SET remaining = excluded.remaining, put_off_by = excluded.put_off_by,
+      due_at = ${dueUnlessHeld('present', 'excluded.due_at')}`,
 }));
 
 function renewedTuple(p: (n: number) => string): string {
   return `($1::smallint, ${p(1)}::uuid, ${p(2)}::bytea, now() + ${p(3)}::float8 * interval '1 millisecond',
-    ${p(4)}::integer, ${p(5)}::integer, ${p(6)}::smallint, ${p(7)}::smallint, ${p(8)}::uuid)`;
+    ${p(4)}::integer, ${p(5)}::integer, ${p(6)}::smallint, ${p(7)}::smallint, ${p(8)}::uuid, ${p(9)}::integer)`;
 }
 
 /** Tuples of a VALUES list whose parameters begin at `first`; `p(n)` is the n-th parameter of a tuple. */

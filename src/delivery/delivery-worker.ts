@@ -244,7 +244,7 @@ export class DeliveryWorker {
       ...{ holding: this.#holding, decisions: this.#decisions, outcomes: this.#outcomes },
       ...{ runners: this.#runners, loader: this.#loader, counts: this.#counts },
       onFinished: (batch) => this.#finisher.name(batch),
-      onForgotten: () => this.#reader.readAllSoon(),
+      onForgotten: (batch) => this.#reader.noteForgotten(batch),
     });
     this.#shares = new WorkerShares({
       ...{ store, clock, control },

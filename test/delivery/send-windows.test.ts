@@ -345,12 +345,14 @@ test('what was being put off as the window of the route changed leaves too', asy
   // The first is older than what reads of recent ids find.
   await insertChunk(mill.database, { lines: [iceland], shard: 1, unixMs: Date.now() - hourMs });
   await insertChunk(mill.database, { lines: [iceland], shard: 2, keys: [7] });
+  // One waits for the other.
+  await insertChunk(mill.database, { lines: [iceland, iceland], shard: 3, keys: [7, 7] });
   mill.worker({ store: { ...store, recordOutcomes } }).start();
-  await until(() => held.length === 2);
+  await until(() => held.length === 3);
   changeRoute({ ...open(), timeZone: 'recipient' });
   for (const release of held) release();
   await done();
-  expect(mill.received).toHaveLength(2);
+  expect(mill.received).toHaveLength(4);
 });
 
 test('what was put off by the window that a route had leaves also from a worker that came after the change', async () => {

@@ -331,7 +331,8 @@ export class Backlog {
 
   /** What waited for another window than the one that its route has now is due. */
   #byWindow(row: PendingRow): PendingRow {
-    const waits = row.dueInMs > 0 && row.dueInMs < Number.POSITIVE_INFINITY;
+    // That of a chunk in which messages wait for others says nothing of when those others are due.
+    const waits = (row.dueInMs > 0 || row.ordered !== null) && row.dueInMs < Number.POSITIVE_INFINITY;
     return waits && this.#settings.isDueAnew(row) ? { ...row, dueInMs: 0 } : row;
   }
 

@@ -71,6 +71,16 @@ test('word of a release has the chunks read once, also when it is found by readi
   expect(await readFor(10_000)).toBe(4);
 });
 
+test('a chunk that was forgotten is read for once more where its batch has been released, and only there', async () => {
+  await readFor(10_000);
+  reader.noteForgotten('late');
+  expect(await readFor(10_000)).toBe(0);
+  released = ['late'];
+  await readFor(10_000);
+  reader.noteForgotten('late');
+  expect(await readFor(10_000)).toBe(4);
+});
+
 test('released batches that cannot be read keep neither the others nor a claimed shard waiting', async () => {
   await readFor(10_000);
   [released, refusesBatches] = [['others', 'late'], true];

@@ -84,6 +84,11 @@ export class PendingReader {
     if (this.#releases.size > releasedWaitingMax) this.#readAllInstead();
   }
 
+  /** A chunk of it was in use when its batch was released, if it was: it has to be read once more. */
+  noteForgotten(batch: string): void {
+    if (this.#released.has(batch)) this.#releases.set(batch, undefined);
+  }
+
   /** One turn: what is new, and a part of whatever else is due to be read. */
   async runOnce(): Promise<void> {
     const shards = this.#settings.heldShards();

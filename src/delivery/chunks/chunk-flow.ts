@@ -25,8 +25,8 @@ export interface ChunkFlowSettings {
   counts: Pick<DeliveryCounts, 'uncertain'>;
   /** A chunk of the batch is done. */
   onFinished: (batch: string) => void;
-  /** A chunk was forgotten that may be due by now. */
-  onForgotten: () => void;
+  /** A chunk of a batch that waits for its closing was forgotten, which may have come meanwhile. */
+  onForgotten: (batch: string) => void;
 }
 
 /** The way of a chunk through memory: loaded, offered to its route, recorded, and at rest. */
@@ -78,10 +78,10 @@ export class ChunkFlow {
     if (finished && chunk.batch !== null) onFinished(chunk.batch);
     if (finished) backlog.leave(chunk);
     else if (chunk.batch !== null && holding.heldAs(chunk.batch) === 'paused') backlog.forget(chunk);
-    else if (chunk.awaitsClosing) {
-      // It was decided on, and waits on; unless the batch was closed meanwhile.
+    else if (chunk.batch !== null && chunk.awaitsClosing) {
+      // It was decided on, and waits on.
       backlog.forget(chunk);
-      onForgotten();
+      onForgotten(chunk.batch);
     } else backlog.wait(chunk, remaining, dueAtMs);
     loader.want(chunk.lane);
   }

@@ -230,7 +230,7 @@ export class OrderedChunks {
       return;
     }
     order.stirred = true;
-    if (chunk.place !== 'waiting') return;
+    if (chunk.place !== 'waiting' || chunk.awaitsClosing) return;
     chunk.dueAtMs = nowMs;
     this.#consider(chunk);
   }

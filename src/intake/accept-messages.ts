@@ -65,7 +65,7 @@ export async function acceptMessages(
   const stored = await Promise.all(
     chunks.map(async (chunk, index) => {
       const overload = shedding?.problemOf(priorityName(chunk.priority), chunk.messages.length);
-      if (overload) return { messages: [], refused: refusedOf(chunk.messages, overload) };
+      if (overload) return { messages: [], refused: refusedOf(chunk.messages, () => overload) };
       const { ids, refusal } = await groupCommit.store({
         ...groupOf(chunk, accountId),
         ...(reservedIds && { chunkId: chunkIdOf(reservedIds[index]!), listKey, together }),
@@ -74,9 +74,7 @@ export async function acceptMessages(
       const left = chunk.messages.slice(ids.length);
       return {
         messages: taken.map(({ index, to }, position) => ({ index, id: ids[position]!, to })),
-        // Not made for nothing: an error notes where it was made, which took 20 µs of a message.
-        refused:
-          left.length > 0 ? refusedOf(left, refusal ? refusalProblem(refusal) : refusedBeforeProblem()) : [],
+        refused: refusedOf(left, () => (refusal ? refusalProblem(refusal) : refusedBeforeProblem())),
       };
     }),
   );
@@ -106,7 +104,10 @@ function groupOf(
   };
 }
 
-function refusedOf(messages: readonly ParsedMessage[], problem: ProblemError) {
+/** The problem is not made for nothing: an error notes where it was made, which took 20 µs of each message that was taken. */
+function refusedOf(messages: readonly ParsedMessage[], problemOf: () => ProblemError) {
+  if (messages.length === 0) return [];
+  const problem = problemOf();
   return messages.map(({ index }) => ({ index, problem }));
 }
 

@@ -37,7 +37,7 @@ export interface StoredPending {
   /** Its place among the chunks with ordering keys, and their hashes; null and absent without keys. */
   ordered: number | null;
   ordering?: Uint8Array;
-  /** The mark of a window; absent in what intake stored. */
+  /** The fingerprint of a window; absent in what intake stored. */
   putOffBy?: number | null;
 }
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../../lib/clock.ts';
 import { MinHeap } from '../../lib/min-heap.ts';
+import type { ChunkKeyRow } from '../../store/delivery/load-chunks.ts';
 import type { PendingRow } from '../../store/delivery/read-pending.ts';
 import type { ChunkWork } from '../chunks/chunk-work.ts';
 import type { HeldAs } from '../decisions/held-batches.ts';
@@ -202,16 +203,7 @@ export class Backlog {
   }
 
   /** Takes in a chunk that may be pending no more, to be decided on. */
-  adopt(
-    tenure: Tenure,
-    key: LaneKey & {
-      chunkId: string;
-      batch: string | null;
-      count: number;
-      ordered: boolean;
-      awaitsClosing: boolean;
-    },
-  ): PendingChunk {
+  adopt(tenure: Tenure, key: Omit<ChunkKeyRow, 'shard'>): PendingChunk {
     const { chunkId: id, batch, count, ordered: unread, awaitsClosing } = key;
     const lane = this.#laneOf(key);
     const chunk: PendingChunk = {

@@ -49,7 +49,7 @@ export class ChunkWork {
   interrupted = 0;
   /** Nothing more is sent from here: it rests as soon as nothing is in flight. */
   parked: boolean;
-  /** The mark of the window of its route that messages were put off by since it was loaded. */
+  /** The fingerprint of the window of its route that put messages off since it was loaded. */
   putOffBy: number | null = null;
   /** Messages that wait in memory for room at their destinations. */
   readonly aside: AsideMessages;
@@ -182,7 +182,7 @@ export class ChunkWork {
   }
 
   /**
-   * A message that was taken waits, for a window of this mark to open or for its endpoint. Nothing has happened to it: nothing is
+   * A message that was taken waits, for a window with this fingerprint to open or for its endpoint. Nothing has happened to it: nothing is
    * recorded of that.
    */
   putOff(offset: number, { untilMs, putOffBy }: { untilMs: number; putOffBy?: number }): void {

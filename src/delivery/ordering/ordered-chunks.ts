@@ -212,7 +212,9 @@ export class OrderedChunks {
   #refresh(chunk: PendingChunk, { row, beganAtMs, dueAnew }: FoundRow): void {
     if (chunk.place !== 'waiting' || (chunk.dueAtMs < Number.POSITIVE_INFINITY && !dueAnew)) return;
     if (chunk.voidSinceMs !== undefined && beganAtMs <= chunk.voidSinceMs) {
-      this.#settings.onMissed();
+      // What is paused is read again when it is resumed.
+      const { heldAs, onMissed } = this.#settings;
+      if (chunk.batch === null || heldAs(chunk.batch) !== 'paused') onMissed();
       return;
     }
     chunk.awaitsClosing = row.dueInMs === Number.POSITIVE_INFINITY;

@@ -2,12 +2,12 @@ import type { Route } from '../../message/route.ts';
 import type { OpenHours } from '../../message/send-window/open-hours.ts';
 import { SendHours } from '../../message/send-window/send-hours.ts';
 import { isByRecipient } from '../../message/send-window/send-window.ts';
-import { windowMark } from '../../message/send-window/window-mark.ts';
+import { windowFingerprint } from '../../message/send-window/window-fingerprint.ts';
 import { stateNumber } from '../../message/state.ts';
 import type { ChunkWork } from '../chunks/chunk-work.ts';
 import type { MessageOutcome } from '../outcomes/outcome-groups.ts';
 
-/** A message may not leave now: not before, because of a route's window of that mark, or never. */
+/** A message may not leave now: not before, because of a route's window with that fingerprint, or never. */
 export type WindowHold =
   | { untilMs: number; putOffBy?: number }
   | { error: NonNullable<MessageOutcome['error']> };
@@ -61,7 +61,7 @@ export class MessageWindows {
     if (hours === undefined) return undefined;
     const opensAtMs = this.#next(hours, nowMs);
     if (opensAtMs === nowMs) return undefined;
-    const putOffBy = windowMark(route.sendWindow);
+    const putOffBy = windowFingerprint(route.sendWindow);
     if (opensAtMs < Number.POSITIVE_INFINITY) return { untilMs: opensAtMs, putOffBy };
     return this.#isNever(message, nowMs) ? { error: never } : { untilMs: nowMs + lookAgainMs, putOffBy };
   }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { systemClock } from '../../lib/clock.ts';
-import { windowMark } from '../../message/send-window/window-mark.ts';
+import { windowFingerprint } from '../../message/send-window/window-fingerprint.ts';
 import type { DeliveryControl } from '../delivery-control.ts';
 import { WorkerWindows } from './worker-windows.ts';
 
@@ -24,7 +24,7 @@ test('after a change of a route’s window what is pending is read at once, and 
     onReady: () => {},
     onRecorded: () => {},
   });
-  const putOffBy = windowMark({ days: ['mon'], from: '09:00', to, timeZone: 'recipient' });
+  const putOffBy = windowFingerprint({ days: ['mon'], from: '09:00', to, timeZone: 'recipient' });
   const far = { routeId: 1, putOffBy };
   expect(windows.isDueAnew(far)).toBe(false);
   windows.onControlChange();

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { SendWindow } from './send-window.ts';
-import { windowMark } from './window-mark.ts';
+import { windowFingerprint } from './window-fingerprint.ts';
 
-test('marks are stored: they never change, and whatever a window says makes another one', () => {
+test('fingerprints are stored: they never change, and whatever a window says makes another one', () => {
   const window: SendWindow = { days: ['mon', 'tue'], from: '09:00', to: '20:00', timeZone: 'recipient' };
   const others: Partial<SendWindow>[] = [
     { days: ['mon'] },
@@ -10,7 +10,7 @@ test('marks are stored: they never change, and whatever a window says makes anot
     { to: '21:00' },
     { timeZone: 'UTC' },
   ];
-  const marks = [window, ...others.map((other) => ({ ...window, ...other }))].map(windowMark);
-  expect(new Set([0, ...marks]).size).toBe(6);
-  expect([windowMark(undefined), marks[0]]).toEqual([0, 986_772_303]);
+  const found = [window, ...others.map((other) => ({ ...window, ...other }))].map(windowFingerprint);
+  expect(new Set([0, ...found]).size).toBe(6);
+  expect([windowFingerprint(undefined), found[0]]).toEqual([0, 986_772_303]);
 });

@@ -2,20 +2,20 @@ import { createHash } from 'node:crypto';
 import type { SendWindow } from './send-window.ts';
 
 /** Of no window. */
-const noMark = 0;
-const marks = new WeakMap<SendWindow, number>();
+const ofNone = 0;
+const known = new WeakMap<SendWindow, number>();
 
 /** A number of 32 bits that tells the windows of a route from one another: chunks are stored with it, so it is made alike everywhere. */
-export function windowMark(window: SendWindow | undefined): number {
-  if (window === undefined) return noMark;
-  let mark = marks.get(window);
-  if (mark === undefined) {
+export function windowFingerprint(window: SendWindow | undefined): number {
+  if (window === undefined) return ofNone;
+  let found = known.get(window);
+  if (found === undefined) {
     const { days, from, to, timeZone } = window;
-    mark = createHash('sha256')
+    found = createHash('sha256')
       .update(JSON.stringify([days, from, to, timeZone]))
       .digest()
       .readInt32BE();
-    marks.set(window, mark);
+    known.set(window, found);
   }
-  return mark;
+  return found;
 }

@@ -17,7 +17,7 @@ export interface PendingRow {
   dueInMs: number;
   /** Its place in the order of its shard; null for a chunk of messages without ordering keys. */
   ordered: number | null;
-  /** The mark of the window that it was put off by, null for none: when the route has another one, it is due. */
+  /** The fingerprint of the window that put it off, null for none: when the route has another one, it is due. */
   putOffBy: number | null;
 }
 

@@ -44,7 +44,7 @@ export interface PendingUpdate {
   /** Offsets still to do, null for all. */
   remaining: Uint8Array | null;
   dueInMs: number;
-  /** The mark of the window of its route that put it off, null for none. */
+  /** The fingerprint of the window of its route that put it off, null for none. */
   putOffBy: number | null;
 }
 

@@ -2,19 +2,19 @@
 FROM node:20-slim AS build
 WORKDIR /build
 COPY package.json package-lock.json tsconfig.json tsconfig.build.json ./
-# The build runs by itself below, when the sources are there. What builds the dashboard has its binaries in optional
-# packages; those, and the database that comes along, are not packed.
+# The build runs by itself below, when the sources are there.
 RUN npm ci --ignore-scripts
+COPY scripts ./scripts
 COPY src ./src
 COPY dashboard ./dashboard
 COPY migrations ./migrations
-RUN npm run build && npm prune --omit=dev --omit=optional --ignore-scripts
+RUN npm run build
 
 FROM node:20-slim
 ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=build /build/package.json ./
-COPY --from=build /build/node_modules ./node_modules
+# Its packages are part of it; the database that comes along is not.
 COPY --from=build /build/dist ./dist
 COPY migrations ./migrations
 COPY LICENSE README.md CHANGELOG.md ./

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import swagger from '@fastify/swagger';
 import type { FastifyContextConfig, FastifySchema } from 'fastify';
 import { tokenLengthMax } from '../lib/log-position.ts';
+import { packageVersion } from '../lib/package-root.ts';
 import { type ErrorCode, errorCodes } from '../message/error-codes.ts';
 import type { ApiInstance } from './context.ts';
 import { problemContentType } from './problem.ts';
@@ -201,8 +201,3 @@ const problemSchema = {
     },
   },
 };
-
-function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
-}

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { threadScript } from '../lib/thread-entry.ts';
 import { ThreadPool } from '../lib/thread-pool.ts';
 import type { SlotParts, SlotToCount } from './count-slot.ts';
 import type { PackedSlot, PackSettings } from './pack-slot.ts';
@@ -48,10 +49,7 @@ export function openPackPool({
   buffers?: SlotBuffers;
 } = {}): PackPool {
   const pool = new ThreadPool<PackTask | CountTask, PackedSlot | SlotParts>({
-    script: new URL(
-      import.meta.url.endsWith('.ts') ? './pack-thread.ts' : './pack-thread.js',
-      import.meta.url,
-    ),
+    script: threadScript('pack-thread', import.meta.url),
     threads,
     waitingMax,
     resourceLimits: heapLimits,

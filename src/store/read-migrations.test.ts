@@ -1,7 +1,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { readMigrations } from './read-migrations.ts';
 
@@ -15,7 +14,7 @@ afterEach(() => rm(directory, { recursive: true }));
 
 async function read(files: Record<string, string>): Promise<Record<number, number>> {
   for (const [name, sql] of Object.entries(files)) await writeFile(join(directory, name), sql);
-  const migrations = await readMigrations(pathToFileURL(`${directory}/`));
+  const migrations = await readMigrations(directory);
   return Object.fromEntries(migrations.map(({ version, compatibleFrom }) => [version, compatibleFrom]));
 }
 

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { packageRoot } from '../lib/package-root.ts';
 
 export interface Migration {
   version: number;
@@ -18,12 +20,10 @@ const declaration = /^-- (?:(expand)|contract from (\d{4})): \S/;
  * The schema's files in order. The first line of each says who works beside it: `-- expand: why` keeps every program
  * that worked before, `-- contract from 0007: why` those that know migration 7.
  */
-export async function readMigrations(
-  directory = new URL('../../migrations/', import.meta.url),
-): Promise<Migration[]> {
+export async function readMigrations(directory = join(packageRoot, 'migrations')): Promise<Migration[]> {
   const names = (await readdir(directory)).filter((name) => /^\d{4}_[a-z0-9_]+\.sql$/.test(name)).sort();
   const files = await Promise.all(
-    names.map(async (name) => ({ name, sql: await readFile(new URL(name, directory), 'utf8') })),
+    names.map(async (name) => ({ name, sql: await readFile(join(directory, name), 'utf8') })),
   );
   let compatibleFrom = 0;
   return files.map(({ name, sql }) => {

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { cp, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -9,7 +10,7 @@ import { builtMain } from './start-process.ts';
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../../', import.meta.url));
 /** What a build needs of a commit; packages are those of this tree. */
-const sources = ['src', 'migrations', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
+const sources = ['src', 'scripts', 'migrations', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
 
 /** A program in a directory of its own, with its migrations. */
 export interface Release {
@@ -37,9 +38,7 @@ export async function buildCommit(commit: string): Promise<Release> {
   const archive = join(directory, 'sources.tar');
   await git('archive', '--format=tar', `--output=${archive}`, commit, ...sources);
   await run('tar', ['-xf', archive, '-C', directory]);
-  // It was checked when it was committed, against the packages of then.
-  const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  await run(process.execPath, [compiler, '-p', 'tsconfig.build.json', '--noCheck'], { cwd: directory });
+  await run(process.execPath, builderOf(directory), { cwd: directory });
   return await releaseIn(directory);
 }
 
@@ -54,6 +53,14 @@ export async function nextRelease(sql: string, previous?: Release): Promise<Rele
   const version = String(schema + 1).padStart(4, '0');
   await writeFile(join(directory, 'migrations', `${version}_next.sql`), sql);
   return await releaseIn(directory);
+}
+
+function builderOf(directory: string): string[] {
+  const script = join(directory, 'scripts', 'build-server.ts');
+  if (existsSync(script)) return ['--import', import.meta.resolve('tsx'), script];
+  // Before there was such a script. It was checked when it was committed, against the packages of then.
+  const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+  return [compiler, '-p', 'tsconfig.build.json', '--noCheck'];
 }
 
 async function makeDirectory(): Promise<string> {

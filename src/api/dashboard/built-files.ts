@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
+import { packageRoot } from '../../lib/package-root.ts';
 
 export interface BuiltFile {
   /** Below the root of the dashboard, such as `assets/index-1a2b.js`. */
@@ -22,14 +22,12 @@ const mediaTypes: Record<string, string> = {
   svg: 'image/svg+xml',
 };
 
-/** What `npm run build` made of `dashboard/`: beside the program when that is built, else where the build puts it. */
-const places = ['../../dashboard/index.html', '../../../dist/dashboard/index.html'];
+/** What `npm run build` made of `dashboard/`. */
+const root = join(packageRoot, 'dist', 'dashboard');
 
 /** All files of the dashboard, in memory: together they are smaller than one answer of the API may be. */
 export function readBuiltFiles(): BuiltFile[] {
-  const index = places.map((place) => fileURLToPath(new URL(place, import.meta.url))).find(existsSync);
-  if (index === undefined) return [];
-  const root = join(index, '..');
+  if (!existsSync(join(root, 'index.html'))) return [];
   return readdirSync(root, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .flatMap((entry) => {

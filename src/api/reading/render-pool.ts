@@ -1,3 +1,4 @@
+import { threadScript } from '../../lib/thread-entry.ts';
 import { ThreadPool } from '../../lib/thread-pool.ts';
 import type { ChunkToRender } from '../../message/render-chunk.ts';
 
@@ -15,10 +16,7 @@ const waitingMax = 64;
 /** The thread is started by the first export. */
 export function openRenderPool(): RenderPool {
   const pool = new ThreadPool<ChunkToRender[], Uint8Array>({
-    script: new URL(
-      import.meta.url.endsWith('.ts') ? './render-thread.ts' : './render-thread.js',
-      import.meta.url,
-    ),
+    script: threadScript('render-thread', import.meta.url),
     threads,
     waitingMax,
     resourceLimits: { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 96 },

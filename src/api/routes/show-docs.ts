@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { packageRoot } from '../../lib/package-root.ts';
 import type { ApiInstance } from '../context.ts';
 import type { OpenapiDocument } from '../docs/openapi-document.ts';
 import { renderDocs } from '../docs/render-docs.ts';
@@ -29,12 +31,15 @@ export function showDocs(app: ApiInstance): void {
     },
   );
   for (const { name, mediaType } of parts) {
-    const bytes = readFileSync(new URL(`../docs/${name}`, import.meta.url));
+    const bytes = readFileSync(join(directory, name));
     app.get(`/docs/${name}`, { config: { scope: 'none' }, schema: { hide: true } }, async (_request, reply) =>
       reply.type(mediaType).send(bytes),
     );
   }
 }
+
+/** Where the parts stand in the sources, and where the build puts them. */
+const directory = join(packageRoot, import.meta.url.endsWith('.ts') ? 'src/api/docs' : 'dist/docs');
 
 const html = { description: 'a page', content: { 'text/html': { schema: { type: 'string' } } } };
 

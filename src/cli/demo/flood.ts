@@ -1,8 +1,7 @@
 import { Worker } from 'node:worker_threads';
-import { threadEntry } from '../../lib/thread-entry.ts';
+import { threadEntry, threadScript } from '../../lib/thread-entry.ts';
 
-const scriptName = import.meta.url.endsWith('.ts') ? './flood-thread.ts' : './flood-thread.js';
-const script = new URL(scriptName, import.meta.url);
+const script = threadScript('flood-thread', import.meta.url);
 
 /** What the thread is told to send. */
 export interface FloodOrder {

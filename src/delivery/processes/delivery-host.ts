@@ -1,5 +1,5 @@
 import { type ResourceLimits, Worker } from 'node:worker_threads';
-import { threadEntry } from '../../lib/thread-entry.ts';
+import { threadEntry, threadScript } from '../../lib/thread-entry.ts';
 import type { Hint } from '../backlog/hint.ts';
 import type { DeliveryReport, DeliveryThreadData, FromDelivery, ToDelivery } from './delivery-protocol.ts';
 import { HintQueue } from './hint-queue.ts';
@@ -22,8 +22,7 @@ export interface DeliveryHost {
   stop(settings: { deadlineMs: number }): Promise<void>;
 }
 
-const scriptName = import.meta.url.endsWith('.ts') ? './delivery-thread.ts' : './delivery-thread.js';
-const script = new URL(scriptName, import.meta.url);
+const script = threadScript('delivery-thread', import.meta.url);
 /** 32 MB of young generation took some 35 MB more of resident memory through a flood, and delivered no faster. */
 const resourceLimits: ResourceLimits = { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 512 };
 const restartMs = 1_000;

@@ -1,3 +1,4 @@
+import { threadScript } from '../../lib/thread-entry.ts';
 import { ThreadPool } from '../../lib/thread-pool.ts';
 import type { CallbackChunk, CallbackTask } from './make-callbacks.ts';
 
@@ -14,10 +15,7 @@ const waitingMax = 2;
 /** The thread is started by the first turn that has something to tell, and ends when there is nothing. */
 export function openCallbackPool(): CallbackPool {
   const pool = new ThreadPool<CallbackTask, CallbackChunk[]>({
-    script: new URL(
-      import.meta.url.endsWith('.ts') ? './callback-thread.ts' : './callback-thread.js',
-      import.meta.url,
-    ),
+    script: threadScript('callback-thread', import.meta.url),
     threads,
     waitingMax,
     resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 },

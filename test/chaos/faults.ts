@@ -50,8 +50,10 @@ const arrivalsSettleMs = 250;
 /** A suspension lasts this many leases: sometimes the shards are kept, mostly they are taken. */
 const suspendedLeases = { min: 0.8, max: 2 };
 const reviveWithinMs = 800;
-/** A worker that is to be hit has shards by then, unless the machine is too busy: a start and a lease take less. */
-const shardsWithinMs = 8_000;
+/** A worker that is to be hit sends by then, unless the machine is too busy: a start and a lease take less. */
+const sendsWithinMs = 8_000;
+/** It sends while so much earlier a message of its shards arrived, at the route where a request is short and many are on their way. */
+const sentLatelyMs = 200;
 const pollMs = 50;
 
 const weights: Record<FaultKind, number> = {
@@ -116,7 +118,7 @@ export class Faults {
   async #killProcess(kind: FaultKind, name: ProcessName): Promise<Fault> {
     const { installation, random } = this.#settings;
     const pid = installation.pidOf(name)!;
-    const had = kind === 'kill worker' ? await this.#hasShards(pid) : new Set<number>();
+    const had = kind === 'kill worker' ? await this.#sends(pid) : new Set<number>();
     const ports = installation.databasePorts(name);
     const beganAt = Date.now();
     await installation.kill(name);
@@ -127,11 +129,14 @@ export class Faults {
   }
 
   /** Waits until a worker has something to lose; answers its shards. */
-  async #hasShards(pid: number): Promise<Set<number>> {
-    const deadline = performance.now() + shardsWithinMs;
+  async #sends(pid: number): Promise<Set<number>> {
+    const { books, sinks } = this.#settings;
+    const deadline = performance.now() + sendsWithinMs;
     for (;;) {
-      const shards = await this.#settings.books.shardsOf(pid);
-      if (shards.size > 0 || performance.now() > deadline) return shards;
+      const shards = await books.shardsOf(pid);
+      await sinks.resend.pull();
+      const sends = sinks.resend.hasSince(Date.now() - sentLatelyMs, (id) => shards.has(shardOf(id)));
+      if (sends || performance.now() > deadline) return shards;
       await sleep(pollMs);
     }
   }
@@ -158,7 +163,7 @@ export class Faults {
   async #suspend(name: ProcessName): Promise<Fault> {
     const { installation, random } = this.#settings;
     const pid = installation.pidOf(name)!;
-    const had = await this.#hasShards(pid);
+    const had = await this.#sends(pid);
     const beganAt = Date.now();
     installation.signal(name, 'SIGSTOP');
     const open = await this.#whatIsOpen({

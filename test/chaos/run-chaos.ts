@@ -97,17 +97,16 @@ function progressLine({
   return `${faults.length}/${drawn} (${kills} kills), ${accepted} accepted: ${fault.kind} (${fault.of}), ${open}`;
 }
 
-/** Ends with the answer. */
+/** Ends with the answer. A sink that is gone fails the next reading that somebody waits for. */
 function keepPulling(sinks: Record<RouteName, SinkWatch>): () => void {
   let stopped = false;
   const pull = async () => {
     while (!stopped) {
-      for (const route of routeNames) await sinks[route].pull();
+      for (const route of routeNames) await sinks[route].pull().catch(() => {});
       await sleep(pullEveryMs);
     }
   };
-  // A sink that is gone fails the next reading that somebody waits for.
-  pull().catch(() => {});
+  void pull();
   return () => {
     stopped = true;
   };

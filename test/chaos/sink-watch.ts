@@ -36,6 +36,12 @@ export class SinkWatch {
     return this.#lastAt.has(id);
   }
 
+  /** Whether a message that `matches` came since then, of those that nobody took out. */
+  hasSince(atMs: number, matches: (id: string) => boolean): boolean {
+    for (const id of this.unrecorded) if (this.#lastAt.get(id)! >= atMs && matches(id)) return true;
+    return false;
+  }
+
   /** Reads what has come since, one reading at a time. */
   pull(): Promise<void> {
     this.#last = this.#last.catch(() => {}).then(() => this.#pull());

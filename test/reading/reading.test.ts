@@ -156,8 +156,8 @@ describe('messages of a batch', () => {
       offsets: [4],
       dueInMs: 60_000,
     });
-    const of = async (state: string) => {
-      const { items } = await all(`/v1/batches/${batch.id}/messages?state=${state}&limit=2`);
+    const of = async (state: string, limit = 2) => {
+      const { items } = await all(`/v1/batches/${batch.id}/messages?state=${state}&limit=${limit}`);
       expect(items.every((item) => item.state === state)).toBe(true);
       return items.map(({ id }) => id);
     };
@@ -168,7 +168,8 @@ describe('messages of a batch', () => {
     expect(await of('uncertain')).toEqual([]);
     // A later word takes a message out of the list, though the index still leads to its chunk.
     await record({ batch: batch.id, chunk: two!, state: stateNumber.sent, offsets: [3], attempt: 2 });
-    expect(await of('failed')).toEqual([0, 9].map((offset) => messageIdAt(two!.id, offset)));
+    // Asked otherwise than before: what nobody wrote by the API, equal reads of the same moment need not see.
+    expect(await of('failed', 1)).toEqual([0, 9].map((offset) => messageIdAt(two!.id, offset)));
   });
 });
 

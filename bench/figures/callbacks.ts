@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { startOtherCustomers } from '../../src/cli/demo/other-customers.ts';
+import { othersRef, startOtherCustomers } from '../../src/cli/demo/other-customers.ts';
 import { createClient } from '../../src/client/client.ts';
 import { callbackRouteName } from '../../src/message/webhook.ts';
 import { type Data, makeData } from '../data.ts';
@@ -50,7 +50,7 @@ export const callbacks: Figure = {
 
 async function deliver(context: FigureContext, data: Data, tells: boolean): Promise<Side> {
   const database = await context.server.create('bench_millrace');
-  const sink = await startSink(['--arrivals', String(arrivalsKept)]);
+  const sink = await startSink(['--arrivals', String(arrivalsKept), '--arrivals-ref', othersRef]);
   const endpoint = await startSink();
   const millrace = await startMillrace({ databaseUrl: database.url, dir: context.dir });
   const admin = createClient({ url: millrace.url, key: adminKey, userAgent: 'millrace-bench' });

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { startOtherCustomers } from '../../src/cli/demo/other-customers.ts';
+import { othersRef, startOtherCustomers } from '../../src/cli/demo/other-customers.ts';
 import { createClient } from '../../src/client/client.ts';
 import { type Figure, type FigureContext, sized } from '../figure.ts';
 import { adminKey, startMillrace, startSink } from '../millrace.ts';
@@ -41,7 +41,7 @@ async function measure(context: FigureContext): Promise<{ calmMs: number[]; move
   const settleMs = sized(context, { full: 5_000, short: 1_000 });
   const rounds = sized(context, { full: 3, short: 1 });
   const database = await context.server.create('bench_millrace');
-  const sink = await startSink(['--arrivals', String(arrivalsKept)]);
+  const sink = await startSink(['--arrivals', String(arrivalsKept), '--arrivals-ref', othersRef]);
   const start = () => startMillrace({ databaseUrl: database.url, dir: context.dir });
   const millrace = await start();
   let other = await start();

@@ -45,9 +45,8 @@ export class Provider {
     const ids = messages.list.map(idOf);
     const namesRefs = this.#options.receiptsBy === 'providerRef';
     if (!messages.batch) ids[0] ??= idempotencyKey;
-    if (!messages.batch || ids.length <= this.#options.arrivalsBatchMax) {
-      for (const id of ids) if (id !== undefined) this.#arrivals.add(id, performance.timeOrigin + nowMs);
-    }
+    if (!messages.batch || ids.length <= this.#options.arrivalsBatchMax)
+      this.#list(messages.list, ids, nowMs);
     this.#ledger.takeRequest(ids);
     this.receipts.take(keysOf(messages, ids, idempotencyKey));
     if (draw < failRate + hangRate) {
@@ -82,6 +81,14 @@ export class Provider {
     this.receipts.reset();
   }
 
+  #list(messages: readonly unknown[], ids: readonly (string | undefined)[], nowMs: number): void {
+    const { arrivalsRef } = this.#options;
+    for (const [index, id] of ids.entries()) {
+      const isListed = arrivalsRef === '' || refOf(messages[index]).startsWith(arrivalsRef);
+      if (id !== undefined && isListed) this.#arrivals.add(id, performance.timeOrigin + nowMs);
+    }
+  }
+
   #refuse(reason: 'failed' | 'rateLimited' | 'invalid', refusal: { status: number; code: string }) {
     this.#ledger.refused[reason] += 1;
     const body = JSON.stringify({ error: { code: refusal.code } });
@@ -104,6 +111,11 @@ function idOf(message: unknown): string | undefined {
   const id = (message as { id?: unknown } | null)?.id;
   if (typeof id === 'number') return String(id);
   return typeof id === 'string' && id !== '' ? id : undefined;
+}
+
+function refOf(message: unknown): string {
+  const ref = (message as { ref?: unknown } | null)?.ref;
+  return typeof ref === 'string' ? ref : '';
 }
 
 /** What Millrace knows the messages by: after a replay that is another key than the id. */

@@ -18,6 +18,8 @@ export interface SinkOptions {
   arrivals: number;
   /** Of batched posts it lists those of so many messages at most; 0 for none. */
   arrivalsBatchMax: number;
+  /** It lists only messages whose `ref` begins so; empty for all. */
+  arrivalsRef: string;
   /** Where receipts of taken messages are posted, as the `http` connector reads them; empty for nowhere. */
   receiptsUrl: string;
   receiptsDelayMs: number;
@@ -124,6 +126,12 @@ export const sinkOptions: readonly SinkOptionDoc[] = [
     max: 100_000,
     wholeNumber: true,
     doc: 'messages of the largest batched post that it keeps; 0 keeps only what was posted singly',
+  },
+  {
+    name: 'arrivalsRef',
+    flag: 'arrivals-ref',
+    default: '',
+    doc: 'it keeps only messages whose ref begins with this',
   },
   {
     name: 'receiptsUrl',

@@ -96,6 +96,17 @@ describe('the simulated provider', () => {
     expect(await read<Page>(sink, '/arrivals?after=3')).toMatchObject({ next: 9, missed: 2 });
   });
 
+  it('lists only messages whose ref begins as it is told, and counts all', async () => {
+    const sink = await start({ arrivals: 10, arrivalsRef: 'reset-' });
+    await post(sink, { id: idAt(1), ref: 'reset-1' });
+    await post(sink, { id: idAt(2), ref: 'flood-reset-1' });
+    await post(sink, { id: idAt(3) });
+    await post(sink, { id: idAt(4), ref: 'reset-2' });
+    const { data } = await read<{ data: { id: string }[] }>(sink, '/arrivals');
+    expect(data.map(({ id }) => id)).toEqual([idAt(1), idAt(4)]);
+    expect(sink.ledger()).toMatchObject({ received: 4, distinct: 4 });
+  });
+
   it('refuses the share it is told to before it counts, with the status it is told', async () => {
     const sink = await start({ failRate: 0.5, failStatus: 500 });
     const seen = await outcomes(sink, 60);

@@ -34,6 +34,8 @@ const tickMs = 10;
 const outstandingMax = 2_000;
 const drainMaxMs = 30_000;
 const retryMaxMs = 10_000;
+/** What the references of their messages begin with. */
+export const othersRef = 'reset-';
 
 /**
  * Accounts that post single messages, 50 of them 300 a second in all unless said otherwise, whatever the server is busy with (an open loop: a
@@ -75,7 +77,7 @@ export async function startOtherCustomers(settings: {
       const to = `+49151${10_000_000 + random(89_999_999)}`;
       const body = `Your password reset code is ${100_000 + random(899_999)}`;
       const { messages } = await client.messages.send(
-        { to, body, ref: `reset-${number}`, route },
+        { to, body, ref: othersRef + number, route },
         { idempotencyKey: false },
       );
       const [message] = messages;

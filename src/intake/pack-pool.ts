@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
-import { threadScript } from '../lib/thread-entry.ts';
 import { ThreadPool } from '../lib/thread-pool.ts';
+import { threadScript } from '../lib/thread-script.ts';
 import type { SlotParts, SlotToCount } from './count-slot.ts';
 import type { PackedSlot, PackSettings } from './pack-slot.ts';
 import type { RawSlot } from './raw-slot.ts';

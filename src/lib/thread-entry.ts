@@ -1,8 +1,3 @@
-/** The script of a thread: its source beside the module at `url`, or what was built of it beside what was built of the module. */
-export function threadScript(name: string, url: string): URL {
-  return new URL(`./${name}.${url.endsWith('.ts') ? 'ts' : 'js'}`, url);
-}
-
 /**
  * Threads run JavaScript as built, and in development and tests TypeScript by way of tsx, which must be
  * registered on the thread itself: Node 20 does not hand the loader of `--import` to a thread's first module.

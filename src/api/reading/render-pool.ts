@@ -1,5 +1,5 @@
-import { threadScript } from '../../lib/thread-entry.ts';
 import { ThreadPool } from '../../lib/thread-pool.ts';
+import { threadScript } from '../../lib/thread-script.ts';
 import type { ChunkToRender } from '../../message/render-chunk.ts';
 
 /** Renders exported messages on a thread, so that other requests do not wait for millions of them. */

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
-import { threadEntry, threadScript } from '../../lib/thread-entry.ts';
+import { threadEntry } from '../../lib/thread-entry.ts';
+import { threadScript } from '../../lib/thread-script.ts';
 
 const script = threadScript('flood-thread', import.meta.url);
 

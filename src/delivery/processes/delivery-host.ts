@@ -1,5 +1,6 @@
 import { type ResourceLimits, Worker } from 'node:worker_threads';
-import { threadEntry, threadScript } from '../../lib/thread-entry.ts';
+import { threadEntry } from '../../lib/thread-entry.ts';
+import { threadScript } from '../../lib/thread-script.ts';
 import type { Hint } from '../backlog/hint.ts';
 import type { DeliveryReport, DeliveryThreadData, FromDelivery, ToDelivery } from './delivery-protocol.ts';
 import { HintQueue } from './hint-queue.ts';

@@ -1,5 +1,5 @@
-import { threadScript } from '../../lib/thread-entry.ts';
 import { ThreadPool } from '../../lib/thread-pool.ts';
+import { threadScript } from '../../lib/thread-script.ts';
 import type { CallbackChunk, CallbackTask } from './make-callbacks.ts';
 
 /** Makes callbacks on a thread, so that those of a flood keep nobody's messages from the main one. */

@@ -18,6 +18,7 @@ import { rewriteRequest } from './compat/messagebird/rewrite-request.ts';
 import { sendProblemAsErrors } from './compat/messagebird/send-errors.ts';
 import type { ApiContext, ApiInstance, ProbeContext } from './context.ts';
 import { makeWritesElsewhere } from './elsewhere/writes-elsewhere.ts';
+import { serializerCompiler } from './lazy-serializer.ts';
 import { createMethodTable, type MethodTable } from './method-table.ts';
 import { documentEndpoints } from './openapi.ts';
 import { logProblem, problemContentType, problemOf, problemText, sendProblem } from './problem.ts';
@@ -66,6 +67,7 @@ function buildShell(context: ProbeContext, admit: Admit | undefined): ApiInstanc
   judgeHeadsHere(app.server);
 
   app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler((error, request, reply) => {
     const problem = problemOf(error);
     if (error instanceof DatabaseError) context.metrics.databaseFault(error.fault.kind);

@@ -40,10 +40,14 @@ export function invalid(where: string, errors: ErrorItem[]): ProblemError {
   return new ProblemError('validation_failed', `${where}${place}: ${first?.detail}${more}`, { errors });
 }
 
+/** Compiled when the first value comes: few endpoints are asked for by one process, and its start need not wait for all. */
 function compileCheck(schema: TSchema): (value: unknown) => ErrorItem[] {
-  Settings.Set({ maxErrors: errorsMax });
-  const compiled = Compile(schema);
+  let compiled: ReturnType<typeof Compile> | undefined;
   return (value) => {
+    if (compiled === undefined) {
+      Settings.Set({ maxErrors: errorsMax });
+      compiled = Compile(schema);
+    }
     if (compiled.Check(value)) return [];
     const errors = compiled.Errors(value) as SchemaError[];
     const items = itemsOf(errors.map((error) => ({ ...error, message: wordsOf(schema, error) })));

@@ -9,7 +9,7 @@ export interface BuiltFile {
   path: string;
   mediaType: string;
   bytes: Buffer;
-  gzipped: Buffer;
+  gzipped(): Buffer;
   etag: string;
   /** Its name changes with what is in it. */
   immutable: boolean;
@@ -41,8 +41,10 @@ export function readBuiltFiles(): BuiltFile[] {
 
 function builtFile(path: string, mediaType: string, bytes: Buffer): BuiltFile {
   const digest = createHash('sha256').update(bytes).digest('base64url').slice(0, 22);
+  let gzipped: Buffer | undefined;
   return {
-    ...{ path, mediaType, bytes, gzipped: gzipSync(bytes, { level: 9 }) },
+    ...{ path, mediaType, bytes },
+    gzipped: () => (gzipped ??= gzipSync(bytes, { level: 9 })),
     etag: `"${digest}"`,
     immutable: path.startsWith('assets/'),
   };

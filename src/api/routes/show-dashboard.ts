@@ -59,5 +59,5 @@ function sendFile(
   if (request.headers['if-none-match'] === etag) return reply.code(304).send();
   reply.type(mediaType);
   const takesGzip = /\bgzip\b(?!;q=0)/.test(String(request.headers['accept-encoding'] ?? ''));
-  return takesGzip ? reply.header('content-encoding', 'gzip').send(gzipped) : reply.send(bytes);
+  return takesGzip ? reply.header('content-encoding', 'gzip').send(gzipped()) : reply.send(bytes);
 }

@@ -7,14 +7,13 @@ RUN npm ci --ignore-scripts
 COPY scripts ./scripts
 COPY src ./src
 COPY dashboard ./dashboard
-COPY migrations ./migrations
 RUN npm run build
 
 FROM node:20-slim
 ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=build /build/package.json ./
-# Its packages are part of it; the database that comes along is not.
+# The program has its packages in it; the database that comes along is left out.
 COPY --from=build /build/dist ./dist
 COPY migrations ./migrations
 COPY LICENSE README.md CHANGELOG.md ./

@@ -8,6 +8,7 @@ const wantsLong = process.env.MILLRACE_TEST_LONG === '1';
 
 export default defineConfig({
   resolve: {
+    // Threads are started from what bundle-threads.ts made. The whole path is replaced, hence the beginning of the expression.
     alias: [
       {
         find: /^.*\/lib\/thread-script\.ts$/,

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Agent, type Dispatcher, request } from 'undici';
+import { othersRefPrefix } from '../src/cli/demo/other-customers.ts';
 import { freePort } from '../test/support/free-port.ts';
 import { type Server, startServer } from './child.ts';
 import { type Sender, startSender } from './run-sender.ts';
@@ -156,6 +157,11 @@ export async function startSink(args: string[] = []): Promise<Server & { url: st
     stopTimeoutMs,
   });
   return { ...server, url };
+}
+
+/** One that can list the messages of `startOtherCustomers`: far more than arrive between two readings. */
+export function startOthersSink(): Promise<Server & { url: string }> {
+  return startSink(['--arrivals', '1000000', '--arrivals-ref-prefix', othersRefPrefix]);
 }
 
 export class NotBuilt extends Error {

@@ -1,8 +1,8 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Plugin } from 'rolldown';
 
-/** Whoever hands a bundle on hands its packages on, whose licenses ask for their texts to go along. */
+/** Adds `third-party-licenses.txt` to a bundle: most licenses ask that their text goes along with a copy. */
 export function thirdPartyLicenses(): Plugin {
   return {
     name: 'third-party-licenses',
@@ -15,11 +15,12 @@ export function thirdPartyLicenses(): Plugin {
           if (directory !== undefined) directories.add(directory);
         }
       }
-      const texts = [...directories].map(licenseIn).sort();
+      // One package may be installed twice.
+      const texts = new Set([...directories].map(licenseIn).sort());
       this.emitFile({
         type: 'asset',
         fileName: 'third-party-licenses.txt',
-        source: texts.join(`\n${'-'.repeat(80)}\n\n`),
+        source: [...texts].join(`\n${'-'.repeat(80)}\n\n`),
       });
     },
   };
@@ -33,8 +34,9 @@ function packageOf(id: string): string | undefined {
 function licenseIn(directory: string): string {
   const manifest = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as Manifest;
   const { name, version, license } = manifest;
-  const files = existsSync(directory) ? readdirSync(directory) : [];
-  const texts = files
+  if (license === undefined)
+    throw new Error(`${name} ${version} does not say by which license it may be used`);
+  const texts = readdirSync(directory)
     .filter((file) => /^(licen[cs]e|notice)/i.test(file))
     .sort()
     .map((file) => readFileSync(join(directory, file), 'utf8').trim());
@@ -44,5 +46,5 @@ function licenseIn(directory: string): string {
 interface Manifest {
   name: string;
   version: string;
-  license: string;
+  license?: string;
 }

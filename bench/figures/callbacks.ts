@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { othersRef, startOtherCustomers } from '../../src/cli/demo/other-customers.ts';
+import { startOtherCustomers } from '../../src/cli/demo/other-customers.ts';
 import { createClient } from '../../src/client/client.ts';
 import { callbackRouteName } from '../../src/message/webhook.ts';
 import { type Data, makeData } from '../data.ts';
 import { type Figure, type FigureContext, type Measurement, ratios, sized } from '../figure.ts';
 import { readLedger } from '../ledger.ts';
-import { adminKey, type Millrace, startMillrace, startSink } from '../millrace.ts';
+import { adminKey, type Millrace, startMillrace, startOthersSink, startSink } from '../millrace.ts';
 import { floodRoute, putSingleRoute } from '../routes.ts';
 import { shortDay } from '../short-day.ts';
 import { percentile } from '../statistics.ts';
@@ -14,8 +14,6 @@ import { percentile } from '../statistics.ts';
 const floodMax = 300_000;
 const waitMaxMs = 1_200_000;
 const pollEveryMs = 50;
-/** Single messages that the provider can list: more than arrive between two looks at it. */
-const arrivalsKept = 1_000_000;
 
 interface Side {
   /** Of the flood, from the closing of its batch to the last durable outcome. */
@@ -50,7 +48,7 @@ export const callbacks: Figure = {
 
 async function deliver(context: FigureContext, data: Data, tells: boolean): Promise<Side> {
   const database = await context.server.create('bench_millrace');
-  const sink = await startSink(['--arrivals', String(arrivalsKept), '--arrivals-ref', othersRef]);
+  const sink = await startOthersSink();
   const endpoint = await startSink();
   const millrace = await startMillrace({ databaseUrl: database.url, dir: context.dir });
   const admin = createClient({ url: millrace.url, key: adminKey, userAgent: 'millrace-bench' });

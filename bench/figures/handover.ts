@@ -1,13 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { othersRef, startOtherCustomers } from '../../src/cli/demo/other-customers.ts';
+import { startOtherCustomers } from '../../src/cli/demo/other-customers.ts';
 import { createClient } from '../../src/client/client.ts';
 import { type Figure, type FigureContext, sized } from '../figure.ts';
-import { adminKey, startMillrace, startSink } from '../millrace.ts';
+import { adminKey, startMillrace, startOthersSink } from '../millrace.ts';
 import { floodRoute, putSingleRoute } from '../routes.ts';
 import { shortDay } from '../short-day.ts';
 import { percentile } from '../statistics.ts';
-
-const arrivalsKept = 1_000_000;
 
 /** The promise that a server may be stopped, and come back, without anybody's waiting for it. */
 export const handover: Figure = {
@@ -41,7 +39,7 @@ async function measure(context: FigureContext): Promise<{ calmMs: number[]; move
   const settleMs = sized(context, { full: 5_000, short: 1_000 });
   const rounds = sized(context, { full: 3, short: 1 });
   const database = await context.server.create('bench_millrace');
-  const sink = await startSink(['--arrivals', String(arrivalsKept), '--arrivals-ref', othersRef]);
+  const sink = await startOthersSink();
   const start = () => startMillrace({ databaseUrl: database.url, dir: context.dir });
   const millrace = await start();
   let other = await start();

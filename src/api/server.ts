@@ -18,13 +18,13 @@ import { rewriteRequest } from './compat/messagebird/rewrite-request.ts';
 import { sendProblemAsErrors } from './compat/messagebird/send-errors.ts';
 import type { ApiContext, ApiInstance, ProbeContext } from './context.ts';
 import { makeWritesElsewhere } from './elsewhere/writes-elsewhere.ts';
-import { serializerCompiler } from './lazy-serializer.ts';
 import { createMethodTable, type MethodTable } from './method-table.ts';
 import { documentEndpoints } from './openapi.ts';
 import { logProblem, problemContentType, problemOf, problemText, sendProblem } from './problem.ts';
 import { carryConsistency } from './read-target.ts';
 import { askForBody, headProblem, judgeHeadsHere } from './request-head.ts';
 import { endpoints, probeEndpoints, streamEndpoints } from './routes.ts';
+import { serializerCompiler } from './serializer-compiler.ts';
 import { shareReads } from './shared-reads.ts';
 import { validatorCompiler } from './validation.ts';
 

@@ -40,7 +40,7 @@ export function invalid(where: string, errors: ErrorItem[]): ProblemError {
   return new ProblemError('validation_failed', `${where}${place}: ${first?.detail}${more}`, { errors });
 }
 
-/** Compiled when the first value comes: few endpoints are asked for by one process, and its start need not wait for all. */
+/** Compiled when the first value comes, for the reason of `serializer-compiler.ts`. */
 function compileCheck(schema: TSchema): (value: unknown) => ErrorItem[] {
   let compiled: ReturnType<typeof Compile> | undefined;
   return (value) => {

@@ -13,6 +13,7 @@ export function packageVersion(): string {
 function findPackageRoot(directory: string): string {
   if (existsSync(join(directory, 'package.json'))) return directory;
   const parent = dirname(directory);
-  if (parent === directory) throw new Error('the program stands in no package: package.json is missing');
+  if (parent === directory)
+    throw new Error('no package.json above the program: Millrace is installed incompletely');
   return findPackageRoot(parent);
 }

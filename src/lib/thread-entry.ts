@@ -1,5 +1,5 @@
 /**
- * Threads run JavaScript as built, and in development and tests TypeScript by way of tsx, which must be
+ * Threads run JavaScript as built, also in tests; where the sources are run by tsx they run TypeScript, for which tsx must be
  * registered on the thread itself: Node 20 does not hand the loader of `--import` to a thread's first module.
  */
 export function threadEntry(script: URL): URL {

@@ -46,7 +46,7 @@ export class Provider {
     const namesRefs = this.#options.receiptsBy === 'providerRef';
     if (!messages.batch) ids[0] ??= idempotencyKey;
     if (!messages.batch || ids.length <= this.#options.arrivalsBatchMax)
-      this.#list(messages.list, ids, nowMs);
+      this.#keepArrivals(messages.list, ids, nowMs);
     this.#ledger.takeRequest(ids);
     this.receipts.take(keysOf(messages, ids, idempotencyKey));
     if (draw < failRate + hangRate) {
@@ -81,10 +81,10 @@ export class Provider {
     this.receipts.reset();
   }
 
-  #list(messages: readonly unknown[], ids: readonly (string | undefined)[], nowMs: number): void {
-    const { arrivalsRef } = this.#options;
+  #keepArrivals(messages: readonly unknown[], ids: readonly (string | undefined)[], nowMs: number): void {
+    const { arrivalsRefPrefix } = this.#options;
     for (const [index, id] of ids.entries()) {
-      const isListed = arrivalsRef === '' || refOf(messages[index]).startsWith(arrivalsRef);
+      const isListed = arrivalsRefPrefix === '' || refOf(messages[index]).startsWith(arrivalsRefPrefix);
       if (id !== undefined && isListed) this.#arrivals.add(id, performance.timeOrigin + nowMs);
     }
   }

@@ -18,8 +18,8 @@ export interface SinkOptions {
   arrivals: number;
   /** Of batched posts it lists those of so many messages at most; 0 for none. */
   arrivalsBatchMax: number;
-  /** It lists only messages whose `ref` begins so; empty for all. */
-  arrivalsRef: string;
+  /** Of these it lists only messages whose `ref` begins so; empty for all. */
+  arrivalsRefPrefix: string;
   /** Where receipts of taken messages are posted, as the `http` connector reads them; empty for nowhere. */
   receiptsUrl: string;
   receiptsDelayMs: number;
@@ -128,10 +128,10 @@ export const sinkOptions: readonly SinkOptionDoc[] = [
     doc: 'messages of the largest batched post that it keeps; 0 keeps only what was posted singly',
   },
   {
-    name: 'arrivalsRef',
-    flag: 'arrivals-ref',
+    name: 'arrivalsRefPrefix',
+    flag: 'arrivals-ref-prefix',
     default: '',
-    doc: 'it keeps only messages whose ref begins with this',
+    doc: 'of these it keeps only messages whose ref begins with this; empty for all',
   },
   {
     name: 'receiptsUrl',

@@ -97,7 +97,7 @@ describe('the simulated provider', () => {
   });
 
   it('lists only messages whose ref begins as it is told, and counts all', async () => {
-    const sink = await start({ arrivals: 10, arrivalsRef: 'reset-' });
+    const sink = await start({ arrivals: 10, arrivalsRefPrefix: 'reset-' });
     await post(sink, { id: idAt(1), ref: 'reset-1' });
     await post(sink, { id: idAt(2), ref: 'flood-reset-1' });
     await post(sink, { id: idAt(3) });

@@ -60,7 +60,7 @@ async function erase(): Promise<void> {
   expect([status, json.complete]).toEqual([200, true]);
 }
 
-const named = (text: string) => forms.some((form) => text.includes(form));
+const namesPerson = (text: string) => forms.some((form) => text.includes(form));
 
 /** Where the person is found in the database, in whichever form. */
 async function placesInDatabase(): Promise<string[]> {
@@ -144,13 +144,13 @@ test('no call that reads tells anything of an erased person, in pages, exports o
   await until(async () => (await countsOf(batch)).failed === 2 && (await countsOf(csv)).failed === 1);
   const { id } = single.json.messages[0];
   await until(async () => (await api.call('GET', `/v1/messages/${id}`)).json.state === 'failed');
-  // The change feed has them when every transaction of before has ended, also those of others on the server.
-  await until(async () => named((await api.call('GET', '/v1/events')).text));
+  // The feed shows them once every transaction that began before has ended, those of other tests on this server included.
+  await until(async () => namesPerson((await api.call('GET', '/v1/events')).text));
   const { data } = (await api.call('GET', `/v1/batches/${batch}/messages`)).json;
   const of = { batches: [batch, csv], messages: [id, ...data.map((each: { id: string }) => each.id)] };
   const before = await everythingRead(of);
   const naming = (texts: Map<string, string>) =>
-    [...texts].filter(([, text]) => named(text)).map(([path]) => path);
+    [...texts].filter(([, text]) => namesPerson(text)).map(([path]) => path);
   // What is searched is where a person is told of before.
   for (const path of [
     `/v1/batches/${batch}/messages`,

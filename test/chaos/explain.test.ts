@@ -43,3 +43,14 @@ test('a kill leaves no transaction open', () => {
     explainer(fault('kill worker', 10_000)).lateMark(id, { markedAt: 9_990, uncertainAt: 15_100 }),
   ).toBeUndefined();
 });
+
+test('what comes again at the moment of a kill is of an earlier fault, and the kill explains the next time', () => {
+  const handedOver = { resend: new Set<string>(), hold: new Set([id]) };
+  const both = explainer(
+    { ...fault('kill worker', 0), handedOver },
+    { ...fault('kill worker', 10_000), handedOver },
+  );
+  expect(both.repeat({ id, beforeAt: -100, at: 10_028 })).toEqual({ id, fault: 0, reason: 'unrecorded' });
+  expect(both.repeat({ id, beforeAt: 10_028, at: 15_000 })).toEqual({ id, fault: 1, reason: 'unrecorded' });
+  expect(both.repeat({ id, beforeAt: 15_000, at: 16_000 })).toBeUndefined();
+});

@@ -1,5 +1,5 @@
 import { shardOf } from '../../src/message/id.ts';
-import type { Fault } from './faults.ts';
+import { arrivalsSettleMs, type Fault } from './faults.ts';
 import type { Unanswered } from './handover-watch.ts';
 import { batchMax, leaseMs, type RouteName, routeConcurrency } from './installation.ts';
 import type { Repeat } from './sink-watch.ts';
@@ -82,7 +82,8 @@ export class Explainer {
       return { id, fault: fault!, reason: 'unanswered' };
     }
     const open = this.#likeliest(
-      ({ beganAt, readAt }, index) => beforeAt <= readAt && at >= beganAt && this.#unrecorded[index]!.has(id),
+      (fault, index) =>
+        beforeAt <= fault.readAt && mayHaveLedTo(fault, at) && this.#unrecorded[index]!.has(id),
     );
     if (open !== undefined) {
       this.#unrecorded[open]!.delete(id);
@@ -123,6 +124,11 @@ export class Explainer {
     const found = this.#faults.flatMap((fault, index) => (mayBe(fault, index) ? [index] : []));
     return found.findLast((index) => this.#faults[index]!.kind.endsWith('worker')) ?? found.at(-1);
   }
+}
+
+/** What a worker had, nobody sends before its shards are taken: what comes again sooner is of an earlier fault. */
+function mayHaveLedTo({ kind, beganAt }: Fault, at: number): boolean {
+  return at >= (kind.endsWith('worker') ? beganAt + arrivalsSettleMs : beganAt);
 }
 
 /** A suspended worker may finish the requests that it had begun: they arrive when it wakes. */

@@ -46,14 +46,14 @@ interface HitProcess {
 }
 
 /** What was on its way at a fault has arrived by then: through two loopback sockets, a proxy, and a busy machine. */
-const arrivalsSettleMs = 250;
+export const arrivalsSettleMs = 250;
 /** A suspension lasts this many leases: sometimes the shards are kept, mostly they are taken. */
 const suspendedLeases = { min: 0.8, max: 2 };
 const reviveWithinMs = 800;
 /** A worker that is to be hit sends by then, unless the machine is too busy: a start and a lease take less. */
 const sendsWithinMs = 8_000;
-/** It sends while so much earlier a message of its shards arrived, at the route where a request is short and many are on their way. */
-const sentLatelyMs = 200;
+/** A worker sends if a message of its shards arrived within this time, at the route whose requests are short and many. */
+const sentWithinMs = 200;
 const pollMs = 50;
 
 const weights: Record<FaultKind, number> = {
@@ -118,7 +118,7 @@ export class Faults {
   async #killProcess(kind: FaultKind, name: ProcessName): Promise<Fault> {
     const { installation, random } = this.#settings;
     const pid = installation.pidOf(name)!;
-    const had = kind === 'kill worker' ? await this.#sends(pid) : new Set<number>();
+    const had = kind === 'kill worker' ? await this.#shardsOnceSending(pid) : new Set<number>();
     const ports = installation.databasePorts(name);
     const beganAt = Date.now();
     await installation.kill(name);
@@ -128,14 +128,16 @@ export class Faults {
     return { kind, of: name, beganAt, endedAt: Date.now(), ...open };
   }
 
-  /** Waits until a worker has something to lose; answers its shards. */
-  async #sends(pid: number): Promise<Set<number>> {
+  /** Waits until a worker sends and so has something to lose, or for as long as that may take; answers its shards. */
+  async #shardsOnceSending(pid: number): Promise<Set<number>> {
     const { books, sinks } = this.#settings;
     const deadline = performance.now() + sendsWithinMs;
     for (;;) {
       const shards = await books.shardsOf(pid);
       await sinks.resend.pull();
-      const sends = sinks.resend.hasSince(Date.now() - sentLatelyMs, (id) => shards.has(shardOf(id)));
+      const sends = sinks.resend.hasUnrecordedSince(Date.now() - sentWithinMs, (id) =>
+        shards.has(shardOf(id)),
+      );
       if (sends || performance.now() > deadline) return shards;
       await sleep(pollMs);
     }
@@ -163,7 +165,7 @@ export class Faults {
   async #suspend(name: ProcessName): Promise<Fault> {
     const { installation, random } = this.#settings;
     const pid = installation.pidOf(name)!;
-    const had = await this.#sends(pid);
+    const had = await this.#shardsOnceSending(pid);
     const beganAt = Date.now();
     installation.signal(name, 'SIGSTOP');
     const open = await this.#whatIsOpen({

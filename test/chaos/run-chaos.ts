@@ -97,7 +97,7 @@ function progressLine({
   return `${faults.length}/${drawn} (${kills} kills), ${accepted} accepted: ${fault.kind} (${fault.of}), ${open}`;
 }
 
-/** Ends with the answer. A sink that is gone fails the next reading that somebody waits for. */
+/** Until what it answers is called. Failures are left to the next reading that somebody waits for. */
 function keepPulling(sinks: Record<RouteName, SinkWatch>): () => void {
   let stopped = false;
   const pull = async () => {

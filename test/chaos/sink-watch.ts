@@ -36,8 +36,8 @@ export class SinkWatch {
     return this.#lastAt.has(id);
   }
 
-  /** Whether a message that `matches` came since then, of those that nobody took out. */
-  hasSince(atMs: number, matches: (id: string) => boolean): boolean {
+  /** Whether a message that `matches` arrived since `atMs` and is still among the unrecorded. */
+  hasUnrecordedSince(atMs: number, matches: (id: string) => boolean): boolean {
     for (const id of this.unrecorded) if (this.#lastAt.get(id)! >= atMs && matches(id)) return true;
     return false;
   }

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { inject } from 'vitest';
 
-/** Stands for `lib/thread-script.ts` in tests: a script that `bundle-threads.ts` made. */
+/** Stands for `lib/thread-script.ts` in tests (vitest.config.ts): a script that `bundle-threads.ts` made. */
 export function threadScript(name: string): URL {
-  return pathToFileURL(join(process.env.MILLRACE_TEST_THREADS!, `${name}.js`));
+  return pathToFileURL(join(inject('threadsDirectory'), `${name}.js`));
 }

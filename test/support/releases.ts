@@ -9,7 +9,7 @@ import { builtMain } from './start-process.ts';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../../', import.meta.url));
-/** What a build needs of a commit; packages are those of this tree. */
+/** What a build without the dashboard needs of a commit; packages are those of this tree. */
 const sources = ['src', 'scripts', 'migrations', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
 
 /** A program in a directory of its own, with its migrations. */
@@ -56,9 +56,9 @@ export async function nextRelease(sql: string, previous?: Release): Promise<Rele
 }
 
 function builderOf(directory: string): string[] {
-  const script = join(directory, 'scripts', 'build-server.ts');
-  if (existsSync(script)) return ['--import', import.meta.resolve('tsx'), script];
-  // Before there was such a script. It was checked when it was committed, against the packages of then.
+  const script = join(directory, 'scripts', 'build.ts');
+  if (existsSync(script)) return ['--import', import.meta.resolve('tsx'), script, 'server'];
+  // A commit from before that script: compiled without checks, for it was checked against the packages of then.
   const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   return [compiler, '-p', 'tsconfig.build.json', '--noCheck'];
 }

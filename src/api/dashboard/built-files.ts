@@ -9,6 +9,7 @@ export interface BuiltFile {
   path: string;
   mediaType: string;
   bytes: Buffer;
+  /** Made when it is asked for the first time. */
   gzipped(): Buffer;
   etag: string;
   /** Its name changes with what is in it. */
@@ -20,6 +21,7 @@ const mediaTypes: Record<string, string> = {
   js: 'text/javascript; charset=utf-8',
   css: 'text/css; charset=utf-8',
   svg: 'image/svg+xml',
+  txt: 'text/plain; charset=utf-8',
 };
 
 /** What `npm run build` made of `dashboard/`. */

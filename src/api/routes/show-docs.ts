@@ -38,8 +38,8 @@ export function showDocs(app: ApiInstance): void {
   }
 }
 
-/** Where the parts stand in the sources, and where the build puts them. */
-const directory = join(packageRoot, import.meta.url.endsWith('.ts') ? 'src/api/docs' : 'dist/docs');
+/** The build puts them where they stand in the sources. */
+const directory = join(packageRoot, import.meta.url.endsWith('.ts') ? 'src' : 'dist', 'api/docs');
 
 const html = { description: 'a page', content: { 'text/html': { schema: { type: 'string' } } } };
 

@@ -5,6 +5,8 @@ import { watchArrivals } from './watch-arrivals.ts';
 export interface OtherCustomers {
   /** From now on latencies count for this phase. */
   enter(phase: Phase): void;
+  /** Messages that were answered with 202 so far. */
+  accepted(): number;
   /** Posts no more, and waits until everything accepted has arrived, or `drainMaxMs` has passed. */
   finish(): Promise<OthersResult>;
   /** Ends at once. */
@@ -35,7 +37,7 @@ const outstandingMax = 2_000;
 const drainMaxMs = 30_000;
 const retryMaxMs = 10_000;
 /** What the references of their messages begin with. */
-export const othersRef = 'reset-';
+export const othersRefPrefix = 'reset-';
 
 /**
  * Accounts that post single messages, 50 of them 300 a second in all unless said otherwise, whatever the server is busy with (an open loop: a
@@ -77,7 +79,7 @@ export async function startOtherCustomers(settings: {
       const to = `+49151${10_000_000 + random(89_999_999)}`;
       const body = `Your password reset code is ${100_000 + random(899_999)}`;
       const { messages } = await client.messages.send(
-        { to, body, ref: othersRef + number, route },
+        { to, body, ref: othersRefPrefix + number, route },
         { idempotencyKey: false },
       );
       const [message] = messages;
@@ -102,6 +104,7 @@ export async function startOtherCustomers(settings: {
     enter: (next) => {
       phase = next;
     },
+    accepted: () => ids.length,
     stop,
     async finish() {
       clearInterval(timer);

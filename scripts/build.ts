@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { cp, mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bundle, threadScripts } from './bundle.ts';
@@ -26,7 +27,7 @@ async function build(): Promise<void> {
       await buildDashboard(join(made, 'dashboard'));
     }
     const before = `${made}-before`;
-    await rename(dist, before).catch(() => {});
+    if (existsSync(dist)) await rename(dist, before);
     await rename(made, dist);
     await rm(before, { recursive: true, force: true });
   } finally {
@@ -35,8 +36,8 @@ async function build(): Promise<void> {
 }
 
 /**
- * The program becomes few files, with the packages that it imports: loading and compiling 2,000 small ones was half of the processor
- * time of a start (docs/decisions/built-program.md). They are not minified, because stack traces are read.
+ * The program becomes few files, with the packages that it imports: loading and compiling some 2,000 small ones was half of the
+ * processor time of a start (docs/decisions/built-program.md). They are not minified, because stack traces are read.
  */
 async function buildServer(directory: string): Promise<void> {
   const entries = { main: join(source, 'main.ts'), ...(await threadScripts(source)) };

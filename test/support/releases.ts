@@ -21,12 +21,13 @@ export interface Release {
   remove(): Promise<void>;
 }
 
-/** The newest commit whose migrations are not those of this tree; undefined where history does not go back so far. */
+/** The newest commit that has fewer migrations than this tree; undefined where history does not go back so far. */
 export async function newestOtherSchema(): Promise<string | undefined> {
   try {
     const changed = await git('status', '--porcelain', '--', 'migrations');
     if (changed !== '') return await git('rev-parse', 'HEAD');
-    const newest = await git('log', '-1', '--format=%H', '--', 'migrations');
+    // What only words one anew before it is released leaves the schema as it is.
+    const newest = await git('log', '-1', '--diff-filter=A', '--format=%H', '--', 'migrations');
     return await git('rev-parse', '--verify', '--quiet', `${newest}^`);
   } catch {
     return undefined;
@@ -38,7 +39,7 @@ export async function buildCommit(commit: string): Promise<Release> {
   const archive = join(directory, 'sources.tar');
   await git('archive', '--format=tar', `--output=${archive}`, commit, ...sources);
   await run('tar', ['-xf', archive, '-C', directory]);
-  await run(process.execPath, builderOf(directory), { cwd: directory });
+  await buildIn(directory);
   return await releaseIn(directory);
 }
 
@@ -55,12 +56,19 @@ export async function nextRelease(sql: string, previous?: Release): Promise<Rele
   return await releaseIn(directory);
 }
 
-function builderOf(directory: string): string[] {
+async function buildIn(directory: string): Promise<void> {
+  const node = (...args: string[]) => run(process.execPath, args, { cwd: directory });
   const script = join(directory, 'scripts', 'build.ts');
-  if (existsSync(script)) return ['--import', import.meta.resolve('tsx'), script, 'server'];
+  if (existsSync(script)) {
+    await node('--import', import.meta.resolve('tsx'), script, 'server');
+    return;
+  }
   // A commit from before that script: compiled without checks, for it was checked against the packages of then.
   const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  return [compiler, '-p', 'tsconfig.build.json', '--noCheck'];
+  await node(compiler, '-p', 'tsconfig.build.json', '--noCheck');
+  const page = 'api/docs';
+  for (const file of ['page.css', 'page.js'])
+    await cp(join(directory, 'src', page, file), join(directory, 'dist', page, file));
 }
 
 async function makeDirectory(): Promise<string> {

@@ -30,7 +30,9 @@ export const fairness: Figure = {
         );
       const calmMs = p99Of(['calm']);
       const found = floodPhases.map(({ phases, when }) => `${when} ${Math.round(p99Of(phases))} ms`);
-      context.say(`p99, route ${limit.name}: ${found.join(', ')}, without the flood ${Math.round(calmMs)} ms`);
+      context.say(
+        `p99, route ${limit.name}: ${found.join(', ')}, without the flood ${Math.round(calmMs)} ms`,
+      );
       for (const { phases, when } of floodPhases) {
         const floodMs = p99Of(phases);
         measurements.push(

@@ -7,12 +7,16 @@ interface Violation {
   nodes: { html: string; failureSummary?: string }[];
 }
 
-/** What axe-core finds serious or critical on the page as it is. */
-export async function axeProblems(page: Page): Promise<string[]> {
+/** The rule that tells of colours; another theme changes nothing else. */
+export const contrastRule = 'color-contrast';
+
+/** What axe-core finds serious or critical on the page as it is, by all of its rules or by one. */
+export async function axeProblems(page: Page, rule?: typeof contrastRule): Promise<string[]> {
   // Evaluated by the debugger, which the page's Content-Security-Policy does not bind.
-  await page.evaluate(axe.source);
+  if (await page.evaluate('globalThis.axe === undefined')) await page.evaluate(axe.source);
+  const options = { resultTypes: ['violations'], ...(rule && { runOnly: [rule] }) };
   const violations = (await page.evaluate(
-    'axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) => violations)',
+    `axe.run(document, ${JSON.stringify(options)}).then(({ violations }) => violations)`,
   )) as Violation[];
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')

@@ -7,7 +7,7 @@ import { findProgram } from '../support/find-program.ts';
 import { needs } from '../support/needs.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { killProcesses } from '../support/start-process.ts';
-import { axeProblems } from './axe-problems.ts';
+import { axeProblems, contrastRule } from './axe-problems.ts';
 import { type DashboardSite, floodLines, startDashboardSite } from './dashboard-site.ts';
 import { openBrowser, openPage, signIn, type WatchedPage } from './open-browser.ts';
 
@@ -215,23 +215,27 @@ needs('chromium')(
       ...['webhooks', `webhooks/${webhook.id}`, 'accounts', `accounts/${account.id}`],
     ];
     const made = await site.call('POST', '/v1/keys', { accountId: account.id, scopes: ['read'] });
-    for (const colorScheme of ['light', 'dark'] as const) {
-      await onPage(
-        async ({ page }) => {
-          for (const place of places) {
-            await page.goto(`${site.url}/#/${place}`);
-            await page.locator('h1').first().waitFor();
-            await expect.poll(() => page.getByText('Loading…').count()).toBe(0);
-            const [width, room] = (await page.evaluate(
-              '[document.documentElement.scrollWidth, document.documentElement.clientWidth]',
-            )) as [number, number];
-            expect(width, place).toBeLessThanOrEqual(room);
-            expect(await axeProblems(page), place).toEqual([]);
-          }
-        },
-        { url: site.url, viewport: { width: 320, height: 640 }, colorScheme },
-      );
-    }
+    await onPage(
+      async ({ page }) => {
+        const theme = () => page.evaluate('document.documentElement.dataset.theme');
+        for (const place of places) {
+          await page.goto(`${site.url}/#/${place}`);
+          await page.locator('h1').first().waitFor();
+          await expect.poll(() => page.getByText('Loading…').count()).toBe(0);
+          const [width, room] = (await page.evaluate(
+            '[document.documentElement.scrollWidth, document.documentElement.clientWidth]',
+          )) as [number, number];
+          expect(width, place).toBeLessThanOrEqual(room);
+          expect(await axeProblems(page), place).toEqual([]);
+          await page.emulateMedia({ colorScheme: 'dark' });
+          await expect.poll(theme).toBe('dark');
+          expect(await axeProblems(page, contrastRule), `${place} in dark`).toEqual([]);
+          await page.emulateMedia({ colorScheme: 'light' });
+          await expect.poll(theme).toBe('light');
+        }
+      },
+      { url: site.url, viewport: { width: 320, height: 640 }, colorScheme: 'light' },
+    );
     const { page, context } = await openPage(browser, { url: site.url });
     await signIn(page, { url: site.url, key: made.key });
     await page.getByRole('link', { name: 'Batches' }).click();

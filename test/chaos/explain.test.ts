@@ -54,3 +54,15 @@ test('what comes again at the moment of a kill is of an earlier fault, and the k
   expect(both.repeat({ id, beforeAt: 10_028, at: 15_000 })).toEqual({ id, fault: 1, reason: 'unrecorded' });
   expect(both.repeat({ id, beforeAt: 15_000, at: 16_000 })).toBeUndefined();
 });
+
+test('a request that was cut as a message came again explains the next time, not this one', () => {
+  const faults = [
+    { ...fault('kill worker', 0), handedOver: { resend: new Set<string>(), hold: new Set([id]) } },
+    fault('cut sinks', 10_000),
+  ];
+  const cut = { ids: [id], beganAt: 9_999, endedAt: 10_001, by: 'cut' as const };
+  const both = new Explainer('hold', { faults, unanswered: [[], [cut]] });
+  expect(both.repeat({ id, beforeAt: -100, at: 10_000 })).toEqual({ id, fault: 0, reason: 'unrecorded' });
+  expect(both.repeat({ id, beforeAt: 10_000, at: 10_040 })).toEqual({ id, fault: 1, reason: 'unanswered' });
+  expect(both.repeat({ id, beforeAt: 10_040, at: 16_000 })).toBeUndefined();
+});

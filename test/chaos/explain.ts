@@ -51,7 +51,7 @@ export function requestsByFault(
 /** Gives each message that came again a reason, and each reason to one coming only. */
 export class Explainer {
   readonly #faults: readonly Fault[];
-  readonly #unanswered: Map<string, number[]>;
+  readonly #unanswered: Map<string, { fault: number; beganAt: number }[]>;
   readonly #unrecorded: Set<string>[];
   readonly #late: number[];
 
@@ -62,8 +62,9 @@ export class Explainer {
     this.#faults = faults;
     this.#unanswered = new Map();
     for (const [fault, requests] of unanswered.entries()) {
-      for (const id of requests.flatMap(({ ids }) => ids)) {
-        this.#unanswered.set(id, [...(this.#unanswered.get(id) ?? []), fault]);
+      for (const { ids, beganAt } of requests) {
+        for (const id of ids)
+          this.#unanswered.set(id, [...(this.#unanswered.get(id) ?? []), { fault, beganAt }]);
       }
     }
     this.#unrecorded = faults.map(({ handedOver }) => new Set(handedOver[route]));
@@ -74,12 +75,16 @@ export class Explainer {
 
   repeat({ id, beforeAt, at }: Repeat): Explanation | undefined {
     const unanswered = this.#unanswered.get(id) ?? [];
-    const cut = unanswered.findIndex((fault) => this.#faults[fault]!.beganAt <= at);
+    // A request that began after the message had come before is the one with which it came again.
+    const cut = unanswered.findIndex(
+      (request) => request.beganAt <= beforeAt && this.#faults[request.fault]!.beganAt <= at,
+    );
     if (cut >= 0) {
-      const [fault] = unanswered.splice(cut, 1);
+      const { fault } = unanswered[cut]!;
+      unanswered.splice(cut, 1);
       // The same handing over is no second reason.
-      this.#unrecorded[fault!]!.delete(id);
-      return { id, fault: fault!, reason: 'unanswered' };
+      this.#unrecorded[fault]!.delete(id);
+      return { id, fault, reason: 'unanswered' };
     }
     const open = this.#likeliest(
       (fault, index) =>
@@ -111,8 +116,8 @@ export class Explainer {
   }
 
   uncertain(id: string): Explanation | undefined {
-    const fault = this.#unanswered.get(id)?.at(-1);
-    if (fault !== undefined) return { id, fault, reason: 'unanswered' };
+    const request = this.#unanswered.get(id)?.at(-1);
+    if (request) return { id, fault: request.fault, reason: 'unanswered' };
     const marked = this.#likeliest((one) => one.marked.has(id));
     if (marked !== undefined) return { id, fault: marked, reason: 'marked' };
     const unrecorded = this.#likeliest((_, index) => this.#unrecorded[index]!.has(id));

@@ -4,7 +4,9 @@ import type { Witness } from '../support/cutting-proxy.ts';
 export interface Unanswered {
   /** The messages in it. */
   ids: readonly string[];
-  /** When its connection ended, in Unix milliseconds, and by whom. */
+  /** When the last of it passed by, in Unix milliseconds. */
+  beganAt: number;
+  /** When its connection ended, and by whom. */
   endedAt: number;
   by: 'cut' | 'client' | 'server';
 }
@@ -15,18 +17,18 @@ export class HandoverWatch {
 
   /** For one connection, which carries one request after another. */
   witness(): Witness {
-    let ids: readonly string[] | undefined;
+    let open: Pick<Unanswered, 'ids' | 'beganAt'> | undefined;
     const requests = new HttpFramer((body) => {
-      ids = idsOf(body);
+      open = { ids: idsOf(body), beganAt: Date.now() };
     });
     const answers = new HttpFramer(() => {
-      ids = undefined;
+      open = undefined;
     });
     return {
       sent: (bytes) => requests.push(bytes),
       answered: (bytes) => answers.push(bytes),
       ended: (by) => {
-        if (ids) this.unanswered.push({ ids, endedAt: Date.now(), by });
+        if (open) this.unanswered.push({ ...open, endedAt: Date.now(), by });
       },
     };
   }

@@ -81,6 +81,23 @@ describe('what a provider answers to one message', () => {
     ['504 is uncertain', answerWith(504, ''), { kind: 'uncertain' }],
     ['400 is rejected', answerWith(400, ''), { kind: 'rejected', error: { code: 'provider_rejected' } }],
     [
+      '401 is of the route and is tried again',
+      answerWith(401, '{"code":"bad_key"}'),
+      {
+        kind: 'retry',
+        error: {
+          code: 'credentials_refused',
+          detail: expect.stringContaining('HTTP 401: {"code":"bad_key"}'),
+        },
+      },
+    ],
+    [
+      '402 is of the route and is tried again',
+      answerWith(402, ''),
+      { kind: 'retry', error: { code: 'credit_exhausted' } },
+    ],
+    ['403 is rejected', answerWith(403, ''), { kind: 'rejected', error: { code: 'provider_rejected' } }],
+    [
       '422 with a code is rejected with that code',
       answerWith(422, '{"error":{"code":"badNumber"}}'),
       { kind: 'rejected', error: { code: 'bad_number' } },
@@ -265,6 +282,7 @@ describe('what a provider answers to a batch', () => {
     ['503', answerWith(503, ''), 'retry', 'provider_unavailable'],
     ['500', answerWith(500, ''), 'uncertain', 'provider_error'],
     ['400', answerWith(400, ''), 'rejected', 'provider_rejected'],
+    ['401', answerWith(401, ''), 'retry', 'credentials_refused'],
     ['200 with broken JSON', answerWith(200, '{"results":['), 'uncertain', 'response_malformed'],
     ['200 without results', answerWith(200, '{}'), 'uncertain', 'response_malformed'],
     [

@@ -138,6 +138,11 @@ const table: Row[] = [
   },
   { provider: 'refuses for good', script: answerWith(400, ''), resend: 'failed provider_rejected' },
   {
+    provider: 'does not accept the credentials',
+    script: answerWith(401, ''),
+    resend: 'retrying credentials_refused',
+  },
+  {
     provider: 'speaks no TLS',
     onConnection: (socket) => void socket.end('not a handshake'),
     url: ({ url }) => url.replace('http:', 'https:'),

@@ -4,7 +4,7 @@ import type { Answer, OutgoingMessage } from '../connector.ts';
 import { oneLine, sendError } from '../send-errors.ts';
 import type { Exchange } from '../transport/http-sender.ts';
 import { providerRef } from '../transport/provider-ref.ts';
-import { isObject, isTaken, providerCode, refusalAnswer } from '../transport/reply-answer.ts';
+import { isObject, isTaken, providerCode, refusalAnswer, routeRefusals } from '../transport/reply-answer.ts';
 import type { Reply } from '../transport/request-slot.ts';
 import { answerForAll } from './answer-for-all.ts';
 import type { Fields, OptionValues, Preset } from './preset.ts';
@@ -115,9 +115,11 @@ function refusal({ answer }: Preset, reply: Reply): Answer {
     const made = sendError(fallback, words === undefined ? `HTTP ${status}` : `HTTP ${status}: ${words}`);
     return code === undefined ? made : { ...made, code };
   };
-  // Not the message's fault: whoever mends the route finds its messages still there.
-  if (status === 401) return { kind: 'retry', error: errorOf('credentials_refused') };
-  if (status === 402) return { kind: 'retry', error: errorOf('credit_exhausted') };
+  const ofRoute = routeRefusals.get(status);
+  if (ofRoute) {
+    const cause = [`HTTP ${status}`, [code, words].filter((part) => part !== undefined).join(' ')];
+    return { kind: 'retry', error: sendError(ofRoute, cause.filter((part) => part !== '').join(': ')) };
+  }
   if (general.kind !== 'rejected' || general.error.code === 'redirect_refused') return general;
   if (answer.isTransient?.({ status, code }))
     return { kind: 'retry', error: errorOf('provider_unavailable') };

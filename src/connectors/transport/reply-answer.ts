@@ -1,7 +1,7 @@
 import { parseRetryAfter } from '../../lib/parse-retry-after.ts';
 import { mayNamePerson } from '../../message/may-name-person.ts';
 import type { Answer, SendError } from '../connector.ts';
-import { oneLine, sendError } from '../send-errors.ts';
+import { oneLine, type SendErrorCode, sendError } from '../send-errors.ts';
 import type { Reply } from './request-slot.ts';
 
 /** Bytes of a refusal's body that its detail may quote. */
@@ -20,6 +20,12 @@ const hopelessCodes: ReadonlySet<string> = new Set([
   'endpoint_disabled',
 ]);
 
+/** Statuses that refuse the route, whatever the message: whoever mends it finds its messages still there. */
+export const routeRefusals: ReadonlyMap<number, SendErrorCode> = new Map([
+  [401, 'credentials_refused'],
+  [402, 'credit_exhausted'],
+]);
+
 /** What a reply that is no 2xx says of every message in its request. */
 export function refusalAnswer(reply: Reply): Answer {
   if (reply.kind === 'unsent') {
@@ -35,6 +41,8 @@ export function refusalAnswer(reply: Reply): Answer {
   if (status >= 300 && status < 400) {
     return { kind: 'rejected', error: sendError('redirect_refused', `HTTP ${status}`) };
   }
+  const ofRoute = routeRefusals.get(status);
+  if (ofRoute) return { kind: 'retry', error: sendError(ofRoute, quote(reply)) };
   return { kind: 'rejected', error: providerError(reply) };
 }
 

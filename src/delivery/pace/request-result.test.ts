@@ -26,6 +26,8 @@ test.each<[string, Answer[], ReturnType<typeof requestResult>]>([
   ['503 with a time', [retry('provider_unavailable', 7_000)], { kind: 'refused', retryAfterMs: 7_000 }],
   ['503 without one', [retry('provider_unavailable')], { kind: 'failed' }],
   ['no connection', [retry('connection_refused')], { kind: 'failed' }],
+  ['credentials that it does not accept', [retry('credentials_refused')], { kind: 'failed' }],
+  ['no credit left there', [retry('credit_exhausted')], { kind: 'failed' }],
   ['a timeout', [uncertain('provider_timeout')], { kind: 'failed' }],
   [
     'another 5xx for a whole batch',

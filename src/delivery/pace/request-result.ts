@@ -4,7 +4,7 @@ import type { Answer } from '../../connectors/connector.ts';
  * What a request as a whole says of its provider, whatever became of each message:
  * - `good`: it works, and took or refused messages on their merits;
  * - `refused`: it works, and asks for a slower pace;
- * - `failed`: it cannot be reached, does not answer, or breaks;
+ * - `failed`: it cannot be reached, does not answer, breaks, or lets nothing of the route in;
  * - `unsent`: nothing, the request was stopped on this side.
  */
 export type RequestResult =
@@ -17,7 +17,7 @@ const good: RequestResult = { kind: 'good' };
 const failed: RequestResult = { kind: 'failed' };
 const unsent: RequestResult = { kind: 'unsent' };
 
-/** Codes of `connectors/send-errors.ts`: nothing reached the provider, and why is no fault of this side. */
+/** Codes of `connectors/send-errors.ts`: nothing got to the provider or past its door, and why is no message's fault. */
 const unreachableCodes = new Set([
   'address_not_allowed',
   'dns_failure',
@@ -25,6 +25,8 @@ const unreachableCodes = new Set([
   'connection_failed',
   'connect_timeout',
   'tls_failure',
+  'credentials_refused',
+  'credit_exhausted',
 ]);
 const ownCodes = new Set([
   'aborted',

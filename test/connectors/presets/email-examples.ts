@@ -302,7 +302,7 @@ const postmark: ProviderExample = {
     [
       'a wrong token',
       { status: 401, body: { ErrorCode: 10, Message: 'No Account or Server API tokens were supplied.' } },
-      { kind: 'retry', error: { code: '10' } },
+      { kind: 'retry', error: { code: 'credentials_refused' } },
     ],
   ],
   sign: ({ body }) => ({

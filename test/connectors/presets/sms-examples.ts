@@ -40,7 +40,13 @@ const twilio: ProviderExample = {
     [
       'a wrong token',
       { status: 401, body: { code: 20003, message: 'Authenticate' } },
-      { kind: 'retry', error: { code: '20003' } },
+      {
+        kind: 'retry',
+        error: {
+          code: 'credentials_refused',
+          detail: expect.stringContaining('HTTP 401: 20003 Authenticate'),
+        },
+      },
     ],
     ['too many requests', { status: 429, body: { code: 20429 } }, { kind: 'retry' }],
     ['an error of its own', { status: 500, body: { code: 20500 } }, { kind: 'uncertain' }],

@@ -38,6 +38,14 @@ test.each<[string, PhoneCountry | undefined, string]>([
   ['\u202a+31 6\u00a01234\u20115678\u202c', undefined, '+31612345678'],
   ['\uff0b\uff13\uff11 6 12345678', undefined, '+31612345678'],
   ['\u0660\u0665\u0660 \u0661\u0662\u0663 \u0664\u0665\u0666\u0667', 'SA', '+966501234567'],
+  // Of its own code a country may have area codes and mobile numbers.
+  ['391 234 5678', 'IT', '+393912345678'],
+  ['9198765432', 'IN', '+919198765432'],
+  ['55 91234-5678', 'BR', '+5555912345678'],
+  ['47 12 34 56', 'NO', '+4747123456'],
+  ['481234567', 'PL', '+48481234567'],
+  ['04917 123456', 'DE', '+494917123456'],
+  ['49 30 12345678', 'DE', '+493012345678'],
   // A code that no country has yet: the library is not certain.
   ['+210 612 345 678', undefined, '+210612345678'],
 ])('%j, dialled in %s, is %s', (text, of, number) => {
@@ -48,6 +56,8 @@ test.each<[string, PhoneCountry | undefined, RegExp]>([
   ['06 12345678', undefined, /does not tell its country: .*"defaultCountry"/],
   ['31612345678', undefined, /does not tell its country/],
   ['12', 'NL', /no number that is dialled in NL/],
+  ['491701234567', 'DE', /may be \+491701234567 or \+49491701234567: write it with "\+"/],
+  ['49 171 2345678', 'DE', /may be \+491712345678 or \+49491712345678/],
   ['+31612', undefined, /too few digits for a telephone number of \+31/],
   ['+1 555 1234', undefined, /too few digits for a telephone number of \+1/],
   ['+31 6 1234 5678 9012', undefined, /too many digits for a telephone number of \+31/],

@@ -7,6 +7,7 @@ import {
   parsePhoneNumberFromString,
   validatePhoneNumberLength,
 } from 'libphonenumber-js/min';
+import { parsePhoneNumberFromString as parseMobile } from 'libphonenumber-js/mobile';
 import { fieldLimits } from './field-limits.ts';
 
 /** ISO 3166-1 alpha-2, of a country that has telephone numbers. */
@@ -26,7 +27,9 @@ export function normalisePhone(text: string, country?: PhoneCountry): { to: stri
   if (!/^\+?\d+$/.test(written)) return { problem: notPhone };
   if (written.startsWith('+')) return international(written);
   const dialled = country && dialledIn(country, written);
-  if (dialled !== undefined) return international(dialled);
+  if (dialled !== undefined) {
+    return mayLackPlus(written, dialled) ? { problem: ambiguous(written, dialled) } : international(dialled);
+  }
   // What most of the world dials before the code of a country.
   if (written.startsWith('00')) return international(`+${written.slice(2)}`);
   return {
@@ -62,9 +65,23 @@ function asciiDigit(character: string): string {
   return character === '\uff0b' ? '+' : String(character.charCodeAt(0) & 0xf);
 }
 
+function ambiguous(written: string, dialled: string): string {
+  return `"to" may be +${written} or ${dialled}: ${orWith}`;
+}
+
 function dialledIn(country: PhoneCountry, written: string): string | undefined {
   const parsed = parsePhoneNumberFromString(written, { defaultCountry: country, extract: false });
   return parsed?.isPossible() ? parsed.number : undefined;
+}
+
+/**
+ * What is read as dialled within its country would be one of the country's mobile numbers with a plus before it. German numbers have
+ * up to 15 digits and area codes that begin with 49: of a list that lost its plus signs, others would get the messages.
+ */
+function mayLackPlus(written: string, dialled: string): boolean {
+  const code = dialled.endsWith(written) ? dialled.slice(1, -written.length) : '';
+  if (code === '' || !written.startsWith(code)) return false;
+  return parseMobile(`+${written}`, { extract: false })?.isValid() ?? false;
 }
 
 /** `written` is a plus and digits. */

@@ -18,6 +18,7 @@ import { rewriteRequest } from './compat/messagebird/rewrite-request.ts';
 import { sendProblemAsErrors } from './compat/messagebird/send-errors.ts';
 import type { ApiContext, ApiInstance, ProbeContext } from './context.ts';
 import { makeWritesElsewhere } from './elsewhere/writes-elsewhere.ts';
+import { tellLookedIn } from './looked-in.ts';
 import { createMethodTable, type MethodTable } from './method-table.ts';
 import { documentEndpoints } from './openapi.ts';
 import { logProblem, problemContentType, problemOf, problemText, sendProblem } from './problem.ts';
@@ -69,7 +70,7 @@ function buildShell(context: ProbeContext, admit: Admit | undefined): ApiInstanc
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler((error, request, reply) => {
-    const problem = problemOf(error);
+    const problem = tellLookedIn(problemOf(error), request);
     if (error instanceof DatabaseError) context.metrics.databaseFault(error.fault.kind);
     logProblem(request, error, problem);
     return answerProblem(request, reply, problem);

@@ -25,7 +25,11 @@ afterAll(() => api.stop());
 const as = (account: string) => ({ headers: { 'millrace-account': account } });
 
 test('an administrator shows, finds, pauses and cancels the batch of an account that it names', async () => {
-  expect((await api.call('GET', `/v1/batches/${batch}`)).status).toBe(404);
+  const elsewhere = await api.call('GET', `/v1/batches/${batch}`);
+  expect(elsewhere.json).toMatchObject({
+    status: 404,
+    detail: 'there is no such batch in account 1; Millrace-Account names another: see GET /v1/accounts',
+  });
   const shown = await api.call('GET', `/v1/batches/${batch}`, as(owner.id));
   expect(shown.json).toMatchObject({ id: batch, counts: { accepted: 1 } });
   const listed = await api.call('GET', '/v1/batches', as(owner.id));
@@ -34,7 +38,8 @@ test('an administrator shows, finds, pauses and cancels the batch of an account 
   expect(found.json.data).toHaveLength(1);
   expect((await api.call('POST', `/v1/batches/${batch}/pause`, as(owner.id))).json.state).toBe('paused');
   expect((await api.call('GET', `/v1/batches/${batch}`, { key: owner.key })).json.state).toBe('paused');
-  expect((await api.call('GET', `/v1/batches/${batch}`, as(other.id))).status).toBe(404);
+  const notThere = await api.call('GET', `/v1/batches/${batch}`, as(other.id));
+  expect(notThere.json).toMatchObject({ status: 404, detail: 'there is no such batch' });
 });
 
 test('without the scope admin a key names no account but its own', async () => {

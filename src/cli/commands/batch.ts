@@ -4,6 +4,7 @@ import type { CommandContext } from '../command-context.ts';
 import { withFieldNames } from '../field-names.ts';
 import { type AccountOptions, collect, oneOf, wholeNumber, withAccount, withExamples } from '../flags.ts';
 import { formatAmount, formatCount, formatFields, formatTable } from '../format.ts';
+import { lookedIn } from '../looked-in.ts';
 import { printResult } from '../output.ts';
 import { formatSendWindow } from '../send-window.ts';
 import { connect } from '../server-access.ts';
@@ -38,14 +39,15 @@ function listCommand(context: CommandContext): Command {
     .option('--after <id>', 'go on behind this one: the "next" of the page before')
     .action(async (flags: ListFlags) => {
       const { limit, after } = flags;
-      const page = await connect(context, flags).batches.page({
-        limit,
-        ...(after === undefined ? {} : { after }),
-      });
+      const client = connect(context, flags);
+      const page = await client.batches.page({ limit, ...(after === undefined ? {} : { after }) });
+      const where = await lookedIn(client, { flags, found: page.data });
       printResult(context, page, {
         json: flags.json,
-        render: ({ data, next }, width) =>
-          describeBatches(data, width) + (next === null ? '' : `\nmore: --after ${next}`),
+        render({ data, next }, width) {
+          if (data.length === 0) return `no batches${where}`;
+          return describeBatches(data, width) + (next === null ? '' : `\nmore: --after ${next}`);
+        },
       });
     });
   return withExamples(command, 'batch list', 'batch list --limit 100 --json');
@@ -142,7 +144,6 @@ function describeSettled({ settled = 0, counts: { uncertain } }: ResolvedBatch, 
 }
 
 function describeBatches(batches: Batch[], width: number): string {
-  if (batches.length === 0) return 'no batches';
   return formatTable(
     ['ID', 'STATE', 'ROUTE', 'ACCEPTED', 'REJECTED', 'SENT', 'FAILED', 'UNCERTAIN', 'CREATED'],
     batches.map(({ id, state, route, counts, createdAt }) => [

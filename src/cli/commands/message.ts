@@ -4,6 +4,7 @@ import type { CommandContext } from '../command-context.ts';
 import { usageFailure } from '../failure.ts';
 import { type AccountOptions, oneOf, wholeNumber, withAccount, withExamples } from '../flags.ts';
 import { formatFields, formatTable } from '../format.ts';
+import { lookedIn } from '../looked-in.ts';
 import { printResult } from '../output.ts';
 import { connect } from '../server-access.ts';
 
@@ -64,11 +65,13 @@ async function find(context: CommandContext, flags: FindFlags): Promise<void> {
   const given = [flags.to, flags.ref, flags.state].filter((value) => value !== undefined);
   if (given.length !== 1) throw usageFailure('give one of --to, --ref and --state');
   const { json, url: _url, data: _data, account: _account, ...query } = flags;
-  const page = await connect(context, flags).messages.find(query);
+  const client = connect(context, flags);
+  const page = await client.messages.find(query);
+  const where = await lookedIn(client, { flags, found: page.data });
   printResult(context, page, {
     json,
     render({ data, next }, width) {
-      if (data.length === 0) return nothingFound(flags);
+      if (data.length === 0) return nothingFound(flags, where);
       const rows = data.map(({ id, createdAt, to, route, state, attempts }) => [
         id,
         createdAt,
@@ -83,10 +86,10 @@ async function find(context: CommandContext, flags: FindFlags): Promise<void> {
   });
 }
 
-function nothingFound({ to, state }: FindFlags): string {
+function nothingFound({ to, state }: FindFlags, where: string): string {
   if (state !== undefined)
-    return `no messages that were sent singly are ${state}; millrace batch list has the others`;
-  const none = 'no such messages';
+    return `no messages that were sent singly are ${state}${where}; millrace batch list has the others`;
+  const none = `no such messages${where}`;
   // The account's country may have told what was meant; then there are none indeed.
   if (to === undefined || !/^(?!00)[\d\s().-]+$/.test(to)) return none;
   return `${none}; with the code of its country a number is found anyway: --to +31612345678`;

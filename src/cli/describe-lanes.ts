@@ -10,7 +10,7 @@ export function describeLanes(lanes: readonly Lane[], width: number): string {
     'PRIORITY',
     'QUEUED',
     'ASIDE',
-    'OLDEST',
+    'DUE FOR',
     'SENT/S',
     'LIMIT/S',
     'SHARE',

@@ -102,6 +102,15 @@ describe('folding outcomes', () => {
     );
   });
 
+  test('says in a timeline when the next attempt is due', () => {
+    const dueAt = new Date(at.getTime() + 5_000);
+    const rows = [row({ state: stateNumber.retrying, dueAt }), row({ attempt: 2 })];
+    expect(timelineOf(rows, 0)).toEqual([
+      { at, state: 'retrying', attempt: 1, dueAt },
+      { at, state: 'sent', attempt: 2 },
+    ]);
+  });
+
   test('leaves a message queued when nothing is recorded', () => {
     const folded = foldOutcomes(2, []);
     expect([...folded.state]).toEqual([stateNumber.queued, stateNumber.queued]);

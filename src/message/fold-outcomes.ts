@@ -62,6 +62,8 @@ export interface TimelineEntry {
   state: State;
   attempt?: number;
   error?: MessageError;
+  /** Of a `retrying` one, when the next attempt is due. */
+  dueAt?: Date;
 }
 
 /** Folds the outcomes of a chunk of `count` messages. `rows` are in order of `seq`: the last word stands. */
@@ -108,6 +110,7 @@ export function timelineOf(rows: readonly OutcomeRow[], offset: number): Timelin
         state: stateName(row.state),
         ...(row.attempt > 0 && { attempt: row.attempt }),
         ...(error && { error }),
+        ...(row.dueAt && { dueAt: row.dueAt }),
       };
     });
 }

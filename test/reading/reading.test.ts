@@ -197,6 +197,7 @@ describe('a message', () => {
         state: 'retrying',
         attempt: 1,
         error: { code: 'rate_limited', detail: '429' },
+        dueAt: expect.any(String),
       },
       { at: expect.any(String), state: 'sent', attempt: 2 },
     ]);

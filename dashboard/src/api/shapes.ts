@@ -147,7 +147,7 @@ export interface Message {
 }
 
 export interface MessageWithTimeline extends Message {
-  timeline: { at: string; state: MessageState; attempt?: number; error?: MessageError }[];
+  timeline: { at: string; state: MessageState; attempt?: number; error?: MessageError; dueAt?: string }[];
 }
 
 export interface BatchErrors {

@@ -31,9 +31,9 @@ export async function readMessage(
   const line = frameLine(frameToShow(chunk), offset);
   const [message] = await showMessages([{ chunk, offset, line }], { database, control, accountId, outcomes });
   const accepted = { at: createdAtOf(chunk.id), state: 'queued' as const };
-  const timeline = timelineOf(outcomes.get(chunk.id)!, offset).map((entry) => ({
-    ...entry,
-    at: entry.at.toISOString(),
+  const timeline = timelineOf(outcomes.get(chunk.id)!, offset).map(({ at, dueAt, ...entry }) => ({
+    ...{ ...entry, at: at.toISOString() },
+    ...(dueAt && { dueAt: dueAt.toISOString() }),
   }));
   return { message: { ...message!, timeline: [accepted, ...timeline] }, chunk };
 }

@@ -66,6 +66,12 @@ export const MessageWithTimeline = Type.Object({
       state: StateName,
       attempt: Type.Optional(Type.Integer()),
       error: Type.Optional(MessageError),
+      dueAt: Type.Optional(
+        Type.String({
+          description:
+            'of `retrying`: when the next attempt is due; it waits longer where its route or batch is paused, or the breaker is open',
+        }),
+      ),
     }),
   ),
 });

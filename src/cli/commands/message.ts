@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { Message, MessageState } from '../../client/client.ts';
+import type { Message, MessageState, TimelineEntry } from '../../client/client.ts';
 import type { CommandContext } from '../command-context.ts';
 import { usageFailure } from '../failure.ts';
 import { type AccountOptions, oneOf, wholeNumber, withAccount, withExamples } from '../flags.ts';
@@ -148,11 +148,17 @@ function describeMessage(message: Message): string {
     ['provider ref', message.providerRef],
     ['error', message.error && `${message.error.code}: ${message.error.detail}`],
   ]);
-  const timeline = (message.timeline ?? []).map(({ at, state, attempt, error }) => [
-    at,
-    state,
-    attempt === undefined ? '' : `attempt ${attempt}`,
-    error === undefined ? '' : `${error.code}: ${error.detail}`,
+  const timeline = (message.timeline ?? []).map((entry, index) => [
+    entry.at,
+    entry.state,
+    // What was queued at first is queued again by a replay alone.
+    entry.state === 'queued' && index > 0 ? 'replayed' : entry.attempt ? `attempt ${entry.attempt}` : '',
+    whatBecame(entry),
   ]);
   return timeline.length === 0 ? fields : `${fields}\n\n${formatTable(['AT', 'STATE', '', ''], timeline)}`;
+}
+
+function whatBecame({ error, dueAt }: TimelineEntry): string {
+  const failed = error === undefined ? [] : [`${error.code}: ${error.detail}`];
+  return [...failed, ...(dueAt === undefined ? [] : [`next attempt due ${dueAt}`])].join('; ');
 }

@@ -87,6 +87,8 @@ export interface TimelineEntry {
   state: MessageState;
   attempt?: number;
   error?: SendError;
+  /** Of `retrying`: when the next attempt is due. */
+  dueAt?: string;
 }
 
 /** Why a message was not sent, or not at once. */

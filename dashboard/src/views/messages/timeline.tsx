@@ -7,15 +7,22 @@ import { StateMark } from '../../parts/state-mark.tsx';
 export function Timeline({ message }: { message: MessageWithTimeline }): JSX.Element {
   return (
     <ol class="timeline">
-      {message.timeline.map(({ at, state, attempt, error }, index) => (
+      {message.timeline.map(({ at, state, attempt, error, dueAt }, index) => (
         <li key={`${at} ${index}`}>
           <time dateTime={at}>{moment(at)}</time>
           <div>
             <StateMark state={state} />
-            {attempt !== undefined && ` · attempt ${attempt}`}
+            {state === 'queued' && index > 0
+              ? ' · replayed'
+              : attempt !== undefined && ` · attempt ${attempt}`}
             {error && (
               <p>
                 <code>{error.code}</code> {error.detail}
+              </p>
+            )}
+            {dueAt !== undefined && (
+              <p>
+                The next attempt is due <time dateTime={dueAt}>{moment(dueAt)}</time>.
               </p>
             )}
           </div>

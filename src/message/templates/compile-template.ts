@@ -1,8 +1,9 @@
 import type { Channel } from '../fields.ts';
 import { findNeeds, type TemplateNeeds } from './find-needs.ts';
 import { parseText, type TextNode } from './parse-text.ts';
+import { refuseMistakes } from './refuse-mistakes.ts';
 import { compileText, type Params } from './render-text.ts';
-import { BadTemplateError, RenderError } from './template-error.ts';
+import { BadTemplateError, positionIn, RenderError } from './template-error.ts';
 import { templateLimits } from './template-limits.ts';
 
 /** The texts of a template; `subject` and `html` only of the channel `email`. */
@@ -48,7 +49,9 @@ export function checkTexts(texts: TemplateTexts): { problems: TextProblem[]; nee
     try {
       refuseUnkeepable(source);
       if (text === 'subject') refuseLineBreaks(source);
-      parsed.push(parseText(source));
+      const nodes = parseText(source);
+      refuseMistakes(source, nodes);
+      parsed.push(nodes);
     } catch (error) {
       if (!(error instanceof BadTemplateError)) throw error;
       problems.push({ text, line: error.line, column: error.column, detail: error.message });
@@ -64,9 +67,8 @@ const unkeepable = /\u0000|\p{Surrogate}/u;
 function refuseUnkeepable(text: string): void {
   const at = text.search(unkeepable);
   if (at === -1) return;
-  const lines = text.slice(0, at).split('\n');
-  const position = [lines.length, lines.at(-1)!.length + 1] as const;
-  throw new BadTemplateError('a template cannot hold U+0000 or half of a surrogate pair', position);
+  const detail = 'a template cannot hold U+0000 or half of a surrogate pair';
+  throw new BadTemplateError(detail, positionIn(text, at));
 }
 
 function refuseLineBreaks(subject: string): void {
@@ -75,7 +77,10 @@ function refuseLineBreaks(subject: string): void {
     throw new BadTemplateError('a subject has no line breaks or control characters', [1, column]);
 }
 
-/** @throws BadTemplateError for texts that `checkTexts` would not take */
+/**
+ * Takes what `checkTexts` takes, and what earlier releases took: a stored version never changes.
+ * @throws BadTemplateError for texts that cannot be read
+ */
 export function compileTemplate(texts: TemplateTexts): CompiledTemplate {
   const parsed = textNames.flatMap((name) => {
     const text = texts[name];

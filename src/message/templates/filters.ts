@@ -4,6 +4,8 @@ export type Printable = string | number | boolean;
 interface Filter {
   /** Arguments at least and at most. */
   args: readonly [number, number];
+  /** Why the argument at this place, from 0, can never be taken, whatever the value is. */
+  argProblem?: (arg: Printable | null, place: number) => string | undefined;
   apply: (value: Printable | null, args: readonly (Printable | null)[]) => Printable | null;
 }
 
@@ -15,7 +17,14 @@ const filters: ReadonlyMap<string, Filter> = new Map<string, Filter>([
   ['capitalize', onText(capitalized)],
   ['strip', onText((text) => text.trim())],
   ['url_encode', onText((text) => encodeURIComponent(text))],
-  ['truncate', { args: [1, 2], apply: (value, args) => truncated(textOf(value), args) }],
+  [
+    'truncate',
+    {
+      args: [1, 2],
+      argProblem: (arg, place) => (place === 0 ? charsProblem(arg) : undefined),
+      apply: (value, args) => truncated(textOf(value), args),
+    },
+  ],
 ]);
 
 /** Why a filter cannot be used with so many arguments. */
@@ -26,6 +35,11 @@ export function filterProblem(name: string, args: number): string | undefined {
   if (args >= least && args <= most) return undefined;
   const wanted = least === most ? `${least}` : `${least} to ${most}`;
   return `filter "${name}" takes ${wanted} argument${most === 1 ? '' : 's'}, not ${args}`;
+}
+
+/** Why a filter can never take what a template says in so many words at one place, from 0, of its arguments. */
+export function argumentProblem(name: string, arg: Printable | null, place: number): string | undefined {
+  return filters.get(name)?.argProblem?.(arg, place);
 }
 
 /** @throws RangeError or URIError for a value that the filter cannot take */
@@ -57,11 +71,17 @@ function capitalized(text: string): string {
 
 const ellipsis = '...';
 
+function charsProblem(length: Printable | null | undefined): string | undefined {
+  const charsMax = Number(length);
+  if (Number.isInteger(charsMax) && charsMax >= 0) return undefined;
+  return 'filter "truncate" takes a whole number of characters, 0 or more';
+}
+
 /** To so many characters, the ending included; characters are Unicode code points. */
 function truncated(text: string, [length, ending = ellipsis]: readonly (Printable | null)[]): string {
+  const problem = charsProblem(length);
+  if (problem !== undefined) throw new RangeError(problem);
   const charsMax = Number(length);
-  if (!Number.isInteger(charsMax) || charsMax < 0)
-    throw new RangeError('truncate takes a number of characters');
   const chars = [...text];
   if (chars.length <= charsMax) return text;
   const end = [...textOf(ending)];

@@ -87,6 +87,10 @@ describe('a bad template is refused', () => {
     ['{% if a | upcase %}x{% endif %}', 1, 1],
     ['{% if a = b %}x{% endif %}', 1, 10],
     ['{% endif %}', 1, 1],
+    ['{{ a | truncate: 1.5 }}', 1, 18],
+    ['a\n{{- a | upcase | truncate: -1, "…" -}}', 2, 28],
+    ['{{ a | truncate: "short" }}', 1, 18],
+    ['{% if a %}x{% elsif b %}{{ b }}{% else %}\n{{ c | truncate: 0.5 }}{% endif %}', 2, 18],
   ])('%s', (text, line, column) => {
     const { problems, needs: found } = checkTexts({ body: text });
     expect(problems).toEqual([{ text: 'body', line, column, detail: expect.any(String) }]);
@@ -102,6 +106,18 @@ describe('a bad template is refused', () => {
       ]);
     }
   });
+});
+
+test('an argument that a filter can take is kept, also where it is a variable', () => {
+  for (const length of ['0', '"5"', '1.0', 'nil', 'length', 'length, ending']) {
+    expect(checkTexts({ body: `{{ a | truncate: ${length} }}` }).problems).toEqual([]);
+  }
+});
+
+test('a version that an earlier release has stored is compiled, though it would not be saved any more', () => {
+  const { render } = compileTemplate({ body: '{% if a %}{{ a | truncate: 1.5 }}{% else %}b{% endif %}' });
+  expect(render({}).body).toBe('b');
+  expect(() => render({ a: 'a' })).toThrow(RenderError);
 });
 
 describe('what a message must bring', () => {

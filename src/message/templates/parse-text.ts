@@ -29,10 +29,12 @@ export interface Branch {
 export type ConditionStep = Operand | { kind: 'operator'; operator: Operator };
 export type Operator = (typeof operators)[number];
 
-export type Operand =
+/** `begin` is its place in the text: how many characters are before it. */
+export type Operand = { begin: number } & (
   | { kind: 'literal'; value: string | number | boolean | null }
   /** The names from the outermost object inwards. */
-  | { kind: 'variable'; path: string[] };
+  | { kind: 'variable'; path: string[] }
+);
 
 export interface FilterUse {
   name: string;
@@ -157,18 +159,23 @@ const literals: ReadonlyMap<string, boolean | null> = new Map([
 ]);
 
 function operandOf(token: Token): Operand {
+  const { begin } = token;
   switch (token.kind) {
     case TokenKind.Number:
     case TokenKind.Quoted:
-      return { kind: 'literal', value: (token as Token & { content: string | number }).content };
+      return { begin, kind: 'literal', value: (token as Token & { content: string | number }).content };
     case TokenKind.Literal: {
       const value = literals.get(token.getText());
       if (value === undefined)
         throw at(token, `"${token.getText()}" is not part of the language of templates`);
-      return { kind: 'literal', value };
+      return { begin, kind: 'literal', value };
     }
     case TokenKind.PropertyAccess:
-      return { kind: 'variable', path: pathOf(token as Token & { variable?: Token; props: Token[] }) };
+      return {
+        begin,
+        kind: 'variable',
+        path: pathOf(token as Token & { variable?: Token; props: Token[] }),
+      };
     default:
       throw at(token, 'expected a variable, a text in quotes or a number');
   }

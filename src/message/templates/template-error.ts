@@ -13,6 +13,12 @@ export class BadTemplateError extends Error {
   }
 }
 
+/** The line and column, from 1, of a place in a text. */
+export function positionIn(text: string, offset: number): readonly [number, number] {
+  const lines = text.slice(0, offset).split('\n');
+  return [lines.length, lines.at(-1)!.length + 1];
+}
+
 /** A template cannot be rendered with some parameters. Its message quotes nothing of them: it is kept. */
 export class RenderError extends Error {
   override readonly name = 'RenderError';

@@ -91,6 +91,11 @@ describe('a bad template is refused', () => {
     ['a\n{{- a | upcase | truncate: -1, "…" -}}', 2, 28],
     ['{{ a | truncate: "short" }}', 1, 18],
     ['{% if a %}x{% elsif b %}{{ b }}{% else %}\n{{ c | truncate: 0.5 }}{% endif %}', 2, 18],
+    ['{{ a | truncate: 1e9 }}', 1, 18],
+    ['{% if n > 1e3 %}x{% endif %}', 1, 11],
+    ['a\n{% if a %}{% elsif -1.5e3 < n %}x{% endif %}', 2, 20],
+    ['{% unless a %}{% else %}{{ 2nd.name }}{% endunless %}', 1, 28],
+    ['{{ a | default: .5 }}', 1, 17],
   ])('%s', (text, line, column) => {
     const { problems, needs: found } = checkTexts({ body: text });
     expect(problems).toEqual([{ text: 'body', line, column, detail: expect.any(String) }]);
@@ -114,10 +119,17 @@ test('an argument that a filter can take is kept, also where it is a variable', 
   }
 });
 
+test('numbers are digits, with a sign and a point where they have them, and names may hold digits behind the first letter', () => {
+  const text =
+    '{% if n > 1000 or n == -1.50 or n < +7 %}{{ a1e3 }}{{ user.2nd }}{{ _1 }}{{ a-1 }}{% endif %}';
+  expect(checkTexts({ body: text }).problems).toEqual([]);
+});
+
 test('a version that an earlier release has stored is compiled, though it would not be saved any more', () => {
   const { render } = compileTemplate({ body: '{% if a %}{{ a | truncate: 1.5 }}{% else %}b{% endif %}' });
   expect(render({}).body).toBe('b');
   expect(() => render({ a: 'a' })).toThrow(RenderError);
+  expect(body('{% if n > 1e3 %}{{ 2nd }}{% endif %}', { n: 5, '1e3': 4, '2nd': 'two' })).toBe('two');
 });
 
 describe('what a message must bring', () => {

@@ -1,10 +1,10 @@
 import { argumentProblem } from './filters.ts';
-import type { FilterUse, Operand, TextNode } from './parse-text.ts';
+import type { Branch, ConditionStep, FilterUse, Operand, TextNode } from './parse-text.ts';
 import { BadTemplateError, positionIn } from './template-error.ts';
 
 /**
- * Refuses what can be read and fails, whatever a message brings. It is for saving alone: versions that are stored may hold
- * it, and are read as they were.
+ * Refuses what can be read and cannot be meant: an argument with which a filter always fails, and what was written as a number
+ * and is read as a variable. It is for saving alone: versions that are stored may hold such things, and are read as they were.
  * @throws BadTemplateError for the first of them
  */
 export function refuseMistakes(text: string, nodes: readonly TextNode[]): void {
@@ -30,19 +30,44 @@ function mistakeIn(node: TextNode): Mistake | undefined {
     case 'text':
       return undefined;
     case 'output':
-      return mistakeInFilters(node.filters);
+      return mistakenName([node.value]) ?? mistakeInFilters(node.filters);
     case 'choice':
-      return firstMistake([...node.branches.flatMap((branch) => branch.nodes), ...node.otherwise]);
+      return mistakeInBranches(node.branches) ?? firstMistake(node.otherwise);
   }
 }
 
 function mistakeInFilters(filters: readonly FilterUse[]): Mistake | undefined {
   for (const { name, args } of filters) {
-    for (const [place, operand] of args.entries()) {
-      if (operand.kind !== 'literal') continue;
-      const detail = argumentProblem(name, operand.value, place);
-      if (detail !== undefined) return { operand, detail };
-    }
+    const mistake = mistakenName(args) ?? mistakenArgument(name, args);
+    if (mistake) return mistake;
+  }
+  return undefined;
+}
+
+function mistakeInBranches(branches: readonly Branch[]): Mistake | undefined {
+  for (const { condition, nodes } of branches) {
+    const mistake = mistakenName(condition) ?? firstMistake(nodes);
+    if (mistake) return mistake;
+  }
+  return undefined;
+}
+
+/** The library reads as a number what has digits and one point alone, and takes 1e3 or 1.5e3 for names. */
+function mistakenName(steps: readonly ConditionStep[]): Mistake | undefined {
+  for (const step of steps) {
+    if (step.kind !== 'variable' || !/^-?[0-9]/.test(step.path[0]!)) continue;
+    const name = step.path.join('.');
+    const detail = `"${name}" is no number such as 1000 or -0.5, and the name of a variable does not begin with a digit`;
+    return { operand: step, detail };
+  }
+  return undefined;
+}
+
+function mistakenArgument(name: string, args: readonly Operand[]): Mistake | undefined {
+  for (const [place, operand] of args.entries()) {
+    if (operand.kind !== 'literal') continue;
+    const detail = argumentProblem(name, operand.value, place);
+    if (detail !== undefined) return { operand, detail };
   }
   return undefined;
 }

@@ -52,10 +52,24 @@ describe('receipts of the plain http connector', () => {
     });
   });
 
+  it('with one of the two that can be kept need no other', () => {
+    expect(read(post({ ...delivered, id: '7'.repeat(300) }))).toMatchObject({
+      news: [{ providerRef: 'p1' }],
+    });
+    expect(read(post({ ...delivered, providerRef: {} }))).toMatchObject({ news: [{ key: 'm1' }] });
+  });
+
   it.each<[unknown, RegExp]>([
     ['{', /JSON/],
     ['7', /JSON/],
     [{ status: 'delivered' }, /Receipt 1 of 1: .*id/],
+    [{ id: '', providerRef: null, status: 'delivered' }, /it has neither an id nor a providerRef\.$/],
+    [{ id: '7'.repeat(300), status: 'delivered' }, /: its id has more than 256 characters\.$/],
+    [{ providerRef: 'a\0b', status: 'delivered' }, /: its providerRef holds U\+0000\.$/],
+    [
+      { id: ['m'], providerRef: true, status: 'failed' },
+      /: its id is neither a text nor a number, and its providerRef is neither a text nor a number\.$/,
+    ],
     [[delivered, null], /Receipt 2 of 2/],
     [{ id: 'm' }, /status/],
     [{ ...delivered, at: 'yesterday' }, /RFC 3339/],

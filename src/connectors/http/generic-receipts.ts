@@ -2,7 +2,7 @@ import { parseTime } from '../../lib/parse-time.ts';
 import { verifyingKey } from '../../lib/standard-webhooks.ts';
 import type { OptionProblem, ReceiptNews, ReceiptReading, ReceiptRequest, SendError } from '../connector.ts';
 import { problem } from '../transport/option-checks.ts';
-import { providerRef } from '../transport/provider-ref.ts';
+import { providerRef, providerRefProblem } from '../transport/provider-ref.ts';
 import { isObject } from '../transport/reply-answer.ts';
 import { receiptError } from './preset-fields.ts';
 import { problemOfSigned } from './signed-receipt.ts';
@@ -73,7 +73,7 @@ function readItem(item: unknown): ReceiptNews | undefined | string {
   const { id, status, at } = item;
   const ref = providerRef(item.providerRef);
   const key = providerRef(id);
-  if (key === undefined && ref === undefined) return 'it has neither an id nor a providerRef.';
+  if (key === undefined && ref === undefined) return nameProblem(item);
   if (typeof status !== 'string') return 'it has no status.';
   const time = at === undefined ? undefined : typeof at === 'string' ? parseTime(at) : null;
   if (time === null) return 'at is a time of RFC 3339, such as 2026-01-31T12:00:00Z.';
@@ -85,6 +85,15 @@ function readItem(item: unknown): ReceiptNews | undefined | string {
     ...(status === 'failed' && { error: errorOf(item.error) }),
     ...(time !== undefined && { atMs: time.getTime() }),
   };
+}
+
+/** Why a receipt names no message. */
+function nameProblem({ id, providerRef: ref }: Record<string, unknown>): string {
+  const problems = Object.entries({ id, providerRef: ref }).flatMap(([name, value]) => {
+    const unusable = providerRefProblem(value);
+    return unusable === undefined ? [] : [`its ${name} ${unusable}`];
+  });
+  return problems.length > 0 ? `${problems.join(', and ')}.` : 'it has neither an id nor a providerRef.';
 }
 
 /** `error` is text or `{code?, detail? or message?}`. */

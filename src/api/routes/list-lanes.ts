@@ -16,10 +16,14 @@ const Lane = Type.Object({
     description: 'of those, the ones that workers have found to wait for a limit of `destinations`',
   }),
   held: Type.Integer({
-    description: 'of the queued ones, those of batches that are paused, or whose window is closed',
+    description:
+      'of the queued ones, those of batches that are paused, or whose window is closed by a time zone that it names; what waits for the time zone of its recipient is not among them',
   }),
   oldestDueAt: nullable(
-    Type.String({ description: 'since when the oldest could have left; null when none is due' }),
+    Type.String({
+      description:
+        'since when the oldest is due, a retry since its wait is over, also where a pause or a closed window keeps it; null when none is due',
+    }),
   ),
   sentPerSecond: Type.Number({ description: 'messages handed to the provider, over the last second' }),
   ratePerSecond: nullable(Type.Number({ description: 'what the route may send now; null for no limit' })),

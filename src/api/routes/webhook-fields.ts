@@ -52,7 +52,8 @@ export const webhookFields = {
   }),
   url: Type.String({
     maxLength: urlLengthMax,
-    description: 'where events are posted; https, without credentials',
+    description:
+      'where events are posted: https://, or http://, with which anybody on the way can read them (nobody can change them unnoticed: they are signed). Without credentials and fragment',
   }),
   events: Type.Optional(
     Type.Array(EventName, {

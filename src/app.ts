@@ -51,13 +51,19 @@ export interface RunningServer {
 
 /**
  * Composes and starts a server. When a part cannot start, or `signal` is raised meanwhile, those before it are stopped
- * again.
+ * again. `warnings` go into its log first.
  */
 export function runServer(
   config: Config,
-  { signal, ...processes }: ServerProcesses & { signal: AbortSignal },
+  { signal, warnings, ...processes }: ServerProcesses & { signal: AbortSignal; warnings: readonly string[] },
 ): Promise<RunningServer> {
-  return run(config, { signal, start: (parts) => startParts(config, { ...parts, processes, signal }) });
+  return run(config, {
+    signal,
+    start(parts) {
+      for (const warning of warnings) parts.log.warn(warning);
+      return startParts(config, { ...parts, processes, signal });
+    },
+  });
 }
 
 /** A further process of a server: it delivers, and leaves everything else to the one that started it. */

@@ -223,4 +223,14 @@ describe('what is shown', () => {
       [{ variable: 'MILLRACE_PROT', nearest: 'MILLRACE_PORT' }],
     );
   });
+
+  it.each(['MILLRACE_CONFIG', 'MILLRACE_URL', 'MILLRACE_OUTBOX_DATABASE_URL'])(
+    'knows %s, which no option has',
+    (variable) => expect(unknownVariables({ [variable]: '1' })).toEqual([]),
+  );
+
+  it.each(['MILLRACE_FOO', 'MILLRACE_SEE', 'MILLRACE_SERVICE_HOST', 'MILLRACE_'])(
+    'guesses nothing of %s, which is near to no variable but for what all begin with',
+    (variable) => expect(unknownVariables({ [variable]: '1' })).toEqual([{ variable, nearest: undefined }]),
+  );
 });

@@ -13,9 +13,12 @@ it.each([
   expect(nearestName(typed, names)).toBe(meant);
 });
 
-it.each(['banana', 'x', '', 'completely different'])('finds nothing near %j', (typed) => {
-  expect(nearestName(typed, names)).toBeUndefined();
-});
+it.each(['banana', 'x', '', 'foo', 'pot1', 'sort-of', 'completely different'])(
+  'finds nothing near %j',
+  (typed) => {
+    expect(nearestName(typed, names)).toBeUndefined();
+  },
+);
 
 it('finds nothing among nothing', () => {
   expect(nearestName('port', [])).toBeUndefined();

@@ -1,6 +1,7 @@
 /**
  * The candidate that a mistyped name most likely meant, or undefined when none is near: at most a third of
- * the letters may differ (Levenshtein distance), so that `prot` finds `port` and `banana` finds nothing.
+ * the letters may differ (Levenshtein distance, where two that changed places count once), so that `prot` finds
+ * `port`, and `banana` finds nothing.
  */
 export function nearestName(name: string, candidates: Iterable<string>): string | undefined {
   const wanted = plain(name);
@@ -10,7 +11,7 @@ export function nearestName(name: string, candidates: Iterable<string>): string 
     const distance = editDistance(wanted, plain(candidate));
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
-  const allowed = Math.max(2, Math.floor(wanted.length / 3));
+  const allowed = Math.max(1, Math.floor(wanted.length / 3));
   return bestDistance <= Math.min(allowed, wanted.length - 1) ? best : undefined;
 }
 
@@ -20,14 +21,17 @@ function plain(name: string): string {
 }
 
 function editDistance(left: string, right: string): number {
+  let beforePrevious: number[] = [];
   let previous = Array.from({ length: right.length + 1 }, (_, column) => column);
   for (let row = 1; row <= left.length; row++) {
     const current = [row];
     for (let column = 1; column <= right.length; column++) {
       const substituted = previous[column - 1]! + (left[row - 1] === right[column - 1] ? 0 : 1);
-      current.push(Math.min(substituted, previous[column]! + 1, current[column - 1]! + 1));
+      const swapped = left[row - 1] === right[column - 2] && left[row - 2] === right[column - 1];
+      const transposed = swapped ? beforePrevious[column - 2]! + 1 : Number.POSITIVE_INFINITY;
+      current.push(Math.min(substituted, transposed, previous[column]! + 1, current[column - 1]! + 1));
     }
-    previous = current;
+    [beforePrevious, previous] = [previous, current];
   }
   return previous[right.length]!;
 }

@@ -147,6 +147,30 @@ it('a server whose data directory cannot be made, or whose port is taken, fails 
   }
 });
 
+it('a server warns in its log of a variable that it does not read', async () => {
+  const data = await mkdtemp(join(tmpdir(), 'millrace-serve-'));
+  // It ends at once, which is enough: the warnings come first.
+  const taken = createServer().listen(0, '127.0.0.1');
+  try {
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
+    const child = spawn(process.execPath, [builtMain(), 'serve', '--port', String(port), '--data', data], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, MILLRACE_PROT: '1' },
+    });
+    children.push(child);
+    let told = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (part) => (told += part));
+    await once(child, 'close');
+    expect(told).toContain(
+      'MILLRACE_PROT is set, but Millrace does not read it; did you mean MILLRACE_PORT?',
+    );
+  } finally {
+    taken.close();
+    await rm(data, { recursive: true });
+  }
+});
+
 it('a server on a database that has a key already says what to do when its data directory has none', async () => {
   const data = await mkdtemp(join(tmpdir(), 'millrace-serve-'));
   const database = await createTestDatabase();

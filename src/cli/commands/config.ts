@@ -2,7 +2,7 @@ import { access, constants } from 'node:fs/promises';
 import { Command } from 'commander';
 import { optionNames, optionOf, shownValue, variablesOf } from '../../config/options.ts';
 import { type Config, describeSource } from '../../config/resolve-config.ts';
-import { unknownVariables } from '../../config/unknown-variables.ts';
+import { describeUnknownVariable, unknownVariables } from '../../config/unknown-variables.ts';
 import type { CommandContext } from '../command-context.ts';
 import { Failure } from '../failure.ts';
 import { withExamples, withJson } from '../flags.ts';
@@ -70,8 +70,7 @@ function describeConfig(config: Config) {
 }
 
 function warnOfVariables(context: CommandContext): void {
-  for (const { variable, nearest } of unknownVariables(context.environment)) {
-    const hint = nearest === undefined ? '' : `; did you mean ${nearest}?`;
-    printWarning(context, `${variable} is set, but Millrace does not read it${hint}`);
+  for (const unknown of unknownVariables(context.environment)) {
+    printWarning(context, describeUnknownVariable(unknown));
   }
 }

@@ -9,6 +9,7 @@ import {
   variablesOf,
 } from '../../config/options.ts';
 import { type Config, resolveConfig } from '../../config/resolve-config.ts';
+import { describeUnknownVariable, unknownVariables } from '../../config/unknown-variables.ts';
 import type { CommandContext } from '../command-context.ts';
 import { Failure } from '../failure.ts';
 import { withExamples, withJson } from '../flags.ts';
@@ -76,6 +77,7 @@ async function serve(context: CommandContext, flags: ServeFlags): Promise<void> 
   const server = await unlessStopped(
     runServer(config, {
       spawn: (access) => spawnDeliveries(context, { config, ...access }),
+      warnings: unknownVariables(context.environment).map(describeUnknownVariable),
       signal,
     }),
     signal,

@@ -398,6 +398,34 @@ describe('a figure that is not there', () => {
   });
 });
 
+describe('a list of keys', () => {
+  it('tells which is which, and which of them work', async () => {
+    const scopes = ['send', 'read'];
+    const createdAt = '2026-01-02T03:04:05.000Z';
+    const key = { accountId: '1', scopes, createdAt, expiresAt: null, revokedAt: null };
+    const data = [
+      { ...key, id: 'k1', hint: '…ab_1' },
+      { ...key, id: 'k2', hint: '…ab_2', expiresAt: '2999-01-01T00:00:00.000Z' },
+      { ...key, id: 'k3', hint: '…ab_3', expiresAt: '2026-02-01T00:00:00.000Z' },
+      { ...key, id: 'k4', hint: '…ab_4', expiresAt: '2026-02-01T00:00:00.000Z', revokedAt: createdAt },
+    ];
+    const env = await serverOf((_, response) => answerJson(response, 200, { data, next: null }));
+    const { out } = await runCli(['key', 'list'], env);
+    expect(
+      out
+        .trim()
+        .split('\n')
+        .map((line) => line.split(/ {2,}/)),
+    ).toEqual([
+      ['ID', 'HINT', 'ACCOUNT', 'SCOPES', 'CREATED', 'EXPIRES', 'STATE'],
+      ['k1', '…ab_1', '1', 'send,read', createdAt, 'never', 'active'],
+      ['k2', '…ab_2', '1', 'send,read', createdAt, '2999-01-01T00:00:00.000Z', 'active'],
+      ['k3', '…ab_3', '1', 'send,read', createdAt, '2026-02-01T00:00:00.000Z', 'expired'],
+      ['k4', '…ab_4', '1', 'send,read', createdAt, '2026-02-01T00:00:00.000Z', 'revoked'],
+    ]);
+  });
+});
+
 describe('a new key', () => {
   it('alone goes to standard output', async () => {
     const env = await serverOf((_, response) => answerJson(response, 201, { id: 'k1', key: 'shown-once' }));

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { Key, Scope } from '../../client/client.ts';
+import { systemClock } from '../../lib/clock.ts';
 import { allOf } from '../all-of.ts';
 import type { CommandContext } from '../command-context.ts';
 import { Failure } from '../failure.ts';
@@ -20,7 +21,7 @@ export function keyCommand(context: CommandContext): Command {
 
 function listCommand(context: CommandContext): Command {
   const command = withServer(new Command('list'))
-    .description('keys, without their secret part')
+    .description('keys by the last characters of their secret, and whether they work')
     .option('--account <id>', 'only of this account')
     .action(async ({ account, ...flags }: ServerOptions & { account?: string }) => {
       const query = account === undefined ? {} : { accountId: account };
@@ -107,14 +108,22 @@ function printNewKey(context: CommandContext, key: Key, flags: ServerOptions): v
 
 function describeKeys(keys: Key[], width: number): string {
   return formatTable(
-    ['ID', 'ACCOUNT', 'SCOPES', 'EXPIRES', ''],
-    keys.map(({ id, accountId, scopes, expiresAt, test, revokedAt }) => [
-      id,
-      accountId ?? '',
-      (scopes ?? []).join(','),
-      expiresAt ? String(expiresAt) : 'never',
-      [test ? 'test' : '', revokedAt ? 'revoked' : ''].filter(Boolean).join(' '),
+    ['ID', 'HINT', 'ACCOUNT', 'SCOPES', 'CREATED', 'EXPIRES', 'STATE'],
+    keys.map((key) => [
+      key.id,
+      key.hint ?? '',
+      key.accountId ?? '',
+      (key.scopes ?? []).join(','),
+      key.createdAt ?? '',
+      key.expiresAt ?? 'never',
+      stateOf(key),
     ]),
     { width },
   );
+}
+
+function stateOf({ expiresAt, revokedAt, test }: Key): string {
+  if (revokedAt) return 'revoked';
+  if (expiresAt && Date.parse(expiresAt) <= systemClock.nowMs()) return 'expired';
+  return test ? 'active, test' : 'active';
 }

@@ -443,6 +443,38 @@ describe('a new key', () => {
   });
 });
 
+describe('a key that takes the place of another', () => {
+  const createdAt = '2026-01-02T03:00:00.000Z';
+  const made = { id: 'k2', key: 'shown-once', createdAt, expiresAt: null };
+
+  it.each([
+    [[], made, 0, /^the old key k1 has stopped working$/m],
+    [['--overlap-ms', '60000'], made, 60_000, /^the old key k1 works until 2026-01-02T03:01:00\.000Z$/m],
+    [
+      ['--overlap-ms', '60000'],
+      { ...made, expiresAt: '2026-01-02T03:00:30.000Z' },
+      60_000,
+      /^the old key k1 works until 2026-01-02T03:00:30\.000Z$/m,
+    ],
+  ])('says until when the old one works: %j', async (more, answer, overlapMs, words) => {
+    let asked: unknown;
+    const env = await serverOf(async (request, response) => {
+      asked = [request.url, JSON.parse(String(await readBody(request)))];
+      answerJson(response, 201, answer);
+    });
+    const { out, err } = await runCli(['key', 'rotate', 'k1', ...more], env);
+    expect(asked).toEqual(['/v1/keys/k1/rotate', { overlapMs }]);
+    expect(out).toBe('shown-once\n');
+    expect(err).toMatch(words);
+  });
+
+  it('takes no overlap that the server would refuse', async () => {
+    const { status, err } = await runCli(['key', 'rotate', 'k1', '--overlap-ms', '604800001']);
+    expect(err).toMatch(/from 0 to 604800000/);
+    expect(status).toBe(2);
+  });
+});
+
 describe('config', () => {
   it('shows every option with its source and no secret', async () => {
     const env = { MILLRACE_ADMIN_KEY: 'a-secret-admin-key', MILLRACE_PROT: '1' };

@@ -5,10 +5,12 @@ import { allOf } from '../all-of.ts';
 import type { CommandContext } from '../command-context.ts';
 import { Failure } from '../failure.ts';
 import { withFieldNames } from '../field-names.ts';
-import { collect, type ServerOptions, withExamples, withServer } from '../flags.ts';
-import { formatTable } from '../format.ts';
+import { collect, type ServerOptions, wholeNumber, withExamples, withServer } from '../flags.ts';
+import { formatDuration, formatTable } from '../format.ts';
 import { printNote, printResult } from '../output.ts';
 import { connect } from '../server-access.ts';
+
+const overlapMaxMs = 7 * 86_400_000;
 
 export function keyCommand(context: CommandContext): Command {
   const command = new Command('key').description('API keys');
@@ -87,12 +89,27 @@ function revokeCommand(context: CommandContext): Command {
 
 function rotateCommand(context: CommandContext): Command {
   const command = withServer(new Command('rotate'))
-    .description('make a new secret for a key; it is shown this once')
+    .description('make a key in the place of another; it is shown this once')
     .argument('<id>')
-    .action(async (id: string, flags: ServerOptions) => {
-      printNewKey(context, await connect(context, flags).keys.rotate(id), flags);
+    .option(
+      '--overlap-ms <ms>',
+      'how long the old key still works, a week at most (default: 0)',
+      wholeNumber(0, overlapMaxMs),
+    )
+    .action(async (id: string, { overlapMs = 0, ...flags }: ServerOptions & { overlapMs?: number }) => {
+      const key = await connect(context, flags).keys.rotate(id, { overlapMs });
+      printNewKey(context, key, flags);
+      if (!flags.json) printNote(context, `the old key ${id} ${describeOverlap(key, overlapMs)}`);
     });
-  return withExamples(command, 'key rotate ID');
+  return withExamples(command, 'key rotate ID', 'key rotate ID --overlap-ms 3600000');
+}
+
+/** Told from the answer: to ask for the old key could fail, and the new one is shown this once. The new one has its expiry. */
+function describeOverlap({ createdAt, expiresAt }: Key, overlapMs: number): string {
+  if (overlapMs === 0) return 'has stopped working';
+  if (createdAt === undefined) return `works for ${formatDuration(overlapMs)} more`;
+  const endsMs = Date.parse(createdAt) + overlapMs;
+  return `works until ${new Date(expiresAt ? Math.min(endsMs, Date.parse(expiresAt)) : endsMs).toISOString()}`;
 }
 
 /** The key alone goes to standard output, so that a script can catch it. */

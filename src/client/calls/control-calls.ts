@@ -56,8 +56,17 @@ export function keyCalls(http: Http) {
     get: (id: string, signal?: AbortSignal): Promise<Key> => http.value({ path: at(id), signal }),
     create: (key: NewKey, options: CallOptions = {}): Promise<Key> =>
       http.value({ method: 'POST', path: '/v1/keys', body: key, ...options }),
-    rotate: (id: string, options: CallOptions = {}): Promise<Key> =>
-      http.value({ method: 'POST', path: `${at(id)}/rotate`, ...options }),
+    /** A key in the place of the old one, which works for `overlapMs` more: not at all by default. */
+    rotate: (
+      id: string,
+      { overlapMs, ...options }: CallOptions & { overlapMs?: number } = {},
+    ): Promise<Key> =>
+      http.value({
+        method: 'POST',
+        path: `${at(id)}/rotate`,
+        ...(overlapMs === undefined ? {} : { body: { overlapMs } }),
+        ...options,
+      }),
     revoke: (id: string, options: CallOptions = {}): Promise<void> =>
       http.value({ method: 'DELETE', path: at(id), ...options }),
   };

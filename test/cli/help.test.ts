@@ -45,7 +45,7 @@ describe('help', () => {
     const paths = commands.map(([path]) => path);
     for (const name of 'serve demo sink send migrate doctor bench lab'.split(' '))
       expect(paths).toContain(name);
-    for (const name of 'list show watch pause resume cancel replay resolve export rejections close'.split(
+    for (const name of 'list show watch pause resume cancel replay resolve export errors rejections close'.split(
       ' ',
     )) {
       expect(paths).toContain(`batch ${name}`);

@@ -8,6 +8,7 @@ import { lookedIn } from '../looked-in.ts';
 import { printResult } from '../output.ts';
 import { formatSendWindow } from '../send-window.ts';
 import { connect } from '../server-access.ts';
+import { batchErrorsCommand } from './batch-errors.ts';
 import { batchExportCommand } from './batch-export.ts';
 import { batchWatchCommand } from './batch-watch.ts';
 
@@ -18,6 +19,7 @@ export function batchCommand(context: CommandContext): Command {
   command.addCommand(batchWatchCommand(context));
   command.addCommand(batchExportCommand(context));
   command.addCommand(rejectionsCommand(context));
+  command.addCommand(batchErrorsCommand(context));
   command.addCommand(actionCommand(context, 'close', 'take no further lines'));
   command.addCommand(actionCommand(context, 'pause', 'stop delivering for now'));
   command.addCommand(actionCommand(context, 'resume', 'go on delivering'));
@@ -59,9 +61,14 @@ function showCommand(context: CommandContext): Command {
     .argument('<id>')
     .action(async (id: string, flags: AccountOptions) => {
       const batch = await connect(context, flags).batches.get(id);
-      printResult(context, batch, { json: flags.json, render: describeBatch });
+      printResult(context, batch, { json: flags.json, render: describeWithErrors });
     });
   return withExamples(command, 'batch show 0190c6f0-7b3a-7c11-9b0d-2f5a6c7d8000');
+}
+
+function describeWithErrors(batch: Batch): string {
+  const text = describeBatch(batch);
+  return batch.counts.failed > 0 ? `${text}\n\nwhy they failed: millrace batch errors ${batch.id}` : text;
 }
 
 function rejectionsCommand(context: CommandContext): Command {

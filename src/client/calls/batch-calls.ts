@@ -11,6 +11,7 @@ import { readRejections } from '../read-rejections.ts';
 import type {
   AppendAnswer,
   Batch,
+  BatchError,
   LineError,
   NewBatch,
   ReplayedBatch,
@@ -58,6 +59,9 @@ export function batchCalls(http: Http) {
     /** Every rejected line, in order. A stream that breaks is taken up again. */
     rejections: (id: string, options: SignalOptions = {}): AsyncGenerator<LineError, void, undefined> =>
       readRejections(http, { path: `${at(id)}/rejections`, ...options }),
+    /** The errors that its messages met, the most frequent first, a hundred kinds at most. */
+    errors: (id: string, signal?: AbortSignal): Promise<{ data: BatchError[] }> =>
+      http.value({ path: `${at(id)}/errors`, signal }),
     /** Asks until every accepted message is in a final state. */
     waitUntilDone: (id: string, options: WaitOptions = {}): Promise<Batch> =>
       waitUntilDone(http, at(id), options),

@@ -85,6 +85,18 @@ export interface AppendAnswer {
   errors: LineError[];
 }
 
+/** Messages of a batch that came to a state by one error. */
+export interface BatchError {
+  code: string;
+  state: MessageState;
+  /** One that was tried or replayed again counts each time. */
+  messages: number;
+  lastAt: string;
+  /** A message that did, and what its provider said. */
+  example: { id: string; detail: string | null };
+  [member: string]: unknown;
+}
+
 export interface LineError {
   line: number;
   code: string;

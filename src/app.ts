@@ -1,4 +1,4 @@
-import { access } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { ensureAdminKey } from './api/ensure-admin-key.ts';
 import { findSecrets } from './composition/find-secrets.ts';
@@ -17,7 +17,8 @@ import { startOwnDatabase } from './composition/start-own-database.ts';
 import { openStatistics } from './composition/start-statistics.ts';
 import { startUpkeep } from './composition/start-upkeep.ts';
 import { telemetrySettings } from './composition/telemetry-settings.ts';
-import type { Config } from './config/resolve-config.ts';
+import { ConfigError } from './config/config-error.ts';
+import { type Config, describeSource } from './config/resolve-config.ts';
 import { type ServerChannel, serveDeliveries } from './delivery/processes/serve-deliveries.ts';
 import { makeDirectory } from './embedded/make-directory.ts';
 import { ReceiptIntake } from './events/receipt-intake.ts';
@@ -135,7 +136,7 @@ async function startParts(
     telemetry,
   }: StartParts & { processes: ServerProcesses; signal: AbortSignal },
 ): Promise<Omit<RunningServer, 'stop'>> {
-  await makeDataDirectory(resolve(config.data));
+  await makeDataDirectory(config);
   const hasApi = config.roles.includes('api');
   // A server that only delivers may stand beside one that has the usual port: it listens where it is told to.
   const hasProbes = hasApi || config.sources.port.kind !== 'default';
@@ -233,14 +234,21 @@ async function openTelemetry(config: Config): Promise<Telemetry | undefined> {
   return settings && (await import('./observe/otlp/open-telemetry.ts')).openTelemetry(settings, 'server');
 }
 
-async function makeDataDirectory(path: string): Promise<void> {
+async function makeDataDirectory({ data, sources }: Config): Promise<void> {
+  const path = resolve(data);
+  const place = `data (${describeSource(sources.data)})`;
+  const mend = 'name another directory with --data';
+  let isDirectory: boolean;
   try {
     await makeDirectory(path);
+    isDirectory = (await stat(path)).isDirectory();
   } catch (error) {
     const { message } = error as Error;
-    const cause = { cause: error };
-    throw new Error(`the data directory cannot be made (${message}): name another one with --data`, cause);
+    const text = `${place}: the directory ${path} cannot be made (${message}): ${mend}`;
+    throw new ConfigError('invalid_option', text, { cause: error });
   }
+  if (isDirectory) return;
+  throw new ConfigError('invalid_option', `${place}: ${path} is a file, not a directory: ${mend}`);
 }
 
 /** The clients on this machine look for `admin.key`, which a new data directory on an old database has not got. */

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,6 +22,19 @@ function start(...args: string[]): ChildProcess {
   });
   children.push(child);
   return child;
+}
+
+/** For a server that cannot start: its exit status, and what it said. */
+async function serveUntilEnd(args: string[], env: NodeJS.ProcessEnv = {}) {
+  const child = spawn(process.execPath, [builtMain(), 'serve', ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
+  children.push(child);
+  let told = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (part) => (told += part));
+  const [status] = (await once(child, 'close')) as [number | null];
+  return { status, told };
 }
 
 async function firstLine(child: ChildProcess): Promise<string> {
@@ -137,9 +150,18 @@ it('a server whose data directory cannot be made, or whose port is taken, fails 
     const noPort = start('serve', '--port', String(port), '--data', data, '--log-level', 'silent');
     expect(await once(noPort, 'exit')).toEqual([1, null]);
     expect(await readdir(data)).toEqual([]);
-    if (process.platform === 'linux') {
-      const noPlace = start('serve', '--port', '0', '--data', '/proc/x', '--log-level', 'silent');
-      expect(await once(noPlace, 'exit')).toEqual([1, null]);
+    const file = join(data, 'file');
+    await writeFile(file, '');
+    const refusals = [
+      [file, `error: data (flag --data): ${file} is a file, not a directory: name another`],
+      [join(file, 'data'), `error: data (flag --data): the directory ${file}/data cannot be made (ENOTDIR`],
+    ];
+    if (process.platform === 'linux')
+      refusals.push(['/proc/x', 'error: data (flag --data): the directory /proc/x cannot be made (ENOENT']);
+    for (const [place, words] of refusals) {
+      const { status, told } = await serveUntilEnd(['--port', '0', '--data', place!]);
+      expect({ status, told }).toEqual({ status: 2, told: expect.stringContaining(words!) });
+      expect(told).not.toMatch(/^ +at /m);
     }
   } finally {
     taken.close();
@@ -154,14 +176,7 @@ it('a server warns in its log of a variable that it does not read', async () => 
   try {
     await once(taken, 'listening');
     const { port } = taken.address() as AddressInfo;
-    const child = spawn(process.execPath, [builtMain(), 'serve', '--port', String(port), '--data', data], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, MILLRACE_PROT: '1' },
-    });
-    children.push(child);
-    let told = '';
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (part) => (told += part));
-    await once(child, 'close');
+    const { told } = await serveUntilEnd(['--port', String(port), '--data', data], { MILLRACE_PROT: '1' });
     expect(told).toContain(
       'MILLRACE_PROT is set, but Millrace does not read it; did you mean MILLRACE_PORT?',
     );

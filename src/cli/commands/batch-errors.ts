@@ -17,7 +17,11 @@ export function batchErrorsCommand(context: CommandContext): Command {
         render: ({ data }, width) => describeErrors(data, width),
       });
     });
-  return withExamples(command, 'batch errors ID', 'batch replay ID --state failed --error-code timeout');
+  return withExamples(
+    command,
+    'batch errors ID',
+    'batch replay ID --state failed --error-code provider_timeout',
+  );
 }
 
 function describeErrors(errors: readonly BatchError[], width: number): string {

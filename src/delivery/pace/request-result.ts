@@ -18,7 +18,7 @@ const failed: RequestResult = { kind: 'failed' };
 const unsent: RequestResult = { kind: 'unsent' };
 
 /** Codes of `connectors/send-errors.ts`: nothing got to the provider or past its door, and why is no message's fault. */
-const unreachableCodes = new Set([
+const shutOutCodes = new Set([
   'address_not_allowed',
   'dns_failure',
   'connection_refused',
@@ -58,7 +58,7 @@ function resultOf(answer: Answer): RequestResult {
   if (answer.kind === 'sent') return good;
   const { code } = answer.error;
   if (ownCodes.has(code)) return unsent;
-  if (answer.kind !== 'retry' || unreachableCodes.has(code)) return failed;
+  if (answer.kind !== 'retry' || shutOutCodes.has(code)) return failed;
   // A 503 that names a time has a plan; one that does not is a failure like any other.
   if (code === 'provider_unavailable' && answer.retryAfterMs === undefined) return failed;
   return { kind: 'refused', retryAfterMs: answer.retryAfterMs };

@@ -7,9 +7,6 @@ export const scopes = ['send', 'read', 'manage', 'admin'] as const;
 
 export type Scope = (typeof scopes)[number];
 
-/** How long a key may still work beside the one that takes its place, in milliseconds: a week. */
-export const keyOverlapMaxMs = 7 * 86_400_000;
-
 export interface ApiKey {
   id: string;
   accountId: number;

@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { uuidV7 } from '../../lib/uuid-v7.ts';
-import { type ApiKey, keyOverlapMaxMs } from '../../message/api-key.ts';
+import type { ApiKey } from '../../message/api-key.ts';
 import { ProblemError } from '../../message/error-codes.ts';
 import { endKeyAt, findKey, insertKey } from '../../store/control/keys.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
@@ -9,13 +9,15 @@ import { isUuid } from '../is-uuid.ts';
 import { hashKey, hintOf, makeKey } from '../keys.ts';
 import { keyAnswer, NewKeyAnswer, noSuchKey } from './key-fields.ts';
 
+const overlapMaxMs = 7 * 86_400_000;
+
 const Body = Type.Union([
   Type.Object(
     {
       overlapMs: Type.Optional(
         Type.Integer({
           minimum: 0,
-          maximum: keyOverlapMaxMs,
+          maximum: overlapMaxMs,
           default: 0,
           description: 'how long the old key still works',
         }),

@@ -1,7 +1,6 @@
 import { Command } from 'commander';
 import type { Key, Scope } from '../../client/client.ts';
 import { systemClock } from '../../lib/clock.ts';
-import { keyOverlapMaxMs } from '../../message/api-key.ts';
 import { allOf } from '../all-of.ts';
 import type { CommandContext } from '../command-context.ts';
 import { Failure } from '../failure.ts';
@@ -10,6 +9,8 @@ import { collect, type ServerOptions, wholeNumber, withExamples, withServer } fr
 import { formatDuration, formatTable } from '../format.ts';
 import { printNote, printResult } from '../output.ts';
 import { connect } from '../server-access.ts';
+
+const overlapMaxMs = 7 * 86_400_000;
 
 export function keyCommand(context: CommandContext): Command {
   const command = new Command('key').description('API keys');
@@ -93,7 +94,7 @@ function rotateCommand(context: CommandContext): Command {
     .option(
       '--overlap-ms <ms>',
       'how long the old key still works, a week at most (default: 0)',
-      wholeNumber(0, keyOverlapMaxMs),
+      wholeNumber(0, overlapMaxMs),
     )
     .action(async (id: string, { overlapMs = 0, ...flags }: ServerOptions & { overlapMs?: number }) => {
       const key = await connect(context, flags).keys.rotate(id, { overlapMs });

@@ -256,7 +256,10 @@ it('batch show and message show tell when a thing may leave, in which order, and
   }
   expect((await shows())[0]).toMatch(/^priority +bulk$/m);
   await route('pause', 'later');
-  expect((await shows())[0]).toMatch(/^route +later \(paused: /m);
+  const [ofBatch, ofMessage] = await shows();
+  expect(ofBatch).toMatch(/^route +later \(paused: /m);
+  expect(ofMessage).toMatch(/^waits for +its route to be resumed: millrace route resume later$/m);
+  expect(ofMessage).toMatch(new RegExp(`^ +the time that it is scheduled for: ${times.scheduledAt}$`, 'm'));
 });
 
 it('send --strict ends with status 1 when a line was rejected, also when the file was sent before', async () => {

@@ -146,7 +146,14 @@ export interface Message {
   createdAt: string;
 }
 
+export interface Wait {
+  reason: string;
+  until?: string;
+  messageId?: string;
+}
+
 export interface MessageWithTimeline extends Message {
+  waitsFor?: Wait[];
   timeline: { at: string; state: MessageState; attempt?: number; error?: MessageError; dueAt?: string }[];
 }
 

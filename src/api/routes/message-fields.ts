@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { ProblemError } from '../../message/error-codes.ts';
 import { type State, states } from '../../message/state.ts';
+import { waitReasons } from '../reading/waits-for.ts';
 import { invalid } from '../validation.ts';
 
 const Time = Type.String({ format: 'date-time' });
@@ -60,6 +61,25 @@ export const MessageAnswer = Type.Object(messageMembers);
 /** A message by itself. */
 export const MessageWithTimeline = Type.Object({
   ...messageMembers,
+  waitsFor: Type.Optional(
+    Type.Array(
+      Type.Object({
+        reason: Type.Enum([...waitReasons]),
+        until: Type.Optional(
+          Type.String({ format: 'date-time', description: 'where it ends by itself: when' }),
+        ),
+        messageId: Type.Optional(
+          Type.String({ description: 'of `earlier_message`: the one that has to come to its end first' }),
+        ),
+      }),
+      {
+        description:
+          'of a message that is `queued` or `retrying`: all that keeps it. `batch_open`: its batch starts when it is closed; ' +
+          '`earlier_message`: one of the same ordering key has not come to its end; `turn`: nothing but its turn, it is due: ' +
+          'what its lane waits for, an open breaker among it, is in `GET /v1/lanes`',
+      },
+    ),
+  ),
   timeline: Type.Array(
     Type.Object({
       at: Time,

@@ -1,6 +1,9 @@
 import { Command } from 'commander';
-import type { Message, MessageState, TimelineEntry } from '../../client/client.ts';
+import type { Client, Lane, Message, MessageState, TimelineEntry } from '../../client/client.ts';
+import { allOf } from '../all-of.ts';
 import type { CommandContext } from '../command-context.ts';
+import { describeLanes } from '../describe-lanes.ts';
+import { waitRows } from '../describe-waits.ts';
 import { usageFailure } from '../failure.ts';
 import { type AccountOptions, oneOf, wholeNumber, withAccount, withExamples } from '../flags.ts';
 import { formatFields, formatTable } from '../format.ts';
@@ -23,10 +26,28 @@ function showCommand(context: CommandContext): Command {
     .description('one message with everything that happened to it')
     .argument('<id>')
     .action(async (id: string, flags: AccountOptions) => {
-      const message = await connect(context, flags).messages.get(id);
-      printResult(context, message, { json: flags.json, render: describeMessage });
+      const client = connect(context, flags);
+      const message = await client.messages.get(id);
+      const lanes = flags.json ? [] : await lanesThatKeep(client, message);
+      printResult(context, message, {
+        json: flags.json,
+        render: (shown, width) => [describeMessage(shown), ...lanesOf(shown, { lanes, width })].join('\n\n'),
+      });
     });
   return withExamples(command, 'message show 0190c6f0-7b3a-7c11-9b0d-2f5a6c7d8001');
+}
+
+/** What is due leaves in a moment, or its lane is held up. */
+const dueForMs = 5_000;
+
+/** Where nothing but its turn keeps a message that has waited for a while: the lanes of its route. */
+async function lanesThatKeep(client: Client, { route, createdAt, waitsFor }: Message): Promise<Lane[]> {
+  const isDue = waitsFor?.[0]?.reason === 'turn' && Date.now() - Date.parse(createdAt) > dueForMs;
+  return isDue ? await allOf(client.lanes({ route })) : [];
+}
+
+function lanesOf({ route }: Message, { lanes, width }: { lanes: readonly Lane[]; width: number }): string[] {
+  return lanes.length === 0 ? [] : [`What waits for route ${route}:\n${describeLanes(lanes, width)}`];
 }
 
 interface FindFlags extends AccountOptions {
@@ -134,6 +155,7 @@ function describeMessage(message: Message): string {
   const fields = formatFields([
     ['id', message.id],
     ['state', message.state],
+    ...waitRows(message),
     ['to', message.to],
     ['from', message.from],
     ['route', message.route],

@@ -77,6 +77,8 @@ export interface Message {
   providerRef?: string;
   error?: SendError;
   createdAt: string;
+  /** All that keeps a message that was asked for by id and waits. Absent from older servers. */
+  waitsFor?: Wait[];
   /** Only of a message that was asked for by id. */
   timeline?: TimelineEntry[];
   [member: string]: unknown;
@@ -89,6 +91,23 @@ export interface TimelineEntry {
   error?: SendError;
   /** Of `retrying`: when the next attempt is due. */
   dueAt?: string;
+}
+
+/** What keeps a message; `turn`: nothing else does, it is due. */
+export interface Wait {
+  reason:
+    | 'batch_open'
+    | 'batch_paused'
+    | 'route_paused'
+    | 'scheduled'
+    | 'retry'
+    | 'send_window'
+    | 'earlier_message'
+    | 'turn';
+  /** Where it ends by itself: when. */
+  until?: string;
+  /** Of `earlier_message`: the one of the same ordering key that has to come to its end first. */
+  messageId?: string;
 }
 
 /** Why a message was not sent, or not at once. */

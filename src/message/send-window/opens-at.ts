@@ -1,5 +1,6 @@
+import { placeOf } from './recipient-zones.ts';
 import { SendHours } from './send-hours.ts';
-import type { SendWindow } from './send-window.ts';
+import { isByRecipient, type SendWindow } from './send-window.ts';
 
 /** Shared by all that is shown: working hours out takes far longer than looking them up. */
 const sendHours = new SendHours();
@@ -17,4 +18,17 @@ export function opensAt(windows: readonly (SendWindow | undefined)[], now: Date)
 /** Whether these windows, of those that name their time zone, are not going to be open together. */
 export function neverOpen(windows: readonly (SendWindow | undefined)[], nowMs: number): boolean {
   return sendHours.ofAll(...windows)?.opensAtMs(nowMs) === Number.POSITIVE_INFINITY;
+}
+
+/**
+ * When a message to this recipient may leave by these windows, in Unix milliseconds: `nowMs` for at once, infinity for not at all. A number of
+ * no country, whose time zone nobody knows, may leave at once, and then fails for that.
+ */
+export function nextOpening(
+  windows: readonly (SendWindow | undefined)[],
+  { to, nowMs }: { to: string; nowMs: number },
+): number {
+  const place = windows.some(isByRecipient) ? placeOf(to) : undefined;
+  const hours = sendHours.ofPlace(place, ...windows);
+  return hours === undefined || hours === 'unplaced' ? nowMs : hours.opensAtMs(nowMs);
 }

@@ -12,6 +12,7 @@ import { StateMark } from '../../parts/state-mark.tsx';
 import { linkTo } from '../../place.ts';
 import { CallbacksPart } from './callbacks-part.tsx';
 import { Timeline } from './timeline.tsx';
+import { WaitsPart } from './waits-part.tsx';
 
 export function MessageView({ id }: { id: string }): JSX.Element {
   const read = usePolled<MessageWithTimeline>(`v1/messages/${encodeURIComponent(id)}`, { everyMs: 2_000 });
@@ -34,6 +35,7 @@ export function MessageView({ id }: { id: string }): JSX.Element {
           <div class="pair">
             <Section title="What became of it">
               <Timeline message={message} />
+              <WaitsPart waits={message.waitsFor ?? []} />
             </Section>
             <Section title="What it is">
               <Facts message={message} />

@@ -93,6 +93,11 @@ export function providerRefAt(folded: FoldedOutcomes, offset: number): string | 
   return row?.providerRefs?.[rankInBitmap(row.offsets, offset)] ?? undefined;
 }
 
+/** When a message came into its state; undefined where nothing is recorded: it is as it was accepted. */
+export function stateAtOf(folded: FoldedOutcomes, offset: number): string | undefined {
+  return folded.rows[folded.row[offset] ?? -1]?.at.toISOString();
+}
+
 /** When the retry of a message is due; undefined unless it is waiting for one. */
 export function dueAtOf(folded: FoldedOutcomes, offset: number): Date | undefined {
   if (folded.state[offset] !== stateNumber.retrying) return undefined;

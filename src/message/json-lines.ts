@@ -17,7 +17,13 @@ export function jsonLines(chunk: ChunkView, lines: readonly string[]): (offset: 
   const body = JSON.stringify(defaults.body ?? null);
   const metadata = JSON.stringify(defaults.metadata ?? {});
   const tags = JSON.stringify(defaults.tags ?? []);
-  const createdAt = `,"createdAt":"${createdAtOf(chunk.id)}"}\n`;
+  const createdAt = createdAtOf(chunk.id);
+  const times = timesOf(createdAt);
+  const timesByRow = folded.rows.map(({ at }) => timesOf(at.toISOString()));
+
+  function timesOf(stateAt: string): string {
+    return `,"createdAt":"${createdAt}","stateAt":"${stateAt}"}\n`;
+  }
 
   const mayRender = defaults.template !== undefined || Boolean(chunk.templates?.pins);
 
@@ -75,7 +81,7 @@ export function jsonLines(chunk: ChunkView, lines: readonly string[]): (offset: 
       rare(own, by) +
       (own.erased ? ',"erased":true' : '') +
       became(offset) +
-      createdAt
+      (timesByRow[folded.row[offset]!] ?? times)
     );
   };
 }

@@ -1,6 +1,12 @@
 import { parseTime } from '../lib/parse-time.ts';
 import type { MessageDefaults, MessageFields } from './fields.ts';
-import { errorAt, type FoldedOutcomes, type MessageError, providerRefAt } from './fold-outcomes.ts';
+import {
+  errorAt,
+  type FoldedOutcomes,
+  type MessageError,
+  providerRefAt,
+  stateAtOf,
+} from './fold-outcomes.ts';
 import { messageIdAt, unixMsOf } from './id.ts';
 import { type State, stateName } from './state.ts';
 import { fieldsToShow } from './stored-message.ts';
@@ -39,6 +45,8 @@ export interface MessageView {
   providerRef?: string;
   error?: MessageError;
   createdAt: string;
+  /** When it came into its state, as far as that is known to the moment: what ended together was recorded together. */
+  stateAt: string;
 }
 
 /** What the messages of a chunk have in common. */
@@ -104,6 +112,7 @@ export function viewMessage(chunk: ChunkView, offset: number, line: string): Mes
     ...(providerRef !== undefined && { providerRef }),
     ...(error !== undefined && { error }),
     createdAt: createdAtOf(chunk.id),
+    stateAt: stateAtOf(folded, offset) ?? createdAtOf(chunk.id),
   };
 }
 

@@ -29,7 +29,7 @@ describe('an exported message', () => {
   test('is one line of JSON with what was sent and what became of it', () => {
     const outcomes = [
       {
-        at: new Date(),
+        at: new Date(0x0199aaaacccc),
         dueAt: null,
         state: stateNumber.failed,
         attempt: 3,
@@ -47,12 +47,15 @@ describe('an exported message', () => {
       state: 'queued',
       attempts: 0,
       batchId: null,
+      stateAt: new Date(0x0199aaaabbbb).toISOString(),
     });
     expect(JSON.parse(lines[1]!)).toMatchObject({
       body: 'a\nb',
       state: 'failed',
       attempts: 3,
       error: { code: 'refused', detail: 'no such number' },
+      createdAt: new Date(0x0199aaaabbbb).toISOString(),
+      stateAt: new Date(0x0199aaaacccc).toISOString(),
     });
   });
 
@@ -60,9 +63,9 @@ describe('an exported message', () => {
     const lines = ['{"to":"+1","body":"say \\"hi\\",\\nthen","tags":["a","b"],"metadata":{"n":1}}'];
     const created = new Date(0x0199aaaabbbb).toISOString();
     expect(text(chunk(lines, { format: 'csv' }))).toBe(
-      `${id},,sms,+1,,,"say ""hi"",\nthen",,,,,"{""n"":1}",a|b,queued,0,,,,${created},,,,,,\r\n`,
+      `${id},,sms,+1,,,"say ""hi"",\nthen",,,,,"{""n"":1}",a|b,queued,0,,,,${created},,,,,,,${created}\r\n`,
     );
-    expect(csvHeader.split(',')).toHaveLength(25);
+    expect(csvHeader.split(',')).toHaveLength(26);
   });
 
   test('begins behind an offset when the export goes on', () => {

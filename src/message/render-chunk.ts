@@ -54,6 +54,7 @@ const csvColumns = [
   'template',
   'templateVersion',
   'params',
+  'stateAt',
 ] as const;
 
 export const csvHeader = `${csvColumns.join(',')}\r\n`;
@@ -126,6 +127,7 @@ function csvLine(message: MessageView): string {
     message.template,
     message.templateVersion === undefined ? '' : String(message.templateVersion),
     jsonCell(message.params),
+    message.stateAt,
   ];
   return `${cells.map(quoteCell).join(',')}\r\n`;
 }

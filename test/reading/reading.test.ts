@@ -137,6 +137,7 @@ describe('messages of a batch', () => {
       state: 'queued',
       attempts: 0,
       createdAt: json.data[0].createdAt,
+      stateAt: json.data[0].createdAt,
     });
     expect(json.data[1]).toMatchObject({ from: 'Ada', body: 'Mine', ref: 'r1', tags: [], subject: 'S' });
     const { text } = await get(`/v1/messages/${json.data[1].id}`);

@@ -53,6 +53,10 @@ const messageMembers = {
   providerRef: Type.Optional(Type.String({ description: "the provider's own id" })),
   error: Type.Optional(MessageError),
   createdAt: Time,
+  stateAt: Type.String({
+    format: 'date-time',
+    description: 'when it came into its state; `createdAt` while nothing has happened to it',
+  }),
 };
 
 /** A message in a list. */

@@ -77,6 +77,8 @@ export interface Message {
   providerRef?: string;
   error?: SendError;
   createdAt: string;
+  /** When it came into its state. Absent from older servers. */
+  stateAt?: string;
   /** All that keeps a message that was asked for by id and waits. Absent from older servers. */
   waitsFor?: Wait[];
   /** Only of a message that was asked for by id. */

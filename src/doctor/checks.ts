@@ -5,6 +5,7 @@ import { clock } from './checks/clock.ts';
 import { connections } from './checks/connections.ts';
 import { disk } from './checks/disk.ts';
 import { durability } from './checks/durability.ts';
+import { failedMessages } from './checks/failed-messages.ts';
 import { fileDescriptors } from './checks/file-descriptors.ts';
 import { leases } from './checks/leases.ts';
 import { oldTransactions } from './checks/old-transactions.ts';
@@ -40,6 +41,7 @@ export const checks: readonly Check[] = [
   partitions,
   unfinishedChunks,
   routes,
+  failedMessages,
   uncertainMessages,
   spentAccounts,
   receipts,

@@ -1,6 +1,7 @@
 import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { DoctorContext, Finding } from '../../src/doctor/check.ts';
+import { failedMessages } from '../../src/doctor/checks/failed-messages.ts';
 import { receipts } from '../../src/doctor/checks/receipts.ts';
 import { routes } from '../../src/doctor/checks/routes.ts';
 import { spentAccounts } from '../../src/doctor/checks/spent-accounts.ts';
@@ -8,6 +9,8 @@ import { uncertainMessages } from '../../src/doctor/checks/uncertain-messages.ts
 import { systemClock } from '../../src/lib/clock.ts';
 import { stateNumber } from '../../src/message/state.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
+import { noBatch } from '../../src/store/statistics/add-fold.ts';
+import { ensureStatisticsPartitions } from '../../src/store/statistics/statistics-partitions.ts';
 import { insertChunk } from '../delivery/mill.ts';
 import { recordOutcome, storeBatch } from '../reading/store-batch.ts';
 import { createTestDatabase } from '../support/postgres.ts';
@@ -115,6 +118,38 @@ test('of a webhook route that fails the endpoints are looked at, for it has no p
   expect(finding).toMatchObject({ severity: 'error', summary: expect.stringMatching(/^route callbacks/) });
   expect(finding!.mend).toMatch(/millrace webhook list .*millrace message find --to NAME/);
   expect(finding!.mend).not.toContain('route test');
+});
+
+/** What is in the statistics of so many minutes ago, of all accounts. */
+async function count(
+  routeId: number,
+  ends: { minutesAgo?: number; sent: number; failed: number },
+): Promise<void> {
+  const at = new Date(Date.now() - (ends.minutesAgo ?? 1) * 60_000);
+  await run(
+    `INSERT INTO statistics_minute (at, accepted, attempts, sent, delivered, failed, expired, canceled, suppressed, uncertain,
+        account_id, route_id, kind, batch, tag, waits)
+      VALUES (date_trunc('minute', $1::timestamptz), 0, 0, $2, 0, $3, 0, 0, 0, 0, 0, $4, 0, $5, '', '')`,
+    [at, ends.sent, ends.failed, routeId, noBatch],
+  );
+}
+
+test('a route that fails a fifth of its messages is told, and one with a few bad numbers is not', async () => {
+  const times = [0, 30].map((minutes) => Date.now() - minutes * 60_000);
+  await ensureStatisticsPartitions(database, { step: 'minute', times });
+  expect(await look(failedMessages)).toMatchObject([{ severity: 'ok' }]);
+  await count(1, { sent: 100, failed: 19 });
+  await count(2, { sent: 1_000, failed: 200 });
+  await count(2, { minutesAgo: 30, sent: 0, failed: 5_000 });
+  expect(await look(failedMessages)).toMatchObject([{ severity: 'ok' }]);
+  await count(1, { minutesAgo: 2, sent: 10, failed: 21 });
+  expect(await look(failedMessages)).toEqual([
+    {
+      severity: 'warning',
+      summary: 'route sms failed 40 of 150 messages (27 %) for good in the last 15 minutes',
+      mend: expect.stringContaining('millrace batch errors'),
+    },
+  ]);
 });
 
 test('a route whose window is closed is told once messages are due on it, and not one whose window is open', async () => {

@@ -1,0 +1,37 @@
+import { type RouteEnds, readRouteEnds } from '../../store/inspection/read-route-ends.ts';
+import { type Check, type Finding, orOk } from '../check.ts';
+import { endpointAdvice } from '../endpoint-advice.ts';
+
+const lookBackMs = 15 * 60_000;
+
+/** A list always has some bad numbers: so many, and so large a part, are no longer those. */
+const failedMin = 20;
+const failedRatio = 0.2;
+
+/** Whether routes that send fail more of their messages for good than a list with a few bad numbers would. */
+export const failedMessages: Check = {
+  name: 'failed-messages',
+  async run({ database, eventsDatabase, clock }) {
+    const untilMs = clock.nowMs();
+    const statistics = eventsDatabase ?? database;
+    const ends = await readRouteEnds({ database, statistics }, { sinceMs: untilMs - lookBackMs, untilMs });
+    return orOk(ends.flatMap(failing), 'no route has failed many of its messages in the last 15 minutes');
+  },
+};
+
+function failing({ name, connector, sent, failed }: RouteEnds): Finding[] {
+  const all = sent + failed;
+  if (failed < failedMin || failed < failedRatio * all) return [];
+  const percent = Math.round((failed / all) * 100);
+  return [
+    {
+      severity: 'warning',
+      summary: `route ${name} failed ${failed} of ${all} messages (${percent} %) for good in the last 15 minutes`,
+      mend:
+        connector === 'webhook'
+          ? endpointAdvice
+          : 'With a key of the account: millrace batch errors ID tells why, by code; millrace message find --state failed, of those sent singly. ' +
+            'Once it is mended, millrace batch replay ID tries those of a batch again',
+    },
+  ];
+}

@@ -20,7 +20,7 @@ import { telemetrySettings } from './composition/telemetry-settings.ts';
 import { ConfigError } from './config/config-error.ts';
 import { type Config, describeSource } from './config/resolve-config.ts';
 import { type ServerChannel, serveDeliveries } from './delivery/processes/serve-deliveries.ts';
-import { makeDirectory } from './embedded/make-directory.ts';
+import { makeDataDirectory } from './embedded/make-directory.ts';
 import { ReceiptIntake } from './events/receipt-intake.ts';
 import { AcceptedCounts } from './intake/accepted-counts.ts';
 import { createIntake } from './intake/intake.ts';
@@ -136,7 +136,7 @@ async function startParts(
     telemetry,
   }: StartParts & { processes: ServerProcesses; signal: AbortSignal },
 ): Promise<Omit<RunningServer, 'stop'>> {
-  await makeDataDirectory(config);
+  await useDataDirectory(config);
   const hasApi = config.roles.includes('api');
   // A server that only delivers may stand beside one that has the usual port: it listens where it is told to.
   const hasProbes = hasApi || config.sources.port.kind !== 'default';
@@ -234,13 +234,13 @@ async function openTelemetry(config: Config): Promise<Telemetry | undefined> {
   return settings && (await import('./observe/otlp/open-telemetry.ts')).openTelemetry(settings, 'server');
 }
 
-async function makeDataDirectory({ data, sources }: Config): Promise<void> {
+async function useDataDirectory({ data, sources }: Config): Promise<void> {
   const path = resolve(data);
   const place = `data (${describeSource(sources.data)})`;
   const mend = 'name another directory with --data';
   let isDirectory: boolean;
   try {
-    await makeDirectory(path);
+    await makeDataDirectory(path);
     isDirectory = (await stat(path)).isDirectory();
   } catch (error) {
     const { message } = error as Error;

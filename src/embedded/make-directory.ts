@@ -1,5 +1,16 @@
-import { mkdir } from 'node:fs/promises';
+import { chmod, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+
+/**
+ * Makes a data directory, closed to others. Parents made on the way are open for passage, whatever the umask: nothing but the data directory
+ * is in them.
+ */
+export async function makeDataDirectory(path: string): Promise<void> {
+  const first = await makeDirectory(path, 0o700);
+  if (!first) return;
+  for (let above = dirname(path); above.length >= first.length; above = dirname(above))
+    await chmod(above, 0o755);
+}
 
 /**
  * Makes a directory and those above it; answers the first that was made, like `mkdir` with `recursive`, which tries

@@ -1,7 +1,7 @@
 import { chmod, chown, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { EmbeddedError } from './embedded-error.ts';
-import { makeDirectory } from './make-directory.ts';
+import { makeDataDirectory } from './make-directory.ts';
 import { type Account, type ProgramResult, runProgram } from './run-program.ts';
 
 const probeTimeoutMs = 10_000;
@@ -28,14 +28,6 @@ export async function openPassage(dataDir: string, account: Account | undefined)
       `Choose a data directory outside of it (--data /var/lib/millrace), open it for passage (chmod o+x ${closed}), ` +
       'or run Millrace as an ordinary user.',
   );
-}
-
-/** Parents made on the way are open for passage, whatever the umask: nothing but the data directory is in them. */
-async function makeDataDirectory(dataDir: string): Promise<void> {
-  const first = await makeDirectory(dataDir, 0o700);
-  if (!first) return;
-  for (let path = dirname(dataDir); path.length >= first.length; path = dirname(path))
-    await chmod(path, 0o755);
 }
 
 /** Root without the right to change user (a container that drops CAP_SETUID) can run nothing as the account. */

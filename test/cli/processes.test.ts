@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, expect, it } from 'vitest';
 import { withoutSecrets } from '../../src/config/without-secrets.ts';
@@ -71,8 +71,9 @@ it('the exit status of the process is that of the command', async () => {
   expect(await once(child, 'exit')).toEqual([2, null]);
 });
 
-it('a server shows the administrator key that it makes once, and keeps it in its data directory', async () => {
-  const data = await mkdtemp(join(tmpdir(), 'millrace-serve-'));
+it('a server shows the administrator key that it makes once, and keeps it in its data directory, which is closed to others', async () => {
+  const base = await mkdtemp(join(tmpdir(), 'millrace-serve-'));
+  const data = join(base, 'above', 'data');
   const database = await createTestDatabase();
   try {
     const run = async () => {
@@ -102,10 +103,12 @@ it('a server shows the administrator key that it makes once, and keeps it in its
     const first = await run();
     expect(first.at(-1)).toBe((await readFile(join(data, 'admin.key'), 'utf8')).trim());
     expect(first).toHaveLength(3);
+    const modes = [data, dirname(data)].map(async (path) => (await stat(path)).mode & 0o777);
+    expect(await Promise.all(modes)).toEqual([0o700, 0o755]);
     expect(await run()).toHaveLength(1);
   } finally {
     await database.drop();
-    await rm(data, { recursive: true });
+    await rm(base, { recursive: true });
   }
 });
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Client, createClient } from '../client/client.ts';
+import { type Client, type ClientOptions, createClient } from '../client/client.ts';
 import { defaultDataDirectory } from '../config/default-data-directory.ts';
 import type { NamedDatabase } from '../config/without-secrets.ts';
 import { fileFault } from '../lib/file-fault.ts';
@@ -31,8 +31,13 @@ interface ServerFile {
  * `admin.key` of MILLRACE_DATA or the default; an `admin.key` goes to no other machine than the one it administers.
  * With an account it asks for what is that account's.
  */
-export function connect(context: CommandContext, flags: AccountFlags): Client {
+export function connect(
+  context: CommandContext,
+  flags: AccountFlags,
+  options: Pick<ClientOptions, 'connectionsMax'> = {},
+): Client {
   return createClient({
+    ...options,
     ...findServer(context, flags),
     account: flags.account,
     userAgent: 'millrace-cli',

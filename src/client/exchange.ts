@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { Agent, type IncomingHttpHeaders, type IncomingMessage, request as requestPlain } from 'node:http';
 import { Agent as AgentTls, request as requestTls } from 'node:https';
 import type { Readable } from 'node:stream';
@@ -59,6 +60,8 @@ export function createExchange(settings: ExchangeSettings): Exchange {
 
   function start(call: ExchangeRequest): Promise<Answer> {
     const { promise, resolve, reject } = withResolvers<Answer>();
+    // One signal may end any number of calls, and each listens to it.
+    if (call.signal !== undefined) setMaxListeners(0, call.signal);
     const request = (secure ? requestTls : requestPlain)(base, {
       method: call.method,
       path: prefix + call.path,

@@ -48,6 +48,19 @@ describe('a call', () => {
     expect(seen).toEqual(['Bearer secret']);
   });
 
+  it('shares its signal with many others at once without a warning', async () => {
+    const warnings: Error[] = [];
+    const note = (warning: Error) => warnings.push(warning);
+    process.on('warning', note);
+    cleanups.push(() => process.off('warning', note));
+    const { client } = await start((_, response) => answerJson(response, 200, {}));
+    const { signal } = new AbortController();
+    await Promise.all(Array.from({ length: 20 }, () => client.messages.get('x', signal)));
+    // A warning comes in a turn of its own.
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(warnings.map(({ name }) => name)).toEqual([]);
+  });
+
   it('carries the place of what the client wrote before, and asks the primary after a write without an answer', async () => {
     const carried: unknown[] = [];
     const places = ['home:1:0/20', 'home:1:0/10'];

@@ -10,13 +10,14 @@ import { formatFields, formatTable } from '../format.ts';
 import { lookedIn } from '../looked-in.ts';
 import { printResult } from '../output.ts';
 import { connect } from '../server-access.ts';
+import { messageReplayCommand } from './message-replay.ts';
 
 export function messageCommand(context: CommandContext): Command {
   const command = new Command('message').description('find single messages and steer them');
   command.addCommand(showCommand(context));
   command.addCommand(findCommand(context));
-  command.addCommand(actionCommand(context, 'cancel', 'do not send it, if it was not sent yet'));
-  command.addCommand(actionCommand(context, 'replay', 'try it again after it ended badly'));
+  command.addCommand(cancelCommand(context));
+  command.addCommand(messageReplayCommand(context, describeMessage));
   command.addCommand(resolveCommand(context));
   return withExamples(command, 'message show ID', 'message find --to +31612345678');
 }
@@ -116,15 +117,15 @@ function nothingFound({ to, state }: FindFlags, where: string): string {
   return `${none}; with the code of its country a number is found anyway: --to +31612345678`;
 }
 
-function actionCommand(context: CommandContext, action: 'cancel' | 'replay', description: string): Command {
-  const command = withAccount(new Command(action))
-    .description(description)
+function cancelCommand(context: CommandContext): Command {
+  const command = withAccount(new Command('cancel'))
+    .description('do not send it, if it was not sent yet')
     .argument('<id>')
     .action(async (id: string, flags: AccountOptions) => {
-      const message = await connect(context, flags).messages[action](id);
+      const message = await connect(context, flags).messages.cancel(id);
       printResult(context, message, { json: flags.json, render: describeMessage });
     });
-  return withExamples(command, `message ${action} ID`);
+  return withExamples(command, 'message cancel ID');
 }
 
 function resolveCommand(context: CommandContext): Command {

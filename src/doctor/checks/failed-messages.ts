@@ -30,8 +30,8 @@ function failing({ name, connector, sent, failed }: RouteEnds): Finding[] {
       mend:
         connector === 'webhook'
           ? endpointAdvice
-          : 'With a key of the account: millrace batch errors ID tells why, by code; millrace message find --state failed, of those sent singly. ' +
-            'Once it is mended, millrace batch replay ID tries those of a batch again',
+          : 'With a key of the account: millrace batch errors ID tells why, by code; millrace message find --state failed lists those sent singly. ' +
+            'Once it is mended: millrace batch replay ID --state failed, millrace message replay --state failed',
     },
   ];
 }

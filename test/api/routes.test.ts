@@ -104,7 +104,7 @@ test('only administrators see the settings of a route', async () => {
   expect((await api.call('GET', '/v1/routes/guarded')).json.headers).toEqual({ authorization: secret });
 
   const shown = await api.call('GET', '/v1/routes/guarded', { key });
-  expect(shown.json).toEqual({ name: 'guarded', connector: 'http', channel: null });
+  expect(shown.json).toEqual({ name: 'guarded', connector: 'http', channel: null, paused: false });
   const listed = await api.call('GET', '/v1/routes', { key });
   expect(listed.json.data).toContainEqual(shown.json);
   expect(shown.text + listed.text).not.toContain('secret');

@@ -262,6 +262,16 @@ it('batch show and message show tell when a thing may leave, in which order, and
   expect(ofMessage).toMatch(new RegExp(`^ +the time that it is scheduled for: ${times.scheduledAt}$`, 'm'));
 });
 
+it('batch cancel says that what still waits is not sent, though it counts as canceled a moment later', async () => {
+  const body = { connector: 'http', channel: 'sms', url: 'https://provider.example/' };
+  await api.call('PUT', '/v1/routes/canceled', { body });
+  const env = { MILLRACE_URL: api.url, MILLRACE_KEY: api.adminKey };
+  const batch = (await api.call('POST', '/v1/batches', { body: { route: 'canceled' } })).json;
+  await api.call('POST', `/v1/batches/${batch.id}/messages`, { body: [{ to: '+31612345678', body: 'x' }] });
+  const { out } = await runCli(['batch', 'cancel', batch.id], env);
+  expect(out).toMatch(/^1 message that still waits is not sent.*millrace batch show /);
+});
+
 it('send --strict ends with status 1 when a line was rejected, also when the file was sent before', async () => {
   await api.call('PUT', '/v1/routes/strict', {
     body: { connector: 'http', channel: 'sms', url: 'https://provider.example/' },

@@ -29,6 +29,16 @@ it('a webhook is shown, changed, rotated, enabled and deleted by its name as by 
   expect(await webhook('rotate', id)).toMatchObject({ status: 1 });
 });
 
+it('the old secret signs for a day after a rotation, or for as long as it is told', async () => {
+  await webhook('create', 'leaky', 'https://example.com/hook');
+  const secrets = async () => JSON.parse((await webhook('show', 'leaky', '--json')).out).secrets.length;
+  await webhook('rotate', 'leaky');
+  expect(await secrets()).toBe(2);
+  await webhook('rotate', 'leaky', '--overlap-ms', '0');
+  expect(await secrets()).toBe(1);
+  expect(await webhook('rotate', 'leaky', '--overlap-ms', '604800001')).toMatchObject({ status: 2 });
+});
+
 it('an id goes before a name that looks like it', async () => {
   await webhook('create', 'first', 'https://example.com/');
   const { id } = JSON.parse((await webhook('show', 'first', '--json')).out);

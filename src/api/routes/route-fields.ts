@@ -139,19 +139,21 @@ export const RouteBody = Type.Object(
   { description: "The fields below and the connector's own options." },
 );
 
-/** To administrators; others see the first three fields. */
+/** To administrators; others see the first four fields. */
 export const RouteAnswer = Type.Object(
   {
     name: Type.String(),
     connector: Type.String(),
     channel: Type.Union([Type.String(), Type.Null()]),
+    paused: Type.Boolean({ description: 'nothing is sent through it: what comes for it waits' }),
   },
   { additionalProperties: true },
 );
 
 /** `origin`: where others reach this server. */
 export function routeAnswer(route: Route, settings: { complete: boolean; origin: string }) {
-  const shown = { name: route.name, connector: route.connector, channel: route.channel ?? null };
+  const { name, connector, channel = null, paused } = route;
+  const shown = { name, connector, channel, paused };
   if (!settings.complete) return shown;
   return {
     ...route.options,
@@ -166,7 +168,6 @@ export function routeAnswer(route: Route, settings: { complete: boolean; origin:
     receiptsBy: route.receiptsBy ?? 'key',
     receiptsUrl: receiptsUrl(route, settings.origin),
     accounts: route.accounts?.map(String) ?? null,
-    paused: route.paused,
     createdAt: route.createdAt.toISOString(),
     updatedAt: route.updatedAt.toISOString(),
   };

@@ -98,9 +98,19 @@ function actionCommand(
     .argument('<id>')
     .action(async (id: string, flags: AccountOptions) => {
       const batch = await connect(context, flags).batches[action](id);
-      printResult(context, batch, { json: flags.json, render: describeBatch });
+      const render = action === 'cancel' ? describeCanceled : describeBatch;
+      printResult(context, batch, { json: flags.json, render });
     });
   return withExamples(command, `batch ${action} ID`);
+}
+
+/** The batch is canceled at once, its messages by the workers that have them. */
+function describeCanceled(batch: Batch): string {
+  const { queued, retrying } = batch.counts;
+  const left = queued + retrying;
+  const waiting = `${formatAmount(left, 'message')} that still ${left === 1 ? 'waits is' : 'wait are'} not sent`;
+  const told = left === 0 ? '' : `${waiting}; canceled in a moment: millrace batch show ${batch.id}\n\n`;
+  return told + describeBatch(batch);
 }
 
 interface ReplayFlags extends AccountOptions {

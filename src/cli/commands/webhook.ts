@@ -11,6 +11,7 @@ import { printNote, printResult } from '../output.ts';
 import { connect } from '../server-access.ts';
 
 const batchMaxMax = 500;
+const overlapMaxMs = 7 * 86_400_000;
 const webhookForm = '<id or name>';
 
 export function webhookCommand(context: CommandContext): Command {
@@ -147,14 +148,19 @@ function enableCommand(context: CommandContext): Command {
 
 function rotateCommand(context: CommandContext): Command {
   const command = withAccount(new Command('rotate'))
-    .description('make a new secret; it is shown this once, and the old one still signs for a day')
+    .description('make a new secret; it is shown this once, and the old one still signs for a while')
     .argument(webhookForm)
-    .action(async (given: string, flags: AccountOptions) => {
+    .option(
+      '--overlap-ms <ms>',
+      'how long requests are signed with the old secret as well, a week at most (default: a day)',
+      wholeNumber(0, overlapMaxMs),
+    )
+    .action(async (given: string, { overlapMs, ...flags }: AccountOptions & { overlapMs?: number }) => {
       const { webhooks } = connect(context, flags);
       const { id } = await find(webhooks, given);
-      printSecret(context, await webhooks.rotate(id), flags);
+      printSecret(context, await webhooks.rotate(id, overlapMs === undefined ? {} : { overlapMs }), flags);
     });
-  return withExamples(command, 'webhook rotate billing');
+  return withExamples(command, 'webhook rotate billing', 'webhook rotate billing --overlap-ms 0');
 }
 
 function deleteCommand(context: CommandContext): Command {

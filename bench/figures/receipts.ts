@@ -4,7 +4,7 @@ import { type Data, makeData } from '../data.ts';
 import { type Figure, type FigureContext, type Measurement, ratios, sized } from '../figure.ts';
 import { checkLedger, readLedger } from '../ledger.ts';
 import { type BatchCounts, type Millrace, startMillrace, startSink } from '../millrace.ts';
-import { floodRoute, putBatchedRoute } from '../routes.ts';
+import { floodRoute, putBatchedRoute, putSingleRoute } from '../routes.ts';
 import { createRowTable } from '../row-table.ts';
 
 const receiptsMax = 1_000_000;
@@ -23,7 +23,6 @@ interface Side {
   restSeconds: number;
 }
 
-/** The flood at full speed, and at the pace of a provider: a route of so many messages a second. */
 interface Sides {
   without: Side[];
   withThem: Side[];
@@ -37,8 +36,9 @@ export const receipts: Figure = {
     const count = Math.min(context.messages, receiptsMax);
     const data = await makeData({ dir: context.dataDir, count });
     const pace = Math.ceil(count / sized(context, { full: 100, short: 1 }));
-    const full: Sides = { without: [], withThem: [] };
-    const paced: Sides = { without: [], withThem: [] };
+    const full = noSides();
+    const paced = noSides();
+    const single = noSides();
     const rows: number[] = [];
     for (let run = 0; run < context.runs; run++) {
       const sides = [
@@ -46,32 +46,48 @@ export const receipts: Figure = {
         async () => full.withThem.push(await deliver(context, data, { tells: true })),
         async () => paced.without.push(await deliver(context, data, { tells: false, pace })),
         async () => paced.withThem.push(await deliver(context, data, { tells: true, pace })),
+        async () => single.without.push(await deliver(context, data, { tells: false, singly: true })),
+        async () => single.withThem.push(await deliver(context, data, { tells: true, singly: true })),
         async () => rows.push(await updateRows(context, data)),
       ];
       for (const side of run % 2 === 0 ? sides : sides.reverse()) await side();
-      for (const { withThem, without } of [full, paced]) {
+      for (const { withThem, without } of [full, paced, single]) {
         context.say(
           `run ${run + 1}: ${withThem[run]!.perSecond | 0}/s beside ${without[run]!.perSecond | 0}/s`,
         );
       }
     }
     return {
-      measurements: measurementsOf({ full, paced, rows, count, pace }),
+      measurements: measurementsOf({ full, paced, single, rows, count, pace }),
       notes: notesOf(count),
     };
   },
 };
 
+function noSides(): Sides {
+  return { without: [], withThem: [] };
+}
+
+interface Delivery {
+  /** The provider tells of each message. */
+  tells: boolean;
+  /** Messages a second, the pace of a provider; full speed without it. */
+  pace?: number;
+  /** One message a POST. */
+  singly?: boolean;
+}
+
 async function deliver(
   context: FigureContext,
   data: Data,
-  { tells, pace }: { tells: boolean; pace?: number },
+  { tells, pace, singly = false }: Delivery,
 ): Promise<Side> {
   const database = await context.server.create('bench_millrace');
   const sink = await startSink(tells ? [...sinkArgs, '--receipts-batch-max', String(together)] : []);
   const millrace = await startMillrace({ databaseUrl: database.url, dir: context.dir });
   try {
-    await putBatchedRoute(millrace, sink.url, pace);
+    if (singly) await putSingleRoute(millrace, { url: sink.url });
+    else await putBatchedRoute(millrace, sink.url, pace);
     if (tells) await tellAt(sink.url, millrace);
     const { id } = await millrace.uploadOpen(floodRoute, data.ndjson);
     const meter = await database.startMeter();
@@ -163,11 +179,12 @@ async function updateRows(context: FigureContext, data: Data): Promise<number> {
 function measurementsOf(of: {
   full: Sides;
   paced: Sides;
+  single: Sides;
   rows: number[];
   count: number;
   pace: number;
 }): Measurement[] {
-  const { full, paced, rows, count, pace } = of;
+  const { full, paced, single, rows, count, pace } = of;
   const { without, withThem } = full;
   const perReceipt = withThem.map(({ walBytes }, run) => (walBytes - without[run]!.walBytes) / count);
   const perRow = rows.map((bytes) => bytes / count);
@@ -186,6 +203,12 @@ function measurementsOf(of: {
       target: { reach: 0.9, better: 'higher' },
     },
     {
+      name: 'the same at full speed, one message a POST',
+      unit: '',
+      values: ratios(speeds(single.withThem), speeds(single.without)),
+      target: { reach: 0.9, better: 'higher' },
+    },
+    {
       name: 'WAL of a receipt / of an updated row',
       unit: '',
       values: ratios(perReceipt, perRow),
@@ -195,6 +218,8 @@ function measurementsOf(of: {
     { name: 'WAL of an updated row', unit: 'bytes', values: perRow },
     { name: 'delivery without receipts', unit: 'messages/s', values: speeds(without) },
     { name: 'delivery with receipts', unit: 'messages/s', values: speeds(withThem) },
+    { name: 'without receipts, one message a POST', unit: 'messages/s', values: speeds(single.without) },
+    { name: 'with receipts, one message a POST', unit: 'messages/s', values: speeds(single.withThem) },
     {
       name: 'from the last attempt to the last receipt',
       unit: 's',
@@ -210,7 +235,7 @@ function measurementsOf(of: {
 
 function notesOf(count: number): string[] {
   return [
-    `${count} messages in POSTs of ${together}; the simulated provider posts a receipt of each, ${together} in a request, 200 ms after it took them:`,
+    `${count} messages in POSTs of ${together}, and then one by one; the simulated provider posts a receipt of each, ${together} in a request, 200 ms after it took them:`,
     `${failShare * 100} % say failed. The figure counts only when every receipt was matched and none was unknown, late or of another end.`,
     'WAL of a receipt: what the flood with receipts wrote more than the one without: the stored receipts, their matching, the outcomes, the counters.',
     `Rows: the row table with a state, updated ${together} rows a statement by primary key.`,

@@ -26,6 +26,8 @@ function describeWait({ reason, until, messageId }: Wait, { route, batchId }: Me
         : `its send window, which opens ${until}`;
     case 'earlier_message':
       return `an earlier message of its ordering key: millrace message show ${messageId}`;
+    case 'expiry':
+      return 'its end: it has expired, and is not sent any more';
     case 'turn':
       return 'its turn: it is due';
     default:

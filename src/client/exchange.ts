@@ -61,7 +61,7 @@ export function createExchange(settings: ExchangeSettings): Exchange {
   function start(call: ExchangeRequest): Promise<Answer> {
     const { promise, resolve, reject } = withResolvers<Answer>();
     // One signal may end any number of calls, and each listens to it.
-    if (call.signal !== undefined) setMaxListeners(0, call.signal);
+    if (call.signal instanceof EventTarget) setMaxListeners(0, call.signal);
     const request = (secure ? requestTls : requestPlain)(base, {
       method: call.method,
       path: prefix + call.path,

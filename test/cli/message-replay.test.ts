@@ -64,6 +64,30 @@ test('a code and a route narrow down what is replayed', async () => {
   expect(replaysOf(requests)).toEqual(['POST /v1/messages/b/replay', 'POST /v1/messages/d/replay']);
 });
 
+test('what webhooks were told is told again where its route is named, and erased messages never', async () => {
+  const page = [failed('a'), failed('b', 'timeout', 'callbacks'), { ...failed('c'), erased: true }];
+  const { env, requests } = await serverOf([page]);
+  await runCli(['message', 'replay', '--state', 'failed'], env);
+  expect(replaysOf(requests)).toEqual(['POST /v1/messages/a/replay']);
+  await runCli(['message', 'replay', '--state', 'failed', '--route', 'callbacks'], env);
+  expect(replaysOf(requests)).toEqual(['POST /v1/messages/a/replay', 'POST /v1/messages/b/replay']);
+});
+
+test('a server that refuses amid it is told with how many were replayed before', async () => {
+  const server = await startScriptedServer((request, response) => {
+    if (request.method === 'GET') answerJson(response, 200, { data: [failed('a'), failed('b')], next: null });
+    else if (request.url!.includes('/a/')) answerJson(response, 200, failed('a'));
+    else answerProblem(response, 409, 'wrong_region');
+  });
+  servers.push(server);
+  const { status, err } = await runCli(['message', 'replay', '--state', 'failed'], {
+    MILLRACE_URL: server.url,
+    MILLRACE_KEY: 'k',
+  });
+  expect(status).toBe(1);
+  expect(err).toMatch(/^1 message replayed before that\nerror: .*wrong_region/);
+});
+
 test('one message is replayed by its id', async () => {
   const { env, requests } = await serverOf([]);
   const { out } = await runCli(['message', 'replay', 'm'], env);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { chunkIdOf, parseId } from '../../src/message/id.ts';
 import { type SendWindow, weekdays } from '../../src/message/send-window/send-window.ts';
 import { type StateNumber, stateNumber } from '../../src/message/state.ts';
+import { readChunksOfKey } from '../../src/store/reading/read-chunks-of-key.ts';
 import { startApi, type TestApi } from '../api/start-api.ts';
 import { recordOutcome } from './store-batch.ts';
 
@@ -40,6 +41,18 @@ async function waitsFor(id: string) {
 function record(outcome: { id: string; batch: string; state: StateNumber; dueInMs?: number }): Promise<void> {
   const { id, ...more } = outcome;
   return recordOutcome(api.context.database, { chunk: { id: chunkIdOf(id), count: 1 }, ...more });
+}
+
+/** Of one message among others of its chunk, which is not at rest. */
+async function recordOne(batch: string, id: string, state: StateNumber): Promise<void> {
+  const { database } = api.context;
+  const chunkId = chunkIdOf(id);
+  const { rows } = await database.query<{ count: number }>(
+    { name: 'count_of_chunk', text: 'SELECT count FROM chunk WHERE id = $1' },
+    [chunkId],
+  );
+  const chunk = { id: chunkId, count: rows[0]!.count };
+  await recordOutcome(database, { batch, chunk, state, offsets: [parseId(id).offset] });
 }
 
 /** A window that is closed now, and when it opens. */
@@ -121,32 +134,85 @@ test('a retry that is due waits for its turn', async () => {
   expect(await waitsFor(id)).toEqual([{ reason: 'turn' }]);
 });
 
-test('an earlier message of its ordering key keeps it, until that has come to its end', async () => {
+/** Messages with these ordering keys, in one batch and one chunk for each shard; their ids by key, in order. */
+async function storeKeyed(keys: string[]): Promise<{ batch: string; idsOf(key: string): string[] }> {
   const { json } = await api.call('POST', '/v1/batches', { body: { route: 'sms' } });
-  const batch: string = json.id;
-  const keyed = ['a', 'b', 'a'].map((orderingKey) => ({ ...line, orderingKey }));
-  const append = (body: object[]) => api.call('POST', `/v1/batches/${batch}/messages`, { body });
-  await append(keyed);
-  await append(keyed.slice(0, 1));
-  const list = await api.call('GET', `/v1/batches/${batch}/messages`);
-  const byKey = (key: string) =>
-    list.json.data.filter((message: { orderingKey: string }) => message.orderingKey === key);
-  const [first, second, third] = byKey('a').map(({ id }: { id: string }) => id);
+  const body = keys.map((orderingKey) => ({ ...line, orderingKey }));
+  await api.call('POST', `/v1/batches/${json.id}/messages`, { body });
+  const list = await api.call('GET', `/v1/batches/${json.id}/messages`);
+  const messages = list.json.data as { id: string; orderingKey: string }[];
+  return {
+    batch: json.id,
+    idsOf: (key) => messages.filter(({ orderingKey }) => orderingKey === key).map(({ id }) => id),
+  };
+}
+
+test('an earlier message of its ordering key keeps it, until an end of that is recorded', async () => {
+  const { batch, idsOf } = await storeKeyed(['a', 'b', 'a', 'a']);
+  const [first, second, third] = idsOf('a') as [string, string, string];
   const behindFirst = [{ reason: 'earlier_message', messageId: first }];
   expect(await waitsFor(first)).toEqual([{ reason: 'turn' }]);
   expect(await waitsFor(second)).toEqual(behindFirst);
   expect(await waitsFor(third)).toEqual(behindFirst);
-  expect(await waitsFor(byKey('b')[0].id)).toEqual([{ reason: 'turn' }]);
-  await api.context.database.query(
-    {
-      name: 'settle',
-      text: `UPDATE pending SET remaining = set_bit(decode(repeat('ff', (count + 7) / 8), 'hex'), $1, 0) WHERE chunk_id = $2`,
-    },
-    [parseId(first).offset, chunkIdOf(first)],
-  );
+  expect(await waitsFor(idsOf('b')[0]!)).toEqual([{ reason: 'turn' }]);
+  await recordOne(batch, first, stateNumber.sent);
   // Reads of one moment are shared.
   await expect.poll(() => waitsFor(second)).toEqual([{ reason: 'turn' }]);
-  expect(await waitsFor(third)).toEqual([{ reason: 'earlier_message', messageId: second }]);
+  await expect.poll(() => waitsFor(third)).toEqual([{ reason: 'earlier_message', messageId: second }]);
+});
+
+test('nobody waits for a message that was replayed, and it waits for nobody', async () => {
+  const { batch, idsOf } = await storeKeyed(['r', 'r', 'r']);
+  const [first, second, third] = idsOf('r') as [string, string, string];
+  for (const state of [stateNumber.failed, stateNumber.queued] as const) {
+    await recordOne(batch, first, state);
+    await recordOne(batch, second, state);
+  }
+  expect(await waitsFor(second)).toEqual([{ reason: 'turn' }]);
+  expect(await waitsFor(third)).toEqual([{ reason: 'turn' }]);
+});
+
+test('a long backlog of one key costs a reader no more than its first chunks', async () => {
+  const { json } = await api.call('POST', '/v1/batches', { body: { route: 'sms' } });
+  const body = `${JSON.stringify({ ...line, orderingKey: 'long' })}\n`.repeat(60_000);
+  const headers = { 'content-type': 'application/x-ndjson' };
+  await api.call('POST', `/v1/batches/${json.id}/messages`, { body, headers });
+  const { database } = api.context;
+  const lookBehind = async (order: 'ASC' | 'DESC') => {
+    const { rows } = await database.query<{ id: string }>({
+      name: '',
+      text: `SELECT chunk_id AS id FROM pending WHERE batch = '${json.id}' ORDER BY ordered ${order} LIMIT 1`,
+    });
+    return rows[0]!.id;
+  };
+  const [first, last] = [await lookBehind('ASC'), await lookBehind('DESC')];
+  expect(await waitsFor(last)).toEqual([{ reason: 'earlier_message', messageId: first }]);
+  const chunks = await readChunksOfKey(database, { accountId: 1, chunkId: last, offset: 0 });
+  expect(chunks).toHaveLength(16);
+});
+
+test('a message of a batch that was canceled waits for nothing', async () => {
+  const { id, batch } = await store({});
+  await api.call('POST', `/v1/batches/${batch}/cancel`, { body: {} });
+  const { json } = await api.call('GET', `/v1/messages/${id}`);
+  expect(json.state).toBe('queued');
+  expect(json).not.toHaveProperty('waitsFor');
+});
+
+test('one past its expiry waits for its end alone', async () => {
+  const { id } = await store({ start: 'close' }, { expiresAt: '2026-01-01T00:00:00Z' });
+  expect(await waitsFor(id)).toEqual([{ reason: 'expiry' }]);
+});
+
+test('a window is looked at from when the message could leave otherwise', async () => {
+  const { window } = closedWindow('UTC');
+  const scheduledAt = new Date(Date.now() + 6 * hourMs).toISOString();
+  const { id } = await store({ sendWindow: window, scheduledAt });
+  const [scheduled, opens] = await waitsFor(id);
+  expect(scheduled).toEqual({ reason: 'scheduled', until: scheduledAt });
+  expect(opens.reason).toBe('send_window');
+  expect(Date.parse(opens.until)).toBeGreaterThan(Date.parse(scheduledAt));
+  expect(opens.until.slice(11, 16)).toBe(window.from);
 });
 
 test('what has come to its end waits for nothing', async () => {

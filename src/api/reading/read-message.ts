@@ -1,20 +1,20 @@
 import { frameLine } from '../../message/chunk-codec.ts';
-import { type OutcomeRow, timelineOf } from '../../message/fold-outcomes.ts';
+import { timelineOf } from '../../message/fold-outcomes.ts';
 import { chunkIdOf, isId, parseId } from '../../message/id.ts';
-import { createdAtOf, type MessageView } from '../../message/message-view.ts';
+import { createdAtOf } from '../../message/message-view.ts';
 import { frameToShow } from '../../message/stored-message.ts';
 import type { ControlCache } from '../../store/control/control-cache.ts';
 import type { Queryable } from '../../store/database.ts';
 import { findBatch } from '../../store/reading/find-batch.ts';
-import { findEarlierOfKey } from '../../store/reading/find-earlier-of-key.ts';
-import { readChunks, type StoredChunk } from '../../store/reading/read-chunks.ts';
+import { readChunks } from '../../store/reading/read-chunks.ts';
 import { readOutcomes } from '../../store/reading/read-outcomes.ts';
 import { noSuchMessage } from '../routes/message-fields.ts';
+import { findEarlier } from './find-earlier.ts';
 import { showMessages } from './show-messages.ts';
-import { isWaiting, type Wait, waitsFor } from './waits-for.ts';
+import { isWaiting, waitsFor, wasReplayed } from './waits-for.ts';
 
 /**
- * A message of an account with its timeline and with what it waits for, and its chunk. The id says where it lies: its shard, its chunk, its
+ * A message of an account with its timeline, its chunk, and what is recorded of that. The id says where it lies: its shard, its chunk, its
  * place in the chunk.
  * @throws ProblemError `not_found`
  */
@@ -44,28 +44,22 @@ export async function readMessage(
     ...{ ...entry, at: at.toISOString() },
     ...(dueAt && { dueAt: dueAt.toISOString() }),
   }));
-  const waits =
-    isWaiting(message!) && (await waitsOf(message!, { database, control, accountId, chunk, outcomes }));
-  return {
-    message: { ...message!, ...(waits && { waitsFor: waits }), timeline: [accepted, ...timeline] },
-    chunk,
-  };
+  return { message: { ...message!, timeline: [accepted, ...timeline] }, chunk, outcomes };
 }
 
-async function waitsOf(
-  message: MessageView,
-  settings: {
-    database: Queryable;
-    control: ControlCache;
-    accountId: number;
-    chunk: StoredChunk;
-    outcomes: readonly OutcomeRow[];
-  },
-): Promise<Wait[]> {
-  const { database, control, accountId, chunk, outcomes } = settings;
+type FoundMessage = Awaited<ReturnType<typeof readMessage>>;
+
+/** The message with all that keeps it, where it waits: another look at its batch, and at others of its ordering key. */
+export async function withWaits(
+  { message, chunk, outcomes }: FoundMessage,
+  { database, control, accountId }: { database: Queryable; control: ControlCache; accountId: number },
+) {
+  if (!isWaiting(message)) return message;
+  const isOrdered = message.orderingKey !== undefined && !wasReplayed(outcomes, message.id);
   const [batch, earlier] = await Promise.all([
     chunk.batch === null ? undefined : findBatch(database, { accountId, id: chunk.batch }),
-    message.orderingKey === undefined ? undefined : findEarlierOfKey(database, message.id),
+    isOrdered ? findEarlier(database, { accountId, id: message.id }) : undefined,
   ]);
-  return waitsFor(message, { batch, route: control.routeById(chunk.routeId), outcomes, earlier });
+  const waits = waitsFor(message, { batch, route: control.routeById(chunk.routeId), outcomes, earlier });
+  return waits.length === 0 ? message : { ...message, waitsFor: waits };
 }

@@ -1,9 +1,10 @@
-import type { OutcomeRow } from '../../message/fold-outcomes.ts';
-import { timelineOf } from '../../message/fold-outcomes.ts';
+import { parseTime } from '../../lib/parse-time.ts';
+import { type OutcomeRow, timelineOf } from '../../message/fold-outcomes.ts';
 import { parseId } from '../../message/id.ts';
 import type { MessageView } from '../../message/message-view.ts';
 import type { Route } from '../../message/route.ts';
 import { nextOpening } from '../../message/send-window/opens-at.ts';
+import { stateNumber } from '../../message/state.ts';
 import type { BatchRow } from '../../store/reading/batch-row.ts';
 
 export const waitReasons = [
@@ -14,6 +15,7 @@ export const waitReasons = [
   'retry',
   'send_window',
   'earlier_message',
+  'expiry',
   'turn',
 ] as const;
 
@@ -33,7 +35,7 @@ export interface Surroundings {
   /** Undefined where it cannot be told. */
   route: Route | undefined;
   outcomes: readonly OutcomeRow[];
-  /** The first of its ordering key, where that is before it. */
+  /** The first of its ordering key, where it has to wait for that. */
   earlier: string | undefined;
 }
 
@@ -42,19 +44,32 @@ export function isWaiting({ state }: Pick<MessageView, 'state'>): boolean {
   return state === 'queued' || state === 'retrying';
 }
 
+/** It was tried anew after its end: it goes for itself, and no message of its ordering key holds it back. */
+export function wasReplayed(outcomes: readonly OutcomeRow[], id: string): boolean {
+  return timelineOf(outcomes, parseId(id).offset).some(
+    ({ state }) => stateNumber[state] === stateNumber.queued,
+  );
+}
+
 /**
- * Everything that keeps a message that waits; `turn` alone where nothing does: it is due, and others of its lane are before it, or
- * the lane is held up (`GET /v1/lanes`).
+ * Everything that keeps a message that waits; `expiry` alone where it is past its `expiresAt`, and only its end is to come; `turn` alone
+ * where nothing of this is known: it is due, and others of its lane are before it, or the lane is held up (`GET /v1/lanes`). Empty for a
+ * message of a canceled batch.
  */
 export function waitsFor(message: MessageView, around: Surroundings, nowMs = Date.now()): Wait[] {
   const { batch, route, earlier } = around;
+  if (batch?.canceledAt) return [];
+  if (message.expiresAt !== undefined && (parseTime(message.expiresAt)?.getTime() ?? nowMs + 1) <= nowMs)
+    return [{ reason: 'expiry' }];
   const waits: Wait[] = [];
   if (batch?.startOn === 'close' && batch.closedAt === null) waits.push({ reason: 'batch_open' });
   if (batch?.pausedAt) waits.push({ reason: 'batch_paused' });
   if (route?.paused) waits.push({ reason: 'route_paused' });
   waits.push(...later('scheduled', message.scheduledAt, nowMs));
   if (message.state === 'retrying') waits.push(...later('retry', retryDueAt(message, around), nowMs));
-  waits.push(...window(message, around, nowMs));
+  waits.push(
+    ...window(message, around, Math.max(nowMs, ...waits.map(({ until }) => (until ? Date.parse(until) : 0)))),
+  );
   if (earlier !== undefined) waits.push({ reason: 'earlier_message', messageId: earlier });
   return waits.length > 0 ? waits : [{ reason: 'turn' }];
 }
@@ -67,10 +82,11 @@ function retryDueAt({ id }: MessageView, { outcomes }: Surroundings): string | u
   return timelineOf(outcomes, parseId(id).offset).at(-1)?.dueAt?.toISOString();
 }
 
-function window({ to }: MessageView, { batch, route }: Surroundings, nowMs: number): Wait[] {
+/** From the moment on when it could leave but for its windows. */
+function window({ to }: MessageView, { batch, route }: Surroundings, fromMs: number): Wait[] {
   const windows = [batch?.defaults.sendWindow, route?.sendWindow];
-  const opensAtMs = nextOpening(windows, { to, nowMs });
-  if (opensAtMs === nowMs) return [];
+  const opensAtMs = nextOpening(windows, { to, nowMs: fromMs });
+  if (opensAtMs === fromMs) return [];
   const until = opensAtMs === Number.POSITIVE_INFINITY ? {} : { until: new Date(opensAtMs).toISOString() };
   return [{ reason: 'send_window', ...until }];
 }

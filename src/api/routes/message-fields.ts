@@ -78,9 +78,10 @@ export const MessageWithTimeline = Type.Object({
       }),
       {
         description:
-          'of a message that is `queued` or `retrying`: all that keeps it. `batch_open`: its batch starts when it is closed; ' +
-          '`earlier_message`: one of the same ordering key has not come to its end; `turn`: nothing but its turn, it is due: ' +
-          'what its lane waits for, an open breaker among it, is in `GET /v1/lanes`',
+          'of a message that is `queued` or `retrying`, where it is asked for by its id: all that keeps it. `batch_open`: its batch starts when it is ' +
+          'closed; `send_window`: counted from when it could leave otherwise; `earlier_message`: one of the same ordering key has ' +
+          'not come to its end; `expiry`: it is past `expiresAt` and not sent any more, only its end is not recorded yet; `turn`: nothing of ' +
+          'this, it is due: what its lane waits for, an open breaker among it, is in `GET /v1/lanes`',
       },
     ),
   ),

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { readingContext } from '../read-target.ts';
-import { readMessage } from '../reading/read-message.ts';
+import { readMessage, withWaits } from '../reading/read-message.ts';
 import { MessageWithTimeline } from './message-fields.ts';
 
 export function showMessage(app: ApiInstance, context: ApiContext): void {
@@ -18,8 +18,10 @@ export function showMessage(app: ApiInstance, context: ApiContext): void {
     },
     async (request) =>
       app.sharedReads.run(request, async () => {
-        const key = { accountId: request.caller.accountId, id: request.params.id };
-        return (await readMessage(await readingContext(context, request), key)).message;
+        const { accountId } = request.caller;
+        const reading = await readingContext(context, request);
+        const found = await readMessage(reading, { accountId, id: request.params.id });
+        return await withWaits(found, { ...reading, accountId });
       }),
   );
 }

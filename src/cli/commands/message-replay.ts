@@ -4,13 +4,17 @@ import type { CommandContext } from '../command-context.ts';
 import { usageFailure } from '../failure.ts';
 import { type AccountOptions, oneOf, withAccount, withExamples } from '../flags.ts';
 import { formatAmount } from '../format.ts';
+import { lookedIn } from '../looked-in.ts';
 import { printNote, printResult } from '../output.ts';
 import { connect } from '../server-access.ts';
 
 /** Each answer waits until the owner of the message has looked, four times a second. */
 const atOnce = 64;
 const pageMax = 200;
-const noteEvery = 1_000;
+const noteEveryMs = 5_000;
+
+/** The route of what webhooks are told: that is not meant where messages are, unless it is named. */
+const callbackRoute = 'callbacks';
 
 const states: MessageState[] = ['failed', 'expired', 'canceled', 'uncertain'];
 
@@ -36,7 +40,10 @@ export function messageReplayCommand(
       oneOf(...states),
     )
     .option('--error-code <code>', 'of these, only those that failed with this code')
-    .option('--route <name>', 'of these, only those of this route')
+    .option(
+      '--route <name>',
+      `of these, only those of this route; webhooks are told again with ${callbackRoute} alone`,
+    )
     .option('--since <time>', 'of these, only those accepted at this time or later (RFC 3339)')
     .option('--until <time>', 'of these, only those accepted before this time (RFC 3339)')
     .action(async (id: string | undefined, flags: Flags) => {
@@ -50,10 +57,12 @@ export function messageReplayCommand(
         return;
       }
       if (state === undefined) throw usageFailure('give the id of a message, or --state');
-      const told = await replayAll(client, { ...flags, state }, (replayed) => {
-        if (!flags.json) printNote(context, `${formatAmount(replayed, 'message')} replayed so far`);
-      });
-      printResult(context, told, { json: flags.json, render: describeReplayed });
+      const note = (text: string) => {
+        if (!flags.json) printNote(context, text);
+      };
+      const told = await replayAll(client, { ...flags, state }, note);
+      const where = told.replayed > 0 ? '' : await lookedIn(client, { flags, found: [] });
+      printResult(context, told, { json: flags.json, render: (all) => describeReplayed(all) + where });
     });
   return withExamples(
     command,
@@ -76,21 +85,30 @@ function describeReplayed({ replayed, changed }: Replayed): string {
 async function replayAll(
   client: Client,
   { state, errorCode, route, since, until }: Flags & { state: MessageState },
-  note: (replayed: number) => void,
+  note: (text: string) => void,
 ): Promise<Replayed> {
   const told = { replayed: 0, changed: 0 };
   const query = { state, limit: pageMax, ...(since && { since }), ...(until && { until }) };
-  for await (const group of groupsOf(client.messages.all(query), atOnce)) {
-    const wanted = group.filter(
-      (message) =>
-        (errorCode === undefined || message.error?.code === errorCode) &&
-        (route === undefined || message.route === route),
-    );
-    const before = told.replayed;
-    const done = await Promise.all(wanted.map(({ id }) => replayOne(client, id)));
-    told.replayed += done.filter(Boolean).length;
-    told.changed += done.filter((one) => !one).length;
-    if (Math.floor(told.replayed / noteEvery) > Math.floor(before / noteEvery)) note(told.replayed);
+  const isWanted = (message: Message) =>
+    !message.erased &&
+    (errorCode === undefined || message.error?.code === errorCode) &&
+    (route === undefined ? message.route !== callbackRoute : message.route === route);
+  let notedMs = performance.now();
+  try {
+    for await (const group of groupsOf(client.messages.all(query), atOnce)) {
+      await Promise.all(
+        group.filter(isWanted).map(async ({ id }) => {
+          if (await replayOne(client, id)) told.replayed++;
+          else told.changed++;
+        }),
+      );
+      if (performance.now() - notedMs < noteEveryMs) continue;
+      notedMs = performance.now();
+      note(`${formatAmount(told.replayed, 'message')} replayed so far`);
+    }
+  } catch (error) {
+    note(`${formatAmount(told.replayed, 'message')} replayed before that`);
+    throw error;
   }
   return told;
 }
@@ -101,7 +119,7 @@ async function replayOne(client: Client, id: string): Promise<boolean> {
     await client.messages.replay(id);
     return true;
   } catch (error) {
-    if (error instanceof ApiError && error.status === 409) return false;
+    if (error instanceof ApiError && error.problem.code === 'conflict') return false;
     throw error;
   }
 }

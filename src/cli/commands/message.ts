@@ -44,7 +44,9 @@ const dueForMs = 5_000;
 /** Where nothing but its turn keeps a message that has waited for a while: the lanes of its route. */
 async function lanesThatKeep(client: Client, { route, createdAt, waitsFor }: Message): Promise<Lane[]> {
   const isDue = waitsFor?.[0]?.reason === 'turn' && Date.now() - Date.parse(createdAt) > dueForMs;
-  return isDue ? await allOf(client.lanes({ route })) : [];
+  if (!isDue) return [];
+  // The message is there to be shown whatever becomes of this.
+  return await allOf(client.lanes({ route })).catch(() => []);
 }
 
 function lanesOf({ route }: Message, { lanes, width }: { lanes: readonly Lane[]; width: number }): string[] {

@@ -95,7 +95,7 @@ export interface TimelineEntry {
   dueAt?: string;
 }
 
-/** What keeps a message; `turn`: nothing else does, it is due. */
+/** What keeps a message; `expiry`: it is past its `expiresAt`, and only its end is to come; `turn`: nothing else is known to, it is due. */
 export interface Wait {
   reason:
     | 'batch_open'
@@ -105,6 +105,7 @@ export interface Wait {
     | 'retry'
     | 'send_window'
     | 'earlier_message'
+    | 'expiry'
     | 'turn';
   /** Where it ends by itself: when. */
   until?: string;

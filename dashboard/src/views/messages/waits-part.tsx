@@ -1,4 +1,4 @@
-import type { JSX } from 'preact';
+import { Fragment, type JSX } from 'preact';
 import type { Wait } from '../../api/shapes.ts';
 import { moment } from '../../format/time.ts';
 import { linkTo } from '../../place.ts';
@@ -10,10 +10,10 @@ export function WaitsPart({ waits }: { waits: readonly Wait[] }): JSX.Element | 
     <p class="note">
       It waits for{' '}
       {waits.map((wait, index) => (
-        <>
+        <Fragment key={wait.reason}>
           {index > 0 && ', and for '}
           <Reason wait={wait} />
-        </>
+        </Fragment>
       ))}
       .
     </p>
@@ -41,6 +41,8 @@ function Reason({ wait: { reason, until, messageId } }: { wait: Wait }): JSX.Ele
           <a href={linkTo(['messages', messageId ?? ''])}>an earlier message</a> of its ordering key
         </>
       );
+    case 'expiry':
+      return <>its end: it has expired, and is not sent any more</>;
     case 'turn':
       return (
         <>

@@ -145,19 +145,47 @@ export class HttpSender implements Sender {
 
   /** True when the slot works for the request now; one that cannot be formed is told so. */
   #start(slot: RequestSlot<Request>, request: Request): boolean {
-    const { messages, terms, path } = request;
-    let posted: PostedRequest;
-    try {
-      posted = this.#settings.exchange.request(messages);
-    } catch (fault) {
-      const error = unsendable(fault);
-      this.#settle(request, this.#unsent(messages, error));
-      return false;
-    }
+    const formed = this.#form(request);
+    if (formed === undefined) return false;
+    const { path, terms } = request;
     this.#runningCount += 1;
-    request.sinceMs = performance.now();
-    slot.start(request, { path, ...posted, mayBegin: terms.mayBegin });
+    formed.request.sinceMs = performance.now();
+    slot.start(formed.request, { path, ...formed.posted, mayBegin: terms.mayBegin });
     return true;
+  }
+
+  /** Of several messages those that cannot be formed are left out, and told so when the others are answered; undefined where none is left. */
+  #form(request: Request): { request: Request; posted: PostedRequest } | undefined {
+    const { messages } = request;
+    try {
+      return { request, posted: this.#settings.exchange.request(messages) };
+    } catch (fault) {
+      const unsent = messages.map((message) => this.#unsentAlone(message));
+      const others = messages.filter((_, n) => unsent[n] === undefined);
+      if (others.length > 0 && others.length < messages.length) {
+        const resolve = (answers: Answer[]) => {
+          const left = answers[Symbol.iterator]();
+          request.resolve(unsent.map((own) => own ?? (left.next().value as Answer)));
+        };
+        return this.#form({ ...request, messages: others, resolve });
+      }
+      const [forAll] = this.#unsent(messages, unsendable(fault));
+      this.#settle(
+        request,
+        unsent.map((own) => own ?? forAll!),
+      );
+      return undefined;
+    }
+  }
+
+  /** Why a message cannot be posted even by itself. */
+  #unsentAlone(message: OutgoingMessage): Answer | undefined {
+    try {
+      this.#settings.exchange.request([message]);
+      return undefined;
+    } catch (fault) {
+      return this.#unsent([message], unsendable(fault))[0];
+    }
   }
 
   #onReply(request: Request, reply: Reply): void {

@@ -153,6 +153,36 @@ it('the url of a preset is a base without a query, on an address that is allowed
   expect(check('http://127.0.0.1/')).toMatchObject([{ pointer: '/url', code: 'address_not_allowed' }]);
 });
 
+it('a message of a batch that cannot be formed is told so by itself, and the others leave', async () => {
+  const example = emailExamples.find(({ preset }) => preset === 'postmark')!;
+  const provider = await provide((socket, request, n) => {
+    const results = (JSON.parse(request.body) as object[]).map((_, at) => ({
+      ...{ ErrorCode: 0, MessageID: `ref-${at}` },
+    }));
+    answerWith(200, JSON.stringify(results))(socket, request, n);
+  });
+  const sender = openSender({ preset: 'postmark', ...example.options, url: new URL(provider.url).origin });
+  const { subject: _, ...bare } = example.fields;
+  const messageOf = (n: number, fields: object) => ({
+    ...outgoing(4)[n]!,
+    fields: fields as typeof example.fields,
+  });
+  const messages = [example.fields, bare, example.fields, bare].map((fields, n) => messageOf(n, fields));
+  const unformed = {
+    kind: 'rejected',
+    error: { code: 'request_invalid', detail: expect.stringContaining('subject') },
+  };
+  expect(await sender.send(messages, terms)).toEqual([
+    { kind: 'sent', providerRef: 'ref-0' },
+    unformed,
+    { kind: 'sent', providerRef: 'ref-1' },
+    unformed,
+  ]);
+  expect(provider.requests).toHaveLength(1);
+  expect(await sender.send([messages[1]!, messages[3]!], terms)).toEqual([unformed, unformed]);
+  expect(provider.requests).toHaveLength(1);
+});
+
 it('Postmark tells each message of a batch its own answer, in their order', async () => {
   const example = emailExamples.find(({ preset }) => preset === 'postmark')!;
   const results = [

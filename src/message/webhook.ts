@@ -74,6 +74,8 @@ export interface Webhook {
   /** Where in the change feed it begins. */
   begins: string;
   createdAt: Date;
+  /** What waits for it may be addressed by one of these. */
+  formerNames: readonly string[];
   /** The first failure since the last success. */
   failingSince?: Date;
   /** It is not called; the reason is meant to be read. */

@@ -260,7 +260,7 @@ test('CSV brings parameters in columns, and templates by name', async () => {
   expect(bodies).toEqual(['One Ann', 'Two Bo, "B" none', 'Two El 8']);
   const path = `/v1/batches/${answer.json.id}/export`;
   const { text } = await api.call('GET', `${path}?format=csv`);
-  expect(text).toContain(`,${two},1,"{""name"":""El"",""code"":""8""}"\r\n`);
+  expect(text).toContain(`,${two},1,"{""name"":""El"",""code"":""8""}",`);
   expect(text).toContain(`"Two Bo, ""B"" none"`);
   const lines = (await api.call('GET', path)).text.trim().split('\n');
   expect(JSON.parse(lines[0]!)).toMatchObject({

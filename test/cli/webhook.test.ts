@@ -29,6 +29,35 @@ it('a webhook is shown, changed, rotated, enabled and deleted by its name as by 
   expect(await webhook('rotate', id)).toMatchObject({ status: 1 });
 });
 
+it('a part of a filter is changed, and the other stays', async () => {
+  await webhook('create', 'filtered', 'https://example.com/hook', '--tag', 'spring,summer');
+  const filter = async () => JSON.parse((await webhook('show', 'filtered', '--json')).out).filter;
+  await api.call('PUT', '/v1/routes/sms', { body: { connector: 'http', url: 'https://provider.example/' } });
+  await webhook('set', 'filtered', '--route', 'sms');
+  expect(await filter()).toEqual({ routes: ['sms'], tags: ['spring', 'summer'] });
+  await webhook('set', 'filtered', '--tag', 'autumn');
+  expect(await filter()).toEqual({ routes: ['sms'], tags: ['autumn'] });
+});
+
+it('the route of callbacks stays as long as there are webhooks', async () => {
+  const refused = await api.call('DELETE', '/v1/routes/callbacks');
+  expect([refused.status, refused.json.detail]).toEqual([409, expect.stringContaining('webhooks')]);
+});
+
+it('a webhook is found by a name that it had, unless another has it now', async () => {
+  await webhook('create', 'alpha', 'https://example.com/alpha');
+  const rename = (from: string, to: string) => webhook('set', from, '--name', to);
+  await rename('alpha', 'beta');
+  await rename('beta', 'gamma');
+  const { control } = api.context;
+  const nameBehind = (name: string) => control.webhookOf(1, name)?.name;
+  await expect.poll(() => ['alpha', 'beta', 'gamma'].map(nameBehind)).toEqual(['gamma', 'gamma', 'gamma']);
+  await webhook('create', 'alpha', 'https://example.com/other');
+  await expect.poll(() => control.webhookOf(1, 'alpha')?.url).toBe('https://example.com/other');
+  await rename('gamma', 'beta');
+  await expect.poll(() => control.webhookOf(1, 'gamma')?.formerNames).toEqual(['alpha', 'gamma']);
+});
+
 it('the old secret signs for a day after a rotation, or for as long as it is told', async () => {
   await webhook('create', 'leaky', 'https://example.com/hook');
   const secrets = async () => JSON.parse((await webhook('show', 'leaky', '--json')).out).secrets.length;

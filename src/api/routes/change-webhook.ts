@@ -30,7 +30,8 @@ export function changeWebhook(app: ApiInstance, context: ApiContext): void {
       schema: {
         summary: 'Change a webhook',
         description:
-          'Fields left out stay as they are; `events` and `filter` are replaced as a whole. What waits for the endpoint goes to its new URL.',
+          'Fields left out stay as they are; `events` and `filter` are replaced as a whole. What waits for the endpoint goes to its new URL, also ' +
+          'where it is addressed by the name that it had.',
         tags: ['webhooks'],
         params: Type.Object({ id: Type.String() }),
         body: Body,

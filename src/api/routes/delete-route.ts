@@ -1,6 +1,8 @@
 import { Type } from 'typebox';
 import { ProblemError } from '../../message/error-codes.ts';
+import { callbackRouteName } from '../../message/webhook.ts';
 import { accountsDefaultingTo, deleteRoute as markDeleted } from '../../store/control/routes.ts';
+import { hasLiveWebhooks } from '../../store/control/webhooks.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { controlWrite } from '../control-write.ts';
 import { publicOrigin } from '../public-origin.ts';
@@ -15,7 +17,7 @@ export function deleteRoute(app: ApiInstance, context: ApiContext): void {
         summary: 'Delete a route',
         description:
           'It takes no new messages, and still delivers those that it has. One that is a default route of an ' +
-          'account cannot be deleted.',
+          'account cannot be deleted, nor `callbacks` while there are webhooks.',
         tags: ['routes'],
         params: Type.Object({ name: Type.String() }),
         response: { 200: RouteAnswer },
@@ -33,6 +35,11 @@ export function deleteRoute(app: ApiInstance, context: ApiContext): void {
             if (users.length > 0) {
               throw new ProblemError('conflict', `it is a default route of: ${users.join(', ')}`);
             }
+            if (name === callbackRouteName && (await hasLiveWebhooks(transaction)))
+              throw new ProblemError(
+                'conflict',
+                'webhooks are told through it: delete them first, or pause it',
+              );
             const route = await markDeleted(transaction, { name, secrets: context.secrets });
             if (!route) throw noSuchRoute();
             return {

@@ -120,11 +120,11 @@ function setCommand(context: CommandContext): Command {
     .action(async (given: string, flags: FieldFlags & { name?: string; endpoint?: string }) => {
       const { name, endpoint } = flags;
       const { webhooks } = connect(context, flags);
-      const { id } = await find(webhooks, given);
+      const { id, filter } = await find(webhooks, given);
       const webhook = await webhooks.change(id, {
         ...(name !== undefined && { name }),
         ...(endpoint !== undefined && { url: endpoint }),
-        ...fieldsOf(flags),
+        ...fieldsOf(flags, filter),
       });
       if (endpoint !== undefined) noteRefused(context, endpoint);
       printResult(context, webhook, { json: flags.json, render: describe });
@@ -180,11 +180,15 @@ function deleteCommand(context: CommandContext): Command {
   return withExamples(command, 'webhook delete billing');
 }
 
-function fieldsOf({ event, route, tag, batch }: FieldFlags): Record<string, unknown> {
-  const filter = { ...(route && { routes: route }), ...(tag && { tags: tag }) };
+/** A filter is replaced as a whole: what of it is not given stays as it was. */
+function fieldsOf(
+  { event, route, tag, batch }: FieldFlags,
+  filterBefore: WebhookEndpoint['filter'] = {},
+): Record<string, unknown> {
+  const given = { ...(route && { routes: route }), ...(tag && { tags: tag }) };
   return {
     ...(event && { events: event }),
-    ...(Object.keys(filter).length > 0 && { filter }),
+    ...(Object.keys(given).length > 0 && { filter: { ...filterBefore, ...given } }),
     ...(batch !== undefined && { batchMax: batch }),
   };
 }

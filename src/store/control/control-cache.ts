@@ -40,7 +40,7 @@ export interface ControlCache {
   readonly templates: TemplateCache;
   /** Live webhooks, the disabled ones too, marked as such. */
   webhooks(): Iterable<Webhook>;
-  /** The live webhook of that name. */
+  /** The live webhook of that name, or else the one that had it before. */
   webhookOf(accountId: number, name: string): Webhook | undefined;
   /** What the status reports of accounts' messages are signed with. */
   signingKeys(): Iterable<AccountSigningKey>;
@@ -158,7 +158,10 @@ export function createControlCache(settings: ControlCacheSettings): ControlCache
     templatesOf: (accountId) => image.templates.get(accountId) ?? noTemplates,
     templates,
     webhooks: () => image.webhooks.values(),
-    webhookOf: (accountId, name) => image.webhooks.get(webhookKey(accountId, name)),
+    webhookOf(accountId, name) {
+      const key = webhookKey(accountId, name);
+      return image.webhooks.get(key) ?? image.renamedWebhooks.get(key);
+    },
     signingKeys: () => image.signingKeys.values(),
     signingKeyOf: (accountId) => image.signingKeys.get(accountId)?.key,
     onChange(listener) {
@@ -192,8 +195,9 @@ interface Image {
   routesByName: Map<string, Route>;
   routesByToken: Map<string, Route>;
   templates: Map<number, AccountTemplates>;
-  /** By account and name. */
+  /** By account and name, and by account and former name. */
   webhooks: Map<string, Webhook>;
+  renamedWebhooks: Map<string, Webhook>;
   /** By account. */
   signingKeys: Map<number, AccountSigningKey>;
 }
@@ -209,6 +213,7 @@ const emptyImage: Image = {
   routesByToken: new Map(),
   templates: new Map(),
   webhooks: new Map(),
+  renamedWebhooks: new Map(),
   signingKeys: new Map(),
 };
 
@@ -238,6 +243,11 @@ async function readImage(
     ),
     templates,
     webhooks: new Map(webhooks.map((webhook) => [webhookKey(webhook.accountId, webhook.name), webhook])),
+    renamedWebhooks: new Map(
+      webhooks.flatMap((webhook) =>
+        webhook.formerNames.map((name): [string, Webhook] => [webhookKey(webhook.accountId, name), webhook]),
+      ),
+    ),
     signingKeys: new Map(signingKeys.map((signingKey) => [signingKey.accountId, signingKey])),
   };
   const errors = [...unopened, ...unopenedWebhooks, ...unopenedKeys].map(({ error }) => error);

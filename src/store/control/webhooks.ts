@@ -4,7 +4,10 @@ import type { Queryable } from '../database.ts';
 
 /** Named, because a prepared `*` fails when a migration adds a column. */
 const columns = `id, account_id, name, url, sealed_secrets, events, filter, batch_max, begins, created_at, failing_since,
-  disabled_at, disabled_reason`;
+  disabled_at, disabled_reason, former_names`;
+
+/** More than anybody needs; each is looked up like a name. */
+const formerNamesMax = 20;
 
 export type WebhookFields = Pick<Webhook, 'name' | 'url' | 'secrets' | 'events' | 'filter' | 'batchMax'>;
 
@@ -65,6 +68,15 @@ export async function countWebhooks(
   return rows[0]!;
 }
 
+/** Whether any account has one. */
+export async function hasLiveWebhooks(database: Queryable): Promise<boolean> {
+  const { rows } = await database.query<{ any: boolean }>({
+    name: 'has_live_webhooks',
+    text: 'SELECT EXISTS (SELECT FROM webhook WHERE deleted_at IS NULL) AS any',
+  });
+  return rows[0]!.any;
+}
+
 /** Live webhooks of an account behind `after`, by id, which is by creation. */
 export async function listWebhooks(
   database: Queryable,
@@ -100,6 +112,11 @@ export async function updateWebhook(
       name: 'update_webhook',
       text: `UPDATE webhook SET name = $3, url = $4, sealed_secrets = $5, events = $6, filter = $7, batch_max = $8,
           updated_at = now(),
+          former_names = CASE WHEN name = $3 THEN former_names ELSE (
+            SELECT array_agg(former ORDER BY at) FROM (
+              SELECT former, at FROM unnest(former_names || name) WITH ORDINALITY AS known (former, at)
+              WHERE former <> $3 AND (former <> name OR at > cardinality(former_names)) ORDER BY at DESC LIMIT ${formerNamesMax}
+            ) AS kept) END,
           failing_since = CASE WHEN $9 THEN NULL ELSE failing_since END,
           disabled_at = CASE WHEN $9 THEN NULL ELSE disabled_at END,
           disabled_reason = CASE WHEN $9 THEN NULL ELSE disabled_reason END
@@ -194,6 +211,7 @@ interface WebhookRow extends Record<string, unknown> {
   failing_since: Date | null;
   disabled_at: Date | null;
   disabled_reason: string | null;
+  former_names: string[];
 }
 
 function webhookOf(row: WebhookRow, secrets: SecretBox): Webhook {
@@ -208,6 +226,7 @@ function webhookOf(row: WebhookRow, secrets: SecretBox): Webhook {
     batchMax: row.batch_max,
     begins: row.begins,
     createdAt: row.created_at,
+    formerNames: row.former_names,
     ...(row.failing_since && { failingSince: row.failing_since }),
     ...(row.disabled_at && { disabled: { at: row.disabled_at, reason: row.disabled_reason ?? '' } }),
   };

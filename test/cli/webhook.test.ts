@@ -55,7 +55,7 @@ it('a webhook is found by a name that it had, unless another has it now', async 
   await webhook('create', 'alpha', 'https://example.com/other');
   await expect.poll(() => control.webhookOf(1, 'alpha')?.url).toBe('https://example.com/other');
   await rename('gamma', 'beta');
-  await expect.poll(() => control.webhookOf(1, 'gamma')?.formerNames).toEqual(['alpha', 'gamma']);
+  await expect.poll(() => control.webhookOf(1, 'gamma')?.formerNames).toEqual(['gamma', 'alpha']);
 });
 
 it('the old secret signs for a day after a rotation, or for as long as it is told', async () => {

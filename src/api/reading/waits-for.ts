@@ -4,7 +4,6 @@ import { parseId } from '../../message/id.ts';
 import type { MessageView } from '../../message/message-view.ts';
 import type { Route } from '../../message/route.ts';
 import { nextOpening } from '../../message/send-window/opens-at.ts';
-import { stateNumber } from '../../message/state.ts';
 import type { BatchRow } from '../../store/reading/batch-row.ts';
 
 export const waitReasons = [
@@ -46,9 +45,7 @@ export function isWaiting({ state }: Pick<MessageView, 'state'>): boolean {
 
 /** It was tried anew after its end: it goes for itself, and no message of its ordering key holds it back. */
 export function wasReplayed(outcomes: readonly OutcomeRow[], id: string): boolean {
-  return timelineOf(outcomes, parseId(id).offset).some(
-    ({ state }) => stateNumber[state] === stateNumber.queued,
-  );
+  return timelineOf(outcomes, parseId(id).offset).some(({ state }) => state === 'queued');
 }
 
 /**

@@ -112,11 +112,8 @@ export async function updateWebhook(
       name: 'update_webhook',
       text: `UPDATE webhook SET name = $3, url = $4, sealed_secrets = $5, events = $6, filter = $7, batch_max = $8,
           updated_at = now(),
-          former_names = CASE WHEN name = $3 THEN former_names ELSE (
-            SELECT array_agg(former ORDER BY at) FROM (
-              SELECT former, at FROM unnest(former_names || name) WITH ORDINALITY AS known (former, at)
-              WHERE former <> $3 AND (former <> name OR at > cardinality(former_names)) ORDER BY at DESC LIMIT ${formerNamesMax}
-            ) AS kept) END,
+          former_names = CASE WHEN name = $3 THEN former_names
+            ELSE (name || array_remove(array_remove(former_names, $3::text), name))[1:${formerNamesMax}] END,
           failing_since = CASE WHEN $9 THEN NULL ELSE failing_since END,
           disabled_at = CASE WHEN $9 THEN NULL ELSE disabled_at END,
           disabled_reason = CASE WHEN $9 THEN NULL ELSE disabled_reason END

@@ -4,7 +4,15 @@ import type { Answer, OutgoingMessage } from '../connector.ts';
 import { oneLine, sendError } from '../send-errors.ts';
 import type { Exchange } from '../transport/http-sender.ts';
 import { providerRef } from '../transport/provider-ref.ts';
-import { isObject, isTaken, providerCode, refusalAnswer, routeRefusals } from '../transport/reply-answer.ts';
+import {
+  isObject,
+  isTaken,
+  providerCode,
+  quote,
+  refusalAnswer,
+  routeRefusals,
+  type StatusReply,
+} from '../transport/reply-answer.ts';
 import type { Reply } from '../transport/request-slot.ts';
 import { answerForAll } from './answer-for-all.ts';
 import type { Fields, OptionValues, Preset } from './preset.ts';
@@ -76,11 +84,7 @@ function answers(preset: Preset, messages: readonly OutgoingMessage[], reply: Re
     const answer = refusal(preset, reply);
     return messages.map(() => answerForAll(answer, messages.length));
   }
-  if ((preset.batchMax ?? 1) === 1) {
-    // The status decides as soon as it is there, whatever becomes of the body.
-    const json = reply.kind === 'answered' ? jsonOf(reply.body) : undefined;
-    return [sent(preset.answer.providerRef(isObject(json) ? json : {}, headersOf(reply.headers)))];
-  }
+  if ((preset.batchMax ?? 1) === 1) return [singleAnswer(preset, reply)];
   if (reply.kind === 'cut') return messages.map(() => ({ kind: 'uncertain', error: reply.error }));
   const results = jsonOf(reply.body);
   if (!Array.isArray(results)) {
@@ -88,6 +92,19 @@ function answers(preset: Preset, messages: readonly OutgoingMessage[], reply: Re
     return messages.map(() => ({ kind: 'uncertain', error }));
   }
   return messages.map((_, n) => resultAnswer(preset, results[n]));
+}
+
+/** Every provider in the catalogue names what it took: an answer without an id is somebody else's, such as a proxy's page. */
+function singleAnswer({ answer }: Preset, reply: StatusReply): Answer {
+  const json = jsonOf(reply.body);
+  const ref = answer.providerRef(isObject(json) ? json : {}, headersOf(reply.headers));
+  // Of a body that did not come in full, the status decides.
+  if (reply.kind === 'cut' || isRef(ref)) return sent(ref);
+  return { kind: 'uncertain', error: sendError('response_malformed', `without an id; ${quote(reply)}`) };
+}
+
+function isRef(ref: unknown): boolean {
+  return (typeof ref === 'string' && ref !== '') || typeof ref === 'number';
 }
 
 function sent(ref: unknown): Answer {

@@ -81,7 +81,8 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-type StatusReply = Extract<Reply, { kind: 'answered' | 'cut' }>;
+/** A reply whose status came. */
+export type StatusReply = Extract<Reply, { kind: 'answered' | 'cut' }>;
 
 function retryAnswer(reply: StatusReply): Answer {
   const code = reply.status === 429 ? 'rate_limited' : 'provider_unavailable';

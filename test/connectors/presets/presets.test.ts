@@ -91,6 +91,12 @@ describe.each(examples)('the preset $preset', (example) => {
     expect(posted.read(request)).toEqual(posted.body);
   });
 
+  it('does not take a page that a proxy answers for the word of the provider', async () => {
+    const page = { status: 200, body: '<html>Back soon</html>', headers: { 'content-type': 'text/html' } };
+    const answer = { kind: 'uncertain', error: { code: 'response_malformed' } };
+    expect((await sendTo(example, page)).answer).toMatchObject(answer);
+  });
+
   it.each(refusals)('reads %s', async (_, reply, expected) => {
     expect((await sendTo(example, reply)).answer).toMatchObject(expected);
   });

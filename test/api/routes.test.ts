@@ -45,6 +45,18 @@ test('a route is made with the documented defaults, replaced as a whole, and del
   expect(api.context.control.routeById(id)).toMatchObject({ deleted: true, channel: 'sms' });
 });
 
+test('a paused route is not deleted: what waits for it could not be let go any more', async () => {
+  await api.call('PUT', '/v1/routes/held', { body: { connector: 'http', url } });
+  await api.call('POST', '/v1/routes/held/pause');
+  const refused = await api.call('DELETE', '/v1/routes/held');
+  expect(refused).toMatchObject({
+    status: 409,
+    json: { detail: expect.stringContaining('resume it first') },
+  });
+  await api.call('POST', '/v1/routes/held/resume');
+  expect((await api.call('DELETE', '/v1/routes/held')).status).toBe(200);
+});
+
 test('a webhook route has the channel, the retries and the limit of its kind, and can be given back as it is shown', async () => {
   const secrets = [{ secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw' }];
   const made = await api.call('PUT', '/v1/routes/hooks', { body: { connector: 'webhook', secrets } });

@@ -17,7 +17,7 @@ export function deleteRoute(app: ApiInstance, context: ApiContext): void {
         summary: 'Delete a route',
         description:
           'It takes no new messages, and still delivers those that it has. One that is a default route of an ' +
-          'account cannot be deleted, nor `callbacks` while there are webhooks.',
+          'account cannot be deleted, nor one that is paused, nor `callbacks` while there are webhooks.',
         tags: ['routes'],
         params: Type.Object({ name: Type.String() }),
         response: { 200: RouteAnswer },
@@ -42,6 +42,11 @@ export function deleteRoute(app: ApiInstance, context: ApiContext): void {
               );
             const route = await markDeleted(transaction, { name, secrets: context.secrets });
             if (!route) throw noSuchRoute();
+            if (route.paused)
+              throw new ProblemError(
+                'conflict',
+                'it is paused, and a deleted route cannot be resumed: resume it first, and cancel what it must not send',
+              );
             return {
               status: 200,
               body: routeAnswer(route, { complete: true, origin: publicOrigin(context, request) }),

@@ -1,6 +1,6 @@
 import type { DrainerLog } from '../outbox/drainer.ts';
 import type { CommandContext } from './command-context.ts';
-import { formatCount } from './format.ts';
+import { formatAmount, formatCount, formatDuration } from './format.ts';
 import { printNote, printWarning } from './output.ts';
 
 /** Counts of what was moved are told so often at most. */
@@ -16,15 +16,16 @@ export interface OutboxLog extends DrainerLog {
 export function outboxLog(context: CommandContext, { json }: { json: boolean }): OutboxLog {
   const tell = json ? jsonLines(context) : words(context);
   const totals = { accepted: 0, rejected: 0 };
-  let told = 0;
+  let toldAccepted = 0;
   let ageMs = 0;
   const progress = () => {
-    const { accepted, rejected } = totals;
-    if (accepted + rejected === told) return;
-    told = accepted + rejected;
-    tell('info', 'moved', { accepted, rejected, behindMs: Math.round(ageMs) }, () => {
-      const refused = rejected === 0 ? '' : `, ${formatCount(rejected)} set aside`;
-      return `${formatCount(accepted)} messages moved${refused}; the oldest of the last request had waited ${Math.round(ageMs)} ms`;
+    const accepted = totals.accepted - toldAccepted;
+    if (accepted === 0) return;
+    toldAccepted = totals.accepted;
+    const behindMs = Math.round(ageMs);
+    tell('info', 'moved', { accepted, behindMs, totals: { ...totals } }, () => {
+      const all = formatCount(totals.accepted);
+      return `${formatAmount(accepted, 'message')} moved (${all} since the start); the oldest of the last request had waited ${formatDuration(behindMs)}`;
     });
   };
   // It also keeps the process up while it waits for a database.
@@ -32,22 +33,40 @@ export function outboxLog(context: CommandContext, { json }: { json: boolean }):
   return {
     totals,
     working: ({ left }) =>
-      tell('info', 'working', { left }, () => `this drainer works; ${left} requests were left to it`),
+      tell(
+        'info',
+        'working',
+        { left },
+        () =>
+          `this drainer works; ${formatAmount(left, 'request')} ${left === 1 ? 'was' : 'were'} left to it`,
+      ),
     standingBy: () => tell('info', 'standing by', {}, () => 'another drainer works; this one stands by'),
     moved(event) {
       totals.accepted += event.accepted;
-      totals.rejected += event.rejected;
       ageMs = event.ageMs;
     },
-    setAside: (event) =>
+    setAside(event) {
+      totals.rejected += event.messages;
       tell('error', 'set aside', { ...event }, () => {
         const { messages, firstId, code, detail } = event;
-        return `${formatCount(messages)} messages, the first of them ${firstId}, are set aside (${code}): ${detail}`;
-      }),
+        const which =
+          messages === 1
+            ? `message ${firstId} is`
+            : `${formatCount(messages)} messages, the first of them ${firstId}, are`;
+        return `${which} set aside (${code}): ${detail}`;
+      });
+    },
+    heldBack({ code, detail, messages, waitMs }) {
+      const fields = { code, detail, messages, retryInMs: Math.round(waitMs) };
+      tell('warn', 'held back', fields, () => {
+        const wait = formatAmount(messages, 'message');
+        return `${wait} and all behind wait (${code}): ${detail} It is tried again in ${formatDuration(waitMs)}`;
+      });
+    },
     databaseAway: ({ error, waitMs }) =>
-      tell('warn', 'database away', again(error, waitMs), () => inWords(error)),
+      tell('warn', 'database away', again(error, waitMs), () => inWords(error, waitMs)),
     millraceAway: ({ error, waitMs }) =>
-      tell('warn', 'millrace away', again(error, waitMs), () => `Millrace: ${inWords(error)}`),
+      tell('warn', 'millrace away', again(error, waitMs), () => `Millrace: ${inWords(error, waitMs)}`),
     stop() {
       clearInterval(timer);
       progress();
@@ -73,6 +92,6 @@ function again(error: Error, waitMs: number): { error: string; retryInMs: number
   return { error: error.message, retryInMs: Math.round(waitMs) };
 }
 
-function inWords({ message }: Error): string {
-  return `${message}; it is tried again`;
+function inWords({ message }: Error, waitMs: number): string {
+  return `${message}; it is tried again in ${formatDuration(waitMs)}`;
 }

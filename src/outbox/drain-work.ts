@@ -3,7 +3,14 @@ import { backoff } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import { createSemaphore } from '../lib/semaphore.ts';
 import type { DrainerLog } from './drainer.ts';
-import type { FixedRequest, OutboxSession, Reason, RejectedMessage, StagedSize } from './outbox-session.ts';
+import {
+  type FixedRequest,
+  OutboxError,
+  type OutboxSession,
+  type Reason,
+  type RejectedMessage,
+  type StagedSize,
+} from './outbox-session.ts';
 import { type Posted, postMessages } from './post-request.ts';
 import { sessionLimits } from './session-limits.ts';
 import { StagedReader } from './staged-reader.ts';
@@ -15,6 +22,8 @@ const requestBytesMax = 4_194_304;
 /** Longer ones Millrace does not take, and they are not read. */
 const messageBytesMax = 65_536;
 export const waits = { minMs: 100, maxMs: 10_000 };
+/** A `Retry-After` until midnight is not waited out: the quota may be raised before. */
+const retryAfterMsMax = 60_000;
 /**
  * Millrace keeps an idempotency key for 24 hours. One that may have been used so long ago is not used again: the hour
  * is for clocks that go at different rates, and for the try itself.
@@ -42,6 +51,7 @@ export interface DrainWorkSettings {
 }
 
 interface Queued {
+  /** With fewer messages, under another key, once the others are with Millrace. */
   request: FixedRequest;
   /** Whether Millrace may have it from before; then it is posted under its key or not at all. */
   uncertain: boolean;
@@ -63,16 +73,16 @@ export class DrainWork {
     this.#reader = new StagedReader(settings.session, settings.clock);
   }
 
-  /** Takes over what was fixed and not settled. */
-  async begin(): Promise<void> {
-    const { session, clock, log } = this.#settings;
+  /** Takes over what was fixed and not settled: so many requests. */
+  async begin(): Promise<number> {
+    const { session, clock } = this.#settings;
     const requests = await session.openRequests();
     this.#queue = requests.map((request) => {
       const { postedMsAgo } = request;
       const uncertain = postedMsAgo !== undefined;
       return { request, uncertain, postedAtMs: uncertain ? clock.monotonicMs() - postedMsAgo : undefined };
     });
-    log.working({ left: requests.length });
+    return requests.length;
   }
 
   /** Posts one request, and meanwhile fixes the next. False where there was nothing to do. */
@@ -88,13 +98,21 @@ export class DrainWork {
     }
     const rejected = await posting;
     await this.#settle(current, rejected);
-    const { messages, ageMs } = current.request;
-    this.#settings.log.moved({
-      accepted: messages.length - rejected.length,
-      rejected: rejected.length,
-      ageMs,
-    });
+    this.#tell(current.request, { rejected });
     return true;
+  }
+
+  #tell(
+    { messages, ageMs }: FixedRequest,
+    { rejected, held = 0 }: { rejected: readonly RejectedMessage[]; held?: number },
+  ) {
+    const { log } = this.#settings;
+    for (const code of new Set(rejected.map((message) => message.code))) {
+      const alike = rejected.filter((message) => message.code === code);
+      const { detail, stagedId } = alike[0]!;
+      log.setAside({ code, detail, messages: alike.length, firstId: stagedId });
+    }
+    log.moved({ accepted: messages.length - rejected.length - held, ageMs });
   }
 
   async #settle({ request }: Queued, rejected: readonly RejectedMessage[]): Promise<void> {
@@ -125,25 +143,56 @@ export class DrainWork {
     return request;
   }
 
-  /** Until its answer is known; answers what was refused. */
+  /** Until its answer is known, and nothing of it is held back; answers what was refused. */
   async #post(current: Queued): Promise<RejectedMessage[]> {
-    const { clock, log, random, triesMax } = this.#settings;
-    const { request } = current;
+    const { clock, triesMax } = this.#settings;
     for (let tries = 1; ; tries++) {
+      const { request } = current;
       if (current.postedAtMs === undefined) {
         await this.#turn((session) => session.markPosted(request));
         current.postedAtMs = clock.monotonicMs();
       }
       if (current.uncertain && clock.monotonicMs() - current.postedAtMs > keyUsableMs) {
-        return this.#setAside(request, expired);
+        return refusedOf(request, { kind: 'unknown', reason: expired });
       }
       const posted = await this.#tryOnce(current);
-      if (posted.kind !== 'again') return this.#refusedOf(request, posted);
-      if (tries >= triesMax) throw posted.error;
-      const waitMs = posted.retryAfterMs + backoff({ attempt: tries, ...waits, random });
-      log.millraceAway({ error: posted.error, waitMs });
-      await this.#sleep(waitMs);
+      const again =
+        posted.kind === 'settled' && posted.held.size > 0 ? await this.#keepHeld(current, posted) : posted;
+      if (again === undefined) return [];
+      if (again.kind !== 'again') return refusedOf(request, again);
+      if (tries >= triesMax) throw again.error;
+      await this.#wait(current.request, { again, tries });
     }
+  }
+
+  async #wait({ messages }: FixedRequest, { again, tries }: { again: Again; tries: number }): Promise<void> {
+    const { log, random } = this.#settings;
+    const { held, error, retryAfterMs } = again;
+    const waitMs = Math.min(retryAfterMs, retryAfterMsMax) + backoff({ attempt: tries, ...waits, random });
+    if (held) log.heldBack({ ...held, messages: messages.length, waitMs });
+    else log.millraceAway({ error, waitMs });
+    await this.#sleep(waitMs);
+  }
+
+  /**
+   * Of a request that Millrace took in part, what it takes later stays in its place, under another key: the first one
+   * gives the first answer for ever. Undefined where another drainer has done that.
+   */
+  async #keepHeld(current: Queued, posted: Settled): Promise<Again | undefined> {
+    const { request } = current;
+    const rejected = refusedOf(request, posted);
+    const held = request.messages.filter((_, place) => posted.held.has(place));
+    const kept = await this.#turn((session) => session.keep(request, { rejected, held }));
+    if (kept) this.#tell(request, { rejected, held: held.length });
+    Object.assign(current, {
+      request: kept ?? { ...request, messages: [] },
+      uncertain: false,
+      postedAtMs: undefined,
+    });
+    if (!kept) return undefined;
+    const [reason] = posted.held.values();
+    const error = new OutboxError(`Millrace takes ${held.length} of the messages later: ${reason!.detail}`);
+    return { kind: 'again', certain: true, retryAfterMs: 0, error, held: reason! };
   }
 
   async #tryOnce(current: Queued): Promise<Posted> {
@@ -167,19 +216,6 @@ export class DrainWork {
     if (current.uncertain) return;
     await this.#turn((session) => session.unmarkPosted(current.request));
     current.postedAtMs = undefined;
-  }
-
-  #refusedOf(request: FixedRequest, posted: Exclude<Posted, { kind: 'again' }>): RejectedMessage[] {
-    if (posted.kind !== 'settled') return this.#setAside(request, posted.reason);
-    return request.messages.flatMap((message, place) => {
-      const reason = posted.refused.get(place);
-      return reason ? [{ ...message, ...reason }] : [];
-    });
-  }
-
-  #setAside({ messages }: FixedRequest, reason: Reason): RejectedMessage[] {
-    this.#settings.log.setAside({ ...reason, messages: messages.length, firstId: messages[0]!.stagedId });
-    return messages.map((message) => ({ ...message, ...reason }));
   }
 
   async #sleep(ms: number): Promise<void> {
@@ -209,6 +245,17 @@ export class DrainWork {
   #turn<Result>(work: (session: OutboxSession) => Promise<Result>): Promise<Result> {
     return this.#turns.run(() => work(this.#settings.session));
   }
+}
+
+type Settled = Extract<Posted, { kind: 'settled' }>;
+type Again = Extract<Posted, { kind: 'again' }>;
+
+function refusedOf({ messages }: FixedRequest, posted: Exclude<Posted, Again>): RejectedMessage[] {
+  if (posted.kind !== 'settled') return messages.map((message) => ({ ...message, ...posted.reason }));
+  return messages.flatMap((message, place) => {
+    const reason = posted.refused.get(place);
+    return reason ? [{ ...message, ...reason }] : [];
+  });
 }
 
 /** As many of the first rows as a request may have. */

@@ -23,9 +23,11 @@ export interface DrainerLog {
   working(event: { left: number }): void;
   /** Another one works. */
   standingBy(): void;
-  moved(event: { accepted: number; rejected: number; ageMs: number }): void;
-  /** Messages were set aside without Millrace's word on each. */
+  moved(event: { accepted: number; ageMs: number }): void;
+  /** Messages that are not tried again, of one request and for one reason. */
   setAside(event: Reason & { messages: number; firstId: number }): void;
+  /** Millrace takes these messages later: a quota, a balance or its load keeps them. */
+  heldBack(event: Reason & { messages: number; waitMs: number }): void;
   databaseAway(event: { error: Error; waitMs: number }): void;
   millraceAway(event: { error: Error; waitMs: number }): void;
 }
@@ -54,8 +56,10 @@ export class Drainer {
       try {
         await this.#withSession(async (session) => {
           await this.#awaitTurn(session, signal);
-          failures = 0;
-          await this.#work(session, signal);
+          const onStep = () => {
+            failures = 0;
+          };
+          await this.#work(session, { signal, isBack: failures > 0, onStep });
         });
       } catch (error) {
         if (signal.aborted) return;
@@ -73,7 +77,8 @@ export class Drainer {
     return await this.#withSession(async (session) => {
       if (!(await session.tryLock())) return false;
       const { triesMax } = this.#settings;
-      await this.#working(session, { signal, triesMax }, async (work) => {
+      await this.#working(session, { signal, triesMax }, async (work, left) => {
+        this.#settings.log.working({ left });
         while (await work.step()) signal.throwIfAborted();
       });
       return true;
@@ -97,11 +102,21 @@ export class Drainer {
     }
   }
 
-  async #work(session: OutboxSession, signal: AbortSignal): Promise<void> {
-    const { clock, pollMs } = this.#settings;
-    await this.#working(session, { signal, triesMax: Number.POSITIVE_INFINITY }, async (work) => {
+  /** After a failure it is said to work only when it does: a database that is read-only lets itself be read. */
+  async #work(
+    session: OutboxSession,
+    { signal, isBack, onStep }: { signal: AbortSignal; isBack: boolean; onStep: () => void },
+  ): Promise<void> {
+    const { clock, pollMs, log } = this.#settings;
+    await this.#working(session, { signal, triesMax: Number.POSITIVE_INFINITY }, async (work, left) => {
+      let isTold = !isBack;
+      if (isTold) log.working({ left });
       while (!signal.aborted) {
-        if (!(await work.step())) await clock.sleep(pollMs, signal);
+        const hasMore = await work.step();
+        onStep();
+        if (!isTold) log.working({ left });
+        isTold = true;
+        if (!hasMore) await clock.sleep(pollMs, signal);
       }
     });
   }
@@ -110,7 +125,7 @@ export class Drainer {
   async #working(
     session: OutboxSession,
     { signal, triesMax }: { signal: AbortSignal; triesMax: number },
-    drain: (work: DrainWork) => Promise<void>,
+    drain: (work: DrainWork, left: number) => Promise<void>,
   ): Promise<void> {
     const { client, clock, random, log } = this.#settings;
     const ended = new AbortController();
@@ -120,8 +135,7 @@ export class Drainer {
     const stops = { stop: signal, ended: ended.signal };
     try {
       const work = new DrainWork({ session, client, clock, random, log, triesMax, ...stops });
-      await work.begin();
-      await drain(work);
+      await drain(work, await work.begin());
     } finally {
       signal.removeEventListener('abort', onStop);
       end();

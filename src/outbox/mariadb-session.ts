@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { Connection, ResultSetHeader } from 'mysql2/promise';
 import { type OutboxTable, outboxTable } from '../client/outbox-table.ts';
 import {
@@ -10,7 +10,7 @@ import {
   SessionLostError,
   type StagedRow,
 } from './outbox-session.ts';
-import { decodeRequest, encodeRequest, type StoredContents } from './request-codec.ts';
+import { decodeRequest, encodeRequest, newRequestKey, type StoredContents } from './request-codec.ts';
 import { outboxSchema } from './schema.ts';
 import { sessionLimits } from './session-limits.ts';
 
@@ -159,8 +159,9 @@ class MariadbSession implements OutboxSession {
       );
       if (rows.length === 0) return undefined;
       rows.sort((a, b) => a.id - b.id);
-      const { contents, body } = await encodeRequest(rows);
-      const idempotencyKey = `outbox/${randomUUID()}`;
+      const messages = rows.map(({ id, message }) => ({ stagedId: id, text: message }));
+      const { contents, body } = await encodeRequest(messages);
+      const idempotencyKey = newRequestKey();
       const { insertId } = await this.#change(
         `INSERT INTO ${this.#table.request} (idempotency_key, contents, body, posted_at)
           VALUES (?, ?, ?, ${posted ? 'SYSDATE(6)' : 'NULL'})`,
@@ -169,7 +170,7 @@ class MariadbSession implements OutboxSession {
       return {
         id: insertId,
         idempotencyKey,
-        messages: rows.map(({ id, message }) => ({ stagedId: id, text: message })),
+        messages,
         postedMsAgo: posted ? 0 : undefined,
         ageMs: Math.max(...rows.map(({ ageMs }) => Number(ageMs))),
       };
@@ -202,14 +203,31 @@ class MariadbSession implements OutboxSession {
     await this.#transaction(async () => {
       const { affectedRows } = await this.#change(`DELETE FROM ${this.#table.request} WHERE id = ?`, [id]);
       // Whoever deletes it keeps what was refused, and nobody else does.
-      if (affectedRows > 0 && rejected.length > 0) {
-        await this.#change(
-          `INSERT INTO ${this.#table.rejected} (staged_id, message, code, detail) VALUES ?`,
-          [rejected.map(({ stagedId, text, code, detail }) => [stagedId, text, code, detail])],
-        );
-      }
+      if (affectedRows > 0) await this.#putAside(rejected);
       if (next) await this.markPosted(next);
     });
+  }
+
+  async keep(request: FixedRequest, { rejected, held }: Parameters<OutboxSession['keep']>[1]) {
+    const idempotencyKey = newRequestKey();
+    const { contents, body } = await encodeRequest(held);
+    return await this.#transaction(async () => {
+      const { affectedRows } = await this.#change(
+        `UPDATE ${this.#table.request} SET idempotency_key = ?, contents = ?, body = ?, posted_at = NULL
+          WHERE id = ? AND idempotency_key = ?`,
+        [idempotencyKey, contents, body, request.id, request.idempotencyKey],
+      );
+      if (affectedRows === 0) return undefined;
+      await this.#putAside(rejected);
+      return { ...request, idempotencyKey, messages: held, postedMsAgo: undefined };
+    });
+  }
+
+  async #putAside(rejected: readonly RejectedMessage[]): Promise<void> {
+    if (rejected.length === 0) return;
+    await this.#change(`INSERT INTO ${this.#table.rejected} (staged_id, message, code, detail) VALUES ?`, [
+      rejected.map(({ stagedId, text, code, detail }) => [stagedId, text, code, detail]),
+    ]);
   }
 
   async moment() {

@@ -22,6 +22,14 @@ export interface OutboxSession {
     request: FixedRequest,
     outcome: { rejected: readonly RejectedMessage[]; next: FixedRequest | undefined },
   ): Promise<void>;
+  /**
+   * Keeps of a request what is held back, under a new key and not posted, and the refused messages aside, in one
+   * transaction. Undefined where another drainer was there first.
+   */
+  keep(
+    request: FixedRequest,
+    parts: { rejected: readonly RejectedMessage[]; held: FixedRequest['messages'] },
+  ): Promise<FixedRequest | undefined>;
   /** A token of this moment for `haveEnded`. */
   moment(): Promise<string>;
   /** Whether all transactions that may hold a row of these gaps have ended; `since` was taken after the gaps were noticed. */

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { type OutboxTable, outboxTable } from '../client/outbox-table.ts';
 import {
@@ -9,7 +8,7 @@ import {
   SessionLostError,
   type StagedRow,
 } from './outbox-session.ts';
-import { decodeRequest, encodeRequest, type StoredContents } from './request-codec.ts';
+import { decodeRequest, encodeRequest, newRequestKey, type StoredContents } from './request-codec.ts';
 import { outboxSchema } from './schema.ts';
 import { sessionLimits } from './session-limits.ts';
 
@@ -169,8 +168,9 @@ class PostgresSession implements OutboxSession {
       );
       if (rows.length === 0) return undefined;
       rows.sort((a, b) => a.id - b.id);
-      const { contents, body } = await encodeRequest(rows);
-      const idempotencyKey = `outbox/${randomUUID()}`;
+      const messages = rows.map(({ id, message }) => ({ stagedId: id, text: message }));
+      const { contents, body } = await encodeRequest(messages);
+      const idempotencyKey = newRequestKey();
       const [request] = await this.#query<{ id: number }>(
         `INSERT INTO ${this.#table.request} (idempotency_key, contents, body, posted_at)
           VALUES ($1, $2, $3, CASE WHEN $4::boolean THEN clock_timestamp() END) RETURNING id::float8 AS id`,
@@ -179,7 +179,7 @@ class PostgresSession implements OutboxSession {
       return {
         id: request!.id,
         idempotencyKey,
-        messages: rows.map(({ id, message }) => ({ stagedId: id, text: message })),
+        messages,
         postedMsAgo: posted ? 0 : undefined,
         ageMs: Math.max(...rows.map(({ ageMs }) => ageMs)),
       };
@@ -210,20 +210,38 @@ class PostgresSession implements OutboxSession {
     await this.#transaction(async () => {
       const gone = await this.#query(`DELETE FROM ${this.#table.request} WHERE id = $1 RETURNING id`, [id]);
       // Whoever deletes it keeps what was refused, and nobody else does.
-      if (gone.length > 0 && rejected.length > 0) {
-        await this.#query(
-          `INSERT INTO ${this.#table.rejected} (staged_id, message, code, detail)
-            SELECT * FROM unnest($1::bigint[], $2::json[], $3::text[], $4::text[])`,
-          [
-            rejected.map(({ stagedId }) => stagedId),
-            rejected.map(({ text }) => text),
-            rejected.map(({ code }) => code),
-            rejected.map(({ detail }) => detail),
-          ],
-        );
-      }
+      if (gone.length > 0) await this.#putAside(rejected);
       if (next) await this.markPosted(next);
     });
+  }
+
+  async keep(request: FixedRequest, { rejected, held }: Parameters<OutboxSession['keep']>[1]) {
+    const idempotencyKey = newRequestKey();
+    const { contents, body } = await encodeRequest(held);
+    return await this.#transaction(async () => {
+      const kept = await this.#query(
+        `UPDATE ${this.#table.request} SET idempotency_key = $3, contents = $4, body = $5, posted_at = NULL
+          WHERE id = $1 AND idempotency_key = $2 RETURNING id`,
+        [request.id, request.idempotencyKey, idempotencyKey, contents, body],
+      );
+      if (kept.length === 0) return undefined;
+      await this.#putAside(rejected);
+      return { ...request, idempotencyKey, messages: held, postedMsAgo: undefined };
+    });
+  }
+
+  async #putAside(rejected: readonly RejectedMessage[]): Promise<void> {
+    if (rejected.length === 0) return;
+    await this.#query(
+      `INSERT INTO ${this.#table.rejected} (staged_id, message, code, detail)
+        SELECT * FROM unnest($1::bigint[], $2::json[], $3::text[], $4::text[])`,
+      [
+        rejected.map(({ stagedId }) => stagedId),
+        rejected.map(({ text }) => text),
+        rejected.map(({ code }) => code),
+        rejected.map(({ detail }) => detail),
+      ],
+    );
   }
 
   async moment() {

@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { promisify } from 'node:util';
 import { constants, gunzip, gzip } from 'node:zlib';
-import type { FixedRequest, StagedRow } from './outbox-session.ts';
+import type { FixedRequest } from './outbox-session.ts';
 
 const compress = promisify(gzip);
 const decompress = promisify(gunzip);
@@ -12,10 +13,14 @@ export interface StoredContents {
   body: Buffer;
 }
 
+export function newRequestKey(): string {
+  return `outbox/${randomUUID()}`;
+}
+
 /** A request as it is kept: the texts as they were staged, to the byte. */
-export async function encodeRequest(rows: readonly StagedRow[]): Promise<StoredContents> {
-  const texts = rows.map(({ message }) => Buffer.from(message));
-  const contents = JSON.stringify(rows.map(({ id }, index) => [id, texts[index]!.length]));
+export async function encodeRequest(messages: FixedRequest['messages']): Promise<StoredContents> {
+  const texts = messages.map(({ text }) => Buffer.from(text));
+  const contents = JSON.stringify(messages.map(({ stagedId }, index) => [stagedId, texts[index]!.length]));
   return { contents, body: await compress(Buffer.concat(texts), { level: constants.Z_BEST_SPEED }) };
 }
 

@@ -55,7 +55,10 @@ export interface TestDrainer {
   told: {
     working: number;
     setAside: string[];
+    heldBack: string[];
     databaseAway: number;
+    /** Until the database is asked again. */
+    waitsMs: number[];
     millraceAway: number;
     accepted: number;
     rejected: number;
@@ -68,30 +71,47 @@ export function testDrainer({
   app,
   table,
   wrap = (session) => session,
+  random = Math.random,
 }: {
   client: Client;
   app: AppDatabase;
   table: string;
   wrap?: (session: OutboxSession) => OutboxSession;
+  random?: () => number;
 }): TestDrainer {
   const told: TestDrainer['told'] = {
-    ...{ working: 0, setAside: [], databaseAway: 0, millraceAway: 0, accepted: 0, rejected: 0 },
+    ...{
+      working: 0,
+      setAside: [],
+      heldBack: [],
+      databaseAway: 0,
+      waitsMs: [],
+      millraceAway: 0,
+      accepted: 0,
+      rejected: 0,
+    },
   };
   const log: DrainerLog = {
     working: () => void told.working++,
     standingBy: () => {},
-    moved({ accepted, rejected }) {
+    moved({ accepted }) {
       told.accepted += accepted;
-      told.rejected += rejected;
     },
-    setAside: ({ code }) => void told.setAside.push(code),
-    databaseAway: () => void told.databaseAway++,
+    setAside({ code, messages }) {
+      told.setAside.push(code);
+      told.rejected += messages;
+    },
+    heldBack: ({ code }) => void told.heldBack.push(code),
+    databaseAway({ waitMs }) {
+      told.databaseAway++;
+      told.waitsMs.push(waitMs);
+    },
     millraceAway: () => void told.millraceAway++,
   };
   const outbox = openOutbox(app.url, table);
   const drainer = new Drainer({
     open: async () => wrap(await outbox.open()),
-    ...{ client, clock: systemClock, random: Math.random, pollMs: 20, triesMax: 5, log },
+    ...{ client, clock: systemClock, random, pollMs: 20, triesMax: 5, log },
   });
   return { drainer, told };
 }

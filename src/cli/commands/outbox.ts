@@ -5,7 +5,7 @@ import { systemClock } from '../../lib/clock.ts';
 import type { CommandContext } from '../command-context.ts';
 import { Failure, usageFailure } from '../failure.ts';
 import { oneOf, type ServerOptions, wholeNumber, withExamples, withServer } from '../flags.ts';
-import { formatCount } from '../format.ts';
+import { formatAmount, formatCount } from '../format.ts';
 import { outboxLog } from '../outbox-log.ts';
 import { printResult } from '../output.ts';
 import { findServer } from '../server-access.ts';
@@ -61,7 +61,8 @@ export function outboxCommand(context: CommandContext): Command {
     `
 Stage with stage() of the client, or with INSERT INTO ${outboxTableDefault} (message) VALUES (…), in the transaction of your
 data. Start as many drainers as you like: one works, and another takes over when it ends. What Millrace refuses is in
-${outboxTableDefault}_rejected with its reason. While Millrace or the database is away, it is tried again, and nothing is lost.
+${outboxTableDefault}_rejected with its reason. While Millrace or the database is away, or a quota or the balance of the account is used up,
+it is tried again, and nothing is lost.
 With --json the log is JSON lines on stdout. docs/outbox.md tells what is promised.
 
 Exit status: 0 when it was told to stop, or with --once when nothing was left; 1 when it cannot go on (the database, its
@@ -104,7 +105,7 @@ async function outbox(context: CommandContext, flags: OutboxFlags): Promise<void
   printResult(context, log.totals, {
     json: flags.json,
     render: ({ accepted, rejected }) =>
-      `${formatCount(accepted)} messages moved, ${formatCount(rejected)} set aside`,
+      `${formatAmount(accepted, 'message')} moved, ${formatCount(rejected)} set aside`,
   });
 }
 

@@ -5,8 +5,9 @@ import { allows, type Scope } from '../message/api-key.ts';
 import { ProblemError } from '../message/error-codes.ts';
 import type { ControlCache } from '../store/control/control-cache.ts';
 import { actingFor } from './acting-for.ts';
-import { authenticate, unknownKey } from './authenticate.ts';
+import { authenticate, sentKey, unknownKey } from './authenticate.ts';
 import type { Caller } from './context.ts';
+import { isUnguessable } from './keys.ts';
 
 export interface AdmissionSettings {
   control: ControlCache;
@@ -24,9 +25,9 @@ const addressesMax = 10_000;
 const failurePace = { ratePerSecond: 1, burst: 100 };
 
 /**
- * Decides who may make a request, and how often. An address whose requests fail again and again is told to wait
- * before its next key is looked at; keys that were good from there before are not held up by their neighbours
- * behind the same proxy.
+ * Decides who may make a request, and how often. An address whose requests fail again and again is told to wait;
+ * good keys are not held up by their neighbours behind the same proxy, but for one that could be found by trying: it
+ * must have been good from there before.
  */
 export function createAdmission(settings: AdmissionSettings) {
   const { control, requestsPerSecond, clock = systemClock } = settings;
@@ -56,6 +57,7 @@ export function createAdmission(settings: AdmissionSettings) {
       caller = callerOf(request);
     }
     if (!caller) throw failed(request, unknownKey());
+    if (isUnguessable(sentKey(request) ?? '')) return caller;
     const waitMs = failures.look(address, failurePace);
     const place = `${address} ${caller.keyId}`;
     if (!seen.has(place)) {

@@ -13,8 +13,7 @@ const keyLengthMax = 512;
  * @throws ProblemError `unauthorized` without a key
  */
 export function authenticate(control: ControlCache, request: FastifyRequest): Caller | undefined {
-  const { keyOf = bearerKey } = request.routeOptions.config;
-  const key = keyOf(request);
+  const key = sentKey(request);
   if (key === undefined || key.length > keyLengthMax) {
     throw new ProblemError('unauthorized', 'send the API key as "Authorization: Bearer KEY"');
   }
@@ -26,6 +25,12 @@ export function authenticate(control: ControlCache, request: FastifyRequest): Ca
 
 export function unknownKey(): ProblemError {
   return new ProblemError('unauthorized', 'the API key is not known, has expired, or was revoked');
+}
+
+/** What the request shows as its key, whatever it is. */
+export function sentKey(request: FastifyRequest): string | undefined {
+  const { keyOf = bearerKey } = request.routeOptions.config;
+  return keyOf(request);
 }
 
 function bearerKey({ headers }: FastifyRequest): string | undefined {

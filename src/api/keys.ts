@@ -9,6 +9,11 @@ export function makeKey(): string {
   return `mr_${randomBytes(keyBytes).toString('base64url')}`;
 }
 
+/** It has the form of `makeKey`: nobody finds one by trying. A configured administrator key may be shorter. */
+export function isUnguessable(key: string): boolean {
+  return /^mr_[\w-]{43}$/.test(key);
+}
+
 /** What is stored of a key. A plain SHA-256 is enough for a random secret of this length. */
 export function hashKey(key: string): Buffer {
   return createHash('sha256').update(key).digest();

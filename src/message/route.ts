@@ -1,5 +1,6 @@
 import type { Channel } from './fields.ts';
 import type { SendWindow } from './send-window/send-window.ts';
+import { callbackRouteName } from './webhook.ts';
 
 /** When a message is tried again, and when Millrace gives up on it. */
 export interface RetryPolicy {
@@ -101,6 +102,10 @@ export interface Route {
   deleted: boolean;
 }
 
-export function mayUseRoute(route: Route, accountId: number): boolean {
-  return !route.deleted && (route.accounts === undefined || route.accounts.includes(accountId));
+/**
+ * Whether messages of the account may take the route. What webhooks are told takes one that is nobody's to send through:
+ * endpoints trust what comes by it, and an administrator may let it reach private addresses.
+ */
+export function mayUseRoute({ name, deleted, accounts }: Route, accountId: number): boolean {
+  return !deleted && name !== callbackRouteName && (accounts === undefined || accounts.includes(accountId));
 }

@@ -207,6 +207,18 @@ test.each([
   expect((await storedMessages(api.database)).filter((message) => message.ref === ref)).toHaveLength(2);
 });
 
+test("nobody's own messages take the route of what webhooks are told, which endpoints trust", async () => {
+  await api.call('POST', '/v1/webhooks', { body: { name: 'billing', url: 'https://example.com/' } });
+  const forged = { to: 'billing', payload: { type: 'message.delivered' }, route: 'callbacks' };
+  const refused = await send(forged);
+  expect(refused).toMatchObject({ status: 422, json: { errors: [{ code: 'unknown_route' }] } });
+  const batch = await api.call('POST', '/v1/batches', { body: { route: 'callbacks' } });
+  expect(batch).toMatchObject({ status: 422, json: { code: 'unknown_route' } });
+  const body = { name: 'Defaulting', defaultRoutes: { webhook: 'callbacks' } };
+  const account = await api.call('POST', '/v1/accounts', { body });
+  expect(account).toMatchObject({ status: 422, json: { errors: [{ code: 'route_not_allowed' }] } });
+});
+
 test('a refused request does not use its key up', async () => {
   const headers = { 'idempotency-key': 'k4', 'content-type': 'application/json' };
   expect((await api.call('POST', '/v1/batches', { body: { route: 'nowhere' }, headers })).status).toBe(422);

@@ -5,6 +5,7 @@ import { type ErrorItem, ProblemError } from '../../message/error-codes.ts';
 import type { Channel } from '../../message/fields.ts';
 import { isPhoneCountry, type PhoneCountry } from '../../message/phone-number.ts';
 import { mayUseRoute } from '../../message/route.ts';
+import { callbackRouteName } from '../../message/webhook.ts';
 import { findRoute } from '../../store/control/routes.ts';
 import type { Queryable } from '../../store/database.ts';
 import { invalid } from '../validation.ts';
@@ -176,6 +177,7 @@ export async function checkDefaultRoutes(
     const add = (code: string, detail: string) =>
       errors.push({ pointer: `/defaultRoutes/${channel}`, code, detail });
     if (!route) add('unknown_route', 'there is no route of this name');
+    else if (name === callbackRouteName) add('route_not_allowed', 'the route is for what webhooks are told');
     else if (route.accounts && (!settings.accountId || !mayUseRoute(route, settings.accountId))) {
       add('route_not_allowed', 'the route is for other accounts');
     } else if ((route.channel ?? channel) !== channel || (!route.channel && channel === 'webhook')) {

@@ -65,7 +65,7 @@ export const webhookOptionSchemas: Record<keyof WebhookOptions, object> = {
   headers: {
     ...headersSchema,
     description:
-      'of every request; they may hold credentials, which are encrypted in the database. Not with a preset',
+      'of every request, wherever its message is addressed; they may hold credentials, which are encrypted in the database. Not with a preset',
   },
   ...transportSchemas,
 };

@@ -95,6 +95,19 @@ test('a path that nobody was told is not found, and neither is one that was repl
   expect((await post(rotated.json.receiptsUrl, JSON.stringify(receipt))).status).toBe(200);
 });
 
+test('an option that tells the provider the URL is given the new one', async () => {
+  const twilio = { connector: 'http', preset: 'twilio', accountSid: `AC${'0'.repeat(32)}`, authToken: 't' };
+  const made = await api.call('PUT', '/v1/routes/told', { body: twilio });
+  const receiptUrl = `${made.json.receiptsUrl}?from=twilio`;
+  await api.call('PUT', '/v1/routes/told', { body: { ...twilio, receiptUrl } });
+  const rotated = await api.call('POST', '/v1/routes/told/rotate-receipts-url');
+  expect(rotated.json.receiptUrl).toBe(`${rotated.json.receiptsUrl}?from=twilio`);
+  const elsewhere = { ...twilio, receiptUrl: 'https://mill.example/elsewhere' };
+  await api.call('PUT', '/v1/routes/told', { body: elsewhere });
+  const again = await api.call('POST', '/v1/routes/told/rotate-receipts-url');
+  expect(again.json).toMatchObject(elsewhere);
+});
+
 test('while the database is away the provider is asked to come again', async () => {
   const databaseUrl = `postgres://nobody@127.0.0.1:${await freePort()}/none`;
   const database = openDatabase({ url: databaseUrl, poolSize: 1, name: 'away' });

@@ -121,20 +121,36 @@ export async function switchRoute(
   return rows[0] ? routeOf(rows[0], secrets) : null;
 }
 
-/** Gives the route another token for its provider to call; null when there is no live one of that name. */
+/**
+ * Gives the route another token for its provider to call, also where an option holds the old one, as the address of
+ * receipts does that some providers are told with each message. Null when there is no live one of that name.
+ */
 export async function setReceiptsToken(
   database: Queryable,
   { name, token, secrets }: { name: string; token: string; secrets: SecretBox },
 ): Promise<Route | null> {
+  const before = await findRoute(database, { name, secrets });
+  if (before === null) return null;
+  const { connector, receiptsToken } = before;
+  const options = withToken(before.options, { from: receiptsToken, to: token });
   const { rows } = await database.query<RouteRow>(
     {
       name: 'set_receipts_token',
-      text: `UPDATE route SET sealed_receipts_token = $2, updated_at = now()
+      text: `UPDATE route SET sealed_receipts_token = $2, options = NULL, sealed_options = $3, version = version + 1, updated_at = now()
         WHERE name = $1 AND deleted_at IS NULL RETURNING ${columns}`,
     },
-    [name, sealReceiptsToken(secrets, { name, token })],
+    [name, sealReceiptsToken(secrets, { name, token }), sealOptions(secrets, { name, connector, options })],
   );
   return rows[0] ? routeOf(rows[0], secrets) : null;
+}
+
+function withToken(
+  options: Route['options'],
+  { from, to }: { from: string | undefined; to: string },
+): Route['options'] {
+  if (from === undefined) return options;
+  const replaced = (value: unknown) => (typeof value === 'string' ? value.replaceAll(from, to) : value);
+  return Object.fromEntries(Object.entries(options).map(([option, value]) => [option, replaced(value)]));
 }
 
 /** The route as it was; null when there is no live one of that name. */

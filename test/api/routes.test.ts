@@ -45,9 +45,11 @@ test('a route is made with the documented defaults, replaced as a whole, and del
   expect(api.context.control.routeById(id)).toMatchObject({ deleted: true, channel: 'sms' });
 });
 
-test('a paused route is not deleted: what waits for it could not be let go any more', async () => {
+test('a paused route is not deleted while messages wait for it: they could not be let go any more', async () => {
   await api.call('PUT', '/v1/routes/held', { body: { connector: 'http', url } });
   await api.call('POST', '/v1/routes/held/pause');
+  const message = { to: '+31612345678', body: 'x', route: 'held' };
+  expect((await api.call('POST', '/v1/messages', { body: message })).status).toBe(202);
   const refused = await api.call('DELETE', '/v1/routes/held');
   expect(refused).toMatchObject({
     status: 409,
@@ -55,6 +57,9 @@ test('a paused route is not deleted: what waits for it could not be let go any m
   });
   await api.call('POST', '/v1/routes/held/resume');
   expect((await api.call('DELETE', '/v1/routes/held')).status).toBe(200);
+  await api.call('PUT', '/v1/routes/empty', { body: { connector: 'http', url } });
+  await api.call('POST', '/v1/routes/empty/pause');
+  expect((await api.call('DELETE', '/v1/routes/empty')).status).toBe(200);
 });
 
 test('a webhook route has the channel, the retries and the limit of its kind, and can be given back as it is shown', async () => {

@@ -1,7 +1,11 @@
 import { Type } from 'typebox';
 import { ProblemError } from '../../message/error-codes.ts';
 import { callbackRouteName } from '../../message/webhook.ts';
-import { accountsDefaultingTo, deleteRoute as markDeleted } from '../../store/control/routes.ts';
+import {
+  accountsDefaultingTo,
+  holdsMessages,
+  deleteRoute as markDeleted,
+} from '../../store/control/routes.ts';
 import { hasLiveWebhooks } from '../../store/control/webhooks.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { controlWrite } from '../control-write.ts';
@@ -17,7 +21,7 @@ export function deleteRoute(app: ApiInstance, context: ApiContext): void {
         summary: 'Delete a route',
         description:
           'It takes no new messages, and still delivers those that it has. One that is a default route of an ' +
-          'account cannot be deleted, nor one that is paused, nor `callbacks` while there are webhooks.',
+          'account cannot be deleted, nor one that is paused while messages wait for it, nor `callbacks` while there are webhooks.',
         tags: ['routes'],
         params: Type.Object({ name: Type.String() }),
         response: { 200: RouteAnswer },
@@ -42,10 +46,10 @@ export function deleteRoute(app: ApiInstance, context: ApiContext): void {
               );
             const route = await markDeleted(transaction, { name, secrets: context.secrets });
             if (!route) throw noSuchRoute();
-            if (route.paused)
+            if (route.paused && (await holdsMessages(transaction, route.id)))
               throw new ProblemError(
                 'conflict',
-                'it is paused, and a deleted route cannot be resumed: resume it first, and cancel what it must not send',
+                'it is paused, and messages wait for it that could not be let go any more: resume it first, or cancel them',
               );
             return {
               status: 200,

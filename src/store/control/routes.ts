@@ -169,6 +169,18 @@ export async function deleteRoute(
   return rows[0] ? routeOf(rows[0], secrets) : null;
 }
 
+/** Whether messages wait for the route with this id. */
+export async function holdsMessages(database: Queryable, routeId: number): Promise<boolean> {
+  const { rows } = await database.query<{ holds: boolean }>(
+    {
+      name: 'route_holds_messages',
+      text: 'SELECT EXISTS (SELECT FROM pending WHERE route_id = $1) AS holds',
+    },
+    [routeId],
+  );
+  return rows[0]!.holds;
+}
+
 /** Live accounts that send through the route when they name none. */
 export async function accountsDefaultingTo(database: Queryable, routeName: string): Promise<string[]> {
   const { rows } = await database.query<{ name: string }>(

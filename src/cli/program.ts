@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Help, type Option } from 'commander';
 import { packageVersion } from '../lib/package-root.ts';
 import type { CommandContext } from './command-context.ts';
 import { accountCommand } from './commands/account.ts';
@@ -108,7 +108,7 @@ function prepare(command: Command, context: CommandContext): void {
   command
     .exitOverride()
     .showHelpAfterError(`(${pathOf(command)} --help tells more)`)
-    .configureHelp({ showGlobalOptions: false })
+    .configureHelp({ showGlobalOptions: false, optionDescription })
     .configureOutput({
       writeOut: (text) => void terminal.out.write(text),
       writeErr: (text) => void terminal.err.write(text),
@@ -116,6 +116,14 @@ function prepare(command: Command, context: CommandContext): void {
       getErrHasColors: () => false,
     });
   for (const child of command.commands) prepare(child, context);
+}
+
+const help = new Help();
+
+/** Commander itself tells of an option that must be given only when it is missing. */
+function optionDescription(option: Option): string {
+  const described = help.optionDescription(option);
+  return option.mandatory ? `${described} (required)` : described;
 }
 
 function pathOf(command: Command): string {

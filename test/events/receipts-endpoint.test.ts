@@ -102,6 +102,11 @@ test('an option that tells the provider the URL is given the new one', async () 
   await api.call('PUT', '/v1/routes/told', { body: { ...twilio, receiptUrl } });
   const rotated = await api.call('POST', '/v1/routes/told/rotate-receipts-url');
   expect(rotated.json.receiptUrl).toBe(`${rotated.json.receiptsUrl}?from=twilio`);
+  const forged = await post(rotated.json.receiptsUrl, 'MessageSid=SM1&MessageStatus=delivered');
+  expect([forged.status, ((await forged.json()) as { code: string }).code]).toEqual([
+    403,
+    'receipt_distrusted',
+  ]);
   const elsewhere = { ...twilio, receiptUrl: 'https://mill.example/elsewhere' };
   await api.call('PUT', '/v1/routes/told', { body: elsewhere });
   const again = await api.call('POST', '/v1/routes/told/rotate-receipts-url');

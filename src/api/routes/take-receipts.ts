@@ -10,8 +10,8 @@ import { publicOrigin } from '../public-origin.ts';
 
 const refusalCodes: Record<400 | 401 | 403, ErrorCode> = {
   400: 'invalid_request',
-  401: 'unauthorized',
-  403: 'forbidden',
+  401: 'receipt_unsigned',
+  403: 'receipt_distrusted',
 };
 
 /** What providers call. The path is the secret, and what a connector demands besides; a 2xx means that it is on disk. */
@@ -23,7 +23,14 @@ export function takeReceipts(app: ApiInstance, context: ApiContext): void {
     url: '/v1/receipts/:token',
     config: {
       scope: 'none',
-      errors: ['not_found', 'payload_too_large', 'unsupported_media_type', 'unavailable'],
+      errors: [
+        'receipt_unsigned',
+        'receipt_distrusted',
+        'not_found',
+        'payload_too_large',
+        'unsupported_media_type',
+        'unavailable',
+      ],
     },
     schema: {
       summary: 'What a provider reports later of messages',

@@ -183,13 +183,12 @@ export class DrainWork {
     const rejected = refusedOf(request, posted);
     const held = request.messages.filter((_, place) => posted.held.has(place));
     const kept = await this.#turn((session) => session.keep(request, { rejected, held }));
-    if (kept) this.#tell(request, { rejected, held: held.length });
-    Object.assign(current, {
-      request: kept ?? { ...request, messages: [] },
-      uncertain: false,
-      postedAtMs: undefined,
-    });
-    if (!kept) return undefined;
+    if (!kept) {
+      current.request = { ...request, messages: [] };
+      return undefined;
+    }
+    this.#tell(request, { rejected, held: held.length });
+    Object.assign(current, { request: kept, uncertain: false, postedAtMs: undefined });
     const [reason] = posted.held.values();
     const error = new OutboxError(`Millrace takes ${held.length} of the messages later: ${reason!.detail}`);
     return { kind: 'again', certain: true, retryAfterMs: 0, error, held: reason! };

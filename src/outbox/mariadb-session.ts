@@ -188,20 +188,29 @@ class MariadbSession implements OutboxSession {
     });
   }
 
-  async markPosted({ id }: FixedRequest) {
-    await this.#change(`UPDATE ${this.#table.request} SET posted_at = SYSDATE(6) WHERE id = ?`, [id]);
+  async markPosted({ id, idempotencyKey }: FixedRequest) {
+    await this.#change(
+      `UPDATE ${this.#table.request} SET posted_at = SYSDATE(6) WHERE id = ? AND idempotency_key = ?`,
+      [id, idempotencyKey],
+    );
   }
 
-  async unmarkPosted({ id }: FixedRequest) {
-    await this.#change(`UPDATE ${this.#table.request} SET posted_at = NULL WHERE id = ?`, [id]);
+  async unmarkPosted({ id, idempotencyKey }: FixedRequest) {
+    await this.#change(
+      `UPDATE ${this.#table.request} SET posted_at = NULL WHERE id = ? AND idempotency_key = ?`,
+      [id, idempotencyKey],
+    );
   }
 
   async settle(
-    { id }: FixedRequest,
+    { id, idempotencyKey }: FixedRequest,
     { rejected, next }: { rejected: readonly RejectedMessage[]; next: FixedRequest | undefined },
   ) {
     await this.#transaction(async () => {
-      const { affectedRows } = await this.#change(`DELETE FROM ${this.#table.request} WHERE id = ?`, [id]);
+      const { affectedRows } = await this.#change(
+        `DELETE FROM ${this.#table.request} WHERE id = ? AND idempotency_key = ?`,
+        [id, idempotencyKey],
+      );
       // Whoever deletes it keeps what was refused, and nobody else does.
       if (affectedRows > 0) await this.#putAside(rejected);
       if (next) await this.markPosted(next);

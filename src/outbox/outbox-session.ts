@@ -13,7 +13,7 @@ export interface OutboxSession {
   fix(ids: readonly number[], options: { posted: boolean }): Promise<FixedRequest | undefined>;
   /** Moves rows that are too large to be read aside. */
   refuse(ids: readonly number[], reason: Reason): Promise<void>;
-  /** Notes that from now on Millrace may have the request. */
+  /** Notes that from now on Millrace may have the request. Like what follows, it finds no request that has another key by now. */
   markPosted(request: FixedRequest): Promise<void>;
   /** Takes that back: it certainly does not. */
   unmarkPosted(request: FixedRequest): Promise<void>;

@@ -47,7 +47,8 @@ function judge(error: ApiError, count: number): Posted {
   const { problem, retryAfterMs } = error;
   const { status, code, detail, errors } = problem;
   if (status === 401 || status === 403) throw error;
-  if (status === 422 && errors?.length === count) return settled(errors);
+  const parts = settled(errors);
+  if (status === 422 && parts.refused.size + parts.held.size === count) return parts;
   if (code === 'idempotency_key_reused' || (code === 'conflict' && retryAfterMs === undefined)) {
     return { kind: 'unknown', reason: { code, detail } };
   }
@@ -66,7 +67,7 @@ const heldCodes = new Set(['quota_exceeded', 'credit_exhausted', 'overloaded']);
 
 type ErrorOfMessage = { index?: number; code: string; detail: string };
 
-function settled(errors: readonly ErrorOfMessage[] | undefined): Posted {
+function settled(errors: readonly ErrorOfMessage[] | undefined): Extract<Posted, { kind: 'settled' }> {
   const [refused, held] = [new Map<number, Reason>(), new Map<number, Reason>()];
   for (const { index, code, detail } of errors ?? []) {
     if (index !== undefined) (heldCodes.has(code) ? held : refused).set(index, { code, detail });

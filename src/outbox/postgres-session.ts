@@ -195,20 +195,29 @@ class PostgresSession implements OutboxSession {
     );
   }
 
-  async markPosted({ id }: FixedRequest) {
-    await this.#query(`UPDATE ${this.#table.request} SET posted_at = clock_timestamp() WHERE id = $1`, [id]);
+  async markPosted({ id, idempotencyKey }: FixedRequest) {
+    await this.#query(
+      `UPDATE ${this.#table.request} SET posted_at = clock_timestamp() WHERE id = $1 AND idempotency_key = $2`,
+      [id, idempotencyKey],
+    );
   }
 
-  async unmarkPosted({ id }: FixedRequest) {
-    await this.#query(`UPDATE ${this.#table.request} SET posted_at = NULL WHERE id = $1`, [id]);
+  async unmarkPosted({ id, idempotencyKey }: FixedRequest) {
+    await this.#query(
+      `UPDATE ${this.#table.request} SET posted_at = NULL WHERE id = $1 AND idempotency_key = $2`,
+      [id, idempotencyKey],
+    );
   }
 
   async settle(
-    { id }: FixedRequest,
+    { id, idempotencyKey }: FixedRequest,
     { rejected, next }: { rejected: readonly RejectedMessage[]; next: FixedRequest | undefined },
   ) {
     await this.#transaction(async () => {
-      const gone = await this.#query(`DELETE FROM ${this.#table.request} WHERE id = $1 RETURNING id`, [id]);
+      const gone = await this.#query(
+        `DELETE FROM ${this.#table.request} WHERE id = $1 AND idempotency_key = $2 RETURNING id`,
+        [id, idempotencyKey],
+      );
       // Whoever deletes it keeps what was refused, and nobody else does.
       if (gone.length > 0) await this.#putAside(rejected);
       if (next) await this.markPosted(next);

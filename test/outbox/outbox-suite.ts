@@ -211,6 +211,7 @@ export function outboxSuite(define: Define, { app, site }: Around): void {
     await one!.end();
     await expect.poll(() => other!.tryLock()).toBe(true);
     expect(await other!.keep(request, { rejected: [], held })).toBeUndefined();
+    await other!.settle(request, { rejected: [], next: undefined });
     const [left] = await other!.openRequests();
     expect(left).toMatchObject({ id: request.id, idempotencyKey: kept!.idempotencyKey, messages: held });
     await other!.end();

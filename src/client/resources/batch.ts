@@ -20,7 +20,11 @@ export interface Batch {
   counts: BatchCounts;
   tags?: string[];
   metadata?: Record<string, unknown>;
-  /** Of lines that do not name their own, as the next two. */
+  /** Of lines that do not name their own, as all up to `orderingKey`. */
+  template?: string | null;
+  /** The version that it had when the batch was made: lines are rendered by that. */
+  templateVersion?: number | null;
+  params?: Record<string, unknown>;
   scheduledAt?: string | null;
   expiresAt?: string | null;
   orderingKey?: string | null;

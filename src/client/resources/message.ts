@@ -59,6 +59,10 @@ export interface Message {
   body?: string | null;
   html?: string;
   subject?: string;
+  /** `body`, `subject` and `html` are what this version of it makes of `params`. */
+  template?: string;
+  templateVersion?: number;
+  params?: Record<string, unknown>;
   payload?: unknown;
   headers?: Record<string, string>;
   ref?: string | null;

@@ -16,6 +16,8 @@ export interface RouteFields {
   breaker?: Partial<BreakerPolicy> | false;
   /** What becomes of sends of which nobody knows how they ended. */
   onUncertain?: 'resend' | 'hold';
+  /** What the provider names messages by in its receipts: the key that was sent along (the default), or its own ids. */
+  receiptsBy?: 'key' | 'providerRef';
   /** Ids of the accounts that may send through it; all when absent. */
   accounts?: string[];
 }
@@ -33,6 +35,8 @@ export interface RetryPolicy {
   attemptsMax: number;
   backoffMinMs: number;
   backoffMaxMs: number;
+  /** In the place of the backoff: the wait after each attempt, and up to a fifth longer. The last one goes for all that follow. */
+  waitsMs: readonly number[];
   expireAfterMs: number;
 }
 
@@ -68,20 +72,24 @@ export interface NewOtherRoute extends RouteFields {
 
 export type NewRoute = NewHttpRoute | NewOtherRoute;
 
-/** To administrators; others see the first three fields. */
+/** To administrators; others see the first four fields. */
 export interface Route {
   name: string;
   connector: string;
   channel?: Channel | null;
+  paused?: boolean;
   ratePerSecond?: number | null;
   concurrency?: number;
   destinations?: DestinationLimit[] | null;
   sendWindow?: SendWindow | null;
-  retry?: RetryPolicy;
+  /** Without the backoff where `waitsMs` takes its place. */
+  retry?: Partial<RetryPolicy>;
   breaker?: BreakerPolicy | false;
   onUncertain?: 'resend' | 'hold';
+  receiptsBy?: 'key' | 'providerRef';
+  /** What its provider calls; null where it tells nothing. */
+  receiptsUrl?: string | null;
   accounts?: string[] | null;
-  paused?: boolean;
   createdAt?: string;
   updatedAt?: string;
   /** The options of the connector. */

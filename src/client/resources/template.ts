@@ -9,6 +9,8 @@ export interface Template {
   body?: string;
   html?: string;
   variables: { required: string[]; optional: string[] };
+  createdAt: string;
+  changedAt: string;
   /** Only of a template that was asked for by itself. */
   versions?: { version: number; createdAt: string }[];
   [member: string]: unknown;

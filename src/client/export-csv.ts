@@ -8,13 +8,14 @@ export interface CsvExport {
   /** Goes on behind the message with this id, without a header. */
   after?: string;
   to: NodeJS.WritableStream;
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 export async function exportCsv(
   http: Http,
-  { id, after, to, signal }: CsvExport,
+  { id, after, to, ...options }: CsvExport,
 ): Promise<{ count: number }> {
+  const signal = options.signal ?? http.signal;
   const answer = await http.stream({
     method: 'GET',
     path: `/v1/batches/${encodeURIComponent(id)}/export`,

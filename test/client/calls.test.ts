@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { PassThrough } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ApiError, type Client, ConnectionError, createClient } from '../../src/client/client.ts';
 import {
@@ -46,6 +47,20 @@ describe('a call', () => {
       errors: [{ pointer: '/to' }],
     });
     expect(seen).toEqual(['Bearer secret']);
+  });
+
+  it('is ended by its signal, or by that of the client', async () => {
+    const { server, client } = await start(
+      (_, response) => void response.writeHead(200).write('to\n+31612345678\n'),
+    );
+    const reason = new Error('enough');
+    const abort = new AbortController();
+    const own = client.templates.preview('welcome', { signal: abort.signal });
+    const ended = createClient({ url: server.url, signal: abort.signal });
+    cleanups.push(ended.close);
+    const to = new PassThrough().once('data', () => abort.abort(reason));
+    const csv = ended.batches.exportCsv({ id: 'b1', to });
+    await Promise.all([expect(own).rejects.toBe(reason), expect(csv).rejects.toBe(reason)]);
   });
 
   it('shares its signal with many others at once without a warning', async () => {

@@ -90,6 +90,31 @@ it('a route has every field that is not an option of its connector, given and an
   expect(missingIn('Route', answered)).toEqual([]);
 });
 
+it('every call takes an AbortSignal', () => {
+  const calls = callsOf(typeNamed('Client'));
+  expect(calls.size).toBeGreaterThan(60);
+  const without = [...calls].filter(([name, call]) => name !== 'close' && !takesSignal(call));
+  expect(without.map(([name]) => name)).toEqual([]);
+});
+
+/** By name, such as `batches.send`. */
+function callsOf(type: ts.Type, at = ''): Map<string, ts.Signature> {
+  return new Map(
+    type.getProperties().flatMap((property): [string, ts.Signature][] => {
+      const member = checker.getTypeOfSymbol(property);
+      const [call] = member.getCallSignatures();
+      const name = at + property.name;
+      return call ? [[name, call]] : [...callsOf(member, `${name}.`)];
+    }),
+  );
+}
+
+/** As its last parameter, or in that. */
+function takesSignal(call: ts.Signature): boolean {
+  const last = checker.getNonNullableType(checker.getTypeOfSymbol(call.parameters.at(-1)!));
+  return last.symbol?.name === 'AbortSignal' || last.getProperty('signal') !== undefined;
+}
+
 function missingIn(typeName: string, wanted: string[]): string[] {
   const has = new Set(fieldsOfType(typeNamed(typeName)));
   return wanted.filter((field) => !has.has(field));

@@ -1,6 +1,6 @@
 import type { Http } from '../http.ts';
 import type { NewTemplate, Template, TemplatePreview } from '../resources/template.ts';
-import type { CallOptions, ListOptions } from './options.ts';
+import type { CallOptions, ListOptions, SignalOptions } from './options.ts';
 
 /** `name` is a template's name or its id. */
 export function templateCalls(http: Http) {
@@ -8,10 +8,8 @@ export function templateCalls(http: Http) {
   return {
     all: ({ signal, ...query }: ListOptions = {}) =>
       http.items<Template>({ path: '/v1/templates', query, signal }),
-    get: (
-      name: string,
-      { version, signal }: { version?: number; signal?: AbortSignal } = {},
-    ): Promise<Template> => http.value({ path: at(name), query: { version }, signal }),
+    get: (name: string, { version, signal }: SignalOptions & { version?: number } = {}): Promise<Template> =>
+      http.value({ path: at(name), query: { version }, signal }),
     create: (template: NewTemplate, options: CallOptions = {}): Promise<Template> =>
       http.value({ method: 'POST', path: '/v1/templates', body: template, ...options }),
     /** Makes a new version. What is left out stays as it is; null takes it away. */
@@ -25,7 +23,8 @@ export function templateCalls(http: Http) {
     /** What it says with these parameters. */
     preview: (
       name: string,
-      asked: { params?: Record<string, unknown>; version?: number } = {},
-    ): Promise<TemplatePreview> => http.value({ method: 'POST', path: `${at(name)}/preview`, body: asked }),
+      { signal, ...asked }: SignalOptions & { params?: Record<string, unknown>; version?: number } = {},
+    ): Promise<TemplatePreview> =>
+      http.value({ method: 'POST', path: `${at(name)}/preview`, body: asked, signal }),
   };
 }

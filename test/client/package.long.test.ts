@@ -77,6 +77,14 @@ for await (const event of client.events({ after: 'now' })) {
   if (change.state === 'failed') break;
 }
 for await (const message of client.batches.export(sent.id)) console.log(message.to.length);
+interface Order {
+  number: number;
+}
+const order: Order = { number: 7 };
+const few = [{ to: '+31612345678', params: order, metadata: order }] as const;
+await client.messages.send(few);
+await client.batches.send(few, { route: 'sms', params: order, metadata: order, tags: ['spring'] as const });
+await client.templates.preview('welcome', { params: order });
 await client.routes.set('sms', { connector: 'http', url: 'https://x', ratePerSecond: 5, breaker: false });
 await client.routes.set('mail', { connector: 'smtp', host: 'x' });
 try {

@@ -20,7 +20,7 @@ export function messageCalls(http: Http) {
     http.value<T>({ method: 'POST', path, ...(body === undefined ? {} : { body }), ...options });
   return {
     /** One message, or up to 1,000, of which some may be refused: see `errors`. Durable when it is answered. */
-    send: (messages: NewMessage | NewMessage[], options: CallOptions = {}): Promise<SendAnswer> =>
+    send: (messages: NewMessage | readonly NewMessage[], options: CallOptions = {}): Promise<SendAnswer> =>
       post('/v1/messages', { body: messages, ...options }),
     /** With its timeline. */
     get: (id: string, signal?: AbortSignal): Promise<Message> => http.value({ path: at(id), signal }),

@@ -23,7 +23,7 @@ export function templateCalls(http: Http) {
     /** What it says with these parameters. */
     preview: (
       name: string,
-      { signal, ...asked }: SignalOptions & { params?: Record<string, unknown>; version?: number } = {},
+      { signal, ...asked }: SignalOptions & { params?: object; version?: number } = {},
     ): Promise<TemplatePreview> =>
       http.value({ method: 'POST', path: `${at(name)}/preview`, body: asked, signal }),
   };

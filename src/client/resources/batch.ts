@@ -57,13 +57,13 @@ export interface NewBatch {
   headers?: Record<string, string>;
   /** Name of a template, in the place of `subject`, `body` and `html`. */
   template?: string;
-  params?: Record<string, unknown>;
+  params?: object;
   /** Default `bulk`. */
   priority?: Priority;
   /** Delivery begins with the first durable chunk (`now`, the default), or when the batch is closed. */
   start?: 'now' | 'close';
-  tags?: string[];
-  metadata?: Record<string, unknown>;
+  tags?: readonly string[];
+  metadata?: object;
   /** RFC 3339; nothing is sent before. */
   scheduledAt?: string;
   /** RFC 3339; what is not sent by then expires. */
@@ -76,7 +76,7 @@ export interface NewBatch {
 
 /** What a replay makes new attempts of. */
 export interface ReplayFilter {
-  states: ('failed' | 'expired' | 'canceled' | 'uncertain')[];
+  states: readonly ('failed' | 'expired' | 'canceled' | 'uncertain')[];
   /** Only those that ended with this error. */
   errorCode?: string;
 }

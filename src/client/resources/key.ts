@@ -2,7 +2,7 @@
 export type Scope = 'send' | 'read' | 'manage' | 'admin';
 
 export interface NewKey {
-  scopes: Scope[];
+  scopes: readonly Scope[];
   /** The account that it acts for; your own by default. */
   accountId?: string;
   /** RFC 3339. */

@@ -22,12 +22,12 @@ export interface NewLine {
   html?: string;
   subject?: string;
   template?: string;
-  params?: Record<string, unknown>;
+  params?: object;
   payload?: unknown;
   headers?: Record<string, string>;
   ref?: string;
-  tags?: string[];
-  metadata?: Record<string, unknown>;
+  tags?: readonly string[];
+  metadata?: object;
   /** RFC 3339; nothing is sent before. */
   scheduledAt?: string;
   /** RFC 3339; what is not sent by then expires. */

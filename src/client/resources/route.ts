@@ -8,7 +8,7 @@ export interface RouteFields {
   /** Requests at once. */
   concurrency?: number;
   /** Limits within those of the route. */
-  destinations?: DestinationLimit[];
+  destinations?: readonly DestinationLimit[];
   /** Outside of it nothing is sent. */
   sendWindow?: SendWindow;
   retry?: Partial<RetryPolicy>;
@@ -19,7 +19,7 @@ export interface RouteFields {
   /** What the provider names messages by in its receipts: the key that was sent along (the default), or its own ids. */
   receiptsBy?: 'key' | 'providerRef';
   /** Ids of the accounts that may send through it; all when absent. */
-  accounts?: string[];
+  accounts?: readonly string[];
 }
 
 export type Channel = 'sms' | 'email' | 'webhook';
@@ -105,7 +105,7 @@ export interface TestMessage {
   payload?: unknown;
   headers?: Record<string, string>;
   ref?: string;
-  metadata?: Record<string, unknown>;
+  metadata?: object;
 }
 
 /** What the provider made of a test message: `retry` certainly did not send it, `uncertain` may have. */

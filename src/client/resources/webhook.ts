@@ -20,7 +20,7 @@ export interface WebhookEndpoint {
 export interface NewWebhookEndpoint {
   name: string;
   url: string;
-  events?: string[];
-  filter?: { routes?: string[]; tags?: string[] };
+  events?: readonly string[];
+  filter?: { routes?: readonly string[]; tags?: readonly string[] };
   batchMax?: number;
 }

@@ -1,11 +1,23 @@
-import { batchCalls } from './calls/batch-calls.ts';
-import { accountCalls, keyCalls, routeCalls } from './calls/control-calls.ts';
-import { messageCalls, recipientCalls } from './calls/message-calls.ts';
+import { type BatchCalls, batchCalls } from './calls/batch-calls.ts';
+import {
+  type AccountCalls,
+  accountCalls,
+  type KeyCalls,
+  keyCalls,
+  type RouteCalls,
+  routeCalls,
+} from './calls/control-calls.ts';
+import {
+  type MessageCalls,
+  messageCalls,
+  type RecipientCalls,
+  recipientCalls,
+} from './calls/message-calls.ts';
 import type { ListOptions, SignalOptions } from './calls/options.ts';
-import { signingKeyCalls } from './calls/signing-key-calls.ts';
-import { suppressionCalls } from './calls/suppression-calls.ts';
-import { templateCalls } from './calls/template-calls.ts';
-import { webhookCalls } from './calls/webhook-calls.ts';
+import { type SigningKeyCalls, signingKeyCalls } from './calls/signing-key-calls.ts';
+import { type SuppressionCalls, suppressionCalls } from './calls/suppression-calls.ts';
+import { type TemplateCalls, templateCalls } from './calls/template-calls.ts';
+import { type WebhookCalls, webhookCalls } from './calls/webhook-calls.ts';
 import { type EventFeed, type EventOptions, eventFeed } from './event-feed.ts';
 import { type Call, createHttp, type Reply } from './http.ts';
 import type { Lane } from './resources/lane.ts';
@@ -81,9 +93,32 @@ export interface ClientOptions {
  * A client of Millrace's HTTP API without dependencies. Rejects with ApiError or ConnectionError. Members of answers
  * that have no type here are left alone: a newer server may send more.
  */
-export type Client = ReturnType<typeof createClient>;
+export interface Client {
+  batches: BatchCalls;
+  messages: MessageCalls;
+  recipients: RecipientCalls;
+  routes: RouteCalls;
+  accounts: AccountCalls;
+  keys: KeyCalls;
+  /** The change feed, which can be gone on with from a `cursor` of it. */
+  events(settings?: EventOptions): EventFeed;
+  /** A template is named by its name or its id. */
+  templates: TemplateCalls;
+  /** A suppression is named by its id, or the number or address itself. */
+  suppressions: SuppressionCalls;
+  webhooks: WebhookCalls;
+  signingKey: SigningKeyCalls;
+  /** What waits and how it flows, of the whole installation or of the key's account. */
+  lanes(query?: ListOptions & { route?: string }): AsyncGenerator<Lane, void, undefined>;
+  /** What happened by the minute, hour or day. */
+  statistics(query?: SignalOptions & StatisticsQuery): Promise<Statistics>;
+  /** Any call of the API, for what has no method here, or where the headers of the answer are wanted. */
+  call<T>(call: Call): Promise<Reply<T>>;
+  /** Drops idle connections. */
+  close(): void;
+}
 
-export function createClient(options: ClientOptions) {
+export function createClient(options: ClientOptions): Client {
   const http = createHttp({
     url: options.url,
     key: options.key,
@@ -103,21 +138,14 @@ export function createClient(options: ClientOptions) {
     routes: routeCalls(http),
     accounts: accountCalls(http),
     keys: keyCalls(http),
-    /** The change feed, which can be gone on with from a `cursor` of it. */
-    events: (settings: EventOptions = {}): EventFeed => eventFeed(http, settings),
+    events: (settings = {}) => eventFeed(http, settings),
     templates: templateCalls(http),
     suppressions: suppressionCalls(http),
     webhooks: webhookCalls(http),
     signingKey: signingKeyCalls(http),
-    /** What waits and how it flows, of the whole installation or of the key's account. */
-    lanes: ({ signal, ...query }: ListOptions & { route?: string } = {}) =>
-      http.items<Lane>({ path: '/v1/lanes', query, signal }),
-    /** What happened by the minute, hour or day. */
-    statistics: ({ signal, ...query }: SignalOptions & StatisticsQuery = {}): Promise<Statistics> =>
-      http.value({ path: '/v1/statistics', query, signal }),
-    /** Any call of the API, for what has no method here, or where the headers of the answer are wanted. */
-    call: <T>(call: Call): Promise<Reply<T>> => http.call<T>(call),
-    /** Drops idle connections. */
+    lanes: ({ signal, ...query } = {}) => http.items({ path: '/v1/lanes', query, signal }),
+    statistics: ({ signal, ...query } = {}) => http.value({ path: '/v1/statistics', query, signal }),
+    call: (call) => http.call(call),
     close: () => http.close(),
   };
 }

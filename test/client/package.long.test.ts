@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import ts from 'typescript';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { documentedProgram, type PackedProject, packedProject, run } from './packed-project.ts';
 
@@ -58,6 +59,44 @@ it('has types that a strict consumer and the documentation compile with, and tha
   const sources = { 'consumer.ts': consumer, 'documented.ts': await documentedProgram() };
   expect(await project.compile(sources)).toBe('');
 });
+
+it('shows the documentation of its calls in an editor', async () => {
+  const shown = await quickInfo(project.path, [
+    ...['client.batches.send', 'client.templates.set', 'client.keys.rotate', 'client.webhooks.rotate'],
+    ...['client.messages.send', 'client.events', 'client.call', 'client.close'],
+  ]);
+  expect(shown).toEqual(shown.map(() => expect.stringMatching(/\w/)));
+  expect(shown[0]).toContain('Sends all messages of a source as one batch');
+});
+
+/** What an editor shows of each of these when the pointer is on its last name. */
+async function quickInfo(path: string, expressions: string[]): Promise<string[]> {
+  const file = join(path, 'shown.ts');
+  const before = `import { createClient } from 'millrace/client';\nconst client = createClient({ url: 'http://x' });\n`;
+  await writeFile(file, before + expressions.map((expression) => `${expression};\n`).join(''));
+  const host: ts.LanguageServiceHost = {
+    fileExists: ts.sys.fileExists,
+    readFile: ts.sys.readFile,
+    directoryExists: ts.sys.directoryExists,
+    realpath: ts.sys.realpath!,
+    getCompilationSettings: () => ({ module: ts.ModuleKind.NodeNext, strict: true, types: [] }),
+    getScriptFileNames: () => [file],
+    getScriptVersion: () => '1',
+    getScriptSnapshot(name) {
+      const text = ts.sys.readFile(name);
+      return text === undefined ? undefined : ts.ScriptSnapshot.fromString(text);
+    },
+    getCurrentDirectory: () => path,
+    getDefaultLibFileName: ts.getDefaultLibFilePath,
+  };
+  const service = ts.createLanguageService(host);
+  let at = before.length;
+  return expressions.map((expression) => {
+    const info = service.getQuickInfoAtPosition(file, at + expression.length - 1);
+    at += expression.length + 2;
+    return ts.displayPartsToString(info?.documentation);
+  });
+}
 
 const consumer = `import { ApiError, createClient, fileSource, type Batch, type ChangeEvent, type MessageState } from 'millrace/client';
 

@@ -31,6 +31,8 @@ import { type UploadOptions, upload } from '../upload.ts';
 import { type WaitOptions, waitUntilDone } from '../wait-until-done.ts';
 import type { CallOptions, ListOptions, SignalOptions } from './options.ts';
 
+export type BatchCalls = ReturnType<typeof batchCalls>;
+
 export function batchCalls(http: Http) {
   const at = (id: string) => `/v1/batches/${encodeURIComponent(id)}`;
   const post = <T>(path: string, { body, ...options }: CallOptions & { body?: unknown }) =>
@@ -48,12 +50,16 @@ export function batchCalls(http: Http) {
     /** Sends further messages to an open batch. */
     append: (id: string, source: MessageSource, options: AppendOptions = {}): Promise<AppendAnswer> =>
       appendMessages(http, { batchId: id, source }, options),
+    /** It takes no further messages, and is done when all that it has are in a final state. */
     close: (id: string, options: CallOptions = {}): Promise<Batch> => post(`${at(id)}/close`, options),
     get: (id: string, signal?: AbortSignal): Promise<Batch> => http.value({ path: at(id), signal }),
+    /** A page of batches, the newest first. */
     page: ({ signal, ...query }: ListOptions = {}): Promise<Page<Batch>> =>
       http.value({ path: '/v1/batches', query, signal }),
+    /** Every batch, the newest first. */
     all: ({ signal, ...query }: ListOptions = {}) =>
       http.items<Batch>({ path: '/v1/batches', query, signal }),
+    /** Its messages, page after page. */
     messages: (id: string, { signal, ...query }: ListOptions & { state?: MessageState } = {}) =>
       http.items<Message>({ path: `${at(id)}/messages`, query, signal }),
     /** Every rejected line, in order. A stream that breaks is taken up again. */
@@ -65,9 +71,12 @@ export function batchCalls(http: Http) {
     /** Asks until every accepted message is in a final state. */
     waitUntilDone: (id: string, options: WaitOptions = {}): Promise<Batch> =>
       waitUntilDone(http, at(id), options),
+    /** What was not sent yet waits until it is resumed. */
     pause: (id: string, options: CallOptions = {}): Promise<Batch> => post(`${at(id)}/pause`, options),
     resume: (id: string, options: CallOptions = {}): Promise<Batch> => post(`${at(id)}/resume`, options),
+    /** What was not sent yet is canceled, and no further messages are taken. */
     cancel: (id: string, options: CallOptions = {}): Promise<Batch> => post(`${at(id)}/cancel`, options),
+    /** Makes new attempts of its messages that are in these states. */
     replay: (id: string, filter: ReplayFilter, options: CallOptions = {}): Promise<ReplayedBatch> =>
       post(`${at(id)}/replay`, { body: filter, ...options }),
     /** Settles the uncertain messages of the batch. */

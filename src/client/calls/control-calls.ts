@@ -4,6 +4,8 @@ import type { Key, NewKey } from '../resources/key.ts';
 import type { NewRoute, Route, RouteTest, TestMessage } from '../resources/route.ts';
 import type { CallOptions, ListOptions } from './options.ts';
 
+export type RouteCalls = ReturnType<typeof routeCalls>;
+
 export function routeCalls(http: Http) {
   const at = (name: string) => `/v1/routes/${encodeURIComponent(name)}`;
   return {
@@ -14,6 +16,7 @@ export function routeCalls(http: Http) {
       http.value({ method: 'PUT', path: at(name), body: route, ...options }),
     delete: (name: string, options: CallOptions = {}): Promise<void> =>
       http.value({ method: 'DELETE', path: at(name), ...options }),
+    /** Nothing is sent through it until it is resumed: what comes for it waits. */
     pause: (name: string, options: CallOptions = {}): Promise<Route> =>
       http.value({ method: 'POST', path: `${at(name)}/pause`, ...options }),
     resume: (name: string, options: CallOptions = {}): Promise<Route> =>
@@ -26,6 +29,8 @@ export function routeCalls(http: Http) {
       http.value({ method: 'POST', path: `${at(name)}/test`, body: message, ...options }),
   };
 }
+
+export type AccountCalls = ReturnType<typeof accountCalls>;
 
 export function accountCalls(http: Http) {
   const at = (id: string) => `/v1/accounts/${encodeURIComponent(id)}`;
@@ -40,13 +45,16 @@ export function accountCalls(http: Http) {
       http.value({ method: 'PATCH', path: at(id), body: change, ...options }),
     delete: (id: string, options: CallOptions = {}): Promise<void> =>
       http.value({ method: 'DELETE', path: at(id), ...options }),
+    /** What it has used today, and what is left. */
     usage: (id: string, signal?: AbortSignal): Promise<AccountUsage> =>
       http.value({ path: `${at(id)}/usage`, signal }),
-    /** Once, however often it has to be asked for. */
+    /** Adds to the balance of a prepaid account, once, however often it has to be asked for. */
     credit: (id: string, credit: NewCredit, options: CallOptions = {}): Promise<Credit> =>
       http.value({ method: 'POST', path: `${at(id)}/credit`, body: credit, ...options }),
   };
 }
+
+export type KeyCalls = ReturnType<typeof keyCalls>;
 
 export function keyCalls(http: Http) {
   const at = (id: string) => `/v1/keys/${encodeURIComponent(id)}`;
@@ -54,6 +62,7 @@ export function keyCalls(http: Http) {
     all: ({ signal, ...query }: ListOptions & { accountId?: string } = {}) =>
       http.items<Key>({ path: '/v1/keys', query, signal }),
     get: (id: string, signal?: AbortSignal): Promise<Key> => http.value({ path: at(id), signal }),
+    /** The answer has the `key` itself, this once. */
     create: (key: NewKey, options: CallOptions = {}): Promise<Key> =>
       http.value({ method: 'POST', path: '/v1/keys', body: key, ...options }),
     /** A key in the place of the old one, which works for `overlapMs` more: not at all by default. */
@@ -67,6 +76,7 @@ export function keyCalls(http: Http) {
         ...(overlapMs === undefined ? {} : { body: { overlapMs } }),
         ...options,
       }),
+    /** It ends to work at once. */
     revoke: (id: string, options: CallOptions = {}): Promise<void> =>
       http.value({ method: 'DELETE', path: at(id), ...options }),
   };

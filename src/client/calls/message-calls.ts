@@ -14,6 +14,8 @@ export interface MessageQuery extends ListOptions {
   until?: string;
 }
 
+export type MessageCalls = ReturnType<typeof messageCalls>;
+
 export function messageCalls(http: Http) {
   const at = (id: string) => `/v1/messages/${encodeURIComponent(id)}`;
   const post = <T>(path: string, { body, ...options }: CallOptions & { body?: unknown }) =>
@@ -27,14 +29,19 @@ export function messageCalls(http: Http) {
     /** A page of messages, newest first; it may be short and still have a `next`. */
     find: ({ signal, ...query }: MessageQuery): Promise<Page<Message>> =>
       http.value({ path: '/v1/messages', query, signal }),
+    /** Every one that `find` finds, page after page. */
     all: ({ signal, ...query }: MessageQuery) => http.items<Message>({ path: '/v1/messages', query, signal }),
+    /** It is not sent, unless it has left already. */
     cancel: (id: string, options: CallOptions = {}): Promise<Message> => post(`${at(id)}/cancel`, options),
+    /** Makes a new attempt of one that has failed, expired, been canceled or become uncertain. */
     replay: (id: string, options: CallOptions = {}): Promise<Message> => post(`${at(id)}/replay`, options),
     /** Settles an uncertain message. */
     resolve: (id: string, resolution: Resolution, options: CallOptions = {}): Promise<Message> =>
       post(`${at(id)}/resolve`, { body: resolution, ...options }),
   };
 }
+
+export type RecipientCalls = ReturnType<typeof recipientCalls>;
 
 export function recipientCalls(http: Http) {
   return {

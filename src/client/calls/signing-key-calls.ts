@@ -4,6 +4,8 @@ import type { CallOptions } from './options.ts';
 
 const path = '/v1/signing-key';
 
+export type SigningKeyCalls = ReturnType<typeof signingKeyCalls>;
+
 export function signingKeyCalls(http: Http) {
   return {
     get: (signal?: AbortSignal): Promise<SigningKey> => http.value({ path, signal }),

@@ -2,7 +2,8 @@ import type { Http } from '../http.ts';
 import type { AddedSuppressions, NewSuppression, Suppression } from '../resources/suppression.ts';
 import type { CallOptions, ListOptions } from './options.ts';
 
-/** `id` is a suppression's id, or the number or address itself. */
+export type SuppressionCalls = ReturnType<typeof suppressionCalls>;
+
 export function suppressionCalls(http: Http) {
   const at = (id: string) => `/v1/suppressions/${encodeURIComponent(id)}`;
   return {

@@ -2,7 +2,8 @@ import type { Http } from '../http.ts';
 import type { NewTemplate, Template, TemplatePreview } from '../resources/template.ts';
 import type { CallOptions, ListOptions, SignalOptions } from './options.ts';
 
-/** `name` is a template's name or its id. */
+export type TemplateCalls = ReturnType<typeof templateCalls>;
+
 export function templateCalls(http: Http) {
   const at = (name: string) => `/v1/templates/${encodeURIComponent(name)}`;
   return {

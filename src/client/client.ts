@@ -68,7 +68,7 @@ export {
 export type { WaitOptions } from './wait-until-done.ts';
 
 export interface ClientOptions {
-  /** Where the server listens: `http://127.0.0.1:8080`. */
+  /** Where the server listens: `http://127.0.0.1:8080`; with the path before `/v1`, where a proxy adds one. */
   url: string;
   /** The API key. */
   key?: string | undefined;
@@ -118,6 +118,7 @@ export interface Client {
   close(): void;
 }
 
+/** @throws TypeError when `url` is none of a server */
 export function createClient(options: ClientOptions): Client {
   const http = createHttp({
     url: options.url,

@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream';
 import { parseRetryAfter } from '../lib/parse-retry-after.ts';
 import { ApiError, ConnectionError, readProblem, SourceError } from './client-error.ts';
 import { createConsistencyMemory } from './consistency-memory.ts';
+import { readServerUrl } from './server-url.ts';
 
 /** Bytes of one JSON answer; a page of 1,000 messages of 64 KiB stays below it. */
 const answerBytesMax = 96 * 1_048_576;
@@ -47,7 +48,7 @@ export interface Exchange {
 }
 
 export function createExchange(settings: ExchangeSettings): Exchange {
-  const base = new URL(settings.url);
+  const base = readServerUrl(settings.url);
   const secure = base.protocol === 'https:';
   const pool = {
     keepAlive: true,

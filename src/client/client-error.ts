@@ -66,8 +66,9 @@ export class SourceError extends Error {
 }
 
 /**
- * An upload ended before its end. What came before line `nextLine` is durable in the batch, which is still open: call
- * again with the same messages and this key to go on there. `cause` says what happened.
+ * An upload ended before its end, also by an abort. What came before line `nextLine` is durable in the batch, and more may
+ * be where the connection was cut or nothing could be asked. It is still open, as a rule: call again with the same messages and
+ * this key to go on there. `cause` says what happened: of an abort its reason.
  */
 export class UploadError extends Error {
   override readonly name = 'UploadError';
@@ -76,20 +77,28 @@ export class UploadError extends Error {
   /** Undefined of an append, which has none. */
   readonly idempotencyKey: string | undefined;
 
-  constructor(upload: { batchId: string; nextLine: number; idempotencyKey?: string }, cause: unknown) {
-    const { batchId, nextLine, idempotencyKey } = upload;
-    const goOn =
-      idempotencyKey === undefined
-        ? `append the rest from there`
-        : `send the same again with idempotencyKey ${JSON.stringify(idempotencyKey)} to go on there`;
-    super(
-      `${cause instanceof Error ? cause.message : String(cause)}; batch ${batchId} is durable up to line ${nextLine - 1} and open: ${goOn}`,
-      { cause },
-    );
-    this.batchId = batchId;
-    this.nextLine = nextLine;
-    this.idempotencyKey = idempotencyKey;
+  constructor(upload: EndedUpload, cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super(`${reason}; ${whatIsLeft(upload)}`, { cause });
+    this.batchId = upload.batchId;
+    this.nextLine = upload.nextLine;
+    this.idempotencyKey = upload.idempotencyKey;
   }
+}
+
+interface EndedUpload {
+  batchId: string;
+  nextLine: number;
+  idempotencyKey?: string;
+  /** The batch takes no more. */
+  closed?: true;
+}
+
+function whatIsLeft({ batchId, nextLine, idempotencyKey, closed }: EndedUpload): string {
+  const durable = `batch ${batchId} is durable up to line ${nextLine - 1} and ${closed ? 'closed' : 'open'}`;
+  if (closed) return durable;
+  if (idempotencyKey === undefined) return `${durable}: append the rest from there`;
+  return `${durable}: send the same again with idempotencyKey ${JSON.stringify(idempotencyKey)} to go on there`;
 }
 
 /** Whether the same may go well a little later: no connection, a broken one, an overload, a server that restarts. */

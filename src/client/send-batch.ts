@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { SourceError, UploadError } from './client-error.ts';
+import { ApiError, SourceError, UploadError } from './client-error.ts';
 import type { Http } from './http.ts';
 import type { LineSource } from './line-source.ts';
 import { readRejections } from './read-rejections.ts';
@@ -23,6 +23,8 @@ export interface SentBatch extends Batch {
 }
 
 const errorsListedMax = 100;
+/** Who aborts waits no longer to hear what is durable. */
+const lookAfterAbortMaxMs = 1_000;
 
 export async function sendBatch(http: Http, source: MessageSource, options: SendOptions): Promise<SentBatch> {
   const { idempotencyKey = randomUUID(), ...others } = options;
@@ -35,18 +37,18 @@ export async function sendBatch(http: Http, source: MessageSource, options: Send
     signal,
   });
   const path = pathOfBatch(created.value.id);
-  let sent = created.replayed ? await http.value<Batch>({ path, signal }) : created.value;
-  if (!isClosed(sent)) {
-    const { id: batchId, nextLine: line } = sent;
-    await tellingWhatIsDurable(http, { batchId, line, idempotencyKey, signal }, (reach) =>
-      isLineSource(source)
-        ? upload(http, { ...options, batchId, line, source })
-        : uploadInSegments(http, { ...options, batchId, line, source, skip: line - 1, reach }),
-    );
-    sent = await http.value<Batch>({ method: 'POST', path: `${path}/close`, signal });
-  }
-  const errors = sent.counts.rejected > 0 ? await rejectionsFrom(http, { path, line: 1, signal }) : [];
-  return { ...sent, errors };
+  const found = created.replayed ? await http.value<Batch>({ path, signal }) : created.value;
+  const { id: batchId, nextLine: line } = found;
+  return await tellingWhatIsDurable(http, { batchId, line, idempotencyKey, signal }, async (reach) => {
+    let sent = found;
+    if (!isClosed(sent)) {
+      if (isLineSource(source)) reach((await upload(http, { ...options, batchId, line, source })).nextLine);
+      else await uploadInSegments(http, { ...options, batchId, line, source, skip: line - 1, reach });
+      sent = await http.value<Batch>({ method: 'POST', path: `${path}/close`, signal });
+    }
+    const errors = sent.counts.rejected > 0 ? await rejectionsFrom(http, { path, line: 1, signal }) : [];
+    return { ...sent, errors };
+  });
 }
 
 export async function appendMessages(
@@ -151,24 +153,26 @@ interface Place {
   signal: AbortSignal | undefined;
 }
 
-/** An abort keeps its reason. A batch that was closed or canceled meanwhile is not to be gone on with. */
-async function tellingWhatIsDurable(
+/** A batch that was closed or canceled meanwhile, which the server says, is not to be gone on with. */
+async function tellingWhatIsDurable<T>(
   http: Http,
   { line, signal, ...place }: Place,
-  work: (reach: (nextLine: number) => void) => Promise<unknown>,
-): Promise<void> {
-  let nextLine = line;
+  work: (reach: (nextLine: number) => void) => Promise<T>,
+): Promise<T> {
+  let reached = line;
   try {
-    await work((reached) => {
-      nextLine = reached;
+    return await work((nextLine) => {
+      reached = nextLine;
     });
   } catch (error) {
-    if ((signal ?? http.signal)?.aborted) throw error;
+    const aborted = (signal ?? http.signal)?.aborted;
+    const path = pathOfBatch(place.batchId);
     const batch = await http
-      .value<Batch>({ path: pathOfBatch(place.batchId), signal })
+      .value<Batch>({ path, signal: aborted ? AbortSignal.timeout(lookAfterAbortMaxMs) : signal })
       .catch(() => undefined);
-    if (batch && isClosed(batch)) throw error;
-    throw new UploadError({ ...place, nextLine: Math.max(nextLine, batch?.nextLine ?? 0) }, error);
+    if (batch && isClosed(batch) && error instanceof ApiError) throw error;
+    const nextLine = Math.max(reached, batch?.nextLine ?? 0);
+    throw new UploadError({ ...place, nextLine, ...(batch && isClosed(batch) && { closed: true }) }, error);
   }
 }
 

@@ -138,7 +138,7 @@ describe('an upload that ends before its end', () => {
     expect(server.lines).toEqual(linesOf(2_000));
   });
 
-  it('by an abort ends with its reason', async () => {
+  it('by an abort tells what is durable, and its reason', async () => {
     const { client, server } = await start();
     const abort = new AbortController();
     const reason = new Error('enough');
@@ -148,8 +148,30 @@ describe('an upload that ends before its end', () => {
         yield { to: '+31612345678', body: 'x'.repeat(500) };
       }
     }
-    await expect(client.batches.send(endless(), { ...again, signal: abort.signal })).rejects.toBe(reason);
+    const error = await client.batches
+      .send(endless(), { route: 'r', signal: abort.signal })
+      .catch((thrown: unknown) => thrown as UploadError);
+    expect(error).toBeInstanceOf(UploadError);
+    const [key] = server.keys;
+    const nextLine = server.lines.length + 1;
+    expect(error).toMatchObject({ cause: reason, batchId: 'b1', nextLine, idempotencyKey: key });
+    expect(nextLine).toBeGreaterThan(1);
     expect(server.closed()).toBe(false);
+  });
+
+  it('by an abort before a batch was made ends with the bare reason', async () => {
+    const { client, server } = await start();
+    const reason = new Error('enough');
+    const signal = AbortSignal.abort(reason);
+    await expect(client.batches.send(messages(3), { route: 'r', signal })).rejects.toBe(reason);
+    expect(server.keys.size).toBe(0);
+  });
+
+  it('by a server that cannot close it tells the batch and its key', async () => {
+    const { client, server } = await start({ closes: false });
+    const error = await client.batches.send(messages(3), { route: 'r' }).catch((thrown: unknown) => thrown);
+    const [idempotencyKey] = server.keys;
+    expect(error).toMatchObject({ batchId: 'b1', nextLine: 4, idempotencyKey, cause: { code: 'internal' } });
   });
 });
 

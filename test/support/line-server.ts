@@ -28,10 +28,13 @@ export async function startLineServer({
   format = 'ndjson',
   faults = [],
   onCut,
+  closes = true,
 }: {
   format?: 'ndjson' | 'csv';
   faults?: Fault[];
   onCut?: () => void;
+  /** Whether a batch can be closed. */
+  closes?: boolean;
 } = {}): Promise<LineServer> {
   const lines: string[] = [];
   const uploadLines: number[] = [];
@@ -99,6 +102,7 @@ export async function startLineServer({
     if (path === '/v1/batches/b1' && request.method === 'GET') return answerJson(response, 200, batch());
     if (path === '/v1/batches/b1/messages') return await append(request, response);
     if (path === '/v1/batches/b1/close') {
+      if (!closes) return answerProblem(response, 500, 'internal');
       isClosed = true;
       return answerJson(response, 200, batch());
     }

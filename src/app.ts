@@ -28,6 +28,7 @@ import { checkPort } from './lib/check-port.ts';
 import { systemClock } from './lib/clock.ts';
 import { StopStack } from './lib/stop-stack.ts';
 import { unlessAborted } from './lib/unless-aborted.ts';
+import { faultWarning } from './observe/fault-limit.ts';
 import { createLog, type Logger } from './observe/log.ts';
 import { createMetrics } from './observe/metrics.ts';
 import type { Telemetry } from './observe/otlp/open-telemetry.ts';
@@ -186,7 +187,7 @@ async function startParts(
   const control = createControlCache({
     database,
     secrets,
-    onError: (err) => log.warn({ err }, 'control poll failed'),
+    onError: faultWarning(log, 'control poll failed'),
   });
   await patiently(() => control.start());
   stops.push(() => control.stop());
@@ -204,12 +205,12 @@ async function startParts(
     ...(telemetry && { onChunks: traceIntake(telemetry.spans, control) }),
     hints: delivery ?? { push() {}, released() {} },
     metrics,
-    onError: (err) => log.warn({ err }, 'the progress of an upload could not be noted; it is tried again'),
+    onError: faultWarning(log, 'the progress of an upload could not be noted; it is tried again'),
   });
   stops.push(() => intake.stop());
   const intakeReport = reportIntake({
     ...{ database, accepted, clock: systemClock },
-    onError: (err) => log.warn({ err }, 'what is taken in could not be told; it is tried again'),
+    onError: faultWarning(log, 'what is taken in could not be told; it is tried again'),
   });
   intakeReport.start();
   stops.push(() => intakeReport.stop());

@@ -1,5 +1,6 @@
 import type { Config } from '../config/resolve-config.ts';
 import type { StopStack } from '../lib/stop-stack.ts';
+import { connectionWarning } from '../observe/fault-limit.ts';
 import type { PoolState } from '../observe/figures/database-figures.ts';
 import type { Logger } from '../observe/log.ts';
 import { logHost } from '../observe/log-host.ts';
@@ -28,7 +29,7 @@ export function openPool(
     name: at.name,
     poolSize: at.poolSize,
     namedStatements: at.config.namedStatements,
-    onIdleError: (fault) => at.log.warn({ fault }, 'a database connection broke'),
+    onIdleError: connectionWarning(at.log),
     onHost: (event) => logHost(at.log, event),
   });
   at.pools.add(at.name, database);

@@ -6,6 +6,7 @@ import { systemClock } from '../lib/clock.ts';
 import { loopBusiness } from '../lib/loop-business.ts';
 import type { SecretBox } from '../lib/secret-box.ts';
 import type { StopStack } from '../lib/stop-stack.ts';
+import { faultWarning } from '../observe/fault-limit.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { periodic } from '../services/periodic.ts';
@@ -45,7 +46,7 @@ export async function startEvents(databaseUrl: string, parts: EventParts): Promi
   const matching = periodic({
     ...{ name: 'receipts', everyMs: matchEveryMs, clock: systemClock },
     runOnce: () => matcher.runOnce(),
-    onError: (err) => log.warn({ err }, 'receipts could not be matched; it is tried again'),
+    onError: faultWarning(log, 'receipts could not be matched; it is tried again'),
   });
   matching.start();
   stops.push(() => matching.stop());
@@ -64,7 +65,7 @@ async function openCallbacks(database: Database, parts: EventParts): Promise<voi
     onCallbacks: metrics.callbacksMade,
     onDisabled: ({ id, accountId, name }, reason) =>
       log.warn({ webhook: id, accountId, name }, `a webhook is not called any more: ${reason}`),
-    onError: (err) => log.warn({ err }, 'callbacks could not be made; it is tried again'),
+    onError: faultWarning(log, 'callbacks could not be made; it is tried again'),
   });
   stops.push(() => callbacks.stop());
 }
@@ -73,8 +74,11 @@ async function ownControl(
   database: Database,
   { log, stops, secrets, patiently }: EventParts,
 ): Promise<ControlCache> {
-  const onError = (err: unknown) => log.warn({ err }, 'control poll failed');
-  const control = createControlCache({ database, secrets, onError });
+  const control = createControlCache({
+    database,
+    secrets,
+    onError: faultWarning(log, 'control poll failed'),
+  });
   await patiently(() => control.start());
   stops.push(() => control.stop());
   return control;

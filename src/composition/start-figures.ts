@@ -3,6 +3,7 @@ import type { DeliveryFleet } from '../delivery/processes/delivery-fleet.ts';
 import { systemClock } from '../lib/clock.ts';
 import { packageVersion } from '../lib/package-root.ts';
 import type { StopStack } from '../lib/stop-stack.ts';
+import { faultWarning } from '../observe/fault-limit.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { gatherFigures } from '../services/gather-figures.ts';
@@ -30,7 +31,7 @@ export function startFigures(
     gatherFigures({
       database,
       clock: systemClock,
-      onError: (err) => log.warn({ err }, 'the database does not tell the figures of /metrics'),
+      onError: faultWarning(log, 'the database does not tell the figures of /metrics'),
     }),
   );
 }

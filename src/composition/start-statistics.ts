@@ -2,6 +2,7 @@ import type { Config } from '../config/resolve-config.ts';
 import { StatisticsRoller } from '../events/statistics/statistics-roller.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { StopStack } from '../lib/stop-stack.ts';
+import { faultWarning } from '../observe/fault-limit.ts';
 import type { Logger } from '../observe/log.ts';
 import { periodic } from '../services/periodic.ts';
 import type { Database } from '../store/database.ts';
@@ -65,7 +66,7 @@ export function startStatistics(
     async runOnce(signal) {
       await roller.runOnce(signal);
     },
-    onError: (err) => log.warn({ err }, 'statistics could not be added up and wait; it is tried again'),
+    onError: faultWarning(log, 'statistics could not be added up and wait; it is tried again'),
   });
   rolling.start();
   stops.push(() => rolling.stop());

@@ -1,6 +1,7 @@
 import type { Config } from '../config/resolve-config.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { StopStack } from '../lib/stop-stack.ts';
+import { faultWarning } from '../observe/fault-limit.ts';
 import type { Logger } from '../observe/log.ts';
 import { finishClosings } from '../services/finish-closings.ts';
 import { foldStatistics } from '../services/fold-statistics.ts';
@@ -19,7 +20,7 @@ export async function startUpkeep(
 ): Promise<{ nowMs: () => number; current: () => { fromMs: number; toMs: number } }> {
   const databaseClock = await createDatabaseClock(database, systemClock);
   let range = await partitionRange(database);
-  const onError = (err: unknown) => log.warn({ err }, 'upkeep failed; it is tried again');
+  const onError = faultWarning(log, 'upkeep failed; it is tried again');
   const services: Service[] = [
     keepPartitions({
       database,

@@ -1,4 +1,5 @@
 import { type Logger, pino } from 'pino';
+import { serializeError } from './serialize-error.ts';
 
 export type { Logger } from 'pino';
 
@@ -19,6 +20,7 @@ export function createLog(settings: {
     level,
     base: { pid: process.pid, ...(settings.name && { name: settings.name }) },
     timestamp: pino.stdTimeFunctions.isoTime,
+    serializers: { err: serializeError },
     redact: { paths: secretPaths, censor: '(secret)' },
   };
   if (also === undefined || level === 'silent') return pino(options);

@@ -1,4 +1,5 @@
 import type { Clock } from '../lib/clock.ts';
+import { faultWarning } from '../observe/fault-limit.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { openReplicas, type ReplicasSettings } from '../store/replicas/open-replicas.ts';
@@ -46,8 +47,10 @@ export async function keepReplicas(
 
 /** Each is measured by itself: one that is silent delays none of the others. */
 function watchesOf(set: ReplicaSet, { clock, log }: { clock: Clock; log: Logger }) {
-  const onError = (err: unknown) =>
-    log.warn({ err }, 'the primary does not tell where it is: replicas are judged by what it told last');
+  const onError = faultWarning(
+    log,
+    'the primary does not tell where it is: replicas are judged by what it told last',
+  );
   return [
     periodic({ name: 'end of the log', everyMs, clock, onError, runOnce: () => set.measurePrimary() }),
     ...set.replicas.map((replica) =>

@@ -170,11 +170,28 @@ test('without a connection left a start waits and says for what, and a server th
   await refuses(server, /no connection left/);
   await admin.query(`ALTER DATABASE ${role} CONNECTION LIMIT -1`);
   await takesAgain(server);
+  isToldSparingly(lines);
   await flood(server);
   const arrived = () => sink.ledger().distinct - before.distinct;
   await eventually('all have arrived', () => arrived() === messages + accepted, recoveryMs);
   expect(await server.stop()).toBe(0);
 }, 240_000);
+
+/** The same fault of the same work every 5 s at most, without a trace; a request is told for itself. */
+function isToldSparingly(lines: readonly string[]): void {
+  const told = lines.flatMap((line) => (line.startsWith('{') ? [JSON.parse(line)] : []));
+  const faults = told.filter(({ err, requestId }) => err?.type === 'DatabaseError' && !requestId);
+  expect(faults.length).toBeGreaterThan(0);
+  const atMs = new Map<string, number>();
+  for (const { pid, name, msg, err, time } of faults) {
+    const key = [pid, name, msg, err.code].join();
+    const sinceMs = Date.parse(time) - (atMs.get(key) ?? Number.NEGATIVE_INFINITY);
+    // Clocks of time and of day may differ a little.
+    expect(sinceMs, key).toBeGreaterThan(4_900);
+    expect(err).not.toHaveProperty('stack');
+    atMs.set(key, Date.parse(time));
+  }
+}
 
 test('a start that has waited long enough for its database ends with what is the matter', async () => {
   const { url, role } = await ordinaryDatabase();

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { ProblemError } from '../../message/error-codes.ts';
+import { faultWarning } from '../../observe/fault-limit.ts';
 import { DatabaseError } from '../../store/database.ts';
 import { describeFault, readOnly } from '../../store/describe-fault.ts';
 import { isReadOnly } from '../../store/is-read-only.ts';
@@ -18,7 +19,8 @@ const checkTimeoutMs = 3_000;
 const retryAfterSeconds = 2;
 
 export function showReadiness(app: ApiInstance, context: ProbeContext): void {
-  const check = shared(() => checkDatabase(context));
+  const warn = faultWarning(context.log, 'readiness check failed');
+  const check = shared(() => checkDatabase(context, warn));
   app.get(
     '/readyz',
     {
@@ -62,13 +64,13 @@ interface Readiness extends Pick<Acknowledgement, 'acknowledged'> {
   obstacle: string | null;
 }
 
-async function checkDatabase(context: ProbeContext): Promise<Readiness> {
+async function checkDatabase(context: ProbeContext, warn: (error: unknown) => void): Promise<Readiness> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<Readiness>((resolve) => {
     timer = setTimeout(() => resolve(notReady('the database did not answer in time')), checkTimeoutMs);
   });
   const asked = readinessOf(context).catch((err: unknown) => {
-    context.log.warn({ err }, 'readiness check failed');
+    warn(err);
     return notReady(
       err instanceof DatabaseError ? describeFault(err.fault) : 'the database is not reachable',
     );

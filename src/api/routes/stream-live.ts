@@ -5,6 +5,7 @@ import { Type } from 'typebox';
 import { systemClock } from '../../lib/clock.ts';
 import { allows } from '../../message/api-key.ts';
 import { ProblemError } from '../../message/error-codes.ts';
+import { faultWarning } from '../../observe/fault-limit.ts';
 import { authenticate } from '../authenticate.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { LiveFeed } from '../live/live-feed.ts';
@@ -18,6 +19,7 @@ const liveStreamsOfKeyMax = 32;
 
 export function streamLive(app: ApiInstance, context: ApiContext): void {
   const { control, log, lifecycle } = context;
+  const warn = faultWarning(log, 'the figures of this moment could not be read');
   // Each stream listens for the end.
   setMaxListeners(0, lifecycle.signal);
   const feed = new LiveFeed<number | null>({
@@ -26,7 +28,7 @@ export function streamLive(app: ApiInstance, context: ApiContext): void {
     event: (snapshot, accountId) =>
       eventText('snapshot', JSON.stringify(viewOf(snapshot, { accountId, control }))),
     trouble(error) {
-      log.warn({ err: error }, 'the figures of this moment could not be read');
+      warn(error);
       return eventText('trouble', problemText(problemOf(error)));
     },
   });

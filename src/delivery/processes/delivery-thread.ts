@@ -6,6 +6,7 @@ import { loopBusiness } from '../../lib/loop-business.ts';
 import { createSecretBox, parseSecretKeys } from '../../lib/secret-box.ts';
 import { bitmapOf } from '../../message/bitmap.ts';
 import { limits } from '../../message/limits.ts';
+import { connectionWarning } from '../../observe/fault-limit.ts';
 import { createLog } from '../../observe/log.ts';
 import { logBatch } from '../../observe/log-batch.ts';
 import { logHost } from '../../observe/log-host.ts';
@@ -53,7 +54,7 @@ function open(
     ...settings,
     url: data.databaseUrl,
     namedStatements: data.namedStatements,
-    onIdleError: (fault) => log.warn({ fault }, 'a database connection broke'),
+    onIdleError: connectionWarning(log),
     onHost: (event) => logHost(log, event),
   });
 }

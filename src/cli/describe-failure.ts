@@ -1,5 +1,6 @@
 import { ApiError, ConnectionError, type Problem, type ProblemItem, SourceError } from '../client/client.ts';
 import { ConfigError } from '../config/config-error.ts';
+import { adviseFault } from '../store/advise-fault.ts';
 import type { Fault } from '../store/fault.ts';
 import { Failure } from './failure.ts';
 import { formatCount } from './format.ts';
@@ -130,34 +131,9 @@ function databaseFault(error: unknown): Fault | undefined {
     : undefined;
 }
 
-/** A fault without a hint here is a defect, and keeps its trace. */
-const databaseHints: Partial<Record<Fault['kind'], string>> = {
-  unavailable:
-    'Is PostgreSQL running there? millrace config show tells which database is meant, and who named it.',
-  refused: 'The database option (--database, MILLRACE_DATABASE_URL) names user, password and database.',
-  timeout: 'The database was too slow, or something holds a lock. Running the command again is safe.',
-  full: 'Make room for the database, or let it take more connections; then run the command again.',
-};
-
-const connectionsHint =
-  'All its connections are taken. Free some, or raise max_connections or the limit of the role; then run the command again.';
-const writableHint =
-  'It is a standby, or default_transaction_read_only is on. Name the primary, or let it write; then run the command again.';
-const poolerHint =
-  'A pooler that forgets prepared statements stands before it: set MILLRACE_NAMED_STATEMENTS=false, or use PgBouncer 1.21 with max_prepared_statements.';
-const diskHint = 'Its server cannot read or write its disk: see its log and that of the machine.';
-const databaseHintsByCode: Record<string, string> = {
-  '53300': connectionsHint,
-  '25006': writableHint,
-  NO_WRITER:
-    'A failover may be under way. Name every host that may become the primary; then run the command again.',
-  '26000': poolerHint,
-  '42P05': poolerHint,
-  '58030': diskHint,
-};
-
+/** A fault without a hint is a defect, and keeps its trace. */
 function describeDatabase(fault: Fault): DescribedFailure | undefined {
-  const hint = databaseHintsByCode[fault.code] ?? databaseHints[fault.kind];
+  const hint = adviseFault(fault);
   if (hint === undefined) return undefined;
   // A host name with several addresses fails with an error for each, and none of its own.
   return { message: `the database: ${fault.message || fault.code}`, lines: [hint], exitStatus: 1 };

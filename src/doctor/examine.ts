@@ -1,3 +1,5 @@
+import { adviseFault } from '../store/advise-fault.ts';
+import { faultThrown } from '../store/database-error.ts';
 import type { Check, DoctorContext, Finding } from './check.ts';
 import { checks } from './checks.ts';
 
@@ -27,12 +29,14 @@ async function unreachable({ database }: DoctorContext): Promise<Finding | undef
     await database.query({ name: 'doctor_connect', text: 'SELECT 1' });
     return undefined;
   } catch (error) {
-    const summary = `the database cannot be reached: ${(error as Error).message}`;
-    const mend =
-      'Is PostgreSQL up, and are host, port, user and password of --database right? psql URL tells';
-    return { severity: 'error', summary, mend };
+    const fault = faultThrown(error);
+    // A host name with several addresses fails with an error for each, and none of its own.
+    const summary = `the database cannot be reached: ${fault.message || fault.code}`;
+    return { severity: 'error', summary, mend: adviseFault(fault) ?? psqlTells };
   }
 }
+
+const psqlTells = 'See what psql URL says, and the log of PostgreSQL.';
 
 async function findingsOf(check: Check, context: DoctorContext): Promise<Finding[]> {
   const done = new AbortController();

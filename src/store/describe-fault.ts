@@ -21,6 +21,7 @@ const byCode: Record<string, string> = {
   '58030': 'the database server cannot read or write its disk',
   '26000': pooler,
   '42P05': pooler,
+  '42501': 'the role of this server lacks a privilege in the database',
   '57P03': 'the database is starting or stopping',
   [noWriter]: 'none of the hosts of the database takes writes: the next primary may be on its way',
   [noneFree]:

@@ -66,7 +66,10 @@ const fatalCodes = new Set(['57P01', '57P02', '57P03', '57P04', '57P05', '25P03'
 const ambiguousCodes = new Set(['40003', '08007']);
 
 export function faultOf(error: unknown): Fault {
-  const { code, message, constraint, routine } = describe(error);
+  const { code, message, constraint, routine, syscall } = describe(error);
+  if (code === fileMissing || (syscall === 'open' && fileCodes.has(code)))
+    return lost('refused', fileMissing, message);
+  if (noRoomToStart.test(message)) return lost('full', '53100', message);
   const socket = socketFault(code);
   if (socket) return lost(socket, code, message);
   if (code === '0A000' && routine === planRoutine) return lost('unavailable', planOutdated, message);
@@ -79,7 +82,9 @@ export function faultOf(error: unknown): Fault {
     const ambiguous = ambiguousCodes.has(code);
     return { kind, code, message, connectionLost, ambiguous, ...(constraint && { constraint }) };
   }
-  const known = driverErrors.find((one) => one.code === code || one.says.test(message));
+  // Of several hosts that cannot be used the code tells more than the words.
+  const known =
+    driverErrors.find((one) => one.code === code) ?? driverErrors.find(({ says }) => says.test(message));
   if (known) return lost(known.kind, known.code, message);
   return { kind: 'unknown', code, message, connectionLost: false, ambiguous: false };
 }
@@ -94,6 +99,14 @@ export const planOutdated = 'PLAN_OUTDATED';
 export const settingRefused = 'SETTING_REFUSED';
 /** PgBouncer's words; it speaks no other language. */
 const poolersRefusal = /^unsupported startup parameter/;
+/** The code of a server that has no TLS, where the URL asks for it. */
+export const tlsMissing = 'TLS_MISSING';
+/** The code of a file that the URL names, and that cannot be opened: of a certificate, or a key. */
+export const fileMissing = 'TLS_FILE_MISSING';
+/** The driver opens no other file; a socket in the file system is connected to. */
+const fileCodes = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM']);
+/** A server with a full disk lets nobody in where it has to write what it keeps of its catalogue: an internal error (XX000). */
+const noRoomToStart = /^could not write init file: No space left on device/;
 /** Where the server says so: the message depends on its language, and 0A000 is any feature that it does not have. */
 const planRoutine = 'RevalidateCachedQuery';
 
@@ -110,7 +123,7 @@ const driverErrors: { says: RegExp; kind: Fault['kind']; code: string }[] = [
     code: 'CONNECTION_LOST',
   },
   { says: /error establishing an SSL connection/, kind: 'unavailable', code: 'TLS_FAILED' },
-  { says: /server does not support SSL connections/, kind: 'refused', code: 'TLS_MISSING' },
+  { says: /server does not support SSL connections/, kind: 'refused', code: tlsMissing },
   { says: /^SASL: /, kind: 'refused', code: 'SASL_FAILED' },
 ];
 
@@ -118,13 +131,20 @@ function lost(kind: Fault['kind'], code: string, message: string): Fault {
   return { kind, code, message, connectionLost: true, ambiguous: false };
 }
 
-function describe(error: unknown): { code: string; message: string; constraint?: string; routine?: unknown } {
+function describe(error: unknown): {
+  code: string;
+  message: string;
+  constraint?: string;
+  routine?: unknown;
+  syscall?: unknown;
+} {
   if (!(error instanceof Error)) return { code: '', message: String(error) };
-  const { code, constraint, routine } = error as { code?: unknown; constraint?: unknown; routine?: unknown };
+  const { code, constraint, routine, syscall } = error as Error & Record<string, unknown>;
   return {
     code: typeof code === 'string' ? code : '',
     message: error.message,
     routine,
+    syscall,
     ...(typeof constraint === 'string' && { constraint }),
   };
 }

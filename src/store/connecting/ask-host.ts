@@ -22,14 +22,16 @@ const question = `SELECT pg_is_in_recovery() AS standby, current_setting('transa
 
 /** Asks by a connection of its own. Never rejects. */
 export async function askHost(url: string, target: TargetSession): Promise<HostState> {
-  const client = new pg.Client({
-    connectionString: url,
-    application_name: 'millrace hosts',
-    connectionTimeoutMillis: askTimeoutMs,
-  });
-  // The call that it breaks rejects as well; an event without a listener would end the process.
-  client.on('error', () => {});
+  let client: pg.Client | undefined;
   try {
+    // It reads the files that the URL names.
+    client = new pg.Client({
+      connectionString: url,
+      application_name: 'millrace hosts',
+      connectionTimeoutMillis: askTimeoutMs,
+    });
+    // The call that it breaks rejects as well; an event without a listener would end the process.
+    client.on('error', () => {});
     await client.connect();
     return await askConnection(client, target);
   } catch (error) {
@@ -37,7 +39,7 @@ export async function askHost(url: string, target: TargetSession): Promise<HostS
     return { kind: isDown(fault) ? 'down' : 'unknown', fault };
   } finally {
     // The host has answered, or is known as one that does not.
-    client.end().catch(() => {});
+    client?.end().catch(() => {});
   }
 }
 

@@ -1,5 +1,5 @@
-import { setImmediate } from 'node:timers/promises';
 import { byWeight } from '../lib/by-weight.ts';
+import { turns } from '../lib/turns.ts';
 import type { MessageFields } from '../message/fields.ts';
 import type { TemplateVersion } from '../message/templates/compile-template.ts';
 import type { LoadedTemplate } from '../message/templates/templated-text.ts';
@@ -43,10 +43,7 @@ function charsOf({ subject, body, html }: TemplateVersion): number {
   return (subject?.length ?? 0) + (body?.length ?? 0) + (html?.length ?? 0);
 }
 
-/** SMS that are counted before others have a turn: a template may make a long text of every short message. */
-const partsAtOnceMax = 2_000;
-
-/** The same for the messages of a request. */
+/** The same for the messages of a request. A template may make much work of every short message. */
 export async function countRenderedMessages(
   messages: readonly ParsedMessage[],
   { load }: { load: LoadTemplates },
@@ -55,14 +52,11 @@ export async function countRenderedMessages(
   if (rendered.length === 0) return;
   const pinOf = ({ templates }: ParsedMessage) => Object.values(templates!)[0]!;
   const byId = await load([...new Set(rendered.map(pinOf))]);
-  let atOnce = 0;
+  const turn = turns();
   for (const message of rendered) {
     const template = byId.get(pinOf(message));
     if (!template) continue;
     message.parts = renderedPartsOf(JSON.parse(message.line.toString()) as MessageFields, { template });
-    atOnce += message.parts;
-    if (atOnce < partsAtOnceMax) continue;
-    atOnce = 0;
-    await setImmediate();
+    await turn();
   }
 }

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { OutgoingMessage } from '../../src/connectors/connector.ts';
+import { limits } from '../../src/message/limits.ts';
+import { templateLimits } from '../../src/message/templates/template-limits.ts';
 import { createMill, type Mill, testRoute, until } from '../delivery/mill.ts';
 import { findInDatabase } from '../support/find-in-database.ts';
 import { startApi, type TestApi } from './start-api.ts';
@@ -131,6 +133,30 @@ test('a bad template is refused with the place of its fault', async () => {
   const name = await makeTemplate({ body: 'good' });
   expect((await api.call('PATCH', `/v1/templates/${name}`, { body: { body: '{{' } })).status).toBe(422);
   expect((await api.call('GET', `/v1/templates/${name}`)).json).toMatchObject({ version: 1, body: 'good' });
+});
+
+test('filters without end and parameters that no message may bring are refused', async () => {
+  const { filtersMax, outputFiltersMax } = templateLimits;
+  const refused = async (path: string, body: object) => {
+    const answer = await api.call('POST', path, { body });
+    expect(answer.status).toBe(422);
+    return answer.json.errors;
+  };
+  const make = (text: string) => refused('/v1/templates', { name: 'long', channel: 'sms', body: text });
+  expect(await make(`{{ a${' | capitalize'.repeat(outputFiltersMax + 1)} }}`)).toEqual([
+    {
+      ...{ pointer: '/body', code: 'invalid_template' },
+      detail: `line 1, column 4: a value has ${outputFiltersMax + 1} filters; the limit is ${outputFiltersMax}`,
+    },
+  ]);
+  expect(await make('{{ a | strip }}'.repeat(filtersMax + 1))).toEqual([
+    { pointer: '', code: 'too_long', detail: `has ${filtersMax + 1} filters; the limit is ${filtersMax}` },
+  ]);
+  const name = await makeTemplate({ body: '{{ a | truncate: 1, "" }}' });
+  const params = { a: 'x'.repeat(limits.lineBytesMax) };
+  expect(await refused(`/v1/templates/${name}/preview`, { params })).toMatchObject([
+    { pointer: '/params', code: 'too_long' },
+  ]);
 });
 
 test('another account has no part in a template', async () => {

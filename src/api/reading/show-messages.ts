@@ -1,3 +1,4 @@
+import { turns } from '../../lib/turns.ts';
 import { foldOutcomes, type OutcomeRow } from '../../message/fold-outcomes.ts';
 import { type ChunkView, type MessageView, viewMessage } from '../../message/message-view.ts';
 import { templateIdsOf } from '../../message/templates/templated-text.ts';
@@ -50,5 +51,11 @@ export async function showMessages(
       folded: foldOutcomes(count, outcomes.get(id) ?? []),
     });
   }
-  return found.map(({ chunk, offset, line }) => viewMessage(views.get(chunk.id)!, offset, line));
+  const shown: MessageView[] = [];
+  const turn = turns();
+  for (const { chunk, offset, line } of found) {
+    shown.push(viewMessage(views.get(chunk.id)!, offset, line));
+    await turn();
+  }
+  return shown;
 }

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { ProblemError } from '../../message/error-codes.ts';
+import { limits } from '../../message/limits.ts';
 import { compileTemplate } from '../../message/templates/compile-template.ts';
 import { paramsProblem } from '../../message/templates/params-problem.ts';
 import { RenderError } from '../../message/templates/template-error.ts';
@@ -39,6 +40,7 @@ export function previewTemplate(app: ApiInstance, context: ApiContext): void {
     },
     async ({ params: { id }, body, caller }): Promise<Static<typeof PreviewAnswer>> => {
       const { params = {}, version } = body;
+      refuseLarge(params);
       const newest = await templateAt(context.database, { accountId: caller.accountId, place: id });
       const template = await inVersion(context.database, newest, version);
       const problem = paramsProblem(template.needs, { own: params, defaults: undefined });
@@ -57,6 +59,13 @@ export function previewTemplate(app: ApiInstance, context: ApiContext): void {
       return { version: template.version, ...rendered(template, params) };
     },
   );
+}
+
+/** No message brings more than its line holds. */
+function refuseLarge(params: Record<string, unknown>): void {
+  if (Buffer.byteLength(JSON.stringify(params)) <= limits.lineBytesMax) return;
+  const detail = `is larger than ${limits.lineBytesMax} bytes`;
+  throw invalid('body', [{ pointer: '/params', code: 'too_long', detail }]);
 }
 
 function rendered(template: Parameters<typeof compileTemplate>[0], params: Record<string, unknown>) {

@@ -96,12 +96,12 @@ export async function templateAt(
  */
 export function checkedNeeds(texts: TemplateTexts, channel: Channel): TemplateNeeds {
   const errors = misplaced(texts, channel);
-  const { problems, needs } = checkTexts(texts);
+  const { problems, needs, filters } = checkTexts(texts);
   for (const { text, line, column, detail } of problems) {
     const place = `line ${line}, column ${column}`;
     errors.push({ pointer: `/${text}`, code: 'invalid_template', detail: `${place}: ${detail}` });
   }
-  if (needs && errors.length === 0) errors.push(...tooMany(needs));
+  if (needs && errors.length === 0) errors.push(...tooMany(needs, filters));
   if (!needs || errors.length > 0) throw invalid('body', errors);
   return needs;
 }
@@ -121,9 +121,12 @@ function misplaced(texts: TemplateTexts, channel: Channel): ErrorItem[] {
   return errors;
 }
 
-function tooMany({ required, optional, asked }: TemplateNeeds): ErrorItem[] {
-  const count = required.length + optional.length + asked.length;
-  if (count <= templateLimits.variablesMax) return [];
-  const detail = `has ${count} different variables; the limit is ${templateLimits.variablesMax}`;
-  return [{ pointer: '', code: 'too_long', detail }];
+function tooMany({ required, optional, asked }: TemplateNeeds, filters: number): ErrorItem[] {
+  const { variablesMax, filtersMax } = templateLimits;
+  const variables = required.length + optional.length + asked.length;
+  const details: string[] = [];
+  if (variables > variablesMax)
+    details.push(`has ${variables} different variables; the limit is ${variablesMax}`);
+  if (filters > filtersMax) details.push(`has ${filters} filters; the limit is ${filtersMax}`);
+  return details.map((detail) => ({ pointer: '', code: 'too_long', detail }));
 }

@@ -62,6 +62,11 @@ export class ChunkText {
     this.#templated = isTemplated ? { defaults, templates } : undefined;
   }
 
+  /** Some of its messages may have to be rendered. */
+  get isTemplated(): boolean {
+    return this.#templated !== undefined;
+  }
+
   idAt(offset: number): string {
     return this.#ids[offset]!;
   }

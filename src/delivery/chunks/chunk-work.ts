@@ -159,6 +159,11 @@ export class ChunkWork {
     return providerKeyOf(this.idAt(offset), this.#history.renewalsAt(offset));
   }
 
+  /** Some of its messages may have to be rendered. */
+  get isTemplated(): boolean {
+    return this.#text.isTemplated;
+  }
+
   /** The message's own fields over those of its batch, rendered. Throws when that cannot be done. */
   fieldsAt(offset: number): MessageFields {
     return this.#text.fieldsAt(offset);

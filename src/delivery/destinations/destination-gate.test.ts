@@ -106,6 +106,7 @@ class Bench {
           holdOf: () => undefined,
         },
         isSuppressed: () => false,
+        hasTime: () => true,
         messagesMax: this.#batchMax,
         nowMs: this.nowMs,
         destinations: this.gate,

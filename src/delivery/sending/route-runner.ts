@@ -31,6 +31,9 @@ export interface RouteState extends GateStats {
 const readyMin = 1_000;
 const readyBatches = 4;
 
+/** For so long messages are handed over before other routes of the thread have their turn: some that are rendered take 15 ms each. */
+const turnMsMax = 50;
+
 /** Sends the messages of one route as its gate lets them out: whose turn it is, and what became of them. */
 export class RouteRunner implements RetryGate {
   readonly #context: RouteContext;
@@ -139,6 +142,7 @@ export class RouteRunner implements RetryGate {
     const { clock } = this.#context;
     let nowMs = clock.monotonicMs();
     if (this.#waitsForWindow(nowMs)) return;
+    const untilMs = nowMs + turnMsMax;
     for (const lane of gate.accounts.freed(nowMs)) {
       this.#order.add(lane);
       this.#context.onTaken(lane);
@@ -147,6 +151,10 @@ export class RouteRunner implements RetryGate {
     this.#destinations?.wake(nowMs);
     // Each turn has its own time: the process may be suspended between two.
     for (; this.#context.mayTake(nowMs) && !this.#holds.isClosed(nowMs); nowMs = clock.monotonicMs()) {
+      if (nowMs >= untilMs) {
+        this.#alarm.ringAt(nowMs);
+        break;
+      }
       const room = gate.room(sender.batchMax, nowMs);
       if (room === 0) {
         this.#alarm.ringAt(nowMs + gate.waitMs(sender.batchMax, nowMs));
@@ -156,7 +164,8 @@ export class RouteRunner implements RetryGate {
       if (lane === undefined) break;
       const pace = this.#context.accountPace(lane.key.accountId, nowMs);
       const asked = { batchMax: sender.batchMax, nowMs };
-      const slice = this.#take(lane, Math.min(room, pace?.room(lane, asked) ?? room), nowMs);
+      const messagesMax = Math.min(room, pace?.room(lane, asked) ?? room);
+      const slice = this.#take(lane, { messagesMax, nowMs, untilMs });
       pace?.take(lane, slice.messages.length);
       this.#order.charge(lane, slice.messages.length);
       this.#context.onTaken(lane);
@@ -273,13 +282,17 @@ export class RouteRunner implements RetryGate {
     return this.#wasClosed;
   }
 
-  #take(lane: Lane, messagesMax: number, nowMs: number): Slice {
-    const { isSuppressed, onError } = this.#context;
+  #take(
+    lane: Lane,
+    { messagesMax, nowMs, untilMs }: { messagesMax: number; nowMs: number; untilMs: number },
+  ): Slice {
+    const { isSuppressed, onError, clock } = this.#context;
     const slice = takeSlice(lane, {
       messagesMax,
       nowMs,
       destinations: this.#destinations,
       holds: this.#holds,
+      hasTime: () => clock.monotonicMs() < untilMs,
       onPutOff: (work, offset) => {
         if (work.attemptsAt(offset) > 0) this.#gate.giveBackRetry();
         this.#putOff.add(work);

@@ -40,6 +40,8 @@ export interface TakeSliceSettings {
   /** What lets messages through to their destinations; undefined where the route limits none. */
   destinations: DestinationGate | undefined;
   holds: SliceHolds;
+  /** False once others should have their turn: then no further message is rendered for this slice. */
+  hasTime: () => boolean;
   /** A message was put off until its windows open. */
   onPutOff: (work: ChunkWork, offset: number) => void;
   /** The recipient gets nothing of this account. */
@@ -74,6 +76,7 @@ export function takeSlice(lane: Lane, settings: TakeSliceSettings): Slice {
     const late = apart ? holds.expiresAtMs(work, offset, nowMs) <= nowMs : expired;
     if (late) settings.onOutcome(work, offset, expiredBeforeSend(work.attemptsAt(offset), nowMs));
     else addUnlessHeld(slice, { work, offset, settings });
+    if (work.isTemplated && !settings.hasTime()) break;
   }
   return slice;
 }
@@ -96,6 +99,7 @@ function takeAside(
     const late = holds.expiresAtMs(work, offset, nowMs) <= nowMs;
     if (late) settings.onOutcome(work, offset, expiredBeforeSend(work.attemptsAt(offset), nowMs));
     else addUnlessHeld(slice, { work, offset, settings, queue });
+    if (work.isTemplated && !settings.hasTime()) break;
   }
 }
 

@@ -1,8 +1,8 @@
 import type { Channel } from '../fields.ts';
 import { findNeeds, type TemplateNeeds } from './find-needs.ts';
 import { parseText, type TextNode } from './parse-text.ts';
-import { refuseMistakes } from './refuse-mistakes.ts';
-import { compileText, type Params } from './render-text.ts';
+import { countFilters, refuseMistakes } from './refuse-mistakes.ts';
+import { compileText, type Params, type Work } from './render-text.ts';
 import { BadTemplateError, positionIn, RenderError } from './template-error.ts';
 import { templateLimits } from './template-limits.ts';
 
@@ -39,8 +39,12 @@ export interface TextProblem {
   detail: string;
 }
 
-/** Every text that is no template; then `needs` is not there. */
-export function checkTexts(texts: TemplateTexts): { problems: TextProblem[]; needs?: TemplateNeeds } {
+/** Every text that is no template; then `needs` is not there. `filters` counts those of all texts that are one. */
+export function checkTexts(texts: TemplateTexts): {
+  problems: TextProblem[];
+  needs?: TemplateNeeds;
+  filters: number;
+} {
   const problems: TextProblem[] = [];
   const parsed: TextNode[][] = [];
   for (const text of textNames) {
@@ -57,7 +61,8 @@ export function checkTexts(texts: TemplateTexts): { problems: TextProblem[]; nee
       problems.push({ text, line: error.line, column: error.column, detail: error.message });
     }
   }
-  return problems.length > 0 ? { problems } : { problems, needs: findNeeds(parsed) };
+  const filters = countFilters(parsed.flat());
+  return problems.length > 0 ? { problems, filters } : { problems, filters, needs: findNeeds(parsed) };
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: finding it is its purpose
@@ -91,18 +96,19 @@ export function compileTemplate(texts: TemplateTexts): CompiledTemplate {
     needs: findNeeds(parsed.map(({ nodes }) => nodes)),
     render(params) {
       const rendered: TemplateTexts = {};
-      for (const { name, render } of renders) rendered[name] = named(name, () => render(params));
+      const work = { charsLeft: templateLimits.workCharsMax };
+      for (const { name, render } of renders) rendered[name] = named(name, () => render(params, work));
       return rendered;
     },
   };
 }
 
-function rendererOf(name: keyof TemplateTexts, nodes: TextNode[]): (params: Params) => string {
+function rendererOf(name: keyof TemplateTexts, nodes: TextNode[]): (params: Params, work: Work) => string {
   const { subjectCharsMax, textCharsMax } = templateLimits;
   switch (name) {
     case 'subject': {
       const render = compileText(nodes, { escape: onOneLine, charsMax: subjectCharsMax });
-      return (params) => render(params).trim();
+      return (params, work) => render(params, work).trim();
     }
     case 'body':
       return compileText(nodes, { escape: (text) => text, charsMax: textCharsMax });

@@ -65,8 +65,9 @@ function onText(change: (text: string) => string): Filter {
 }
 
 function capitalized(text: string): string {
-  const [first = '', ...rest] = text;
-  return first.toUpperCase() + rest.join('');
+  if (text === '') return '';
+  const first = String.fromCodePoint(text.codePointAt(0)!);
+  return first.toUpperCase() + text.slice(first.length);
 }
 
 const ellipsis = '...';
@@ -82,8 +83,20 @@ function truncated(text: string, [length, ending = ellipsis]: readonly (Printabl
   const problem = charsProblem(length);
   if (problem !== undefined) throw new RangeError(problem);
   const charsMax = Number(length);
-  const chars = [...text];
-  if (chars.length <= charsMax) return text;
-  const end = [...textOf(ending)];
-  return [...chars.slice(0, Math.max(0, charsMax - end.length)), ...end].join('');
+  if (lengthOf(text, charsMax) === text.length) return text;
+  const end = textOf(ending);
+  return text.slice(0, lengthOf(text, charsMax - charsIn(end))) + end;
+}
+
+/** How much of a text its first characters are, or all of it. */
+function lengthOf(text: string, chars: number): number {
+  let at = 0;
+  for (let left = chars; left > 0 && at < text.length; left--) at += text.codePointAt(at)! > 0xffff ? 2 : 1;
+  return at;
+}
+
+function charsIn(text: string): number {
+  let chars = 0;
+  for (const _ of text) chars++;
+  return chars;
 }

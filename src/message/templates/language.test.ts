@@ -63,6 +63,90 @@ describe('what a template says', () => {
   });
 });
 
+describe('rendering does so much and no more', () => {
+  const { outputFiltersMax, filtersMax, textCharsMax, workCharsMax } = templateLimits;
+  const chain = (filter: string, count: number) => `{{ a${` | ${filter}`.repeat(count)} | truncate: 1, "" }}`;
+  const half = 'x'.repeat(textCharsMax / 2);
+
+  test('filters in a row, and those of a template, are bounded when it is saved', () => {
+    const most = chain('upcase', outputFiltersMax - 1);
+    expect(checkTexts({ body: most })).toMatchObject({ problems: [], filters: outputFiltersMax });
+    expect(
+      checkTexts({ body: `a\n {% if a %}${chain('upcase', outputFiltersMax)}{% endif %}` }).problems,
+    ).toEqual([
+      {
+        ...{ text: 'body', line: 2, column: 15 },
+        detail: `a value has ${outputFiltersMax + 1} filters; the limit is ${outputFiltersMax}`,
+      },
+    ]);
+    const text = `{% if a %}${'{{ a | upcase }}'.repeat(filtersMax)}{% else %}{{ a | strip }}{% endif %}`;
+    expect(checkTexts({ body: text, html: most }).filters).toBe(filtersMax + 1 + outputFiltersMax);
+  });
+
+  test('a stored version with more filters is read as before', () => {
+    expect(body(chain('capitalize', 600), { a: 'abc' })).toBe('A');
+  });
+
+  test.each([
+    ['filters in a row', chain('capitalize', 600), { a: half }],
+    ['filters of many values that leave nothing', '{{ a | truncate: 0, "" }}'.repeat(2_000), { a: half }],
+    [
+      'the endings of cut texts',
+      '{{ b | truncate: 1, a | truncate: 1 }}'.repeat(1_000),
+      { a: half, b: 'xy' },
+    ],
+    ['conditions on long texts', '{% if a < b %}x{% endif %}'.repeat(2_000), { a: half, b: half }],
+    [
+      'texts that are hard to find in others',
+      '{% if a contains b %}x{% endif %}',
+      { a: half, b: `b${'x'.repeat(9_000)}` },
+    ],
+    ['lists', '{% if a contains 1 %}x{% endif %}'.repeat(1_000), { a: new Array(1_000).fill(0) }],
+  ])('%s cost no more than a message may', (_, text, params) => {
+    expect(() => body(text, params)).toThrow(`more than ${workCharsMax} characters`);
+  });
+
+  test('all texts of a template share what one message may cost', () => {
+    const text = '{{ a | truncate: 1 }}'.repeat(workCharsMax / half.length / 2);
+    const { render } = compileTemplate({ body: text, html: text });
+    expect(() => render({ a: half })).toThrow(/^html: more than/);
+    expect(compileTemplate({ body: text }).render({ a: half }).body).toBe('...'.repeat(8));
+  });
+
+  test('no value becomes longer between filters than a text may be', () => {
+    const text = '{{ a | url_encode | truncate: 1, "" }}';
+    expect(body(text, { a: 'é'.repeat(10_000) })).toBe('%');
+    expect(() => body(text, { a: 'é'.repeat(11_000) })).toThrow(
+      `filter "url_encode" makes a value longer than ${textCharsMax} characters`,
+    );
+  });
+
+  test('a parameter as large as a message may bring is shown in body and HTML, and changed on the way', () => {
+    const text = '{{ a | strip | capitalize }}';
+    const a = 'x'.repeat(textCharsMax - 100);
+    const rendered = compileTemplate({ body: text, html: text }).render({ a });
+    expect(rendered.html).toBe(`X${a.slice(1)}`);
+  });
+
+  test('characters are cut and made capital as Unicode has them', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: 'binary' }),
+        fc.nat(8),
+        fc.string({ unit: 'binary' }),
+        (a, length, end) => {
+          const [first = '', ...rest] = a;
+          expect(body('{{ a | capitalize }}', { a })).toBe(first.toUpperCase() + rest.join(''));
+          const chars = [...a];
+          const cut = [...chars.slice(0, Math.max(0, length - [...end].length)), ...end].join('');
+          const params = { a, length, end };
+          expect(body('{{ a | truncate: length, end }}', params)).toBe(chars.length <= length ? a : cut);
+        },
+      ),
+    );
+  });
+});
+
 describe('a bad template is refused', () => {
   test.each([
     ['Hi {{ name', 1, 4],

@@ -1,15 +1,29 @@
 import { argumentProblem } from './filters.ts';
 import type { Branch, ConditionStep, FilterUse, Operand, TextNode } from './parse-text.ts';
 import { BadTemplateError, positionIn } from './template-error.ts';
+import { templateLimits } from './template-limits.ts';
 
 /**
- * Refuses what can be read and cannot be meant: an argument with which a filter always fails, and what was written as a number
- * and is read as a variable. It is for saving alone: versions that are stored may hold such things, and are read as they were.
+ * Refuses what can be read and cannot be meant: an argument with which a filter always fails, what was written as a number
+ * and is read as a variable, and filters without end. It is for saving alone: versions that are stored may hold such things, and are read as they were.
  * @throws BadTemplateError for the first of them
  */
 export function refuseMistakes(text: string, nodes: readonly TextNode[]): void {
   const mistake = firstMistake(nodes);
   if (mistake) throw new BadTemplateError(mistake.detail, positionIn(text, mistake.operand.begin));
+}
+
+/** Filters of some nodes, and of all within them. */
+export function countFilters(nodes: readonly TextNode[]): number {
+  let count = 0;
+  for (const node of nodes) {
+    if (node.kind === 'output') count += node.filters.length;
+    if (node.kind !== 'choice') continue;
+    for (const inner of [...node.branches.map((branch) => branch.nodes), node.otherwise]) {
+      count += countFilters(inner);
+    }
+  }
+  return count;
 }
 
 interface Mistake {
@@ -30,10 +44,17 @@ function mistakeIn(node: TextNode): Mistake | undefined {
     case 'text':
       return undefined;
     case 'output':
-      return mistakenName([node.value]) ?? mistakeInFilters(node.filters);
+      return mistakenName([node.value]) ?? tooManyFilters(node) ?? mistakeInFilters(node.filters);
     case 'choice':
       return mistakeInBranches(node.branches) ?? firstMistake(node.otherwise);
   }
+}
+
+function tooManyFilters({ value, filters }: Extract<TextNode, { kind: 'output' }>): Mistake | undefined {
+  const { outputFiltersMax } = templateLimits;
+  if (filters.length <= outputFiltersMax) return undefined;
+  const detail = `a value has ${filters.length} filters; the limit is ${outputFiltersMax}`;
+  return { operand: value, detail };
 }
 
 function mistakeInFilters(filters: readonly FilterUse[]): Mistake | undefined {

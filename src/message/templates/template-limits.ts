@@ -6,6 +6,15 @@ export const templateLimits = {
   subjectCharsMax: 998,
   /** Conditions inside one another. */
   nestingMax: 16,
+  /** Filters of one output, one after another: there are seven. */
+  outputFiltersMax: 16,
+  /** Filters of one template, over all its texts; of stored ones some 9,000. One on a short value takes 0.1 µs. */
+  filtersMax: 1_000,
+  /**
+   * Characters that go through filters, through conditions and into the text while one message is rendered: parameters as
+   * large as a message may bring, eight times. The worst takes some 15 ms (letters that become three when they are capital).
+   */
+  workCharsMax: 524_288,
   /** Different variables of one template. */
   variablesMax: 100,
   /** Characters of a variable's path. */

@@ -121,8 +121,9 @@ function named(name: keyof TemplateTexts, render: () => string): string {
   try {
     return render();
   } catch (error) {
-    if (!(error instanceof RenderError)) throw error;
-    throw new RenderError(`${name}: ${error.message}`);
+    // Whatever it is, the message fails by itself. What the engine says may quote its parameters.
+    const detail = error instanceof RenderError ? error.message : 'it cannot be rendered';
+    throw new RenderError(`${name}: ${detail}`, { cause: error });
   }
 }
 

@@ -147,6 +147,44 @@ describe('rendering does so much and no more', () => {
   });
 });
 
+describe('a condition of many operators', () => {
+  const nots = (count: number, text: string) => `{% if ${'not '.repeat(count)}a %}${text}{% endif %}`;
+
+  test('is refused when it is saved, with its place', () => {
+    const { operatorsMax } = templateLimits;
+    expect(checkTexts({ body: nots(operatorsMax, 'x') }).problems).toEqual([]);
+    for (const count of [operatorsMax + 1, 15_000]) {
+      expect(checkTexts({ body: nots(count, 'x') }).problems).toEqual([
+        {
+          ...{ text: 'body', line: 1, column: 7 + 4 * count },
+          detail: `a condition has ${count} operators; the limit is ${operatorsMax}`,
+        },
+      ]);
+    }
+  });
+
+  test('means in a stored version what it says, however many they are', () => {
+    expect(body(nots(15_000, 'x'), { a: 'yes' })).toBe('x');
+    expect(body(nots(15_001, 'x'), { a: 'yes' })).toBe('');
+    const either = Array.from({ length: 70 }, (_, n) => `n > ${n + 1}`).join(' or ');
+    const text = `{% if ${either} and b contains "c" %}x{% else %}y{% endif %}`;
+    expect([body(text, { n: 3, b: 'abc' }), body(text, { n: 1, b: 'abc' })]).toEqual(['x', 'y']);
+  });
+});
+
+test('whatever goes wrong in rendering fails the one message, and quotes nothing of it', () => {
+  const params = new Proxy<Record<string, unknown>>(
+    {},
+    {
+      getOwnPropertyDescriptor() {
+        throw new RangeError('secret');
+      },
+    },
+  );
+  const { render } = compileTemplate({ body: '{{ a }}' });
+  expect(() => render(params)).toThrow(new RenderError('body: it cannot be rendered'));
+});
+
 describe('a bad template is refused', () => {
   test.each([
     ['Hi {{ name', 1, 4],

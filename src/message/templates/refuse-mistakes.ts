@@ -5,7 +5,7 @@ import { templateLimits } from './template-limits.ts';
 
 /**
  * Refuses what can be read and cannot be meant: an argument with which a filter always fails, what was written as a number
- * and is read as a variable, and filters without end. It is for saving alone: versions that are stored may hold such things, and are read as they were.
+ * and is read as a variable, and filters or operators without end. It is for saving alone: versions that are stored may hold such things, and are read as they were.
  * @throws BadTemplateError for the first of them
  */
 export function refuseMistakes(text: string, nodes: readonly TextNode[]): void {
@@ -67,10 +67,18 @@ function mistakeInFilters(filters: readonly FilterUse[]): Mistake | undefined {
 
 function mistakeInBranches(branches: readonly Branch[]): Mistake | undefined {
   for (const { condition, nodes } of branches) {
-    const mistake = mistakenName(condition) ?? firstMistake(nodes);
+    const mistake = mistakenName(condition) ?? tooManyOperators(condition) ?? firstMistake(nodes);
     if (mistake) return mistake;
   }
   return undefined;
+}
+
+function tooManyOperators(condition: readonly ConditionStep[]): Mistake | undefined {
+  const { operatorsMax } = templateLimits;
+  const count = condition.filter(({ kind }) => kind === 'operator').length;
+  if (count <= operatorsMax) return undefined;
+  const detail = `a condition has ${count} operators; the limit is ${operatorsMax}`;
+  return { operand: condition[0] as Operand, detail };
 }
 
 /** The library reads as a number what has digits and one point alone, and takes 1e3 or 1.5e3 for names. */

@@ -158,6 +158,37 @@ function compileChoice(node: Extract<TextNode, { kind: 'choice' }>, settings: Re
 }
 
 function compileCondition(steps: readonly ConditionStep[]): Evaluate {
+  const operators = steps.filter(({ kind }) => kind === 'operator').length;
+  return operators > templateLimits.operatorsMax ? inTurn(steps) : nested(steps);
+}
+
+/** Of a stored version, which may have thousands of operators: functions inside one another would overflow the stack. */
+function inTurn(steps: readonly ConditionStep[]): Evaluate {
+  return (run) => {
+    const stack: unknown[] = [];
+    for (const step of steps) {
+      if (step.kind === 'literal') stack.push(step.value);
+      else if (step.kind === 'variable') stack.push(valueAt(run.params, step.path) ?? null);
+      else {
+        const right = stack.pop();
+        if (step.operator === 'not') stack.push(!isTrue(right));
+        else {
+          const left = stack.pop();
+          stack.push(
+            compileOperator(
+              step.operator,
+              () => left,
+              () => right,
+            )(run),
+          );
+        }
+      }
+    }
+    return stack[0];
+  };
+}
+
+function nested(steps: readonly ConditionStep[]): Evaluate {
   const stack: Evaluate[] = [];
   for (const step of steps) {
     if (step.kind === 'operator') {

@@ -15,6 +15,8 @@ export const templateLimits = {
    * large as a message may bring, eight times. The worst takes some 15 ms (letters that become three when they are capital).
    */
   workCharsMax: 524_288,
+  /** Operators of one condition. */
+  operatorsMax: 64,
   /** Different variables of one template. */
   variablesMax: 100,
   /** Characters of a variable's path. */

@@ -72,6 +72,35 @@ it('every preset is in the table', () => {
   expect(examples.map(({ preset }) => preset).sort()).toEqual([...presets.keys()].sort());
 });
 
+describe('a sender of SendGrid', () => {
+  const example = emailExamples.find(({ preset }) => preset === 'sendgrid')!;
+  const sentFrom = async (from: string) => {
+    const { request } = await sendTo({ ...example, fields: { ...example.fields, from } }, { status: 202 });
+    return JSON.parse(request.body.toString()).from;
+  };
+
+  it.each([
+    ['mill@example.org', { email: 'mill@example.org' }],
+    [' "Mill" < mill@example.org> ', { email: ' mill@example.org', name: 'Mill' }],
+    ['"Mill <mill@example.org>', { email: 'mill@example.org', name: 'Mill' }],
+    ['<mill@example.org>', { email: 'mill@example.org' }],
+    ['a "b" c <mill@example.org>', { email: 'a "b" c <mill@example.org>' }],
+    ['Mill <mill@example.org> x', { email: 'Mill <mill@example.org> x' }],
+    ['a <b <c>', { email: 'a <b <c>' }],
+    ['Mill <>', { email: 'Mill <>' }],
+  ])('is %j as name and address', async (from, expected) => {
+    expect(await sentFrom(from)).toEqual(expected);
+  });
+
+  it('is taken apart at once, whatever it holds', () => {
+    const { message } = presets.get('sendgrid')!;
+    const from = `${' '.repeat(511)}x`;
+    // One took 70 ms.
+    const hostile = { id, key, accountId: 1, attempt: 1, fields: { ...example.fields, from } };
+    for (let n = 0; n < 1_000; n++) message(hostile, example.options);
+  });
+});
+
 describe.each(examples)('the preset $preset', (example) => {
   const { preset, options, posted, sent, refusals, receipts } = example;
 

@@ -76,8 +76,18 @@ const stateOf: Record<string, 'delivered' | 'failed'> = {
 
 /** `Name <address>` or the address alone. */
 function mailbox(text: string): Record<string, unknown> {
-  const [, name, address] = /^\s*"?([^"<]*?)"?\s*<([^<>]+)>\s*$/.exec(text) ?? [];
-  return address === undefined ? { email: text } : present({ email: address, name: name || undefined });
+  const trimmed = text.trim();
+  const begin = trimmed.indexOf('<');
+  const address = trimmed.slice(begin + 1, -1);
+  if (begin === -1 || !trimmed.endsWith('>') || !/^[^<>]+$/.test(address)) return { email: text };
+  const name = unquoted(trimmed.slice(0, begin).trim());
+  return name.includes('"') ? { email: text } : present({ email: address, name: name || undefined });
+}
+
+/** Of a quote at either end; by an expression that would be cubic in its spaces. */
+function unquoted(name: string): string {
+  const end = name.length > 1 && name.endsWith('"') ? -1 : undefined;
+  return name.slice(name.startsWith('"') ? 1 : 0, end);
 }
 
 /** What the answer to the send had as X-Message-Id is the beginning of the id in events. */

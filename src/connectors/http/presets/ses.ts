@@ -139,7 +139,7 @@ function verdictOf(event: Record<string, unknown>) {
 /** `x-amzn-errortype: BadRequestException:http://…`, or `__type` with a name space before a hash. */
 function typeOf(headers: IncomingHttpHeaders, { __type }: Record<string, unknown>): string | undefined {
   const given = headers['x-amzn-errortype'] ?? __type;
-  return typeof given === 'string' ? given.replace(/^.*#/, '').replace(/:.*$/, '') : undefined;
+  return typeof given === 'string' ? given.replace(/^.*#/, '').replace(/:.*$/s, '') : undefined;
 }
 
 function parsed(text: string): Record<string, unknown> {

@@ -162,7 +162,7 @@ async function startParts(
   const delivery = config.roles.includes('deliver')
     ? await startDeliveries({ databaseUrl, secretKeys }, { config, log, metrics, stops, processes })
     : undefined;
-  startFigures(databaseUrl, { config, log, metrics, pools, stops, delivery });
+  startFigures(databaseUrl, { config, log, metrics, pools, stops, delivery, full });
   const range = await patiently(() => startUpkeep(space.inPlace, { config, log, stops }));
   const mint = createIdMint({ nowMs: range.nowMs, range: range.current });
   const hasEvents = config.roles.includes('events');

@@ -8,6 +8,7 @@ import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { gatherFigures } from '../services/gather-figures.ts';
 import { lookAtDisk } from '../services/look-at-disk.ts';
+import type { Fault } from '../store/fault.ts';
 import { openPool, type Pools } from './open-pool.ts';
 
 /** Figures that are looked up when somebody asks for /metrics, and not otherwise. */
@@ -20,9 +21,11 @@ export function startFigures(
     pools: Pools;
     stops: StopStack;
     delivery: DeliveryFleet | undefined;
+    /** Why nothing could be written lately, if the database was full. */
+    full: () => Fault | undefined;
   },
 ): void {
-  const { config, log, metrics, pools, delivery } = parts;
+  const { config, log, metrics, pools, delivery, full } = parts;
   const database = openPool(databaseUrl, { ...parts, name: 'figures', poolSize: 1 });
   metrics.runs({ version: packageVersion() });
   metrics.readDisk(() => lookAtDisk(config.data));
@@ -30,6 +33,7 @@ export function startFigures(
   metrics.readDatabase(
     gatherFigures({
       database,
+      full,
       clock: systemClock,
       onError: faultWarning(log, 'the database does not tell the figures of /metrics'),
     }),

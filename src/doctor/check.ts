@@ -41,6 +41,8 @@ export interface DoctorContext {
 export interface Check {
   /** In kebab-case, for scripts. */
   readonly name: string;
+  /** What it finds while nothing can be written comes of that, which `writable` tells. */
+  readonly onlyWhileWritable?: true;
   /** At least one finding. What it throws becomes a finding that says that it could not look. */
   run(context: DoctorContext): Promise<Finding[]>;
 }

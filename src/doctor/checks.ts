@@ -24,10 +24,12 @@ import { spentAccounts } from './checks/spent-accounts.ts';
 import { statistics } from './checks/statistics.ts';
 import { uncertainMessages } from './checks/uncertain-messages.ts';
 import { unfinishedChunks } from './checks/unfinished-chunks.ts';
+import { writable } from './checks/writable.ts';
 import { writeForwarding } from './checks/write-forwarding.ts';
 
 /** In the order in which they are told. */
 export const checks: readonly Check[] = [
+  writable,
   serverVersion,
   schema,
   durability,

@@ -1,6 +1,8 @@
 import { adviseFault } from '../store/advise-fault.ts';
 import { faultThrown } from '../store/database-error.ts';
+import { readOnlyCode } from '../store/fault.ts';
 import type { Check, DoctorContext, Finding } from './check.ts';
+import { writable } from './checks/writable.ts';
 import { checks } from './checks.ts';
 
 export interface Diagnosis {
@@ -17,9 +19,13 @@ export async function examine(context: DoctorContext): Promise<Diagnosis> {
   const findings: Diagnosis['findings'] = [];
   const away = await unreachable(context);
   if (away) return { ok: false, findings: [{ check: 'connection', ...away }] };
+  let isWritable = true;
   for (const check of checks) {
     context.signal.throwIfAborted();
-    for (const finding of await findingsOf(check, context)) findings.push({ check: check.name, ...finding });
+    if (!isWritable && check.onlyWhileWritable) continue;
+    const found = await findingsOf(check, { ...context, isWritable });
+    if (check === writable) isWritable = found.every(({ severity }) => severity === 'ok');
+    for (const finding of found) findings.push({ check: check.name, ...finding });
   }
   return { ok: findings.every(({ severity }) => severity === 'ok' || severity === 'info'), findings };
 }
@@ -38,7 +44,10 @@ async function unreachable({ database }: DoctorContext): Promise<Finding | undef
 
 const psqlTells = 'See what psql URL says, and the log of PostgreSQL.';
 
-async function findingsOf(check: Check, context: DoctorContext): Promise<Finding[]> {
+async function findingsOf(
+  check: Check,
+  context: DoctorContext & { isWritable: boolean },
+): Promise<Finding[]> {
   const done = new AbortController();
   const late = context.clock.sleep(checkMaxMs, done.signal).then((): Finding[] => [
     {
@@ -51,6 +60,7 @@ async function findingsOf(check: Check, context: DoctorContext): Promise<Finding
   try {
     return await Promise.race([check.run(context), late]);
   } catch (error) {
+    if (!context.isWritable && faultThrown(error).code === readOnlyCode) return [];
     const reason = error instanceof Error ? error.message : String(error);
     return [
       {

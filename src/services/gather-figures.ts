@@ -4,16 +4,20 @@ import { opensAt } from '../message/send-window/opens-at.ts';
 import type { BacklogState, DatabaseState } from '../observe/figures/database-figures.ts';
 import type { Database } from '../store/database.ts';
 import { readHeldBatches } from '../store/delivery/read-held-batches.ts';
+import type { Fault } from '../store/fault.ts';
 import { type BacklogRow, readBacklog } from '../store/inspection/read-backlog.ts';
 import { readOldestTransactionMs } from '../store/inspection/read-oldest-transaction.ts';
 import { readPendingSize } from '../store/inspection/read-pending-size.ts';
 import { readRouteSwitches } from '../store/inspection/read-route-switches.ts';
 import { countOrphanedShards } from '../store/inspection/read-workers.ts';
+import { isReadOnly } from '../store/is-read-only.ts';
 import { partitionsAhead } from '../store/partitions.ts';
 import { readWindowedBatches } from '../store/reading/read-windowed-batches.ts';
 
 export interface GatherFiguresSettings {
   database: Database;
+  /** Why nothing could be written lately, if the database was full. */
+  full: () => Fault | undefined;
   clock: Clock;
   onError: (error: unknown) => void;
 }
@@ -31,6 +35,7 @@ const waitMs = 3_000;
  */
 export function gatherFigures({
   database,
+  full,
   clock,
   onError,
 }: GatherFiguresSettings): () => Promise<DatabaseState | undefined> {
@@ -41,7 +46,7 @@ export function gatherFigures({
     const beganMs = clock.monotonicMs();
     againAtMs = Number.POSITIVE_INFINITY;
     try {
-      return await readState(database);
+      return { ...(await readState(database)), writable: !(await isReadOnly(database)) && !full() };
     } catch (error) {
       onError(error);
       return undefined;
@@ -57,7 +62,7 @@ export function gatherFigures({
   };
 }
 
-async function readState(database: Database): Promise<DatabaseState> {
+async function readState(database: Database): Promise<Omit<DatabaseState, 'writable'>> {
   const switches = await readRouteSwitches(database);
   const routes = switches.map(({ route, paused, sendWindow, now }) => ({
     route,

@@ -89,6 +89,8 @@ export function faultOf(error: unknown): Fault {
   return { kind: 'unknown', code, message, connectionLost: false, ambiguous: false };
 }
 
+/** The SQLSTATE of a write where nothing may be written. */
+export const readOnlyCode = '25006';
 /** The code of a database none of whose hosts takes writes, though some answer. */
 export const noWriter = 'NO_WRITER';
 /** The code of a wait for a connection of the pool: all of them were in use, or being made, for as long as it waits. */

@@ -18,7 +18,7 @@ import { pendingSize } from '../../src/doctor/checks/pending-size.ts';
 import { schema } from '../../src/doctor/checks/schema.ts';
 import { serverVersion } from '../../src/doctor/checks/server-version.ts';
 import { unfinishedChunks } from '../../src/doctor/checks/unfinished-chunks.ts';
-import { examine } from '../../src/doctor/examine.ts';
+import { type Diagnosis, examine } from '../../src/doctor/examine.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { newId, until } from '../delivery/mill.ts';
@@ -289,3 +289,55 @@ test('a check that fails is a finding, and the others are made all the same', as
   );
   expect(findings).toContainEqual(expect.objectContaining({ check: 'schema', severity: 'ok' }));
 });
+
+test.each([
+  ['DATABASE', () => ''],
+  ['ROLE', (database: string) => ` IN DATABASE ${database}`],
+])(
+  'a database that is read-only is the first finding, what comes of it is none, and its mend mends: by %s',
+  async (kind, where) => {
+    const { rows } = await client.query<{ name: string; role: string }>(
+      'SELECT current_database() AS name, current_user AS role',
+    );
+    const { name, role } = rows[0]!;
+    const whose = kind === 'ROLE' ? role : name;
+    await client.query(
+      `INSERT INTO worker (id, beat, host, pid) VALUES ('7d1f6f5e-1111-4222-8333-444455556666', 1, 'elsewhere', 4711)`,
+    );
+    await insertWaiting();
+    await client.query(`ALTER ${kind} ${whose}${where(name)} SET default_transaction_read_only = on`);
+    const { findings } = await examineAnew();
+    expect(findings[0]).toMatchObject({
+      ...{ check: 'writable', severity: 'error', summary: expect.stringContaining('read-only') },
+      mend: expect.stringContaining('disk'),
+    });
+    expect(findings.map(({ check }) => check)).not.toContain('leases');
+    expect(findings.map(({ summary }) => summary).join()).not.toContain('could not be looked at');
+    const commands = /SET default.*/.exec(findings[0]!.mend!)![0];
+    for (const command of commands.split(/(?<=;) /)) await client.query(command);
+    expect((await examineAnew()).findings[0]).toMatchObject({ check: 'writable', severity: 'ok' });
+  },
+);
+
+/** A message on a route, for which workers are asked to report. */
+async function insertWaiting(): Promise<void> {
+  await client.query(
+    `INSERT INTO route (id, name, connector, options, concurrency, retry, on_uncertain)
+      VALUES (1, 'sms', 'http', '{}', 1, '{}', 'resend')`,
+  );
+  await client.query(
+    `INSERT INTO pending (due_at, account_id, route_id, shard, priority, count, chunk_id)
+      VALUES (now(), 1, 1, 5, 1, 1, $1)`,
+    [newId(5)],
+  );
+}
+
+/** By connections that have the settings of now. */
+async function examineAnew(): Promise<Diagnosis> {
+  const database = openDatabase({ url, poolSize: 1, name: 'doctor test' });
+  try {
+    return await examine({ ...context, database });
+  } finally {
+    await database.close();
+  }
+}

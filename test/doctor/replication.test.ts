@@ -2,6 +2,7 @@ import pg from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
 import type { DoctorContext, Finding } from '../../src/doctor/check.ts';
 import { replication } from '../../src/doctor/checks/replication.ts';
+import { writable } from '../../src/doctor/checks/writable.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { startApi } from '../api/start-api.ts';
@@ -46,10 +47,15 @@ test('doctor and /readyz tell what acknowledged means, and that nothing can be w
   });
 
   expect(await look(standby.url)).toMatchObject({
+    severity: 'info',
+    summary: expect.stringContaining('is a standby'),
+  });
+  expect(await look(standby.url, writable)).toMatchObject({
     severity: 'error',
     summary: expect.stringContaining('is a standby'),
     mend: expect.stringContaining('--database'),
   });
+  expect(await look(primary.url, writable)).toMatchObject({ severity: 'ok' });
   await standby.stop();
   await expect
     .poll(ready)
@@ -60,10 +66,10 @@ test('doctor and /readyz tell what acknowledged means, and that nothing can be w
   });
 });
 
-async function look(url: string): Promise<Finding> {
+async function look(url: string, check = replication): Promise<Finding> {
   const database = openDatabase({ url, poolSize: 1, name: 'doctor test' });
   try {
-    const [finding, ...others] = await replication.run({ database } as unknown as DoctorContext);
+    const [finding, ...others] = await check.run({ database } as unknown as DoctorContext);
     expect(others).toEqual([]);
     return finding!;
   } finally {

@@ -8,6 +8,7 @@ const movingMs = 1_500;
 /** Whether every shard has a worker that lives. */
 export const leases: Check = {
   name: 'leases',
+  onlyWhileWritable: true,
   async run({ database, clock, leaseMs, signal }) {
     const before = await readWorkers(database);
     const orphansBefore = await countOrphanedShards(database);

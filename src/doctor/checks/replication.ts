@@ -18,9 +18,8 @@ function judge({ isStandby, names, commit, byPatroni, role }: Replication, stand
   const advice = byPatroni ? adviceWithPatroni : adviceAlone;
   if (isStandby) {
     return {
-      severity: 'error',
-      summary: 'this server is a standby: nothing can be written here',
-      mend: 'Name the primary in --database, or every host, of which the one that takes writes is used: postgres://…@host1,host2/name',
+      severity: 'info',
+      summary: 'this server is a standby: what a COMMIT waits for is told by its primary',
     };
   }
   if (names === '') {

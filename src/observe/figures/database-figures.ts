@@ -10,6 +10,8 @@ export interface DatabaseFigures {
 }
 
 export interface DatabaseState {
+  /** Neither read-only nor, as of the last writes, full. */
+  writable: boolean;
   backlog: readonly BacklogState[];
   /** Routes that somebody has paused, or whose window is closed. */
   routes: readonly { route: string; paused: boolean; closed: boolean }[];
@@ -104,6 +106,11 @@ function stateFigures(registry: Registry, routeLabels: CappedLabels): Pick<Datab
       this.set((await read()) === undefined ? 0 : 1);
     },
   });
+  gauge(
+    'millrace_database_writable',
+    '1 while the database takes writes, 0 while it is read-only or full',
+    (state) => (state.writable ? 1 : 0),
+  );
   gauge(
     'millrace_shards_without_owner',
     'Shards that no worker delivers, of 1,024',

@@ -19,6 +19,7 @@ import { startUpkeep } from './composition/start-upkeep.ts';
 import { telemetrySettings } from './composition/telemetry-settings.ts';
 import { ConfigError } from './config/config-error.ts';
 import { type Config, describeSource } from './config/resolve-config.ts';
+import { withoutSecrets } from './config/without-secrets.ts';
 import { type ServerChannel, serveDeliveries } from './delivery/processes/serve-deliveries.ts';
 import { makeDataDirectory } from './embedded/make-directory.ts';
 import { ReceiptIntake } from './events/receipt-intake.ts';
@@ -26,6 +27,7 @@ import { AcceptedCounts } from './intake/accepted-counts.ts';
 import { createIntake } from './intake/intake.ts';
 import { checkPort } from './lib/check-port.ts';
 import { systemClock } from './lib/clock.ts';
+import { packageVersion } from './lib/package-root.ts';
 import { StopStack } from './lib/stop-stack.ts';
 import { unlessAborted } from './lib/unless-aborted.ts';
 import { faultWarning } from './observe/fault-limit.ts';
@@ -111,10 +113,11 @@ async function run(
   const stops = new StopStack(couldNotStop);
   try {
     const started = await unlessAborted(start({ log, stops, ...(telemetry && { telemetry }) }), signal);
-    log.info({ address: started.url, roles: config.roles, processes: config.processes }, 'started');
+    log.info({ address: started.url, ...describeServer(config) }, 'started');
     return {
       ...started,
       async stop() {
+        log.info('stopping: requests and sends in flight end, and shards are handed over');
         await stops.stop();
         log.info('stopped');
         await telemetry?.close();
@@ -125,6 +128,12 @@ async function run(
     await telemetry?.close();
     throw error;
   }
+}
+
+/** What it is and where its data are, without a secret. */
+function describeServer({ roles, processes, data, database }: Config) {
+  const databaseUrl = database === undefined ? 'embedded' : withoutSecrets(database).url;
+  return { version: packageVersion(), roles, processes, data: resolve(data), database: databaseUrl };
 }
 
 async function startParts(

@@ -119,6 +119,15 @@ test('with every option on the log tells each attempt, batch and change of a rou
   for (const secret of [...Object.values(marks), adminKey, secretKey, recipient, recipient.slice(1)]) {
     expect(output).not.toContain(secret);
   }
+  expect(lines.find(({ msg, address }) => msg === 'started' && address)).toMatchObject({
+    ...{ version: expect.stringMatching(/^\d/), roles: expect.arrayContaining(['api', 'deliver']) },
+    ...{
+      data: expect.stringMatching(/^\//),
+      database: expect.stringMatching(/^postgres:\/\/[^:@]+@[^@]+\/\w+$/),
+    },
+  });
+  const ends = lines.filter(({ msg }) => /^stop/.test(msg)).map(({ msg }) => msg);
+  expect([ends[0], ends.at(-1)]).toEqual([expect.stringMatching(/^stopping: /), 'stopped']);
   const attempts = lines.filter(isAttempt);
   expect(attempts).toHaveLength(22);
   expect(attempts.find(({ route }) => route === 'refuses')).toMatchObject({

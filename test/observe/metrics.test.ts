@@ -42,10 +42,7 @@ needs('promtool')('the figures are as Prometheus wants them', async () => {
     encoding: 'utf8',
     timeout: 20_000,
   });
-  // Those of Node itself are named by the library that makes them.
-  const own = `${check.stdout}${check.stderr}`.split('\n').filter((line) => line.includes('millrace_'));
-  expect(own).toEqual([]);
-  expect(check.stderr).not.toMatch(/error/i);
+  expect([check.status, check.stdout + check.stderr]).toEqual([0, '']);
   const bad = spawnSync(findProgram('promtool')!, ['check', 'metrics'], {
     input: '# TYPE millrace_bad counter\nmillrace_bad 1\n',
     encoding: 'utf8',

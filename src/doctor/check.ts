@@ -18,6 +18,8 @@ export interface Finding {
 /** What checks look at. */
 export interface DoctorContext {
   database: Database;
+  /** Of the same, for connections of one's own. */
+  databaseUrl: string;
   clock: Clock;
   /** As the server is configured. */
   dataDir: string;

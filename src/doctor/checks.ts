@@ -8,6 +8,7 @@ import { durability } from './checks/durability.ts';
 import { failedMessages } from './checks/failed-messages.ts';
 import { fileDescriptors } from './checks/file-descriptors.ts';
 import { leases } from './checks/leases.ts';
+import { namedStatements } from './checks/named-statements.ts';
 import { oldTransactions } from './checks/old-transactions.ts';
 import { orderingBacklog } from './checks/ordering-backlog.ts';
 import { partitions } from './checks/partitions.ts';
@@ -55,5 +56,6 @@ export const checks: readonly Check[] = [
   clock,
   leases,
   connections,
+  namedStatements,
   fileDescriptors,
 ];

@@ -34,6 +34,7 @@ beforeEach(async () => {
   await client.connect();
   context = {
     database: openDatabase({ url, poolSize: 2, name: 'doctor test' }),
+    databaseUrl: url,
     clock: systemClock,
     dataDir: tmpdir(),
     leaseMs: 1_000,

@@ -23,6 +23,7 @@ beforeEach(async () => {
   database = openDatabase({ url, poolSize: 2, name: 'doctor test' });
   context = {
     database,
+    databaseUrl: url,
     clock: systemClock,
     dataDir: tmpdir(),
     leaseMs: 1_000,

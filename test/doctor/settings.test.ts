@@ -60,7 +60,14 @@ function examineNow(): Promise<Diagnosis> {
     namedStatements: true,
     oldTransactionMs: 0,
   };
-  return examine({ database, clock: systemClock, dataDir, ...limits, signal: new AbortController().signal });
+  return examine({
+    database,
+    databaseUrl: server.url,
+    clock: systemClock,
+    dataDir,
+    ...limits,
+    signal: new AbortController().signal,
+  });
 }
 
 function findingsOf({ findings }: Diagnosis, check: string): string[] {
@@ -117,6 +124,7 @@ test('a standby that is waited for and is not there is an error: every COMMIT wa
   const fresh = openDatabase({ url: server.url, poolSize: 1, name: 'doctor test' });
   const { findings } = await examine({
     database: fresh,
+    databaseUrl: server.url,
     clock: systemClock,
     dataDir,
     ...{

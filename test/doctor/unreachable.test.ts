@@ -39,6 +39,7 @@ async function mendOf(url: string): Promise<string | undefined> {
       replicaUrls: [],
       namedStatements: true,
     },
+    databaseUrl: url,
     signal: new AbortController().signal,
   });
   await database.close();

@@ -52,7 +52,8 @@ async function diagnose(config: Config, signal: AbortSignal): Promise<Diagnosis>
     url: server.url,
     name: 'doctor',
     poolSize: 1,
-    namedStatements: config.namedStatements,
+    // Behind a pooler that forgets them it would look at nothing: what asks once prepares nothing.
+    namedStatements: false,
   });
   const eventsDatabase =
     config.eventsDatabase === undefined
@@ -61,6 +62,7 @@ async function diagnose(config: Config, signal: AbortSignal): Promise<Diagnosis>
   try {
     const { data: dataDir, leaseMs, retentionDays, replicaUrls, namedStatements } = config;
     const settings = {
+      databaseUrl: server.url,
       dataDir,
       leaseMs,
       retentionDays,

@@ -20,6 +20,12 @@ export function lengthProblem(what: string, text: string, charsMax: number): Rec
   return { code: 'too_long', detail: `${what} has ${count} characters; the limit is ${charsMax}` };
 }
 
+/** Of what becomes a header of an e-mail, or a sender that a telephone shows. */
+export function lineProblem(what: string, text: string): RecordProblem | undefined {
+  if (!control.test(text)) return undefined;
+  return { code: 'invalid_value', detail: `${what} must be one line, without control characters` };
+}
+
 export function tagsProblem(value: unknown): RecordProblem | undefined {
   if (!Array.isArray(value) || value.some((tag) => typeof tag !== 'string')) {
     return { code: 'wrong_type', detail: '"tags" must be an array of strings' };

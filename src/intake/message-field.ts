@@ -1,11 +1,12 @@
 import { fieldLimits } from '../message/field-limits.ts';
 import { templateLimits } from '../message/templates/template-limits.ts';
 
-/** What a field's value must be. `text`, `ref` and `key` are strings of at most `charsMax` characters. */
+/** What a field's value must be. `text`, `line`, `ref` and `key` are strings of at most `charsMax` characters, `line` without line breaks. */
 type FieldKind =
   | 'to'
   | 'ref'
   | 'text'
+  | 'line'
   | 'any'
   | 'headers'
   | 'tags'
@@ -33,10 +34,10 @@ export interface MessageField {
 export const messageFields: readonly MessageField[] = (
   [
     ['to', 'to', Number.POSITIVE_INFINITY],
-    ['from', 'text', fieldLimits.fromCharsMax],
+    ['from', 'line', fieldLimits.fromCharsMax],
     ['body', 'text', Number.POSITIVE_INFINITY],
     ['html', 'text', Number.POSITIVE_INFINITY],
-    ['subject', 'text', fieldLimits.subjectCharsMax],
+    ['subject', 'line', fieldLimits.subjectCharsMax],
     ['payload', 'any', Number.POSITIVE_INFINITY],
     ['headers', 'headers', Number.POSITIVE_INFINITY],
     ['ref', 'ref', fieldLimits.refCharsMax],

@@ -207,6 +207,8 @@ describe('shape', () => {
     [`{${to},"body":7}`, 'wrong_type'],
     [`{${to},"ref":"${'r'.repeat(256)}"}`, 'too_long'],
     [`{${to},"subject":"${'s'.repeat(999)}"}`, 'too_long'],
+    [`{${to},"subject":"s\\r\\nBcc: a@example.com"}`, 'invalid_value'],
+    [`{${to},"from":"a@example.com\\u000aX: y"}`, 'invalid_value'],
     [`{${to},"tags":"a"}`, 'wrong_type'],
     [`{${to},"tags":["a",1]}`, 'wrong_type'],
     [`{${to},"tags":["a\\u0000"]}`, 'invalid_value'],

@@ -3,7 +3,14 @@ import { textOf } from '../lib/utf8.ts';
 import type { Channel, Priority } from '../message/fields.ts';
 import { isNormalRecipient, normaliseRecipient } from '../message/normalise-recipient.ts';
 import type { PhoneCountry } from '../message/phone-number.ts';
-import { headersProblem, lengthProblem, tagsProblem, unknownField, wrongType } from './field-problems.ts';
+import {
+  headersProblem,
+  lengthProblem,
+  lineProblem,
+  tagsProblem,
+  unknownField,
+  wrongType,
+} from './field-problems.ts';
 import { JsonScanner } from './json-scanner.ts';
 import { fieldNamed, findField, type MessageField } from './message-field.ts';
 import type { RecordProblem, RejectionCode } from './rejection.ts';
@@ -251,6 +258,9 @@ export class MessageScanner {
       case 'text':
         if (!isString) return wrongType(field, 'a string');
         return this.#lengthProblem(field, from, after);
+      case 'line':
+        if (!isString) return wrongType(field, 'a string');
+        return this.#lengthProblem(field, from, after) ?? this.#lineProblem(field, from, after);
       case 'any':
         return undefined;
       case 'object':
@@ -323,6 +333,13 @@ export class MessageScanner {
     if (after - from - 2 <= field.charsMax) return undefined;
     const text = JSON.parse(textOf(this.#json.bytes, from, after)) as string;
     return lengthProblem(`"${field.name}"`, text, field.charsMax);
+  }
+
+  /** JSON has a control character as an escape alone. */
+  #lineProblem(field: MessageField, from: number, after: number): RecordProblem | undefined {
+    if (!this.#json.escaped) return undefined;
+    const text = JSON.parse(textOf(this.#json.bytes, from, after)) as string;
+    return lineProblem(`"${field.name}"`, text);
   }
 
   #takeRouting(

@@ -205,6 +205,13 @@ test('the times of a CSV record are those of its columns', () => {
   expect(rejectionsOf(packed!)).toMatchObject([{ line: 3, code: 'invalid_value' }]);
 });
 
+test('a cell that becomes a header is one line; a body may have several', () => {
+  const csv = 'to,subject,body\n+31612345678,s,"a\nb"\n+31612345678,"s\nBcc: a@example.com",b\n';
+  const [packed] = pack('csv', Buffer.from(csv));
+  expect(messagesOf(packed!)).toEqual([{ to: '+31612345678', subject: 's', body: 'a\nb' }]);
+  expect(rejectionsOf(packed!)).toMatchObject([{ line: 4, code: 'invalid_value' }]);
+});
+
 test.each<UploadFormat>(['ndjson', 'json', 'csv'])(
   'recipients as people write them are stored in the form that is kept, whatever they grow by: %s',
   (format) => {

@@ -15,6 +15,8 @@ test.each([
   ['/headers', { headers: { 'not a name': 'b' } }],
   ['/headers', { headers: Object.fromEntries(Array.from({ length: 51 }, (_, n) => [`x-${n}`, 'y'])) }],
   ['/headers', { headers: { 'x-a': 'b'.repeat(1_000) } }],
+  ['/subject', { subject: 'Offer\r\nBcc: a@example.com' }],
+  ['/from', { from: 'a@example.com\nX: y' }],
   ['/metadata', { metadata: { a: 'x'.repeat(65_536) } }],
 ])('a batch may not set %s that no line may set', async (pointer, fields) => {
   const answer = await api.call('POST', '/v1/batches', { body: { route: 'sms', ...fields } });

@@ -1,6 +1,6 @@
 import type { Static } from 'typebox';
 import { Type } from 'typebox';
-import { headersProblem } from '../../intake/field-problems.ts';
+import { headersProblem, lineProblem } from '../../intake/field-problems.ts';
 import { notATime, timesProblem } from '../../intake/time-rules.ts';
 import { parseTime } from '../../lib/parse-time.ts';
 import { type ErrorItem, ProblemError } from '../../message/error-codes.ts';
@@ -234,9 +234,13 @@ function badTime(field: string, detail: string): ProblemError {
   return invalid('body', [{ pointer: `/${field}`, code: 'invalid_value', detail }]);
 }
 
-function checkDefaults({ headers, metadata, params }: BatchInput): void {
+function checkDefaults({ headers, metadata, params, ...texts }: BatchInput): void {
   const problem = headers && headersProblem(headers);
   if (problem) throw invalid('body', [{ pointer: '/headers', ...problem }]);
+  for (const name of ['from', 'subject'] as const) {
+    const broken = lineProblem(`"${name}"`, texts[name] ?? '');
+    if (broken) throw invalid('body', [{ pointer: `/${name}`, ...broken }]);
+  }
   for (const [name, object] of Object.entries({ metadata, params })) {
     if (object === undefined || Buffer.byteLength(JSON.stringify(object)) <= limits.lineBytesMax) continue;
     const detail = `is larger than ${limits.lineBytesMax} bytes`;

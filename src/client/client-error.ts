@@ -74,7 +74,7 @@ export class UploadError extends Error {
   override readonly name = 'UploadError';
   readonly batchId: string;
   readonly nextLine: number;
-  /** Undefined of an append, which has none. */
+  /** Undefined of an append, which has none, and where nothing was taken, and the batch is canceled. */
   readonly idempotencyKey: string | undefined;
 
   constructor(upload: EndedUpload, cause: unknown) {
@@ -90,13 +90,14 @@ interface EndedUpload {
   batchId: string;
   nextLine: number;
   idempotencyKey?: string;
-  /** The batch takes no more. */
-  closed?: true;
+  /** What has become of the batch. `canceled`: by this client, as it had nothing in it. */
+  left: 'open' | 'closed' | 'canceled';
 }
 
-function whatIsLeft({ batchId, nextLine, idempotencyKey, closed }: EndedUpload): string {
-  const durable = `batch ${batchId} is durable up to line ${nextLine - 1} and ${closed ? 'closed' : 'open'}`;
-  if (closed) return durable;
+function whatIsLeft({ batchId, nextLine, idempotencyKey, left }: EndedUpload): string {
+  if (left === 'canceled') return `nothing was taken, and batch ${batchId}, made for it, is canceled`;
+  const durable = `batch ${batchId} is durable up to line ${nextLine - 1} and ${left}`;
+  if (left === 'closed') return durable;
   if (idempotencyKey === undefined) return `${durable}: append the rest from there`;
   return `${durable}: send the same again with idempotencyKey ${JSON.stringify(idempotencyKey)} to go on there`;
 }
@@ -105,6 +106,11 @@ function whatIsLeft({ batchId, nextLine, idempotencyKey, closed }: EndedUpload):
 export function mayPass(error: unknown): error is ConnectionError | ApiError {
   if (error instanceof ConnectionError) return error.kind !== 'protocol';
   return error instanceof ApiError && [429, 502, 503, 504].includes(error.status);
+}
+
+export function asSourceError(error: unknown, before = ''): SourceError {
+  if (error instanceof SourceError) return error;
+  return new SourceError(before + (error instanceof Error ? error.message : String(error)), { cause: error });
 }
 
 export function readProblem(status: number, text: string): Problem {

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { chain } from './chain.ts';
-import { SourceError } from './client-error.ts';
+import { asSourceError, SourceError } from './client-error.ts';
 import type { LineSource } from './line-source.ts';
 import type { NewLine } from './resources/message.ts';
 import { skipLines } from './skip-lines.ts';
@@ -55,9 +55,7 @@ export async function* segmentsOf(
   source: Exclude<MessageSource, LineSource>,
   settings: SegmentSettings,
 ): AsyncGenerator<Segment> {
-  if (typeof source === 'string') {
-    throw new SourceError('messages come as objects or as a stream; for a file give fileSource({ path })');
-  }
+  checkIterable(source);
   const items = iteratorOf(source);
   const first = await nextOf(items, 1);
   if (first.done) {
@@ -69,14 +67,40 @@ export async function* segmentsOf(
   else yield* cutMessages(all as AsyncIterable<NewLine>, settings);
 }
 
+export interface BegunSegments {
+  segments: AsyncIterable<Segment>;
+  /** Lets go of the source, however far it was read. */
+  end(): Promise<unknown>;
+}
+
+/** The same segments, of which the first one is there already. */
+export async function beginSegments(segments: AsyncGenerator<Segment>): Promise<BegunSegments> {
+  const first = await segments.next();
+  async function* all(): AsyncGenerator<Segment> {
+    if (first.done) return;
+    yield first.value;
+    yield* segments;
+  }
+  return { segments: all(), end: () => segments.return(undefined) };
+}
+
 type Item = NewLine | Uint8Array | string;
 
-function iteratorOf(source: Iterable<Item> | AsyncIterable<Item>): AsyncIterator<Item> | Iterator<Item> {
-  if (Symbol.asyncIterator in source) return source[Symbol.asyncIterator]();
-  if (Symbol.iterator in source) return source[Symbol.iterator]();
+/** @throws SourceError */
+export function checkIterable(source: Exclude<MessageSource, LineSource>): void {
+  if (typeof source === 'string') {
+    throw new SourceError('messages come as objects or as a stream; for a file give fileSource({ path })');
+  }
+  // Of nothing an object too, so that it may be asked.
+  const asked = Object(source);
+  if (Symbol.asyncIterator in asked || Symbol.iterator in asked) return;
   throw new SourceError(
     'messages must be iterable: an array, a generator, a stream, or fileSource({ path })',
   );
+}
+
+function iteratorOf(source: Iterable<Item> | AsyncIterable<Item>): AsyncIterator<Item> | Iterator<Item> {
+  return Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
 }
 
 async function nextOf(
@@ -241,11 +265,6 @@ function countLines(bytes: Buffer): number {
   let count = bytes.at(-1) === lineFeed ? 0 : 1;
   for (let at = bytes.indexOf(lineFeed); at !== -1; at = bytes.indexOf(lineFeed, at + 1)) count++;
   return count;
-}
-
-function asSourceError(error: unknown, before = ''): SourceError {
-  if (error instanceof SourceError) return error;
-  return new SourceError(before + (error instanceof Error ? error.message : String(error)), { cause: error });
 }
 
 function endsBefore(line: number): SourceError {

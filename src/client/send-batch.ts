@@ -1,11 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { ApiError, SourceError, UploadError } from './client-error.ts';
+import { ApiError, asSourceError, mayPass, SourceError, UploadError } from './client-error.ts';
 import type { Http } from './http.ts';
 import type { LineSource } from './line-source.ts';
 import { readRejections } from './read-rejections.ts';
 import type { AppendAnswer, Batch, LineError, NewBatch } from './resources/batch.ts';
-import { type BytesFormat, type MessageSource, type Segment, segmentsOf } from './segments.ts';
+import {
+  type BegunSegments,
+  type BytesFormat,
+  beginSegments,
+  checkIterable,
+  type MessageSource,
+  type Segment,
+  segmentsOf,
+} from './segments.ts';
 import { type UploadOptions, upload } from './upload.ts';
 
 export interface AppendOptions
@@ -28,27 +36,63 @@ const lookAfterAbortMaxMs = 1_000;
 
 export async function sendBatch(http: Http, source: MessageSource, options: SendOptions): Promise<SentBatch> {
   const { idempotencyKey = randomUUID(), ...others } = options;
-  const { format, gzip, noProgressMaxMs, onResume, signal, ...batch } = others;
-  const created = await http.call<Batch>({
-    method: 'POST',
-    path: '/v1/batches',
-    body: batch,
-    idempotencyKey,
-    signal,
-  });
-  const path = pathOfBatch(created.value.id);
-  const found = created.replayed ? await http.value<Batch>({ path, signal }) : created.value;
-  const { id: batchId, nextLine: line } = found;
-  return await tellingWhatIsDurable(http, { batchId, line, idempotencyKey, signal }, async (reach) => {
-    let sent = found;
-    if (!isClosed(sent)) {
-      if (isLineSource(source)) reach((await upload(http, { ...options, batchId, line, source })).nextLine);
-      else await uploadInSegments(http, { ...options, batchId, line, source, skip: line - 1, reach });
-      sent = await http.value<Batch>({ method: 'POST', path: `${path}/close`, signal });
-    }
-    const errors = sent.counts.rejected > 0 ? await rejectionsFrom(http, { path, line: 1, signal }) : [];
-    return { ...sent, errors };
-  });
+  const { format = 'ndjson', gzip = false, noProgressMaxMs, onResume, signal, ...batch } = others;
+  (signal ?? http.signal)?.throwIfAborted();
+  if (!isLineSource(source)) checkIterable(source);
+  // A key that somebody chose may find a batch that needs nothing more of a source, which may be gone by now.
+  const isNew = options.idempotencyKey === undefined;
+  const begun = isNew ? await beginToRead(source, { format, gzip }) : undefined;
+  try {
+    const created = await http.call<Batch>({
+      ...{ method: 'POST', path: '/v1/batches', body: batch },
+      ...{ idempotencyKey, signal },
+    });
+    const path = pathOfBatch(created.value.id);
+    const found = created.replayed ? await http.value<Batch>({ path, signal }) : created.value;
+    const { id: batchId, nextLine: line } = found;
+    return await tellingWhatIsDurable(
+      http,
+      { batchId, line, idempotencyKey, isNew, signal },
+      async (reach) => {
+        let sent = found;
+        if (!isClosed(sent)) {
+          const place = { ...options, batchId, line };
+          if (isLineSource(source)) reach((await upload(http, { ...place, source })).nextLine);
+          else {
+            const cutting = { skip: line - 1, headerCounts: line === 1, format, gzip };
+            await uploadInSegments(http, {
+              ...place,
+              reach,
+              segments: begun?.segments ?? segmentsOf(source, cutting),
+            });
+          }
+          sent = await http.value<Batch>({ method: 'POST', path: `${path}/close`, signal });
+        }
+        const errors = sent.counts.rejected > 0 ? await rejectionsFrom(http, { path, line: 1, signal }) : [];
+        return { ...sent, errors };
+      },
+    );
+  } finally {
+    await begun?.end();
+  }
+}
+
+/** Before a batch is made: of what cannot be read none is left. Of a source that is read once the first segment is held. */
+async function beginToRead(
+  source: MessageSource,
+  bytes: Required<BytesFormat>,
+): Promise<BegunSegments | undefined> {
+  if (!isLineSource(source))
+    return await beginSegments(segmentsOf(source, { ...bytes, skip: 0, headerCounts: true }));
+  const body = source.open(1);
+  try {
+    await body[Symbol.asyncIterator]().next();
+  } catch (error) {
+    throw asSourceError(error);
+  } finally {
+    body.destroy();
+  }
+  return undefined;
 }
 
 export async function appendMessages(
@@ -60,9 +104,14 @@ export async function appendMessages(
   const path = pathOfBatch(batchId);
   const before = await http.value<Batch>({ path, signal });
   const line = before.nextLine;
-  const read = isLineSource(source) ? fromItsStart(source) : { source };
+  const {
+    source: read,
+    format = 'ndjson',
+    gzip = false,
+  } = isLineSource(source) ? fromItsStart(source) : { ...options, source };
+  const segments = segmentsOf(read, { skip: 0, headerCounts: line === 1, format, gzip });
   await tellingWhatIsDurable(http, { batchId, line, signal }, (reach) =>
-    uploadInSegments(http, { ...options, ...read, batchId, line, skip: 0, reach }),
+    uploadInSegments(http, { ...options, format, batchId, line, segments, reach }),
   );
   const after = await http.value<Batch>({ path, signal });
   const rejected = after.counts.rejected - before.counts.rejected;
@@ -87,7 +136,7 @@ function isLineSource(source: MessageSource): source is LineSource {
 }
 
 /** Its lines count from its own first one, which is not that of the batch. */
-function fromItsStart(source: LineSource): BytesFormat & { source: AsyncIterable<Uint8Array> } {
+function fromItsStart(source: LineSource): BytesFormat & { source: Exclude<MessageSource, LineSource> } {
   return {
     source: source.open(1),
     format: source.contentType === 'text/csv' ? 'csv' : 'ndjson',
@@ -97,21 +146,19 @@ function fromItsStart(source: LineSource): BytesFormat & { source: AsyncIterable
 
 interface SegmentedUpload extends AppendOptions {
   batchId: string;
-  source: Exclude<MessageSource, LineSource>;
+  segments: AsyncIterable<Segment>;
   /** The line of the batch that comes next. */
   line: number;
-  /** Lines of the source that the batch has already. */
-  skip: number;
   /** Told of each line before which all is durable. */
   reach: (nextLine: number) => void;
 }
 
 /** A source that is read once goes up in segments, each kept until it is durable: what breaks is resumed within it. */
 async function uploadInSegments(http: Http, settings: SegmentedUpload): Promise<void> {
-  const { batchId, source, skip, reach, format = 'ndjson', gzip = false } = settings;
+  const { batchId, segments, reach, format = 'ndjson' } = settings;
   const { noProgressMaxMs, onResume, signal } = settings;
   let { line } = settings;
-  for await (const segment of segmentsOf(source, { skip, headerCounts: line === 1, format, gzip })) {
+  for await (const segment of segments) {
     await upload(http, {
       batchId,
       line,
@@ -150,13 +197,15 @@ interface Place {
   batchId: string;
   line: number;
   idempotencyKey?: string;
+  /** Nobody else knows its key. */
+  isNew?: boolean;
   signal: AbortSignal | undefined;
 }
 
 /** A batch that was closed or canceled meanwhile, which the server says, is not to be gone on with. */
 async function tellingWhatIsDurable<T>(
   http: Http,
-  { line, signal, ...place }: Place,
+  { line, isNew, signal, ...place }: Place,
   work: (reach: (nextLine: number) => void) => Promise<T>,
 ): Promise<T> {
   let reached = line;
@@ -172,8 +221,23 @@ async function tellingWhatIsDurable<T>(
       .catch(() => undefined);
     if (batch && isClosed(batch) && error instanceof ApiError) throw error;
     const nextLine = Math.max(reached, batch?.nextLine ?? 0);
-    throw new UploadError({ ...place, nextLine, ...(batch && isClosed(batch) && { closed: true }) }, error);
+    if (isNew && batch && nextLine === 1 && isRefusal(error) && (await cancelEmpty(http, path))) {
+      throw new UploadError({ batchId: place.batchId, nextLine, left: 'canceled' }, error);
+    }
+    const left = batch && isClosed(batch) ? 'closed' : 'open';
+    throw new UploadError({ ...place, nextLine, left }, error);
   }
+}
+
+/** The server has answered, so nothing is on its way; another upload of the batch may be. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof ApiError && error.code !== 'upload_superseded' && !mayPass(error);
+}
+
+/** Whether it could be. */
+async function cancelEmpty(http: Http, path: string): Promise<boolean> {
+  const canceled = await http.value<Batch>({ method: 'POST', path: `${path}/cancel` }).catch(() => undefined);
+  return canceled?.nextLine === 1;
 }
 
 async function rejectionsFrom(

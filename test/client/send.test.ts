@@ -13,6 +13,7 @@ import {
   UploadError,
 } from '../../src/client/client.ts';
 import { type Fault, type LineServer, startLineServer } from '../support/line-server.ts';
+import { answerProblem, startScriptedServer } from '../support/scripted-server.ts';
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -172,6 +173,79 @@ describe('an upload that ends before its end', () => {
     const error = await client.batches.send(messages(3), { route: 'r' }).catch((thrown: unknown) => thrown);
     const [idempotencyKey] = server.keys;
     expect(error).toMatchObject({ batchId: 'b1', nextLine: 4, idempotencyKey, cause: { code: 'internal' } });
+  });
+});
+
+describe('a source that cannot be read', () => {
+  const sources: [string, () => MessageSource, RegExp][] = [
+    ['a file that is not there', () => fileSource({ path: '/nowhere/all.ndjson' }), /ENOENT/],
+    ['a directory', () => fileSource({ path: tmpdir(), format: 'ndjson' }), /EISDIR/],
+    ['a path', () => 'all.csv' as unknown as MessageSource, /give fileSource/],
+    ['a number', () => 7 as unknown as MessageSource, /must be iterable/],
+    ['nothing', () => undefined as unknown as MessageSource, /must be iterable/],
+    ['an element that is none', () => [...messages(2), null] as MessageSource, /message 3 is no object/],
+    ['a generator that fails', () => failingAfter(500), /the cursor is gone/],
+    ['gzip that is none', () => inOddParts('to\n'), /header/],
+  ];
+  it.each(sources)('makes no batch: %s', async (_name, source, message) => {
+    const { server, client } = await start();
+    const sending = client.batches.send(source(), { route: 'r', gzip: true });
+    await expect(sending).rejects.toThrow(SourceError);
+    await expect(sending).rejects.toThrow(message);
+    expect(server.keys.size).toBe(0);
+  });
+
+  it('leaves what its key finds as it was', async () => {
+    const { server, client } = await start();
+    const settings = { route: 'r', idempotencyKey: 'once' };
+    await client.batches.send(messages(5), settings);
+    const gone = fileSource({ path: '/nowhere/all.ndjson' });
+    expect(await client.batches.send(gone, settings)).toMatchObject({ id: 'b1', counts: { accepted: 5 } });
+    expect(server.canceled()).toBe(false);
+  });
+
+  it('is let go of when no batch can be made', async () => {
+    const server = await startScriptedServer((_, response) => answerProblem(response, 422, 'unknown_route'));
+    const client = createClient({ url: server.url });
+    cleanups.push(server.stop, client.close);
+    let ended = false;
+    function* endless() {
+      try {
+        for (;;) yield { to: '+31612345678', body: 'x'.repeat(1_000) };
+      } finally {
+        ended = true;
+      }
+    }
+    await expect(client.batches.send(endless(), { route: 'r' })).rejects.toThrow(/unknown_route/);
+    expect(ended).toBe(true);
+  });
+});
+
+describe('a first request that is refused as a whole', () => {
+  const refusal: Fault = { kind: 'refuse', status: 422, code: 'invalid_csv' };
+  it('cancels the batch that was made for it', async () => {
+    const { server, client } = await start({ faults: [refusal] });
+    const error = await client.batches.send(messages(5), { route: 'r' }).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(UploadError);
+    expect(error).toMatchObject({
+      nextLine: 1,
+      idempotencyKey: undefined,
+      cause: { code: 'invalid_csv' },
+      message: expect.stringContaining('nothing was taken, and batch b1'),
+    });
+    expect(server.canceled()).toBe(true);
+  });
+
+  it.each<[string, Fault[], object]>([
+    ['whose key somebody chose', [refusal], { idempotencyKey: 'mine' }],
+    ['that has lines', [cut(50_000), refusal], {}],
+    ['that a quota holds up', [{ ...refusal, status: 429, code: 'quota_exceeded' }], {}],
+    ['that another upload has', [{ ...refusal, status: 409, code: 'upload_superseded' }], {}],
+  ])('leaves a batch open %s', async (_name, faults, settings) => {
+    const { server, client } = await start({ faults });
+    const sending = client.batches.send(messages(2_000), { route: 'r', ...settings });
+    await expect(sending).rejects.toThrow(/and open: send the same again with idempotencyKey/);
+    expect(server.canceled()).toBe(false);
   });
 });
 

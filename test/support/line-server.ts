@@ -11,6 +11,7 @@ export interface LineServer extends ScriptedServer {
   /** Idempotency keys of the batches that were asked for. */
   keys: Set<string>;
   closed(): boolean;
+  canceled(): boolean;
 }
 
 /** How an append goes wrong; the n-th append does the n-th fault, further ones go well. */
@@ -41,6 +42,7 @@ export async function startLineServer({
   const contentTypes: string[] = [];
   const keys = new Set<string>();
   let isClosed = false;
+  let isCanceled = false;
   const batch = () => ({
     id: 'b1',
     state: isClosed ? 'delivering' : 'open',
@@ -101,6 +103,10 @@ export async function startLineServer({
     }
     if (path === '/v1/batches/b1' && request.method === 'GET') return answerJson(response, 200, batch());
     if (path === '/v1/batches/b1/messages') return await append(request, response);
+    if (path === '/v1/batches/b1/cancel') {
+      isCanceled = true;
+      return answerJson(response, 200, { ...batch(), state: 'canceled' });
+    }
     if (path === '/v1/batches/b1/close') {
       if (!closes) return answerProblem(response, 500, 'internal');
       isClosed = true;
@@ -108,7 +114,15 @@ export async function startLineServer({
     }
     answerProblem(response, 404, 'not_found');
   });
-  return { ...server, lines, uploadLines, contentTypes, keys, closed: () => isClosed };
+  return {
+    ...server,
+    lines,
+    uploadLines,
+    contentTypes,
+    keys,
+    closed: () => isClosed,
+    canceled: () => isCanceled,
+  };
 }
 
 function readUpTo(

@@ -55,7 +55,7 @@ export function findServer(
   const url =
     flags.url ??
     (flags.data === undefined ? environment.MILLRACE_URL || localUrl(usual) : localUrl(flags.data));
-  if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
+  if (!/^https?:\/\//.test(url) || /\/v1\/*$/.test(url) || !URL.canParse(url)) {
     throw usageFailure(
       `${JSON.stringify(url)} is not the URL of a server; it looks like http://127.0.0.1:8080`,
     );

@@ -19,6 +19,10 @@ it('a webhook is shown, changed, rotated, enabled and deleted by its name as by 
   expect((await webhook('show', id)).out).toContain('https://example.com/hook');
   expect((await webhook('set', 'billing', '--name', 'bills')).out).toContain(id);
   expect((await webhook('rotate', 'bills')).out).toMatch(/^whsec_/);
+  const disabled = await webhook('disable', 'bills');
+  expect(disabled.out).toMatch(/state +disabled/);
+  expect(disabled.out).toContain('by hand');
+  expect((await webhook('set', 'bills', '--batch', '2')).out).toMatch(/state +disabled/);
   expect((await webhook('enable', id)).out).toMatch(/state +enabled/);
   expect((await webhook('set', id, '--batch', '7')).out).toMatch(/events a request +7/);
   expect(await webhook('delete', 'bills')).toEqual({

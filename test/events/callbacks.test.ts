@@ -166,8 +166,18 @@ test('an endpoint that is gone is disabled, its owner is told by the others, and
   endpoints.answers.delete('/gone');
   const enabled = await call('PATCH', `/v1/webhooks/${gone.id}`, { enabled: true });
   expect(enabled).toMatchObject({ state: 'enabled' });
-  const { messages } = await send();
-  await until(() => toldTo('gone').some(({ payload }) => payload.data.messageId === messages[0].id));
+  const isTold = (name: string, { messages }: { messages: { id: string }[] }) =>
+    toldTo(name).some(({ payload }) => payload.data.messageId === messages[0]!.id);
+  const sent = await send();
+  await until(() => isTold('gone', sent));
+
+  const byHand = await call('PATCH', `/v1/webhooks/${gone.id}`, { enabled: false });
+  expect(byHand).toMatchObject({ state: 'disabled', disabledReason: expect.stringContaining('by hand') });
+  await until(async () => {
+    const later = await send();
+    await until(() => isTold('other', later));
+    return !isTold('gone', later);
+  });
 });
 
 test('after a rotation requests carry signatures by both secrets, until the old one ends', async () => {

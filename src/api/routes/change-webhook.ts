@@ -15,8 +15,9 @@ import {
 const Body = Type.Partial(
   Type.Object({
     ...webhookFields,
-    enabled: Type.Literal(true, {
-      description: 'calls one again that was disabled; what happened meanwhile is in the change feed',
+    enabled: Type.Boolean({
+      description:
+        'false: it is told of nothing any more, and what waits for it fails; true calls one again that was disabled: what happened meanwhile is in the change feed',
     }),
   }),
   { additionalProperties: false },
@@ -42,7 +43,7 @@ export function changeWebhook(app: ApiInstance, context: ApiContext): void {
       const { id } = request.params;
       if (!isUuid(id)) throw noSuchWebhook();
       const { accountId } = request.caller;
-      const { enabled = false, ...changes } = request.body;
+      const { enabled, ...changes } = request.body;
       checkWebhook(context, changes);
       return controlWrite(
         context,

@@ -61,7 +61,6 @@ export function rotateWebhookSecret(app: ApiInstance, context: ApiContext): void
             const secret = newSecret(nowMs);
             const webhook = await updateWebhook(transaction, {
               webhook: { ...present, secrets: [secret, ...old].slice(0, secretsMax) },
-              enabled: false,
               secrets,
             });
             const kept = webhookAnswer(webhook!);

@@ -20,7 +20,8 @@ export function webhookCommand(context: CommandContext): Command {
   command.addCommand(showCommand(context));
   command.addCommand(createCommand(context));
   command.addCommand(setCommand(context));
-  command.addCommand(enableCommand(context));
+  command.addCommand(switchCommand(context, true));
+  command.addCommand(switchCommand(context, false));
   command.addCommand(rotateCommand(context));
   command.addCommand(deleteCommand(context));
   return withExamples(
@@ -133,17 +134,22 @@ function setCommand(context: CommandContext): Command {
   return withExamples(command, 'webhook set billing --endpoint https://example.com/new');
 }
 
-function enableCommand(context: CommandContext): Command {
-  const command = withAccount(new Command('enable'))
-    .description('call one again that was disabled because it failed')
+function switchCommand(context: CommandContext, enabled: boolean): Command {
+  const name = enabled ? 'enable' : 'disable';
+  const command = withAccount(new Command(name))
+    .description(
+      enabled
+        ? 'call one again that was disabled, by hand or because it failed'
+        : 'tell an endpoint of nothing until it is enabled; what waits for it fails, its secret stays',
+    )
     .argument(webhookForm)
     .action(async (given: string, flags: AccountOptions) => {
       const { webhooks } = connect(context, flags);
       const { id } = await find(webhooks, given);
-      const webhook = await webhooks.change(id, { enabled: true });
+      const webhook = await webhooks.change(id, { enabled });
       printResult(context, webhook, { json: flags.json, render: describe });
     });
-  return withExamples(command, 'webhook enable billing');
+  return withExamples(command, `webhook ${name} billing`);
 }
 
 function rotateCommand(context: CommandContext): Command {

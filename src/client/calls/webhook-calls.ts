@@ -16,7 +16,7 @@ export function webhookCalls(http: Http) {
     /** What is left out stays as it is; `events` and `filter` are replaced as a whole. */
     change: (
       id: string,
-      changes: Partial<NewWebhookEndpoint> & { enabled?: true },
+      changes: Partial<NewWebhookEndpoint> & { enabled?: boolean },
       options: CallOptions = {},
     ): Promise<WebhookEndpoint> => http.value({ method: 'PATCH', path: at(id), body: changes, ...options }),
     /** A new secret; requests are signed with the old one as well for `overlapMs`, a day by default. */

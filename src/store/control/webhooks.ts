@@ -97,14 +97,16 @@ export async function listWebhooks(
   return rows.map((row) => webhookOf(row, secrets));
 }
 
-/** Gives a live webhook these fields; `enabled` also ends that it is disabled. */
+const disabledByHand = 'it was disabled by hand';
+
+/** Gives a live webhook these fields; `enabled` also ends that it is disabled, or disables it. */
 export async function updateWebhook(
   database: Queryable,
   {
     webhook,
     enabled,
     secrets,
-  }: { webhook: WebhookKey & WebhookFields; enabled: boolean; secrets: SecretBox },
+  }: { webhook: WebhookKey & WebhookFields; enabled?: boolean | undefined; secrets: SecretBox },
 ): Promise<Webhook | null> {
   const { id, accountId, name, url, events, filter, batchMax } = webhook;
   const { rows } = await database.query<WebhookRow>(
@@ -115,13 +117,13 @@ export async function updateWebhook(
           former_names = CASE WHEN name = $3 THEN former_names
             ELSE (name || array_remove(array_remove(former_names, $3::text), name))[1:${formerNamesMax}] END,
           failing_since = CASE WHEN $9 THEN NULL ELSE failing_since END,
-          disabled_at = CASE WHEN $9 THEN NULL ELSE disabled_at END,
-          disabled_reason = CASE WHEN $9 THEN NULL ELSE disabled_reason END
+          disabled_at = CASE WHEN $9 THEN NULL WHEN NOT $9 THEN coalesce(disabled_at, now()) ELSE disabled_at END,
+          disabled_reason = CASE WHEN $9 THEN NULL WHEN NOT $9 THEN coalesce(disabled_reason, $10) ELSE disabled_reason END
         WHERE id = $1 AND account_id = $2 AND deleted_at IS NULL RETURNING ${columns}`,
     },
     [
       ...[id, accountId, name, url, sealSecrets(secrets, webhook), events],
-      ...[JSON.stringify(filter), batchMax, enabled],
+      ...[JSON.stringify(filter), batchMax, enabled ?? null, disabledByHand],
     ],
   );
   return rows[0] ? webhookOf(rows[0], secrets) : null;

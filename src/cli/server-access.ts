@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Client, type ClientOptions, createClient } from '../client/client.ts';
+import { readServerUrl } from '../client/server-url.ts';
 import { defaultDataDirectory } from '../config/default-data-directory.ts';
 import type { NamedDatabase } from '../config/without-secrets.ts';
 import { fileFault } from '../lib/file-fault.ts';
@@ -55,10 +56,10 @@ export function findServer(
   const url =
     flags.url ??
     (flags.data === undefined ? environment.MILLRACE_URL || localUrl(usual) : localUrl(flags.data));
-  if (!/^https?:\/\//.test(url) || /\/v1\/*$/.test(url) || !URL.canParse(url)) {
-    throw usageFailure(
-      `${JSON.stringify(url)} is not the URL of a server; it looks like http://127.0.0.1:8080`,
-    );
+  try {
+    readServerUrl(url);
+  } catch (error) {
+    throw usageFailure((error as Error).message);
   }
   const named = flags.data === undefined ? undefined : localKey(flags.data, url);
   const key = named ?? (environment.MILLRACE_KEY || localKey(usual, url));

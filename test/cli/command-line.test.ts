@@ -64,7 +64,7 @@ describe('wrong usage ends with status 2 and says what is wrong', () => {
     [['sink', '--fail-rate', '2'], /from 0 to 1/],
     [['sink', '--fail-rate', '0.6', '--hang-rate', '0.6'], /together are 1 at most/],
     [['demo', '--messages', '0'], /whole number/],
-    [['batch', 'show', 'x', '--url', 'here'], /not the URL of a server/],
+    [['batch', 'show', 'x', '--url', 'here'], /give where the server listens/],
     [['send', '--to', 'x', '--strict'], /for files/],
     [['send', '--to', 'x'], /says nothing/],
   ] as [string[], RegExp][])('%j', async (argv, message) => {

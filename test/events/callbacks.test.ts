@@ -131,16 +131,16 @@ test('an endpoint is told once of each message and batch from its registration o
 test('a server that is killed while a flood is told of leaves no event out, and makes none twice', {
   timeout: 180_000,
 }, async () => {
-  await register('all', { events: ['message.sent'] });
+  await register('flood', { events: ['message.sent'] });
   const count = 1_500;
   const batch = await sendBatch(count);
-  await until(() => toldTo('all').length > 200);
+  await until(() => toldTo('flood').length > 200);
   await server.kill();
   server = await startServer();
   await until(async () => (await call('GET', `/v1/batches/${batch}`)).state === 'done');
-  await until(() => new Set(toldTo('all').map(({ payload }) => payload.data.messageId)).size === count);
+  await until(() => new Set(toldTo('flood').map(({ payload }) => payload.data.messageId)).size === count);
   const requestsOf = new Map<string, Set<string>>();
-  for (const { id, payload } of toldTo('all')) {
+  for (const { id, payload } of toldTo('flood')) {
     const requests = requestsOf.get(payload.id) ?? new Set();
     requestsOf.set(payload.id, requests.add(id));
   }

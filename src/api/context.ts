@@ -72,6 +72,8 @@ export interface Caller {
   actsFor?: number;
   keyId: ApiKey['id'];
   scopes: readonly Scope[];
+  /** What it sends is delivered to nobody. */
+  isTest: boolean;
 }
 
 declare module 'fastify' {

@@ -39,7 +39,7 @@ export function ensureAdminKey(
       return { kind: 'configured' };
     }
     if (await hasLiveAdminKey(transaction)) return { kind: 'present' };
-    const key = makeKey();
+    const key = makeKey({ test: false });
     await storeAdminKey(transaction, key);
     // Before the commit: a key that works and that nobody knows would be worse than a stale file.
     await writePrivately(path, `${key}\n`);
@@ -67,5 +67,6 @@ async function storeAdminKey(transaction: Queryable, key: string): Promise<void>
     hash: hashKey(key),
     hint: hintOf(key),
     scopes: ['admin'],
+    test: false,
   });
 }

@@ -174,9 +174,11 @@ function keyOf(request: FastifyRequest): (IdempotencyKey & { hash: bigint }) | n
       `Idempotency-Key must be 1 to ${keyLengthMax} printable ASCII characters.`,
     );
   }
-  const { accountId } = request.caller;
-  const hash = createHash('sha256').update(`${accountId}:${key}`).digest();
-  return { shard: hash.readUInt16BE(0) % limits.shards, accountId, key, hash: hash.readBigInt64BE(8) };
+  const { accountId, isTest } = request.caller;
+  // What was tried with a test key may be sent in earnest under the same key. No header holds a line feed.
+  const name = isTest ? `test\n${key}` : key;
+  const hash = createHash('sha256').update(`${accountId}:${name}`).digest();
+  return { shard: hash.readUInt16BE(0) % limits.shards, accountId, key: name, hash: hash.readBigInt64BE(8) };
 }
 
 /** Method and URL, and the body where it was read whole. */

@@ -23,7 +23,7 @@ export async function keyedUpload(
 ): Promise<FastifyReply> {
   const { request } = at;
   const format = uploadFormat(request);
-  const { accountId } = request.caller;
+  const { accountId, isTest: test } = request.caller;
   const { bodyIdleMs: idleMs } = context.clientLimits;
   const body = uploadBody(request, {
     idleMs,
@@ -41,7 +41,7 @@ export async function keyedUpload(
         upload: (into) =>
           context.intake.uploads.upload({
             ...into,
-            accountId,
+            ...{ accountId, test },
             format,
             body: body.bytes,
             ...(keyHash !== undefined && { key: keyHash }),

@@ -56,6 +56,11 @@ export interface Sender {
    * a fault becomes an answer.
    */
   send(messages: readonly OutgoingMessage[], terms: SendTerms): Promise<Answer[]>;
+  /**
+   * What a provider that takes everything would make of a message: forms its request and hands it to nobody. `rejected` for one that cannot be formed, `retry`
+   * while it is not known where it would go.
+   */
+  rehearse(message: OutgoingMessage): Answer;
   /** Closes sockets once requests in flight have ended. May be called twice. */
   close(): Promise<void>;
 }

@@ -37,6 +37,7 @@ export async function acceptMessages(
   groupCommit: GroupCommit,
   {
     accountId,
+    test,
     parsed,
     reservedIds,
     shedding,
@@ -44,6 +45,8 @@ export async function acceptMessages(
     together,
   }: {
     accountId: number;
+    /** A test key sends them. */
+    test: boolean;
     parsed: ParsedMessages;
     reservedIds?: readonly string[];
     /** Absent for a request that is tried again: its messages may be there. */
@@ -67,7 +70,7 @@ export async function acceptMessages(
       const overload = shedding?.problemOf(priorityName(chunk.priority), chunk.messages.length);
       if (overload) return { messages: [], refused: refusedOf(chunk.messages, () => overload) };
       const { ids, refusal } = await groupCommit.store({
-        ...groupOf(chunk, accountId),
+        ...groupOf(chunk, { accountId, test }),
         ...(reservedIds && { chunkId: chunkIdOf(reservedIds[index]!), listKey, together }),
       });
       const taken = chunk.messages.slice(0, ids.length);
@@ -87,10 +90,10 @@ export async function acceptMessages(
 
 function groupOf(
   { routeId, priority, timed, shard, messages }: ChunkMessages,
-  accountId: number,
+  { accountId, test }: { accountId: number; test: boolean },
 ): MessageGroup {
   return {
-    ...{ accountId, routeId, priority, timed },
+    ...{ accountId, routeId, priority, test, timed },
     dueAtMs: dueAtMsOf(messages),
     // All were judged at one moment: a name means the same to each.
     templates: messages.reduce((pins, message) => mergedPins(pins, message.templates), noPins),

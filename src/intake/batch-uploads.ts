@@ -33,6 +33,8 @@ export interface BatchKey {
 }
 
 export interface UploadRequest extends BatchKey {
+  /** A test key sends it. */
+  test: boolean;
   format: UploadFormat;
   /** The decompressed body. Ends early by throwing, as a request does whose connection broke. */
   body: AsyncIterable<Uint8Array>;
@@ -205,9 +207,9 @@ async function shed(settings: BatchUploadsSettings, { batch, accountId }: BatchK
 
 async function begin(settings: BatchUploadsSettings, request: UploadRequest): Promise<BegunUpload> {
   const { database, clock, stores } = settings;
-  const { batch, accountId, key, again, signal } = request;
+  const { batch, accountId, test, key, again, signal } = request;
   const asked = {
-    ...{ batch, accountId },
+    ...{ batch, accountId, test },
     ...(key !== undefined && { key }),
     ...(again?.upload !== undefined && { after: again.upload }),
   };
@@ -219,6 +221,14 @@ async function begin(settings: BatchUploadsSettings, request: UploadRequest): Pr
   const result = await retryStore(() => stores.run(attempt), { clock, signal });
   if (result.kind === 'begun') return result.upload;
   if (result.kind === 'missing') throw new ProblemError('not_found', `There is no batch ${batch}.`);
+  if (result.kind === 'of_test_key') {
+    const detail = `Batch ${batch} was made with a test key, and what is added to it is sent to nobody: add to it with a test key, or make another.`;
+    throw new ProblemError('conflict', detail);
+  }
+  if (result.kind === 'of_live_key') {
+    const detail = `Batch ${batch} was not made with a test key, and what is added to it is sent in earnest: make another with the test key.`;
+    throw new ProblemError('conflict', detail);
+  }
   if (result.kind === 'closed') {
     throw new ProblemError('batch_closed', `Batch ${batch} is closed; make another for further messages.`);
   }
@@ -246,6 +256,8 @@ async function streamIn(
   const signal = AbortSignal.any([request.signal, stop.signal]);
   // Of an upload whose sender has gone, what was taken in becomes durable, and what waits for its turn does not.
   const wanted = request.gone ? AbortSignal.any([signal, request.gone]) : signal;
+  /** Nobody is charged for what nobody gets. */
+  const isMetered = (id: number) => !begun.test && settings.isMetered(id);
   const tally = { accepted: 0, rejected: 0, errors: [] as Rejection[] };
   const packSettings = (shared: PackSettings['templates']): PackSettings => ({
     accountId,
@@ -254,10 +266,11 @@ async function streamIn(
     batchTemplate: ofBatch?.template,
     batchParams: begun.params,
     orderingKey: begun.orderingKey,
-    linesOfMessages: settings.isMetered(accountId),
-    ...(settings.countsParts(accountId) && {
-      countParts: { body: begun.body, template: ofBatch?.version },
-    }),
+    linesOfMessages: isMetered(accountId),
+    ...(isMetered(accountId) &&
+      settings.countsParts(accountId) && {
+        countParts: { body: begun.body, template: ofBatch?.version },
+      }),
     ...(channel && { channel }),
     country: settings.countryOf(accountId),
     times: {
@@ -269,6 +282,7 @@ async function streamIn(
   const lane = { accountId, routeId: begun.routeId, priority: priorityName(begun.priority) };
   const writer = createSlotWriter({
     ...settings,
+    isMetered,
     signal,
     cut: (packed, endLine) => cutSlot(packed, endLine, packed.judgedBy!),
     target: {

@@ -135,7 +135,7 @@ export class GroupCommit {
     this.requireRoom({ messages: group.lines.length, bytes });
     const shard = group.chunkId ? shardOf(group.chunkId) : (group.ordering?.shard ?? this.currentShard());
     const of: Share = { shard };
-    if (this.settings.isMetered(group.accountId)) {
+    if (!group.test && this.settings.isMetered(group.accountId)) {
       of.metered = group.accountId;
       // Nothing else is refused with them.
       if (group.together !== undefined) of.together = group.together;

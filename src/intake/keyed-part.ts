@@ -1,5 +1,5 @@
 import { byWeight } from '../lib/by-weight.ts';
-import { encodeChunk, templatedChunk } from '../message/chunk-codec.ts';
+import { encodeChunk, templatedChunk, testChunk } from '../message/chunk-codec.ts';
 import { limits } from '../message/limits.ts';
 import { encodeOrdering } from '../message/ordering.ts';
 import { ownTagsOfFrame, tagCounts } from '../message/statistics/own-tags.ts';
@@ -55,6 +55,8 @@ export interface PartTarget {
   accountId: number;
   routeId: number;
   priority: number;
+  /** A test key has made the batch. */
+  test: boolean;
   /** The batch's deliveries wait for its closing. */
   held: boolean;
   /** The batch says what it says by a template. */
@@ -101,7 +103,7 @@ function chunkOf(
   messages: readonly KeyedMessage[],
   { target, templates, id }: { target: PartTarget; templates: TemplatePins | undefined; id: string },
 ): ChunkRow {
-  const { accountId, routeId, priority, held, isTemplated } = target;
+  const { accountId, routeId, priority, test, held, isTemplated } = target;
   const frame = frameOf(messages);
   const own = ownTagsOfFrame(frame);
   const { codec, payload } = encodeChunk(frame);
@@ -113,7 +115,7 @@ function chunkOf(
     ...{ id, accountId, routeId, priority },
     count: messages.length,
     parts: messages.reduce((sum, { parts }) => sum + parts, 0),
-    codec: isTemplated || templates ? codec | templatedChunk : codec,
+    codec: codec | (isTemplated || templates ? templatedChunk : 0) | (test ? testChunk : 0),
     payload,
     ...(templates && { templates }),
     timed: messages.some(({ timed }) => timed),

@@ -5,6 +5,8 @@ export interface MessageGroup {
   accountId: number;
   routeId: number;
   priority: number;
+  /** A test key has sent them: nobody is charged for them, and nobody gets them. */
+  test: boolean;
   /** Each a JSON object on one line. */
   lines: Buffer[];
   /** The SMS parts of each, in the same order. */

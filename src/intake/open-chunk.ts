@@ -1,4 +1,4 @@
-import { encodeChunk, templatedChunk } from '../message/chunk-codec.ts';
+import { encodeChunk, templatedChunk, testChunk } from '../message/chunk-codec.ts';
 import { limits } from '../message/limits.ts';
 import { encodeOrdering } from '../message/ordering.ts';
 import { ownTagsOfFrame } from '../message/statistics/own-tags.ts';
@@ -14,6 +14,8 @@ export interface OpenChunk {
   accountId: number;
   routeId: number;
   priority: number;
+  /** A test key has sent them. */
+  test: boolean;
   /** Its id was reserved for one request: no other joins. */
   sealed: boolean;
   listKey: bigint | undefined;
@@ -41,6 +43,7 @@ export function placeIn(
     chunk.accountId === group.accountId &&
     chunk.routeId === group.routeId &&
     chunk.priority === group.priority &&
+    chunk.test === group.test &&
     // What is due at another time would have the chunk loaded once more.
     chunk.dueAtMs === group.dueAtMs &&
     arePinsCompatible(chunk.templates, group.templates) &&
@@ -56,6 +59,7 @@ export function placeIn(
       accountId: group.accountId,
       routeId: group.routeId,
       priority: group.priority,
+      test: group.test,
       sealed: group.chunkId !== undefined,
       listKey: group.listKey,
       lines: [],
@@ -89,9 +93,9 @@ export function chunkRow(chunk: OpenChunk, count = chunk.lines.length): ChunkRow
   const encoded = encodeChunk(frame);
   const own = ownTagsOfFrame(frame);
   const tags = own && { tags: own.counts, tagged: true };
-  const { id, accountId, routeId, priority, timed, templates } = chunk;
+  const { id, accountId, routeId, priority, test, timed, templates } = chunk;
   const { payload } = encoded;
-  const codec = templates ? encoded.codec | templatedChunk : encoded.codec;
+  const codec = encoded.codec | (templates ? templatedChunk : 0) | (test ? testChunk : 0);
   const dueAt = chunk.dueAtMs === null ? null : new Date(chunk.dueAtMs);
   const toHashes = chunk.toHashes.slice(0, count);
   const refHashes = chunk.refHashes.slice(0, count).filter((hash) => hash !== null);

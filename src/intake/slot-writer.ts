@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock.ts';
 import type { Semaphore } from '../lib/semaphore.ts';
+import { testChunk } from '../message/chunk-codec.ts';
 import { ProblemError } from '../message/error-codes.ts';
 import { tagCounts } from '../message/statistics/own-tags.ts';
 import type { Database } from '../store/database.ts';
@@ -23,6 +24,8 @@ export interface SlotTarget {
   accountId: number;
   routeId: number;
   priority: number;
+  /** A test key has made the batch. */
+  test: boolean;
   upload: number;
   /** The batch's deliveries wait for its closing. */
   held: boolean;
@@ -210,7 +213,7 @@ function chunkRow(packed: PackedSlot, { target, id }: { target: SlotTarget; id: 
     routeId: target.routeId,
     priority: target.priority,
     count: packed.count,
-    codec: packed.codec,
+    codec: target.test ? packed.codec | testChunk : packed.codec,
     payload: packed.payload,
     ...(packed.templates && { templates: packed.templates }),
     timed: packed.timed,

@@ -13,10 +13,15 @@ export interface ApiKey {
   /** The last characters of the key, to tell keys apart. */
   hint: string;
   scopes: readonly Scope[];
+  /** What it sends is delivered to nobody: the attempt is simulated. */
+  test: boolean;
   createdAt: Date;
   expiresAt?: Date;
   revokedAt?: Date;
 }
+
+/** What a test key may do: nothing that changes what other keys have sent. */
+export const testScopes: readonly Scope[] = ['send', 'read'];
 
 export function allows(held: readonly Scope[], needed: Scope): boolean {
   return held.includes(needed) || held.includes('admin');

@@ -21,6 +21,19 @@ export const chunkCodec = { none: 0, deflate: 1, brotli: 2, zstd: 3 } as const;
  */
 export const templatedChunk = 16;
 
+/**
+ * Added to the codec of a chunk whose messages a test key has sent: nobody gets them. A release from before test keys would send them, so it
+ * is kept from reading them likewise.
+ */
+export const testChunk = 32;
+
+/** What is added to a codec, and says nothing of how the payload is encoded. */
+export const chunkMarks = templatedChunk | testChunk;
+
+export function isTestChunk(codec: number): boolean {
+  return (codec & testChunk) !== 0;
+}
+
 /** Bytes of a decoded chunk: a slot's records, grown sixfold by the escapes that CSV may need, and some. */
 const decodedBytesMax = 8 * 1_048_576;
 
@@ -58,7 +71,7 @@ export function encodeChunk(frame: Uint8Array): EncodedChunk {
 export function decodeChunk(codec: number, payload: Uint8Array): Uint8Array {
   const options = { maxOutputLength: decodedBytesMax };
   try {
-    switch (codec & ~templatedChunk) {
+    switch (codec & ~chunkMarks) {
       case chunkCodec.none:
         return payload;
       case chunkCodec.deflate:

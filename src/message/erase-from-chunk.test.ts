@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { bloomHas } from './bloom.ts';
-import { decodeChunk, encodeChunk, splitFrame } from './chunk-codec.ts';
+import {
+  chunkMarks,
+  decodeChunk,
+  encodeChunk,
+  splitFrame,
+  templatedChunk,
+  testChunk,
+} from './chunk-codec.ts';
 import { eraseFromChunk } from './erase-from-chunk.ts';
 import { erasedLine } from './erased-line.ts';
 import { lookupHash } from './lookup-hash.ts';
@@ -22,17 +29,21 @@ const message = fc.record({
   }),
 });
 
+const marks = fc.constantFrom(0, templatedChunk, testChunk, chunkMarks);
+
 const isPerson = ({ to }: { to: string }) => to === person || to === 'Ada@example.com';
 
 test('the person goes, the others keep their places byte for byte and are found as before', () => {
   fc.assert(
-    fc.property(fc.array(message, { minLength: 1, maxLength: 150 }), (messages) => {
+    fc.property(fc.array(message, { minLength: 1, maxLength: 150 }), marks, (messages, mark) => {
       const lines = messages.map((each) => JSON.stringify(each));
-      const chunk = encodeChunk(Buffer.from(lines.join('\n')));
+      const { codec, payload } = encodeChunk(Buffer.from(lines.join('\n')));
+      const chunk = { codec: codec | mark, payload };
       const erased = eraseFromChunk(chunk, { accountId, to: person });
       const meant = messages.flatMap((each, offset) => (isPerson(each) ? [offset] : []));
       expect(erased?.offsets ?? []).toEqual(meant);
       if (!erased) return;
+      expect(erased.codec & chunkMarks).toBe(mark);
       const after = splitFrame(decodeChunk(erased.codec, erased.payload));
       expect(after).toEqual(lines.map((line, offset) => (meant.includes(offset) ? erasedLine : line)));
 

@@ -1,6 +1,6 @@
 import { bloomFilter } from './bloom.ts';
 import { callbackPersons } from './callback-line.ts';
-import { decodeChunk, type EncodedChunk, encodeChunk, splitFrame, templatedChunk } from './chunk-codec.ts';
+import { chunkMarks, decodeChunk, type EncodedChunk, encodeChunk, splitFrame } from './chunk-codec.ts';
 import { erasedLine } from './erased-line.ts';
 import type { MessageFields } from './fields.ts';
 import { findInFrame } from './find-in-frame.ts';
@@ -33,7 +33,7 @@ export function eraseFromChunk(
   for (const { offset } of matches) lines[offset] = erasedLine;
   const encoded = encodeChunk(Buffer.from(lines.join('\n')));
   return {
-    codec: encoded.codec | (chunk.codec & templatedChunk),
+    codec: encoded.codec | (chunk.codec & chunkMarks),
     payload: encoded.payload,
     offsets: matches.map(({ offset }) => offset),
     lookup: lookupWithout({ lines, gone: matches.map(({ line }) => line), accountId }),

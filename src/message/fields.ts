@@ -45,6 +45,8 @@ export interface MessageDefaults
   templateVersion?: number;
   /** Outside of it nothing is sent. */
   sendWindow?: SendWindow;
+  /** A test key has made the batch. */
+  test?: true;
 }
 
 export type Channel = 'sms' | 'email' | 'webhook';

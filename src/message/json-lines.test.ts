@@ -63,13 +63,14 @@ test('a line is to the byte what JSON.stringify makes of the message', () => {
       batch,
       fc.array(outcome, { maxLength: 4 }),
       text,
-      (messages, defaults, outcomes, route) => {
+      fc.boolean(),
+      (messages, defaults, outcomes, route, isTest) => {
         const lines = messages.map((each) => JSON.stringify(each));
         const id = '0199aaaa-bbbb-7c07-8000-000000000000';
         // As they come from the database: without members that are undefined.
         const stored = JSON.parse(JSON.stringify(defaults));
         const folded = foldOutcomes(lines.length, outcomes);
-        const chunk = { id, batch: null, route, defaults: stored, folded, templates };
+        const chunk = { id, batch: null, route, defaults: stored, folded, templates, test: isTest };
         const line = jsonLines(chunk, lines);
         lines.forEach((each, offset) => {
           expect(line(offset)).toBe(`${JSON.stringify(viewMessage(chunk, offset, each))}\n`);

@@ -19,6 +19,7 @@ export function jsonLines(chunk: ChunkView, lines: readonly string[]): (offset: 
   const tags = JSON.stringify(defaults.tags ?? []);
   const createdAt = createdAtOf(chunk.id);
   const times = timesOf(createdAt);
+  const test = chunk.test ? ',"test":true' : '';
   const timesByRow = folded.rows.map(({ at }) => timesOf(at.toISOString()));
 
   function timesOf(stateAt: string): string {
@@ -80,6 +81,7 @@ export function jsonLines(chunk: ChunkView, lines: readonly string[]): (offset: 
       `,"tags":${own.tags === undefined ? tags : JSON.stringify(own.tags)}` +
       rare(own, by) +
       (own.erased ? ',"erased":true' : '') +
+      test +
       became(offset) +
       (timesByRow[folded.row[offset]!] ?? times)
     );

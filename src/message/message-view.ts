@@ -40,6 +40,8 @@ export interface MessageView {
   erased?: true;
   /** The stored text cannot be read: it is damaged, or a later release wrote it. */
   unreadable?: true;
+  /** A test key has sent it: nobody gets it. */
+  test?: true;
   state: State;
   attempts: number;
   providerRef?: string;
@@ -58,6 +60,8 @@ export interface ChunkView {
   /** What lines leave unsaid; a line's own field wins. */
   defaults: MessageDefaults;
   folded: FoldedOutcomes;
+  /** A test key has sent its messages. */
+  test?: boolean;
   /** What renders its messages; undefined where none needs it. */
   templates?: ChunkTemplates | undefined;
 }
@@ -107,6 +111,7 @@ export function viewMessage(chunk: ChunkView, offset: number, line: string): Mes
     ...(orderingKey !== undefined && { orderingKey }),
     ...(own.erased && { erased: true as const }),
     ...(own.unreadable && { unreadable: true as const }),
+    ...(chunk.test && { test: true as const }),
     state: stateName(folded.state[offset]!),
     attempts: folded.attempt[offset]!,
     ...(providerRef !== undefined && { providerRef }),

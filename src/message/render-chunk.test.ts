@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { bitmapOf } from './bitmap.ts';
-import { encodeChunk } from './chunk-codec.ts';
+import { chunkCodec, encodeChunk, testChunk } from './chunk-codec.ts';
 import { type ChunkToRender, csvHeader, renderChunks } from './render-chunk.ts';
 import { stateNumber } from './state.ts';
 
@@ -63,9 +63,11 @@ describe('an exported message', () => {
     const lines = ['{"to":"+1","body":"say \\"hi\\",\\nthen","tags":["a","b"],"metadata":{"n":1}}'];
     const created = new Date(0x0199aaaabbbb).toISOString();
     expect(text(chunk(lines, { format: 'csv' }))).toBe(
-      `${id},,sms,+1,,,"say ""hi"",\nthen",,,,,"{""n"":1}",a|b,queued,0,,,,${created},,,,,,,${created}\r\n`,
+      `${id},,sms,+1,,,"say ""hi"",\nthen",,,,,"{""n"":1}",a|b,queued,0,,,,${created},,,,,,,${created},\r\n`,
     );
-    expect(csvHeader.split(',')).toHaveLength(26);
+    const codec = chunkCodec.none | testChunk;
+    expect(text(chunk(['{"to":"+1"}'], { format: 'csv', codec }))).toMatch(/,true\r\n$/);
+    expect(csvHeader.split(',')).toHaveLength(27);
   });
 
   test('begins behind an offset when the export goes on', () => {

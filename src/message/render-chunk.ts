@@ -1,4 +1,4 @@
-import { decodeChunk, splitFrame } from './chunk-codec.ts';
+import { decodeChunk, isTestChunk, splitFrame } from './chunk-codec.ts';
 import type { MessageDefaults } from './fields.ts';
 import { foldOutcomes, type OutcomeRow } from './fold-outcomes.ts';
 import { jsonLines } from './json-lines.ts';
@@ -55,6 +55,7 @@ const csvColumns = [
   'templateVersion',
   'params',
   'stateAt',
+  'test',
 ] as const;
 
 export const csvHeader = `${csvColumns.join(',')}\r\n`;
@@ -87,6 +88,7 @@ function renderChunk(chunk: ChunkToRender): string {
     ...chunk,
     folded: foldOutcomes(chunk.count, chunk.outcomes),
     templates: { pins, byId: templates.take(versions) },
+    test: isTestChunk(chunk.codec),
   };
   const line =
     chunk.format === 'csv'
@@ -128,6 +130,7 @@ function csvLine(message: MessageView): string {
     message.templateVersion === undefined ? '' : String(message.templateVersion),
     jsonCell(message.params),
     message.stateAt,
+    message.test ? 'true' : '',
   ];
   return `${cells.map(quoteCell).join(',')}\r\n`;
 }

@@ -122,6 +122,7 @@ test('an expired key is not found, although nothing changed', async () => {
     hash: Buffer.from('00ff', 'hex'),
     hint: '…test',
     scopes: ['read'],
+    test: false,
     expiresAt: new Date(nowMs + 60_000),
   });
   const control = createControlCache({ secrets: testSecrets, database, clock });

@@ -246,6 +246,7 @@ test('what is held together is one transaction, also beside others of the same m
       accountId: Number(accountId),
       routeId: 1,
       priority: 0,
+      test: false,
       timed: false,
       dueAtMs: null,
       templates: undefined,

@@ -18,7 +18,7 @@ export function connecting(
     onUncertainDefault: 'resend',
     optionSchemas: {},
     check: () => [],
-    open: () => ({ batchMax: 1, send, close: async () => {} }),
+    open: () => ({ batchMax: 1, send, rehearse: () => ({ kind: 'sent' }), close: async () => {} }),
   };
   return new Map([[connector.name, connector]]);
 }

@@ -22,6 +22,7 @@ const connector: Connector = {
       mill.received.push(...messages);
       return Promise.all(messages.map((message) => mill.respond(message)));
     },
+    rehearse: () => ({ kind: 'sent' }),
     close: async () => {},
   }),
 };

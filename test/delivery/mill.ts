@@ -60,6 +60,7 @@ export function createMill(url: string, { batchMax = 1, poolSize = 8 } = {}): Mi
         mill.received.push(...messages);
         return Promise.all(messages.map((message) => mill.respond(message)));
       },
+      rehearse: () => ({ kind: 'sent' }),
       close: async () => {},
     }),
   };

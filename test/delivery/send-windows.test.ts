@@ -284,6 +284,7 @@ test('a message that was handed over begins no request when the window has close
         refused++;
         return [{ kind: 'retry', error: { code: 'refused', detail: 'may not begin' } }];
       },
+      rehearse: () => ({ kind: 'sent' }),
       close: async () => {},
     }),
   };

@@ -331,7 +331,14 @@ test('an upload that is ended while its slots are packed does not wait for a sen
   });
   const ending = new AbortController();
   const { signal } = ending;
-  const upload = uploads.upload({ batch, accountId: 1, format: 'ndjson', body: stalled(), signal });
+  const upload = uploads.upload({
+    batch,
+    accountId: 1,
+    test: false,
+    format: 'ndjson',
+    body: stalled(),
+    signal,
+  });
   const ended = expect(upload).rejects.toThrow('ended by the test');
   await eventually(async () => packs > 0);
   ending.abort(new Error('ended by the test'));
@@ -352,7 +359,7 @@ test('slots of a sender who has gone wait for their turn no more, and what had i
   const leaving = new AbortController();
   const { signal } = new AbortController();
   const upload = uploads.upload({
-    ...{ batch, accountId: 1, format: 'ndjson', body: stalled(), signal },
+    ...{ batch, accountId: 1, test: false, format: 'ndjson', body: stalled(), signal },
     gone: leaving.signal,
   });
   const ended = expect(upload).rejects.toThrow('gone');

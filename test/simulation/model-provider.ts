@@ -128,6 +128,7 @@ export class ModelProvider {
           } else begin();
         });
       },
+      rehearse: () => ({ kind: 'sent' }),
       close: async () => {},
     };
   }

@@ -110,6 +110,7 @@ export interface Batch {
   scheduledAt: string | null;
   expiresAt: string | null;
   opensAt: string | null;
+  test: boolean;
   createdAt: string;
   closedAt: string | null;
   doneAt: string | null;
@@ -139,6 +140,7 @@ export interface Message {
   expiresAt?: string;
   erased?: boolean;
   unreadable?: boolean;
+  test?: boolean;
   state: MessageState;
   attempts: number;
   providerRef?: string;

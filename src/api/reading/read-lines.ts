@@ -5,7 +5,7 @@ import type { Queryable } from '../../store/database.ts';
 import { readChunks, type StoredChunk } from '../../store/reading/read-chunks.ts';
 
 /** What a message has in common with the others of its chunk. */
-type ChunkHead = Pick<StoredChunk, 'id' | 'batch' | 'routeId' | 'count' | 'templates'>;
+type ChunkHead = Pick<StoredChunk, 'id' | 'batch' | 'routeId' | 'count' | 'codec' | 'templates'>;
 
 /** A message as it was sent in: `line` is one JSON object. */
 export interface FoundMessage {
@@ -52,6 +52,6 @@ function cutLines(stored: StoredChunk, offsets: number[]): FoundMessage[] {
 }
 
 /** The payload is not kept with its messages. */
-export function headOf({ id, batch, routeId, count, templates }: StoredChunk): ChunkHead {
-  return { id, batch, routeId, count, templates };
+export function headOf({ id, batch, routeId, count, codec, templates }: StoredChunk): ChunkHead {
+  return { id, batch, routeId, count, codec, templates };
 }

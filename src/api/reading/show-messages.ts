@@ -1,4 +1,5 @@
 import { turns } from '../../lib/turns.ts';
+import { isTestChunk } from '../../message/chunk-codec.ts';
 import { foldOutcomes, type OutcomeRow } from '../../message/fold-outcomes.ts';
 import { type ChunkView, type MessageView, viewMessage } from '../../message/message-view.ts';
 import { templateIdsOf } from '../../message/templates/templated-text.ts';
@@ -41,13 +42,14 @@ export async function showMessages(
   // From where the messages were read: it has what they need, also while the primary does not answer.
   const byId = await control.templates.load(needed, (keys) => loadTemplateVersions(database, keys));
   const views = new Map<string, ChunkView>();
-  for (const { id, batch, routeId, count, templates: pins } of chunks.values()) {
+  for (const { id, batch, routeId, count, codec, templates: pins } of chunks.values()) {
     views.set(id, {
       id,
       batch,
       route: routeName(control, routeId),
       defaults: defaultsOf(batch) ?? {},
       templates: { pins, byId },
+      test: isTestChunk(codec),
       folded: foldOutcomes(count, outcomes.get(id) ?? []),
     });
   }

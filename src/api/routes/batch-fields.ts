@@ -58,6 +58,7 @@ export const BatchAnswer = Type.Object({
     description:
       'when what waits may leave, while the window of the batch or of its route is closed; null where that differs by recipient',
   }),
+  test: Type.Boolean({ description: 'made with a test key: its messages are sent to nobody' }),
   createdAt: Time,
   closedAt: Type.Union([Time, Type.Null()]),
   doneAt: Type.Union([Time, Type.Null()]),
@@ -87,6 +88,7 @@ export function showBatch(batch: BatchRow, control: ControlCache) {
     orderingKey: batch.defaults.orderingKey ?? null,
     sendWindow: batch.defaults.sendWindow ?? null,
     opensAt: batch.doneAt ? null : opensAt(windowsOf(batch, control), batch.readAt),
+    test: batch.defaults.test ?? false,
     createdAt: batch.createdAt.toISOString(),
     closedAt: batch.closedAt?.toISOString() ?? null,
     doneAt: batch.doneAt?.toISOString() ?? null,

@@ -12,7 +12,7 @@ import { neverOpen } from '../../message/send-window/opens-at.ts';
 import type { TemplateEntry } from '../../message/templates/template.ts';
 import { templateLimits } from '../../message/templates/template-limits.ts';
 import type { NewBatch } from '../../store/intake/create-batch.ts';
-import type { ApiContext } from '../context.ts';
+import type { ApiContext, Caller } from '../context.ts';
 import { invalid } from '../validation.ts';
 import { SendWindowFields, sendWindowErrors } from './send-window-fields.ts';
 
@@ -134,8 +134,9 @@ async function usableRoute({ control }: ApiContext, name: string, accountId: num
  */
 export async function newBatch(
   context: ApiContext,
-  { id, accountId, input }: { id: string; accountId: number; input: BatchInput },
+  { id, caller, input }: { id: string; caller: Pick<Caller, 'accountId' | 'isTest'>; input: BatchInput },
 ): Promise<NewBatch> {
+  const { accountId } = caller;
   checkDefaults(input);
   const { route: routeName, priority = 'bulk', start = 'now', tags, metadata, ...rest } = input;
   const { scheduledAt, expiresAt, ...texts } = rest;
@@ -147,6 +148,7 @@ export async function newBatch(
     ...(template && { templatePin: template.pin, templateVersion: template.version }),
     ...(tags && { tags }),
     ...(metadata && { metadata }),
+    ...(caller.isTest && { test: true as const }),
     ...batchTimes({ scheduledAt, expiresAt }, context.intake.latestScheduleMs()),
   };
   return {

@@ -1,3 +1,4 @@
+import { ProblemError } from '../../message/error-codes.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { decideBatch } from '../deciding/decide-batch.ts';
 import { BatchAnswer, BatchId } from './batch-fields.ts';
@@ -20,12 +21,21 @@ export function closeBatch(app: ApiInstance, context: ApiContext): void {
         context,
         { request, reply },
         {
-          async change(key) {
+          async change(key, { defaults }) {
+            if (request.caller.isTest && !defaults.test) throw notOfTestKey();
             await context.intake.closeBatch(key);
             return true;
           },
           refusal: 'The batch cannot be closed.',
         },
       ),
+  );
+}
+
+/** Closing one may begin its delivery. */
+function notOfTestKey(): ProblemError {
+  return new ProblemError(
+    'conflict',
+    'The batch was not made with a test key, and a test key does not close it.',
   );
 }

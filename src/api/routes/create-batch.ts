@@ -81,7 +81,7 @@ async function createEmpty(
       reserve: () => ({ ids: [context.intake.newBatchId()] }),
       async work({ reservation }) {
         const id = reservation.ids[0]!;
-        await insertBatch(context.database, await newBatch(context, { id, accountId, input }));
+        await insertBatch(context.database, await newBatch(context, { id, caller: request.caller, input }));
         return await batchAnswer(context, { accountId, id });
       },
     },
@@ -114,7 +114,7 @@ async function uploadOneShot(
         // Before there is a batch that nobody fills.
         const overload = context.intake.shedding.problemOf(input.priority ?? 'bulk');
         if (overload) throw overload;
-        await insertBatch(context.database, await newBatch(context, { id, accountId, input }));
+        await insertBatch(context.database, await newBatch(context, { id, caller: request.caller, input }));
         const errors = await fill(id, tried);
         await context.intake.closeBatch({ batch: id, accountId });
         return await batchAnswer(context, { accountId, id }, errors);

@@ -1,7 +1,8 @@
 import { type Static, Type } from 'typebox';
 import { parseTime } from '../../lib/parse-time.ts';
 import { uuidV7 } from '../../lib/uuid-v7.ts';
-import { type ErrorItem, ProblemError } from '../../message/error-codes.ts';
+import { testScopes } from '../../message/api-key.ts';
+import type { ErrorItem } from '../../message/error-codes.ts';
 import { findAccount } from '../../store/control/accounts.ts';
 import { insertKey } from '../../store/control/keys.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
@@ -18,7 +19,13 @@ const Body = Type.Object(
     ),
     scopes: Type.Array(ScopeName, { minItems: 1, maxItems: 4, uniqueItems: true }),
     expiresAt: Type.Optional(Type.String({ description: 'RFC 3339; in the future' })),
-    test: Type.Optional(Type.Boolean({ description: 'not available yet' })),
+    test: Type.Optional(
+      Type.Boolean({
+        description:
+          'what it sends goes through every step and is delivered to nobody: the attempt is simulated. ' +
+          'It may have the scopes `send` and `read`.',
+      }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -27,7 +34,7 @@ export function createKey(app: ApiInstance, context: ApiContext): void {
   app.post(
     '/v1/keys',
     {
-      config: { scope: 'admin', errors: ['not_available'] },
+      config: { scope: 'admin' },
       schema: {
         summary: 'Make an API key',
         description:
@@ -47,7 +54,7 @@ export function createKey(app: ApiInstance, context: ApiContext): void {
           reserveIds: () => [uuidV7(Date.now())],
           async change(transaction, { ids }) {
             if (!(await findAccount(transaction, wanted.accountId))) throw invalid('body', [unknownAccount]);
-            const secret = makeKey();
+            const secret = makeKey(wanted);
             const key = await insertKey(transaction, {
               id: ids[0]!,
               ...wanted,
@@ -66,11 +73,7 @@ export function createKey(app: ApiInstance, context: ApiContext): void {
 const unknownAccount = { pointer: '/accountId', code: 'unknown_account', detail: 'there is no such account' };
 
 function readBody(body: Static<typeof Body>, settings: { accountId: number; nowMs: number }) {
-  if (body.test) {
-    throw new ProblemError('not_available', 'test keys are not available yet', {
-      errors: [{ pointer: '/test', code: 'not_available', detail: 'is not available yet' }],
-    });
-  }
+  const { scopes, test = false } = body;
   const errors: ErrorItem[] = [];
   const accountId = body.accountId === undefined ? settings.accountId : parseAccountId(body.accountId);
   if (accountId === null) errors.push(unknownAccount);
@@ -82,6 +85,10 @@ function readBody(body: Static<typeof Body>, settings: { accountId: number; nowM
       detail: 'must be an RFC 3339 time in the future',
     });
   }
+  if (test && scopes.some((scope) => !testScopes.includes(scope))) {
+    const detail = `of a test key may be ${testScopes.join(' and ')} alone: it changes nothing that others have sent`;
+    errors.push({ pointer: '/scopes', code: 'invalid_value', detail });
+  }
   if (errors.length > 0) throw invalid('body', errors);
-  return { accountId: accountId!, scopes: body.scopes, ...(expiresAt && { expiresAt }) };
+  return { accountId: accountId!, scopes, test, ...(expiresAt && { expiresAt }) };
 }

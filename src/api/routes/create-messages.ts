@@ -62,8 +62,8 @@ export function createMessages(app: ApiInstance, context: ApiContext): void {
       }
       requirePlainJson(request);
       const body = await readBody(request.body as never, { bytesMax: bodyBytesMax });
-      const { accountId } = request.caller;
-      const parsed = await parseKnown(context, { body, accountId });
+      const { accountId, isTest: test } = request.caller;
+      const parsed = await parseKnown(context, { body, accountId, test });
       const { groupCommit, shedding } = context.intake;
       return await idempotently(
         context,
@@ -76,8 +76,7 @@ export function createMessages(app: ApiInstance, context: ApiContext): void {
             if (parsed.messages.length === 0 && !(again && reservation.ids.length > 0))
               throw noneTaken(parsed);
             const accepted = await acceptMessages(groupCommit, {
-              accountId,
-              parsed,
+              ...{ accountId, test, parsed },
               ...(keyHash !== undefined && { reservedIds: reservation.ids }),
               ...(!again && { shedding }),
             });
@@ -92,7 +91,7 @@ export function createMessages(app: ApiInstance, context: ApiContext): void {
 /** One look for the whole request, and parsed again only where that found something. */
 async function parseKnown(
   { control, intake }: ApiContext,
-  { body, accountId }: { body: Buffer; accountId: number },
+  { body, accountId, test }: { body: Buffer; accountId: number; test: boolean },
 ): Promise<ParsedMessages> {
   const parse = () =>
     parseMessages(body, {
@@ -101,7 +100,7 @@ async function parseKnown(
       country: defaultCountry(control, accountId),
       templates: control.templatesOf(accountId),
       times: { latestMs: intake.latestScheduleMs() },
-      countParts: intake.countsParts(accountId),
+      countParts: !test && intake.countsParts(accountId),
     });
   const parsed = parse();
   const isLost = parsed.errors.some(({ code }) => noRouteCodes.has(code) || code === 'unknown_template');

@@ -48,6 +48,9 @@ const messageMembers = {
         'the stored text cannot be read, being damaged or of a later release: `to` is empty, it is kept as it is',
     }),
   ),
+  test: Type.Optional(
+    Type.Boolean({ description: 'sent with a test key: the attempt is simulated, nobody gets it' }),
+  ),
   state: StateName,
   attempts: Type.Integer({ minimum: 0 }),
   providerRef: Type.Optional(Type.String({ description: "the provider's own id" })),

@@ -35,7 +35,8 @@ export function rotateKey(app: ApiInstance, context: ApiContext): void {
       config: { scope: 'admin', errors: ['not_found', 'conflict'] },
       schema: {
         summary: 'Replace a key',
-        description: 'Makes a key with the same account, scopes and expiry, and ends the old one.',
+        description:
+          'Makes a key with the same account, scopes and expiry, a test key of a test key, and ends the old one.',
         tags: ['keys'],
         params: Type.Object({ id: Type.String() }),
         body: Body,
@@ -56,12 +57,13 @@ export function rotateKey(app: ApiInstance, context: ApiContext): void {
             if (!old) throw noSuchKey();
             const earlier = again ? await findKey(transaction, ids[0]!) : null;
             if (!earlier && hasEnded(old)) throw new ProblemError('conflict', 'the key has ended already');
-            const secret = makeKey();
+            const secret = makeKey(old);
             const { expiresAt } = earlier ?? old;
             const key = await insertKey(transaction, {
               id: ids[0]!,
               accountId: old.accountId,
               scopes: old.scopes,
+              test: old.test,
               ...(expiresAt && { expiresAt }),
               hash: hashKey(secret),
               hint: hintOf(secret),

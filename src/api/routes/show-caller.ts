@@ -5,6 +5,7 @@ import { ScopeName } from './key-fields.ts';
 const CallerAnswer = Type.Object({
   keyId: Type.String(),
   scopes: Type.Array(ScopeName),
+  test: Type.Boolean({ description: 'what the key sends is delivered to nobody' }),
   accountId: Type.String(),
   accountName: Type.String(),
 });
@@ -25,6 +26,7 @@ export function showCaller(app: ApiInstance, { control }: ApiContext): void {
     async ({ caller }) => ({
       keyId: caller.keyId,
       scopes: [...caller.scopes],
+      test: caller.isTest,
       accountId: String(caller.accountId),
       accountName: control.accountById(caller.accountId)?.name ?? '',
     }),

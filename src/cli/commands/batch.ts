@@ -186,6 +186,7 @@ function describeBatch(batch: Batch): string {
     ['id', batch.id],
     ['state', batch.state],
     ['route', waits ? `${batch.route} (paused: what was not sent yet waits)` : batch.route],
+    ['test', batch.test ? 'made with a test key: nobody gets its messages' : null],
     ['priority', batch.priority],
     ['ordering key', batch.orderingKey],
     ['scheduled', batch.scheduledAt],

@@ -55,12 +55,13 @@ function createCommand(context: CommandContext): Command {
       collect,
     )
     .option('--expires <time>', 'RFC 3339 time after which it stops working')
-    .option('--test', 'a test key: what it sends is simulated')
+    .option('--test', 'a test key: what it sends is delivered to nobody')
     .action((flags: CreateFlags) => create(context, flags));
   withFieldNames(command, { accountId: 'account', scopes: 'scope', expiresAt: 'expires' });
   return withExamples(
     command,
     'key create --account ID --scope send,read',
+    'key create --account ID --test',
     'key create --scope admin --expires 2027-01-01T00:00:00Z',
   );
 }

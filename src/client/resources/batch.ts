@@ -31,6 +31,8 @@ export interface Batch {
   sendWindow?: SendWindow | null;
   /** While a window is closed: when what waits may leave. Null where that differs by recipient. */
   opensAt?: string | null;
+  /** Made with a test key: its messages are sent to nobody. Absent from servers before it. */
+  test?: boolean;
   createdAt: string;
   closedAt?: string | null;
   doneAt?: string | null;

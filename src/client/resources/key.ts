@@ -7,7 +7,7 @@ export interface NewKey {
   accountId?: string;
   /** RFC 3339. */
   expiresAt?: string;
-  /** What it sends is simulated. Refused until the server has it. */
+  /** What it sends is delivered to nobody: the attempt is simulated. It may have the scopes `send` and `read`. */
   test?: boolean;
 }
 
@@ -19,6 +19,8 @@ export interface Key {
   /** The last characters of the key. */
   hint?: string;
   scopes?: Scope[];
+  /** What it sends is delivered to nobody. Absent from servers before it. */
+  test?: boolean;
   createdAt?: string;
   expiresAt?: string | null;
   revokedAt?: string | null;

@@ -75,6 +75,8 @@ export interface Message {
   erased?: boolean;
   /** The stored text cannot be read, being damaged or of a later release: `to` is empty. */
   unreadable?: boolean;
+  /** Sent with a test key: the attempt is simulated, nobody gets it. */
+  test?: boolean;
   state: MessageState;
   attempts: number;
   /** The provider's own id. */

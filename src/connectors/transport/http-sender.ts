@@ -112,6 +112,15 @@ export class HttpSender implements Sender {
     });
   }
 
+  rehearse(message: OutgoingMessage): Answer {
+    try {
+      this.#settings.target([message]);
+    } catch (fault) {
+      return this.#unsent([message], unsendable(fault))[0]!;
+    }
+    return this.#unsentAlone(message) ?? { kind: 'sent' };
+  }
+
   close(): Promise<void> {
     this.#closed ??= this.#drain().then(async () => {
       clearTimeout(this.#sweeper);

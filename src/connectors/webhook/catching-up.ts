@@ -25,6 +25,14 @@ export class CatchingUp implements Sender {
     return this.#sender.send(messages, terms);
   }
 
+  /** The second attempt comes after what was stored ahead of the message is known here. */
+  rehearse(message: OutgoingMessage): Answer {
+    if (message.attempt === 1 && this.#wouldBeRefused(message)) {
+      return { kind: 'retry', error: sendError('endpoint_unknown_yet') };
+    }
+    return this.#sender.rehearse(message);
+  }
+
   close(): Promise<void> {
     return this.#sender.close();
   }

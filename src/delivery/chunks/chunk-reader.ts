@@ -1,5 +1,5 @@
 import type { Clock } from '../../lib/clock.ts';
-import { decodeChunk, splitFrame } from '../../message/chunk-codec.ts';
+import { decodeChunk, isTestChunk, splitFrame } from '../../message/chunk-codec.ts';
 import type { MessageDefaults } from '../../message/fields.ts';
 import { dueAtOf, foldOutcomes } from '../../message/fold-outcomes.ts';
 import type { OnUncertain } from '../../message/route.ts';
@@ -104,13 +104,15 @@ export class ChunkReader {
     const aheadMs = this.#settings.databaseNowMs(nowMs) - nowMs;
     const folded = rows && foldOutcomes(chunk.count, rows);
     const defaults = chunk.batch === null ? undefined : read.defaults.get(chunk.batch);
-    const { timed = false, templates: pins = null } = chunk.stored ?? read.stored.get(chunk.id) ?? {};
+    const stored = chunk.stored ?? read.stored.get(chunk.id);
+    const { timed = false, templates: pins = null } = stored ?? {};
     const times = messageTimes({ lines: as.lines, count: chunk.count, timed, defaults });
     return new ChunkWork(chunk, {
       ...as,
       onInterrupted: this.#settings.onInterrupted(chunk.lane.key.routeId),
       defaults,
       templates: { pins, byId: read.templates },
+      test: stored !== undefined && isTestChunk(stored.codec),
       folded,
       times,
       nowMs,

@@ -27,6 +27,8 @@ export class ChunkWork {
   readonly size: number;
   readonly times: MessageTimes | undefined;
   readonly expiry: MessageExpiry;
+  /** A test key has sent its messages: nobody gets them. */
+  readonly isTest: boolean;
   /** Outside of it nothing of its batch is sent; undefined for none. */
   readonly window: SendWindow | undefined;
   /** Stays in memory while a message of it is due soon; false when there is no room for that. */
@@ -75,6 +77,7 @@ export class ChunkWork {
   constructor(chunk: PendingChunk, contents: ChunkContents) {
     const { folded } = contents;
     this.chunk = chunk;
+    this.isTest = contents.test ?? false;
     this.times = contents.times;
     this.window = contents.defaults?.sendWindow;
     this.lingers = contents.times !== undefined;

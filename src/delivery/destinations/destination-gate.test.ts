@@ -112,6 +112,7 @@ class Bench {
         destinations: this.gate,
         onPutOff: () => {},
         onOutcome: (work, offset, outcome) => void work.record(offset, outcome),
+        onTest: () => {},
         onFault: (error) => {
           throw error;
         },

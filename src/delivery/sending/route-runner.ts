@@ -19,7 +19,8 @@ import { RouteHolds } from './route-holds.ts';
 import { isOfCallbacks, routeLimits } from './route-limits.ts';
 import { RouteWatch } from './route-watch.ts';
 import { settleSlice } from './settle-slice.ts';
-import { expiredBeforeSend, type Slice, takeSlice } from './slice.ts';
+import { simulateAttempt } from './simulate-attempt.ts';
+import { expiredBeforeSend, type Slice, type TakenMessage, takeSlice } from './slice.ts';
 
 /** How this worker may send through a route now, and what is on its way. */
 export interface RouteState extends GateStats {
@@ -298,6 +299,7 @@ export class RouteRunner implements RetryGate {
         this.#putOff.add(work);
       },
       isSuppressed,
+      onTest: (taken) => this.#endTest(taken, nowMs),
       onOutcome: (work, offset, outcome) => this.#end(work, offset, outcome),
       onFault: onError,
     });
@@ -338,6 +340,15 @@ export class RouteRunner implements RetryGate {
   #end(work: ChunkWork, offset: number, outcome: MessageOutcome): void {
     if (outcome.attempt > 0) this.#gate.giveBackRetry();
     countOutcome(this.#context.counts, work.record(offset, outcome));
+    this.#context.onRecorded(work, 1);
+  }
+
+  /** It would have left: what becomes of it is simulated. */
+  #endTest(taken: TakenMessage, nowMs: number): void {
+    const { work, offset, message } = taken;
+    const at = { route: this.#route!, sender: this.#sender!, nowMs };
+    if (message.attempt > 1) this.#gate.giveBackRetry();
+    countOutcome(this.#context.counts, work.record(offset, simulateAttempt(taken, at, this.#context)));
     this.#context.onRecorded(work, 1);
   }
 

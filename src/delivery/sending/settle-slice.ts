@@ -4,6 +4,7 @@ import { stateNumber } from '../../message/state.ts';
 import type { ChunkWork } from '../chunks/chunk-work.ts';
 import { countOutcome, type DeliveryCounts } from '../observe/delivery-counts.ts';
 import type { DeliveryObserver } from '../observe/delivery-observer.ts';
+import type { MessageOutcome } from '../outcomes/outcome-groups.ts';
 import type { MessageWindows } from '../windows/message-windows.ts';
 import { notSent } from './mark-slice.ts';
 import type { Slice } from './slice.ts';
@@ -50,12 +51,12 @@ export function settleSlice(answered: AnsweredSlice, context: SliceSettling): vo
 
 function record(index: number, answered: AnsweredSlice, context: SliceSettling): boolean {
   const { slice, answers, refused, nowMs, beganAtMs, route } = answered;
-  const { databaseNowMs, random, isStopping, windows } = context;
+  const { isStopping } = context;
   const { attempt } = slice.messages[index]!;
   const work = slice.works[index]!;
   const offset = slice.offsets[index]!;
   const answer = answers[index] ?? unanswered;
-  const { retry: policy, onUncertain } = route;
+  const { onUncertain } = route;
   const unsent = answer.kind === 'retry' && (refused || isStopping());
   if (work.chunk.tenure.state === 'ended' || (unsent && isStopping() && onUncertain === 'resend')) {
     work.giveBack(offset);
@@ -67,6 +68,26 @@ function record(index: number, answered: AnsweredSlice, context: SliceSettling):
     if (state === stateNumber.canceled) context.counts.canceled++;
     return true;
   }
+  const outcome = judge(answer, { work, offset, attempt, route, beganAtMs, nowMs }, context);
+  countOutcome(context.counts, work.record(offset, outcome));
+  return true;
+}
+
+/** What an attempt that was answered makes of a message. */
+export function judge(
+  answer: Answer,
+  attempted: {
+    work: ChunkWork;
+    offset: number;
+    attempt: number;
+    route: Route;
+    beganAtMs: number;
+    nowMs: number;
+  },
+  { windows, databaseNowMs, random }: Pick<SliceSettling, 'windows' | 'databaseNowMs' | 'random'>,
+): MessageOutcome {
+  const { work, offset, attempt, route, beganAtMs, nowMs } = attempted;
+  const { retry: policy, onUncertain } = route;
   const expiresAtMs = () => {
     const hours = windows.hoursOf(route, work, offset);
     return work.expiry.atMs(offset, policy.expireAfterMs, hours) - databaseNowMs(nowMs) + nowMs;
@@ -75,8 +96,7 @@ function record(index: number, answered: AnsweredSlice, context: SliceSettling):
   const at = { attempt, attemptsBefore, policy, onUncertain, nowMs, expiresAtMs, random };
   const outcome = verdict(answer, at);
   outcome.beganAtMs = beganAtMs;
-  countOutcome(context.counts, work.record(offset, outcome));
-  return true;
+  return outcome;
 }
 
 const unanswered: Answer = {

@@ -34,18 +34,27 @@ export interface SliceHolds {
   holdOf(work: ChunkWork, offset: number, nowMs: number): WindowHold | undefined;
 }
 
+/** A message that was taken to be sent. */
+export interface TakenMessage {
+  work: ChunkWork;
+  offset: number;
+  message: OutgoingMessage;
+}
+
 export interface TakeSliceSettings {
   messagesMax: number;
   nowMs: number;
   /** What lets messages through to their destinations; undefined where the route limits none. */
   destinations: DestinationGate | undefined;
   holds: SliceHolds;
-  /** False once others should have their turn: then no further message is rendered for this slice. */
+  /** False once others should have their turn: then no further message is rendered, or its attempt simulated, for this slice. */
   hasTime: () => boolean;
   /** A message was put off until its windows open. */
   onPutOff: (work: ChunkWork, offset: number) => void;
   /** The recipient gets nothing of this account. */
   isSuppressed: (work: ChunkWork, offset: number, to: string) => boolean;
+  /** A message that a test key has sent is ready to leave, and does not. */
+  onTest: (taken: TakenMessage) => void;
   /** A message came to its end without being sent. */
   onOutcome: (work: ChunkWork, offset: number, outcome: MessageOutcome) => void;
   /** Handling a stored message threw. */
@@ -76,7 +85,7 @@ export function takeSlice(lane: Lane, settings: TakeSliceSettings): Slice {
     const late = apart ? holds.expiresAtMs(work, offset, nowMs) <= nowMs : expired;
     if (late) settings.onOutcome(work, offset, expiredBeforeSend(work.attemptsAt(offset), nowMs));
     else addUnlessHeld(slice, { work, offset, settings });
-    if (work.isTemplated && !settings.hasTime()) break;
+    if (takesTime(work) && !settings.hasTime()) break;
   }
   return slice;
 }
@@ -99,8 +108,13 @@ function takeAside(
     const late = holds.expiresAtMs(work, offset, nowMs) <= nowMs;
     if (late) settings.onOutcome(work, offset, expiredBeforeSend(work.attemptsAt(offset), nowMs));
     else addUnlessHeld(slice, { work, offset, settings, queue });
-    if (work.isTemplated && !settings.hasTime()) break;
+    if (takesTime(work) && !settings.hasTime()) break;
   }
+}
+
+/** Each of its messages takes time here, and does not have to find room in a slice. */
+function takesTime({ isTemplated, isTest }: ChunkWork): boolean {
+  return isTemplated || isTest;
 }
 
 interface Taken {
@@ -144,9 +158,14 @@ function add(slice: Slice, taken: Taken): void {
       return;
     }
     const { accountId } = work.chunk.lane.key;
+    const message = { id, key: work.keyAt(offset), accountId, attempt, fields };
+    if (work.isTest) {
+      settings.onTest({ work, offset, message });
+      return;
+    }
     if (settings.destinations && !mayLeave(slice, taken, settings.holds.addressOf(accountId, fields.to)))
       return;
-    slice.messages.push({ id, key: work.keyAt(offset), accountId, attempt, fields });
+    slice.messages.push(message);
   } catch (error) {
     if (error instanceof RenderError) {
       settings.onOutcome(work, offset, unrendered(work.attemptsAt(offset), error, settings.nowMs));

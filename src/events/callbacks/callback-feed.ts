@@ -4,7 +4,7 @@ import { callbackRouteName, type Webhook } from '../../message/webhook.ts';
 import type { Database } from '../../store/database.ts';
 import { loadBatchDefaults, loadChunks } from '../../store/delivery/load-chunks.ts';
 import { makeCallbackTurn, readCallbackTurn, shardOfTurn } from '../../store/events/callback-turn.ts';
-import { readBatchRoutes } from '../../store/events/read-batch-routes.ts';
+import { readBatchHeads } from '../../store/events/read-batch-heads.ts';
 import type { IdMint } from '../../store/id-mint.ts';
 import type { ChunkRow } from '../../store/intake/insert-chunks.ts';
 import { feedCursor, parseFeedCursor } from '../../store/reading/feed-cursor.ts';
@@ -151,7 +151,7 @@ export class CallbackFeed {
       reporting,
       chunks: new Map(chunks.map(({ id, codec, payload }) => [id, { codec, payload }])),
       defaults: new Map(defaults.map((batch) => [batch.id, batch.defaults])),
-      batchRoutes: await readBatchRoutes(database, batchRows),
+      batches: await readBatchHeads(database, batchRows),
       routeNames: new Map([...control.routes()].map(({ id, name }) => [id, name])),
     };
   }

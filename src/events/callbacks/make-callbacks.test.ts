@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { bitmapOf } from '../../message/bitmap.ts';
-import { decodeChunk, encodeChunk, splitFrame } from '../../message/chunk-codec.ts';
+import { decodeChunk, encodeChunk, splitFrame, testChunk } from '../../message/chunk-codec.ts';
 import { eraseFromChunk } from '../../message/erase-from-chunk.ts';
 import { makeChunkId, messageIdAt } from '../../message/id.ts';
 import { stateNumber } from '../../message/state.ts';
@@ -54,7 +54,7 @@ function taskOf(lines: readonly unknown[], more: Partial<CallbackTask> = {}): Ca
     rows: [sentRow({ chunkCount: lines.length })],
     chunks: new Map([[chunkId, chunk]]),
     defaults: new Map(),
-    batchRoutes: new Map(),
+    batches: new Map(),
     routeNames: new Map([[3, 'sms']]),
     endpoints: [billing],
     reporting: new Set(),
@@ -220,9 +220,22 @@ describe('callbacks', () => {
     expect(left).toContain('+31612345670');
   });
 
+  it('of what a test key has sent say so, those of its batches too', () => {
+    const { codec, payload } = encodeChunk(Buffer.from(JSON.stringify(three[0])));
+    const chunks = new Map([[chunkId, { codec: codec | testChunk, payload }]]);
+    const row: FeedRow = { ...sentRow(), kind: 'batch', id: batch, state: 'done' };
+    const batches = new Map([[batch, { routeId: 3, test: true }]]);
+    const rows = [sentRow({ chunkCount: 1 }), row];
+    const told = linesIn(makeCallbacks(taskOf([], { rows, chunks, batches })));
+    expect(told).toMatchObject([
+      { payload: { data: { test: true } } },
+      { payload: { data: { test: true } } },
+    ]);
+  });
+
   it('of batches name the batch and its route', () => {
     const row: FeedRow = { ...sentRow(), kind: 'batch', id: batch, state: 'done' };
-    const task = taskOf([], { rows: [row], batchRoutes: new Map([[batch, 3]]) });
+    const task = taskOf([], { rows: [row], batches: new Map([[batch, { routeId: 3, test: false }]]) });
     expect(linesIn(makeCallbacks(task))).toEqual([
       {
         to: 'billing',

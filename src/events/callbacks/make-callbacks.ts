@@ -1,6 +1,12 @@
 import { offsetsOf, rankInBitmap } from '../../message/bitmap.ts';
 import { bloomFilter } from '../../message/bloom.ts';
-import { decodeChunk, type EncodedChunk, encodeChunk, splitFrame } from '../../message/chunk-codec.ts';
+import {
+  decodeChunk,
+  type EncodedChunk,
+  encodeChunk,
+  isTestChunk,
+  splitFrame,
+} from '../../message/chunk-codec.ts';
 import type { MessageDefaults, MessageFields } from '../../message/fields.ts';
 import { messageIdAt } from '../../message/id.ts';
 import { limits } from '../../message/limits.ts';
@@ -8,6 +14,7 @@ import { LookupHashes } from '../../message/lookup-hash.ts';
 import { stateName } from '../../message/state.ts';
 import { fieldsToShow } from '../../message/stored-message.ts';
 import type { EventType, WebhookFilter } from '../../message/webhook.ts';
+import type { BatchHead } from '../../store/events/read-batch-heads.ts';
 import type { FeedRow } from '../../store/reading/read-events.ts';
 import { type MadeReport, mayBeReported, reportsOf } from './make-reports.ts';
 
@@ -30,7 +37,7 @@ export interface CallbackTask {
   /** By batch. */
   defaults: ReadonlyMap<string, MessageDefaults>;
   /** By batch, of the rows of batches. */
-  batchRoutes: ReadonlyMap<string, number>;
+  batches: ReadonlyMap<string, BatchHead>;
   /** By id. */
   routeNames: ReadonlyMap<number, string>;
   endpoints: readonly CallbackEndpoint[];
@@ -96,7 +103,7 @@ function wantsRow(endpoint: CallbackEndpoint, row: FeedRow, task: CallbackTask):
   if (beginsAt !== null && row.writtenBy < beginsAt) return false;
   if (!events.includes(typeOf(row))) return false;
   if (filter.routes === undefined) return true;
-  const routeId = row.kind === 'messages' ? row.routeId : task.batchRoutes.get(row.id);
+  const routeId = row.kind === 'messages' ? row.routeId : task.batches.get(row.id)?.routeId;
   const route = routeId === undefined ? undefined : task.routeNames.get(routeId);
   return route !== undefined && filter.routes.includes(route);
 }
@@ -121,11 +128,13 @@ function eventsOf(row: FeedRow, task: CallbackTask): ToldEvent[] {
   const type = typeOf(row);
   const timestamp = row.at.toISOString();
   if (row.kind === 'batch') {
+    const head = task.batches.get(row.id);
     const data = {
       batchId: row.id,
       state: row.state,
-      ...nameOfRoute(task, task.batchRoutes.get(row.id)),
+      ...nameOfRoute(task, head?.routeId),
       sequence: Number(row.writtenBy),
+      ...(head?.test && { test: true }),
     };
     return [{ event: { type, id: `${row.id}.${row.writtenBy}`, timestamp, data }, tags: [] }];
   }
@@ -139,7 +148,12 @@ function eventsOf(row: FeedRow, task: CallbackTask): ToldEvent[] {
     // Who was erased is not told of.
     if (fields.erased) return [];
     const messageId = messageIdAt(row.id, offset);
-    const data = { messageId, ...messageData(row, { offset, fields }), ...nameOfRoute(task, row.routeId) };
+    const data = {
+      messageId,
+      ...messageData(row, { offset, fields }),
+      ...nameOfRoute(task, row.routeId),
+      ...(isTestChunk(chunk.codec) && { test: true }),
+    };
     const event = { type, id: `${messageId}.${row.seq}`, timestamp, data };
     return [{ event, tags: fields.tags ?? [], to: fields.to, messageId }];
   });

@@ -2,15 +2,16 @@ import type { ApiKey, Scope } from '../../message/api-key.ts';
 import type { Queryable } from '../database.ts';
 
 /** Named, because a prepared `*` fails when a migration adds a column. */
-const columns = 'id, account_id, hash, hint, scopes, created_at, expires_at, revoked_at';
+const columns = 'id, account_id, hash, hint, scopes, test, created_at, expires_at, revoked_at';
 
 export interface NewKey {
   id: string;
   accountId: number;
-  /** SHA-256 of the key; the key itself is never stored. */
+  /** Of `hashKey`; the key itself is never stored. */
   hash: Buffer;
   hint: string;
   scopes: readonly Scope[];
+  test: boolean;
   expiresAt?: Date;
 }
 
@@ -22,10 +23,11 @@ export async function insertKey(database: Queryable, key: NewKey): Promise<ApiKe
   const { rows } = await database.query<KeyRow>(
     {
       name: 'insert_key',
-      text: `INSERT INTO api_key (id, account_id, hash, hint, scopes, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
+      text: `INSERT INTO api_key (id, account_id, hash, hint, scopes, test, expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
         ON CONFLICT (id) DO UPDATE SET hash = excluded.hash, hint = excluded.hint RETURNING ${columns}`,
     },
-    [key.id, key.accountId, key.hash, key.hint, key.scopes, key.expiresAt ?? null],
+    [key.id, key.accountId, key.hash, key.hint, key.scopes, key.test, key.expiresAt ?? null],
   );
   return keyOf(rows[0]!);
 }
@@ -110,6 +112,7 @@ interface KeyRow extends Record<string, unknown> {
   hash: Buffer;
   hint: string;
   scopes: Scope[];
+  test: boolean;
   created_at: Date;
   expires_at: Date | null;
   revoked_at: Date | null;
@@ -121,6 +124,7 @@ function keyOf(row: KeyRow): ApiKey {
     accountId: row.account_id,
     hint: row.hint,
     scopes: row.scopes,
+    test: row.test,
     createdAt: row.created_at,
     ...(row.expires_at && { expiresAt: row.expires_at }),
     ...(row.revoked_at && { revokedAt: row.revoked_at }),

@@ -12,6 +12,8 @@ export interface BegunUpload {
   upload: number;
   routeId: number;
   priority: number;
+  /** A test key has made the batch. */
+  test: boolean;
   startOn: 'now' | 'close';
   /** What the batch sets for lines that do not name times, an ordering key or a body of their own. */
   scheduledAt: Date | undefined;
@@ -31,6 +33,8 @@ export interface BegunUpload {
 export type BeginResult =
   | { kind: 'begun'; upload: BegunUpload }
   | { kind: 'closed' }
+  /** The batch is of the other kind of key: `test` was said otherwise. */
+  | { kind: 'of_test_key' | 'of_live_key' }
   | { kind: 'missing' }
   /** The batch had another upload since the one that the caller goes on with. */
   | { kind: 'superseded' };
@@ -42,8 +46,9 @@ export type BeginResult =
  */
 export async function beginUpload(
   database: Queryable,
-  { batch, accountId, key, after }: { batch: string; accountId: number; key?: bigint; after?: number },
+  upload: { batch: string; accountId: number; test: boolean; key?: bigint; after?: number },
 ): Promise<BeginResult> {
+  const { batch, accountId, test, key, after } = upload;
   const { rows } = await database.query<{
     upload: number;
     route_id: number;
@@ -65,6 +70,7 @@ export async function beginUpload(
         SET upload = upload + 1, upload_key = $5, unsettled = unsettled OR uploading, uploading = true
         WHERE shard = $1 AND id = $2 AND account_id = $3 AND closed_at IS NULL
           AND ($4::integer IS NULL OR upload = $4 OR upload_key = $5)
+          AND (defaults ? 'test') = $6
         RETURNING upload, route_id, priority, start_on, next_line,
           (defaults->>'scheduledAt')::timestamptz AS scheduled_at,
           (defaults->>'expiresAt')::timestamptz AS expires_at,
@@ -72,10 +78,10 @@ export async function beginUpload(
           (defaults->>'templatePin')::integer AS template_pin, defaults->'params' AS params,
           defaults->>'body' AS body, defaults->'tags' AS tags`,
     },
-    [shardOf(batch), batch, accountId, after ?? null, key ?? null],
+    [shardOf(batch), batch, accountId, after ?? null, key ?? null, test],
   );
   const row = rows[0];
-  if (!row) return await whyNot(database, batch, accountId);
+  if (!row) return await whyNot(database, upload);
   const { nextLine, durable } = await readDurable(database, batch, Number(row.next_line));
   return {
     kind: 'begun',
@@ -83,6 +89,7 @@ export async function beginUpload(
       upload: row.upload,
       routeId: row.route_id,
       priority: row.priority,
+      test,
       startOn: row.start_on,
       scheduledAt: row.scheduled_at ?? undefined,
       expiresAt: row.expires_at ?? undefined,
@@ -157,15 +164,19 @@ export async function checkpointUpload(
   return rowCount === 1;
 }
 
-async function whyNot(database: Queryable, batch: string, accountId: number): Promise<BeginResult> {
-  const { rows } = await database.query<{ closed: boolean }>(
+async function whyNot(
+  database: Queryable,
+  { batch, accountId, test }: { batch: string; accountId: number; test: boolean },
+): Promise<BeginResult> {
+  const { rows } = await database.query<{ closed: boolean; test: boolean }>(
     {
       name: 'batch_is_closed',
-      text: `SELECT closed_at IS NOT NULL AS closed FROM batch
+      text: `SELECT closed_at IS NOT NULL AS closed, defaults ? 'test' AS test FROM batch
         WHERE shard = $1 AND id = $2 AND account_id = $3`,
     },
     [shardOf(batch), batch, accountId],
   );
   if (!rows[0]) return { kind: 'missing' };
+  if (rows[0].test !== test) return { kind: rows[0].test ? 'of_test_key' : 'of_live_key' };
   return rows[0].closed ? { kind: 'closed' } : { kind: 'superseded' };
 }

@@ -80,6 +80,7 @@ function Shown({
 function Facts({ batch }: { batch: Batch }): JSX.Element {
   const facts: [string, string | null][] = [
     ['Route', batch.routePaused ? `${batch.route} (paused)` : batch.route],
+    ['Test', batch.test ? 'made with a test key: nobody gets its messages' : null],
     ['Priority', batch.priority],
     ['Template', batch.template && `${batch.template}, version ${batch.templateVersion}`],
     ['Created', moment(batch.createdAt)],

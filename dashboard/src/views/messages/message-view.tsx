@@ -146,6 +146,9 @@ function Facts({ message }: { message: MessageWithTimeline }): JSX.Element {
           </div>
         )}
       </dl>
+      {message.test && (
+        <p class="note">Sent with a test key: the attempt is simulated, and nobody gets it.</p>
+      )}
       {message.unreadable && <p class="note bad">The stored text cannot be read: it is kept as it is.</p>}
       {message.body !== null && <pre tabIndex={0}>{message.body}</pre>}
       {message.html !== undefined && <pre tabIndex={0}>{message.html}</pre>}

@@ -17,10 +17,10 @@ const recipientsMax = 10_000;
 /** Several messages in one request: all of them are stored, or none. */
 export function createMessageBatch(app: ApiInstance, context: ApiContext): void {
   app.post('/messages/batches', classicRoute('send'), async (request, reply) => {
-    const { accountId } = request.caller;
+    const { accountId, isTest: test } = request.caller;
     const country = defaultCountry(context.control, accountId);
     const messages = parseBatch(await readFields(request, bodyBytesMax), country);
-    const chunkIds = await storeClassicMessages(context, { accountId, messages });
+    const chunkIds = await storeClassicMessages(context, { accountId, test, messages });
     const show = { origin: originOf(request), nowMs: Date.now() };
     return reply
       .code(201)

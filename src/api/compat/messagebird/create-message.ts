@@ -12,10 +12,13 @@ const bodyBytesMax = 65_536;
 /** Sends one text to up to 50 recipients; answers when it is durable. */
 export function createMessage(app: ApiInstance, context: ApiContext): void {
   app.post('/messages', classicRoute('send'), async (request, reply) => {
-    const { accountId } = request.caller;
+    const { accountId, isTest: test } = request.caller;
     const country = defaultCountry(context.control, accountId);
     const message = parseClassicMessage(await readFields(request, bodyBytesMax), country);
-    const [chunkId] = await storeClassicMessages(context, { accountId, messages: [message] });
+    const [chunkId] = await storeClassicMessages(context, {
+      ...{ accountId, test },
+      messages: [message],
+    });
     return reply
       .code(201)
       .send(showClassic(newMessage(chunkId!, message), { origin: originOf(request), nowMs: Date.now() }));

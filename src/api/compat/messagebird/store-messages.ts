@@ -23,7 +23,7 @@ export function classicList(accountId: number): bigint {
  */
 export async function storeClassicMessages(
   context: ApiContext,
-  { accountId, messages }: { accountId: number; messages: readonly ClassicMessage[] },
+  { accountId, test, messages }: { accountId: number; test: boolean; messages: readonly ClassicMessage[] },
 ): Promise<string[]> {
   await requireRoute(context, { accountId, messages });
   const { groupCommit } = context.intake;
@@ -45,8 +45,7 @@ export async function storeClassicMessages(
   await Promise.all(
     judged.map(({ chunkId, parsed }) =>
       acceptMessages(groupCommit, {
-        accountId,
-        parsed,
+        ...{ accountId, test, parsed },
         reservedIds: [messageIdAt(chunkId, parsed.messages.length - 1)],
         listKey: classicList(accountId),
         together,

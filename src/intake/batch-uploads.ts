@@ -1,9 +1,7 @@
 import type { Clock } from '../lib/clock.ts';
 import type { Semaphore } from '../lib/semaphore.ts';
 import { ProblemError } from '../message/error-codes.ts';
-import { type Channel, type Priority, priorityName } from '../message/fields.ts';
-import { limits } from '../message/limits.ts';
-import type { PhoneCountry } from '../message/phone-number.ts';
+import { type Priority, priorityName } from '../message/fields.ts';
 import type { Database } from '../store/database.ts';
 import type { IdMint } from '../store/id-mint.ts';
 import type { Refusal } from '../store/intake/charge.ts';
@@ -12,19 +10,16 @@ import { cutSlot } from './cut-slot.ts';
 import { DurableLines } from './durable-lines.ts';
 import type { ChunksStored } from './group-commit.ts';
 import type { PendingHints } from './hints.ts';
+import { isCharged, type JudgingSettings, openJudging, Tally } from './judging.ts';
 import type { LoadShedding } from './load-shedding.ts';
-import type { PackedSlot, PackSettings } from './pack-slot.ts';
 import { createPacking } from './packing.ts';
-import type { RawSlot } from './raw-slot.ts';
 import { readUploadBody } from './read-upload-body.ts';
 import type { Rejection } from './rejection.ts';
 import { retryStore } from './retry-store.ts';
-import { shareTemplates } from './shared-templates.ts';
 import type { SlotBuffers } from './slot-buffers.ts';
 import { openCutter, type UploadFormat } from './slot-cutter.ts';
 import { createSlotWriter } from './slot-writer.ts';
 import { supersededProblem } from './superseded-problem.ts';
-import { templatesNow, type UploadTemplates } from './upload-templates.ts';
 
 /** A batch, and the account that asks for it. */
 export interface BatchKey {
@@ -72,11 +67,10 @@ interface StoredLines {
   rejected: number;
 }
 
-export interface BatchUploadsSettings {
+export interface BatchUploadsSettings extends JudgingSettings {
   database: Database;
   mint: IdMint;
   clock: Clock;
-  pack: (slot: RawSlot, settings: PackSettings & { signal: AbortSignal }) => Promise<PackedSlot>;
   /** Bodies are cut into these. */
   buffers?: SlotBuffers;
   /** Transactions that begin uploads, store their slots and note their ends, of all uploads together. */
@@ -84,19 +78,7 @@ export interface BatchUploadsSettings {
   /** The same of those that note how far an upload is. */
   checkpoints: Semaphore;
   hints: PendingHints;
-  /** The channel of a route: it fixes what `to` may be. Rejects while the route is not known. */
-  channelOf: (routeId: number) => Promise<Channel | undefined>;
-  /** Where telephone numbers of an account are dialled that do not tell their country. */
-  countryOf: (accountId: number) => PhoneCountry | undefined;
-  templates: UploadTemplates;
-  /** The database's time, and how far ahead of it a schedule may lie. */
-  nowMs: () => number;
-  scheduleAheadMs: number;
   shedding: Pick<LoadShedding, 'isOn' | 'problemOf'>;
-  /** Whether what is stored for the account is charged to its meter. */
-  isMetered: (accountId: number) => boolean;
-  /** Whether the SMS that its messages take are counted. */
-  countsParts: (accountId: number) => boolean;
   onStored: (event: StoredLines) => void;
   /** Chunks became durable, in a transaction that began then on the monotonic clock. */
   onChunks?: ChunksStored;
@@ -249,45 +231,21 @@ async function streamIn(
 ): Promise<Omit<UploadResult, 'nextLine'>> {
   const { clock } = settings;
   const { batch, accountId, format } = request;
-  const channel = await settings.channelOf(begun.routeId);
-  const ofBatch = begun.template && (await settings.templates.ofBatch(begun.template));
-  const templates = templatesNow(settings.templates, accountId);
+  const judging = await openJudging(settings, { ...begun, accountId });
   const stop = new AbortController();
   const signal = AbortSignal.any([request.signal, stop.signal]);
   // Of an upload whose sender has gone, what was taken in becomes durable, and what waits for its turn does not.
   const wanted = request.gone ? AbortSignal.any([signal, request.gone]) : signal;
-  /** Nobody is charged for what nobody gets. */
-  const isMetered = (id: number) => !begun.test && settings.isMetered(id);
-  const tally = { accepted: 0, rejected: 0, errors: [] as Rejection[] };
-  const packSettings = (shared: PackSettings['templates']): PackSettings => ({
-    accountId,
-    batch: true,
-    templates: shared,
-    batchTemplate: ofBatch?.template,
-    batchParams: begun.params,
-    orderingKey: begun.orderingKey,
-    linesOfMessages: isMetered(accountId),
-    ...(isMetered(accountId) &&
-      settings.countsParts(accountId) && {
-        countParts: { body: begun.body, template: ofBatch?.version },
-      }),
-    ...(channel && { channel }),
-    country: settings.countryOf(accountId),
-    times: {
-      latestMs: settings.nowMs() + settings.scheduleAheadMs,
-      scheduledAtMs: begun.scheduledAt?.getTime(),
-      expiresAtMs: begun.expiresAt?.getTime(),
-    },
-  });
+  const tally = new Tally();
   const lane = { accountId, routeId: begun.routeId, priority: priorityName(begun.priority) };
   const writer = createSlotWriter({
     ...settings,
-    isMetered,
+    isCharged: () => isCharged(settings, { accountId, test: begun.test }),
     signal,
     cut: (packed, endLine) => cutSlot(packed, endLine, packed.judgedBy!),
     target: {
       ...{ batch, accountId, ...begun, held: begun.startOn === 'close' },
-      isTemplated: ofBatch !== undefined,
+      isTemplated: judging.isTemplated,
     },
     onPending: (hints) => settings.hints.push(hints),
     onKeyed(accepted) {
@@ -309,15 +267,9 @@ async function streamIn(
     ...(settings.buffers && { buffers: settings.buffers }),
   });
   const packing = createPacking({
-    async pack(slot) {
-      const judgedBy = packSettings(shareTemplates(await templates(slot)));
-      return { ...(await settings.pack(slot, { ...judgedBy, signal: wanted })), judgedBy };
-    },
+    pack: (slot) => judging.judge(slot, wanted),
     async take(packed) {
-      tally.accepted += packed.count + (packed.keyed?.lines.length ?? 0);
-      tally.rejected += packed.rejected;
-      const room = limits.errorsListedMax - tally.errors.length;
-      if (room > 0) tally.errors.push(...packed.firstRejections.slice(0, room));
+      tally.add(packed);
       await writer.add(packed);
     },
     aheadMax: packsAheadMax,

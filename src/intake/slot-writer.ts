@@ -41,7 +41,7 @@ export interface SlotWriterSettings {
   clock: Clock;
   target: SlotTarget;
   /** Whether what is stored for the account is charged to its meter. */
-  isMetered: (accountId: number) => boolean;
+  isCharged: () => boolean;
   /** What is left of a slot without its lines from `endLine` on. */
   cut: (packed: PackedSlot, endLine: number) => PackedSlot;
   /** Called with what the account may not send. */
@@ -96,7 +96,7 @@ export function createSlotWriter(settings: SlotWriterSettings): SlotWriter {
     const group = new GroupOfSlots(gathered, cutRow);
     gathered = [];
     gatheredBytes = 0;
-    const isMetered = settings.isMetered(target.accountId);
+    const isMetered = settings.isCharged();
     // One after another: what an account may send ends at one line.
     if (isMetered) while (running.size > 0) await Promise.all(running);
     const release = await stores.acquire();

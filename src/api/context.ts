@@ -32,6 +32,8 @@ export interface ApiContext {
   secrets: SecretBox;
   connectors: ReadonlyMap<string, Connector>;
   intake: Intake;
+  /** Where bodies are kept that are judged before anything of them is stored. */
+  keptBodies: string;
   receipts: ReceiptIntake;
   /** The origin by which others reach this server, where it is configured. */
   publicUrl?: string;

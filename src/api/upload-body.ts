@@ -6,6 +6,7 @@ import type { FastifyRequest } from 'fastify';
 import type { UploadFormat } from '../intake/slot-cutter.ts';
 import { ProblemError } from '../message/error-codes.ts';
 import { contentEncoding, requireUtf8 } from './body.ts';
+import type { KeptBody } from './kept-body.ts';
 
 const formatByType: Record<string, UploadFormat> = {
   'application/x-ndjson': 'ndjson',
@@ -52,23 +53,27 @@ export interface UploadBody {
   bytes: AsyncIterable<Uint8Array>;
   /** SHA-256 of the body as it was sent, once it was read to its end. */
   hash(): Buffer;
+  /** The same bytes once more, where the body was kept. */
+  again(): AsyncIterable<Uint8Array>;
 }
 
 /** @throws ProblemError `unsupported_media_type` for a content encoding other than gzip */
 export function uploadBody(
   request: FastifyRequest,
-  settings: { hashed: boolean; idleMs: number; onBytes: (count: number) => void },
+  settings: { hashed: boolean; kept?: KeptBody; idleMs: number; onBytes: (count: number) => void },
 ): UploadBody {
   const encoding = contentEncoding(request);
   if (encoding !== 'identity' && encoding !== 'gzip' && encoding !== 'x-gzip') {
     throw new ProblemError('unsupported_media_type', 'Content-Encoding may be gzip, or absent.');
   }
   const hash = settings.hashed ? createHash('sha256') : undefined;
-  const { idleMs, onBytes } = settings;
-  const raw = rawBytes(request.raw, { hash, idleMs, onBytes });
+  const { kept, idleMs, onBytes } = settings;
+  const raw = rawBytes(request.raw, { hash, kept, idleMs, onBytes });
+  const decoded = (bytes: AsyncGenerator<Buffer>) => (encoding === 'identity' ? bytes : gunzipped(bytes));
   return {
-    bytes: encoding === 'identity' ? raw : gunzipped(raw),
+    bytes: decoded(raw),
     hash: () => hash!.digest(),
+    again: () => decoded(kept!.read()),
   };
 }
 
@@ -92,13 +97,19 @@ export async function hashUpload(request: FastifyRequest, { idleMs }: { idleMs: 
 
 async function* rawBytes(
   raw: Readable,
-  settings: { hash: Hash | undefined; idleMs: number; onBytes: (count: number) => void },
+  settings: {
+    hash: Hash | undefined;
+    kept?: KeptBody | undefined;
+    idleMs: number;
+    onBytes: (count: number) => void;
+  },
 ): AsyncGenerator<Buffer> {
-  const { hash, idleMs, onBytes } = settings;
+  const { hash, kept, idleMs, onBytes } = settings;
   try {
     // The answer still has to go out on this socket when the upload is refused half-way.
     for await (const bytes of withoutIdling(raw.iterator({ destroyOnReturn: false }), idleMs)) {
       hash?.update(bytes);
+      await kept?.append(bytes);
       onBytes(bytes.length);
       yield bytes;
     }

@@ -19,6 +19,8 @@ export interface SendFileOptions {
   path: string;
   batch: NewBatch;
   format: 'ndjson' | 'csv' | undefined;
+  /** Take all of its lines or none. */
+  atomic: boolean;
   /** Send it although the server knows the file. */
   again: boolean;
   quiet: boolean;
@@ -47,7 +49,8 @@ const rejectionsShown = 5;
  * is sent: the same command finds the same batch again, and goes on from its first line that is not durable.
  */
 export async function sendFile(context: CommandContext, options: SendFileOptions): Promise<SendFileResult> {
-  const { client, path, batch: wanted } = options;
+  const { client, path, atomic } = options;
+  const wanted: NewBatch = atomic ? { ...options.batch, start: 'close' } : options.batch;
   const startedAtMs = performance.now();
   const file = await inspectFile(path, options.format);
   const progress = createProgress(context.terminal, { quiet: options.quiet });
@@ -73,7 +76,7 @@ export async function sendFile(context: CommandContext, options: SendFileOptions
     }
     const resumed = batch.nextLine > 1;
     if (resumed) progress.note(`Going on with batch ${batch.id} from line ${formatCount(batch.nextLine)}.`);
-    const retries = await uploadFile(context, { client, file, batch, progress });
+    const retries = await uploadFile(context, { client, file, batch, atomic, progress });
     const done = await client.batches.close(batch.id);
     return {
       ...base,
@@ -125,13 +128,14 @@ interface FileUpload {
   client: Client;
   file: InputFile;
   batch: Batch;
+  atomic: boolean;
   progress: Progress;
 }
 
 /** Answers how often it tried again. */
 async function uploadFile(
   { signal }: CommandContext,
-  { client, file, batch, progress }: FileUpload,
+  { client, file, batch, atomic, progress }: FileUpload,
 ): Promise<number> {
   const source: FileSource = fileSource(file);
   const bar = progress.bar('sending', { total: file.bytes, unit: 'bytes' });
@@ -142,6 +146,7 @@ async function uploadFile(
       batchId: batch.id,
       source,
       line: batch.nextLine,
+      atomic,
       signal,
       onResume({ error, waitMs }) {
         retries++;

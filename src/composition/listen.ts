@@ -32,6 +32,7 @@ export async function listen(
   const keyFreer = createKeyFreer({ clock: systemClock, log: rest.log, signal: lifecycle.signal });
   const context: ApiContext = {
     ...{ ...rest, intake, connectors, lifecycle, keyFreer, clientLimits },
+    keptBodies: join(config.data, 'uploads'),
     requestsPerSecond: config.keyRequestsPerSecond,
     ...(config.publicUrl !== undefined && { publicUrl: config.publicUrl }),
     ...writesElsewhere(config),

@@ -10,6 +10,7 @@ import { cutSlot } from './cut-slot.ts';
 import { DurableLines } from './durable-lines.ts';
 import type { ChunksStored } from './group-commit.ts';
 import type { PendingHints } from './hints.ts';
+import { type JudgeRequest, judgeUpload } from './judge-upload.ts';
 import { isCharged, type JudgingSettings, openJudging, Tally } from './judging.ts';
 import type { LoadShedding } from './load-shedding.ts';
 import { createPacking } from './packing.ts';
@@ -125,6 +126,11 @@ export class BatchUploads {
     } finally {
       if (this.running.get(place) === entry) this.running.delete(place);
     }
+  }
+
+  /** What would become of an upload; nothing of it is stored. */
+  judge(request: JudgeRequest): Promise<Tally> {
+    return judgeUpload({ ...this.settings, packsAheadMax }, request);
   }
 
   /** Ends the upload to a batch that is being closed by somebody else, and waits for its last commit. */

@@ -1,4 +1,4 @@
-import type { Channel } from '../message/fields.ts';
+import type { Channel, MessageDefaults } from '../message/fields.ts';
 import { limits } from '../message/limits.ts';
 import type { PhoneCountry } from '../message/phone-number.ts';
 import type { PackedSlot, PackSettings } from './pack-slot.ts';
@@ -101,4 +101,20 @@ export class Tally {
     const room = limits.errorsListedMax - this.errors.length;
     if (room > 0) this.errors.push(...firstRejections.slice(0, room));
   }
+}
+
+/** As the batch is going to be stored. */
+export function judgedBatch(batch: {
+  accountId: number;
+  routeId: number;
+  defaults: MessageDefaults;
+}): JudgedBatch {
+  const { accountId, routeId, defaults } = batch;
+  const { scheduledAt, expiresAt, orderingKey, body, template, templatePin, params, test = false } = defaults;
+  return {
+    ...{ accountId, routeId, test, orderingKey, body, params },
+    scheduledAt: scheduledAt === undefined ? undefined : new Date(scheduledAt),
+    expiresAt: expiresAt === undefined ? undefined : new Date(expiresAt),
+    template: template === undefined ? undefined : { name: template, pin: templatePin ?? Number.NaN },
+  };
 }

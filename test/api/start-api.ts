@@ -94,6 +94,7 @@ export async function startApi(
     clientLimits,
     connectors,
     intake,
+    keptBodies: tmpdir(),
     receipts: new ReceiptIntake({ database, clock: systemClock }),
     lifecycle,
     keyFreer: createKeyFreer({ clock: systemClock, log, signal: lifecycle.signal }),

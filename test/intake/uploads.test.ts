@@ -156,7 +156,7 @@ test.each([
   ['an unknown route', '/v1/batches?route=nowhere', ndjson, '', 422, 'unknown_route'],
   ['no route', '/v1/batches', ndjson, '', 422, 'validation_failed'],
   ['an unknown query', '/v1/batches?route=r&colour=red', ndjson, '', 422, 'validation_failed'],
-  ['an option to come', '/v1/batches?route=r&atomic=true', ndjson, '', 422, 'not_available'],
+  ['an option to come', '/v1/batches?route=r&tags=a', ndjson, '', 422, 'not_available'],
   [
     'another media type',
     '/v1/batches?route=r',

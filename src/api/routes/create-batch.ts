@@ -1,8 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import { judgedBatch } from '../../intake/judging.ts';
 import type { Rejection } from '../../intake/rejection.ts';
 import { ProblemError } from '../../message/error-codes.ts';
 import { createBatch as insertBatch } from '../../store/intake/create-batch.ts';
+import { findBatch } from '../../store/reading/find-batch.ts';
 import { bodyBytesMax, parseJson, readBody, requirePlainJson } from '../body.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { type Answer, idempotently } from '../idempotency.ts';
@@ -45,7 +47,17 @@ export function createBatch(app: ApiInstance, context: ApiContext): void {
       schema: {
         summary: 'Create a batch, or create, fill and close one in one call',
         tags: ['batches'],
-        querystring: Type.Partial(Type.Object(BatchQuery), { additionalProperties: true }),
+        querystring: Type.Partial(
+          Type.Object({
+            ...BatchQuery,
+            atomic: Type.Boolean({
+              description:
+                'with `route`: take all lines or none, and deliver when all is there (`start=close`); the answer to a body with lines that cannot be taken is ' +
+                '422 with the first of them, and nothing is kept',
+            }),
+          }),
+          { additionalProperties: true },
+        ),
         response: {
           201: Type.Intersect([BatchAnswer, Type.Object({ errors: Type.Optional(RejectedLines) })]),
         },
@@ -95,27 +107,35 @@ async function uploadOneShot(
 ): Promise<FastifyReply> {
   const query = request.query as Record<string, unknown>;
   refuseUnavailable(query);
-  refuseUnavailable(query, ['atomic', 'tags', 'metadata', 'headers', 'sendWindow']);
+  refuseUnavailable(query, ['tags', 'metadata', 'headers', 'sendWindow']);
   if (request.headers['upload-line'] !== undefined) {
     throw new ProblemError(
       'invalid_request',
       'Upload-Line resumes an upload at /v1/batches/{id}/messages; here send the whole body again with its key.',
     );
   }
-  const input = checkQuery(query);
+  const { atomic = false, ...settings } = query;
+  const input = checkQuery(atomic ? { start: 'close', ...settings } : settings);
+  if (atomic && input.start !== 'close') throw startsTooSoon();
   const { accountId } = request.caller;
   return await keyedUpload(
     context,
     { request, reply },
     {
       reserve: () => ({ ids: [context.intake.newBatchId()] }),
+      atomic: atomic === true,
       async work(tried) {
         const id = tried.reservation.ids[0]!;
         // Before there is a batch that nobody fills.
         const overload = context.intake.shedding.problemOf(input.priority ?? 'bulk');
         if (overload) throw overload;
-        await insertBatch(context.database, await newBatch(context, { id, caller: request.caller, input }));
+        const batch = await newBatch(context, { id, caller: request.caller, input });
+        // There is one only when it was judged.
+        const isNew = !(tried.again && (await findBatch(context.database, { accountId, id })));
+        if (atomic && isNew) await tried.judgeWhole({ batch: judgedBatch(batch), firstLine: 1 });
+        await insertBatch(context.database, batch);
         const errors = await fill(id, tried);
+        if (atomic && errors.length > 0) throw judgedOtherwise(id, errors);
         await context.intake.closeBatch({ batch: id, accountId });
         return await batchAnswer(context, { accountId, id }, errors);
       },
@@ -148,6 +168,18 @@ async function batchAnswer(
 ): Promise<Answer> {
   const batch = showBatch(await readBatch(context, key), context.control);
   return { status: 201, body: errors ? { ...batch, errors } : batch };
+}
+
+/** A template or the country of the account may have changed between the two looks at the lines. */
+function judgedOtherwise(batchId: string, errors: Rejection[]): ProblemError {
+  const detail =
+    'What lines are judged by changed meanwhile. Nothing has left: cancel the batch, and send it again under another key.';
+  return new ProblemError('conflict', detail, { errors, extra: { batchId } });
+}
+
+function startsTooSoon(): ProblemError {
+  const detail = 'with atomic=true nothing leaves before all is there: leave it out, or say close';
+  return invalid('query', [{ pointer: '/start', code: 'invalid_value', detail }]);
 }
 
 /** A batch's settings stand in its JSON: in the query they would be ignored, so they are refused. */

@@ -4,7 +4,7 @@ import { defaultAccountId } from '../message/account.ts';
 import { changeControl } from '../store/control/change-control.ts';
 import { findKeyByHash, hasLiveAdminKey, insertKey } from '../store/control/keys.ts';
 import type { Database, Queryable } from '../store/database.ts';
-import { hashKey, hintOf, makeKey } from './keys.ts';
+import { hashKey, hintOf, isTestKey, makeKey } from './keys.ts';
 
 export interface AdminKeySettings {
   /** The configured key. */
@@ -48,6 +48,11 @@ export function ensureAdminKey(
 }
 
 async function ensureConfigured(transaction: Queryable, key: string): Promise<void> {
+  if (isTestKey(key)) {
+    throw new AdminKeyError(
+      'the configured administrator key has the form of a test key: configure another one',
+    );
+  }
   const present = await findKeyByHash(transaction, hashKey(key));
   if (!present) {
     await storeAdminKey(transaction, key);

@@ -55,14 +55,14 @@ export function isCharged(
 }
 
 export async function openJudging(settings: JudgingSettings, batch: JudgedBatch): Promise<Judging> {
-  const { accountId, template, params, orderingKey, body, scheduledAt, expiresAt } = batch;
+  const { accountId, test, template, params, orderingKey, body, scheduledAt, expiresAt } = batch;
   const channel = await settings.channelOf(batch.routeId);
   const ofBatch = template && (await settings.templates.ofBatch(template));
   const templates = templatesNow(settings.templates, accountId);
   const packSettings = (shared: PackSettings['templates']): PackSettings => {
     const charged = isCharged(settings, batch);
     return {
-      accountId,
+      ...{ accountId, test },
       batch: true,
       templates: shared,
       batchTemplate: ofBatch?.template,

@@ -22,6 +22,8 @@ import type { TimeRules } from './time-rules.ts';
 
 export interface PackSettings {
   accountId: number;
+  /** A test key has made the batch. */
+  test?: boolean;
   /** Lines of a batch; false takes elements of `POST /v1/messages`, which may name route and priority. */
   batch: boolean;
   /** The channel of the batch's route: it fixes what `to` may be. */
@@ -204,12 +206,14 @@ class Pins {
 /** Gives the key of the record that was scanned last. */
 function keyReader({
   accountId,
+  test = false,
   orderingKey: text,
 }: PackSettings): (scanner: MessageScanner) => OrderingKey | undefined {
   const bytes = text === undefined ? undefined : Buffer.from(text);
-  const own = bytes && orderingKey(accountId, { bytes, start: 0, end: bytes.length });
+  const of = { accountId, test };
+  const own = bytes && orderingKey(of, { bytes, start: 0, end: bytes.length });
   return ({ keyBytes, keyStart, keyEnd }) =>
-    keyStart === -1 ? own : orderingKey(accountId, { bytes: keyBytes, start: keyStart, end: keyEnd });
+    keyStart === -1 ? own : orderingKey(of, { bytes: keyBytes, start: keyStart, end: keyEnd });
 }
 
 /** Finds when the first of a slot's messages is to be sent. */

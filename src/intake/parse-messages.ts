@@ -53,6 +53,8 @@ export type ChooseRoute = (
 
 interface ParseRules {
   accountId: number;
+  /** A test key sends them. */
+  test: boolean;
   chooseRoute: ChooseRoute;
   /** Where telephone numbers are dialled that do not tell their country. */
   country?: PhoneCountry | undefined;
@@ -143,7 +145,7 @@ function parseOne(
   { slot, record, rules }: { slot: RawSlot; record: number; rules: ParseRules },
 ): Omit<ParsedMessage, 'index'> | { code: string; detail: string } {
   const { bytes } = slot;
-  const { accountId, chooseRoute, countParts = false } = rules;
+  const { accountId, test, chooseRoute, countParts = false } = rules;
   const start = slot.starts[record]!;
   const end = slot.ends[record]!;
   if (!isValidUtf8(bytes, start, end)) {
@@ -175,7 +177,10 @@ function parseOne(
     orderingKey:
       scanner.keyStart === -1
         ? undefined
-        : orderingKey(accountId, { bytes: scanner.keyBytes, start: scanner.keyStart, end: scanner.keyEnd }),
+        : orderingKey(
+            { accountId, test },
+            { bytes: scanner.keyBytes, start: scanner.keyStart, end: scanner.keyEnd },
+          ),
   };
 }
 

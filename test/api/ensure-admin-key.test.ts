@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ensureAdminKey } from '../../src/api/ensure-admin-key.ts';
-import { hashKey } from '../../src/api/keys.ts';
+import { hashKey, makeKey } from '../../src/api/keys.ts';
 import { createControlCache } from '../../src/store/control/control-cache.ts';
 import { findKeyByHash, listKeys, revokeKey } from '../../src/store/control/keys.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
@@ -65,6 +65,12 @@ test('a configured key that was revoked stays revoked', async () => {
   await ensureAdminKey(database, { key, path });
   await revokeKey(database, (await findKeyByHash(database, hashKey(key)))!.id);
   await expect(ensureAdminKey(database, { key, path })).rejects.toThrow('revoked');
+});
+
+test('a configured key that looks like a test key is refused', async () => {
+  const key = makeKey({ test: true });
+  await expect(ensureAdminKey(database, { key, path })).rejects.toThrow('the form of a test key');
+  expect(await keys()).toEqual([]);
 });
 
 test('a key that cannot be written down is not made', async () => {

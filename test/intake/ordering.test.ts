@@ -56,7 +56,7 @@ async function stored(batch: string | null, defaultKey?: string): Promise<Stored
       const text = line.orderingKey ?? defaultKey;
       if (text !== undefined) {
         const bytes = Buffer.from(text);
-        const key = orderingKey(1, { bytes, start: 0, end: bytes.length });
+        const key = orderingKey({ accountId: 1, test: false }, { bytes, start: 0, end: bytes.length });
         expect({ shard, hash: hashes![offset] }).toEqual(key);
       } else expect(hashes).toBeNull();
       return { shard, n: Number(line.ref), key: text, ordered: ordered !== null };

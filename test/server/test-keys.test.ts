@@ -253,6 +253,26 @@ test('every step is gone through: suppression, templates, the pause of a route, 
   expect(ids.filter((id: string) => arrived.has(id))).toEqual([]);
 });
 
+test('what a test key sends holds up nothing of the same ordering key, in single messages, batches and the defaults of one', async () => {
+  const { live, testing } = await newAccount();
+  const scheduledAt = new Date(Date.now() + 86_400_000).toISOString();
+  const ordered = { to: phone(1), body: 'x', orderingKey: 'order-1042' };
+  await take('POST', '/v1/messages', { key: testing, body: { ...ordered, scheduledAt } });
+  await take('POST', '/v1/batches?route=sms', {
+    key: testing,
+    body: JSON.stringify({ ...ordered, scheduledAt }),
+  });
+  const byDefault = `/v1/batches?route=sms&orderingKey=order-1042&scheduledAt=${scheduledAt}`;
+  await take('POST', byDefault, { key: testing, body: lines(1) });
+  const single = await take('POST', '/v1/messages', { key: live, body: ordered });
+  expect(await untilFinal(single.messages[0].id, live)).toMatchObject({ state: 'sent' });
+  const batch = await take('POST', '/v1/batches?route=sms', { key: live, body: JSON.stringify(ordered) });
+  expect((await untilDone(batch.id, live)).counts.sent).toBe(1);
+  const waits = await take('POST', '/v1/messages', { key: testing, body: ordered });
+  const { waitsFor } = await take('GET', `/v1/messages/${waits.messages[0].id}`, { key: testing });
+  expect(waitsFor).toMatchObject([{ reason: 'earlier_message' }]);
+});
+
 test('the classic API simulates as well', async () => {
   const { testing } = await newAccount();
   const headers = { authorization: `AccessKey ${testing}` };

@@ -95,7 +95,7 @@ async function parseKnown(
 ): Promise<ParsedMessages> {
   const parse = () =>
     parseMessages(body, {
-      accountId,
+      ...{ accountId, test },
       chooseRoute: routeChooser(control, accountId),
       country: defaultCountry(control, accountId),
       templates: control.templatesOf(accountId),

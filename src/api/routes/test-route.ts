@@ -91,6 +91,7 @@ function fieldsOf(
   const bytes = Buffer.from(JSON.stringify(fields));
   const { messages, errors } = parseMessages(bytes, {
     accountId: 0,
+    test: false,
     chooseRoute: () => route,
     country,
     templates: new Map(),

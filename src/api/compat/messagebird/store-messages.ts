@@ -31,7 +31,7 @@ export async function storeClassicMessages(
   // All are judged before any is stored.
   const judged = messages.map((message) => {
     const chunkId = groupCommit.reserveChunkId(shard);
-    return { chunkId, parsed: parse(context, { accountId, message, chunkId }) };
+    return { chunkId, parsed: parse(context, { accountId, test, message, chunkId }) };
   });
   // Before them: what the feed tells of a message begins behind the key that signs it.
   if (messages.some(isReported)) await ensureReports(context, accountId);
@@ -81,10 +81,15 @@ async function requireRoute(
 
 function parse(
   { control, intake }: ApiContext,
-  { accountId, message, chunkId }: { accountId: number; message: ClassicMessage; chunkId: string },
+  {
+    accountId,
+    test,
+    message,
+    chunkId,
+  }: { accountId: number; test: boolean; message: ClassicMessage; chunkId: string },
 ) {
   const parsed = parseMessages(Buffer.from(JSON.stringify(linesOf(message, chunkId))), {
-    accountId,
+    ...{ accountId, test },
     chooseRoute: routeChooser(control, accountId),
     templates: control.templatesOf(accountId),
     times: { latestMs: intake.latestScheduleMs() },

@@ -20,7 +20,7 @@ export function authenticate(control: ControlCache, request: FastifyRequest): Ca
   const known = control.keyByHash(hashKey(key).toString('hex'));
   const account = known && control.accountById(known.accountId);
   if (!known || !account || account.deleted) return undefined;
-  return { accountId: known.accountId, keyId: known.id, scopes: known.scopes, isTest: known.test };
+  return { accountId: known.accountId, keyId: known.id, scopes: known.scopes, test: known.test };
 }
 
 export function unknownKey(): ProblemError {

@@ -75,7 +75,7 @@ export interface Caller {
   keyId: ApiKey['id'];
   scopes: readonly Scope[];
   /** What it sends is delivered to nobody. */
-  isTest: boolean;
+  test: boolean;
 }
 
 declare module 'fastify' {

@@ -174,9 +174,9 @@ function keyOf(request: FastifyRequest): (IdempotencyKey & { hash: bigint }) | n
       `Idempotency-Key must be 1 to ${keyLengthMax} printable ASCII characters.`,
     );
   }
-  const { accountId, isTest } = request.caller;
+  const { accountId, test } = request.caller;
   // What was tried with a test key may be sent in earnest under the same key. No header holds a line feed.
-  const name = isTest ? `test\n${key}` : key;
+  const name = test ? `test\n${key}` : key;
   const hash = createHash('sha256').update(`${accountId}:${name}`).digest();
   return { shard: hash.readUInt16BE(0) % limits.shards, accountId, key: name, hash: hash.readBigInt64BE(8) };
 }

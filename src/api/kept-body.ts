@@ -4,12 +4,16 @@ import { join } from 'node:path';
 import { ProblemError } from '../message/error-codes.ts';
 
 /** Sixteen million messages of 128 bytes; compressed, several times as many. */
-export const keptBytesMax = 2_147_483_648;
+const keptBytesMax = 2_147_483_648;
+
+/** Of all requests of a process together. */
+const keptTotalMax = 4 * keptBytesMax;
 
 const readBytes = 262_144;
 
-/** The body of a request, kept on disk as it comes, to be read once more. Its file has no name: however the process ends, nothing of it is left. */
+/** The body of a request, kept on disk as it comes, to be read once more. Its file loses its name at once: however the process ends, nothing of it is left. */
 export class KeptBody {
+  static #total = 0;
   readonly #file: FileHandle;
   #size = 0;
 
@@ -33,8 +37,13 @@ export class KeptBody {
   /** @throws ProblemError `payload_too_large`, `unavailable` where the disk does not take it */
   async append(bytes: Uint8Array): Promise<void> {
     if (this.#size + bytes.length > keptBytesMax) {
-      const detail = `With atomic=true a body may have ${keptBytesMax} bytes as it is sent: send it gzip, or without atomic.`;
+      const detail = `With atomic=true a body may have ${keptBytesMax} bytes as it is sent: compress it, cut it into several, or send it without atomic.`;
       throw new ProblemError('payload_too_large', detail);
+    }
+    if (KeptBody.#total + bytes.length > keptTotalMax) {
+      const detail =
+        'The bodies with atomic=true that are under way take all the room that they may: send it again later.';
+      throw new ProblemError('unavailable', detail, { retryAfterSeconds: 5 });
     }
     try {
       for (let done = 0; done < bytes.length; ) {
@@ -45,6 +54,7 @@ export class KeptBody {
       throw notKept(error);
     }
     this.#size += bytes.length;
+    KeptBody.#total += bytes.length;
   }
 
   async *read(): AsyncGenerator<Buffer> {
@@ -57,6 +67,8 @@ export class KeptBody {
   }
 
   async close(): Promise<void> {
+    KeptBody.#total -= this.#size;
+    this.#size = 0;
     await this.#file.close();
   }
 }

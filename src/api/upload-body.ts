@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type { FastifyRequest } from 'fastify';
@@ -60,7 +60,12 @@ export interface UploadBody {
 /** @throws ProblemError `unsupported_media_type` for a content encoding other than gzip */
 export function uploadBody(
   request: FastifyRequest,
-  settings: { hashed: boolean; kept?: KeptBody; idleMs: number; onBytes: (count: number) => void },
+  settings: {
+    hashed: boolean;
+    kept: () => KeptBody | undefined;
+    idleMs: number;
+    onBytes: (count: number) => void;
+  },
 ): UploadBody {
   const encoding = contentEncoding(request);
   if (encoding !== 'identity' && encoding !== 'gzip' && encoding !== 'x-gzip') {
@@ -73,7 +78,7 @@ export function uploadBody(
   return {
     bytes: decoded(raw),
     hash: () => hash!.digest(),
-    again: () => decoded(kept!.read()),
+    again: () => decoded(kept()!.read()),
   };
 }
 
@@ -88,6 +93,17 @@ export function senderGone(raw: IncomingMessage): AbortSignal {
   return gone.signal;
 }
 
+/** Aborted when the connection closes before the answer was written to it. */
+export function answerUnwanted(raw: ServerResponse): AbortSignal {
+  const unwanted = new AbortController();
+  const onClose = () => {
+    if (!raw.writableFinished) unwanted.abort(brokenOff());
+  };
+  if (raw.closed) onClose();
+  else raw.once('close', onClose);
+  return unwanted.signal;
+}
+
 /** Reads a body to its end for its hash alone. */
 export async function hashUpload(request: FastifyRequest, { idleMs }: { idleMs: number }): Promise<Buffer> {
   const hash = createHash('sha256');
@@ -99,7 +115,7 @@ async function* rawBytes(
   raw: Readable,
   settings: {
     hash: Hash | undefined;
-    kept?: KeptBody | undefined;
+    kept?: () => KeptBody | undefined;
     idleMs: number;
     onBytes: (count: number) => void;
   },
@@ -109,7 +125,7 @@ async function* rawBytes(
     // The answer still has to go out on this socket when the upload is refused half-way.
     for await (const bytes of withoutIdling(raw.iterator({ destroyOnReturn: false }), idleMs)) {
       hash?.update(bytes);
-      await kept?.append(bytes);
+      await kept?.()?.append(bytes);
       onBytes(bytes.length);
       yield bytes;
     }

@@ -19,8 +19,6 @@ export interface SendFileOptions {
   path: string;
   batch: NewBatch;
   format: 'ndjson' | 'csv' | undefined;
-  /** Take all of its lines or none. */
-  atomic: boolean;
   /** Send it although the server knows the file. */
   again: boolean;
   quiet: boolean;
@@ -49,8 +47,7 @@ const rejectionsShown = 5;
  * is sent: the same command finds the same batch again, and goes on from its first line that is not durable.
  */
 export async function sendFile(context: CommandContext, options: SendFileOptions): Promise<SendFileResult> {
-  const { client, path, atomic } = options;
-  const wanted: NewBatch = atomic ? { ...options.batch, start: 'close' } : options.batch;
+  const { client, path, batch: wanted } = options;
   const startedAtMs = performance.now();
   const file = await inspectFile(path, options.format);
   const progress = createProgress(context.terminal, { quiet: options.quiet });
@@ -76,7 +73,7 @@ export async function sendFile(context: CommandContext, options: SendFileOptions
     }
     const resumed = batch.nextLine > 1;
     if (resumed) progress.note(`Going on with batch ${batch.id} from line ${formatCount(batch.nextLine)}.`);
-    const retries = await uploadFile(context, { client, file, batch, atomic, progress });
+    const retries = await uploadFile(context, { client, file, batch, progress });
     const done = await client.batches.close(batch.id);
     return {
       ...base,
@@ -128,14 +125,13 @@ interface FileUpload {
   client: Client;
   file: InputFile;
   batch: Batch;
-  atomic: boolean;
   progress: Progress;
 }
 
 /** Answers how often it tried again. */
 async function uploadFile(
   { signal }: CommandContext,
-  { client, file, batch, atomic, progress }: FileUpload,
+  { client, file, batch, progress }: FileUpload,
 ): Promise<number> {
   const source: FileSource = fileSource(file);
   const bar = progress.bar('sending', { total: file.bytes, unit: 'bytes' });
@@ -146,7 +142,6 @@ async function uploadFile(
       batchId: batch.id,
       source,
       line: batch.nextLine,
-      atomic,
       signal,
       onResume({ error, waitMs }) {
         retries++;

@@ -23,11 +23,6 @@ export interface AppendOptions
 export interface SendOptions extends AppendOptions, NewBatch {
   /** The same one again finds the batch, and goes on where it ended. One is made up when absent. */
   idempotencyKey?: string;
-  /**
-   * Takes all lines or none: a line that cannot be taken is an error, and nothing is sent of the others. Of a source that can be read
-   * again, as a file is. Nothing leaves before all is there (`start: 'close'`).
-   */
-  atomic?: boolean;
 }
 
 export interface SentBatch extends Batch {
@@ -41,13 +36,7 @@ const lookAfterAbortMaxMs = 1_000;
 
 export async function sendBatch(http: Http, source: MessageSource, options: SendOptions): Promise<SentBatch> {
   const { idempotencyKey = randomUUID(), ...others } = options;
-  const { format = 'ndjson', gzip = false, noProgressMaxMs, onResume, signal, atomic, ...settings } = others;
-  const batch = atomic ? { start: 'close' as const, ...settings } : settings;
-  if (atomic && !isLineSource(source)) {
-    throw new TypeError(
-      'atomic takes a source that can be read again: fileSource({ path }), or a LineSource of your own',
-    );
-  }
+  const { format = 'ndjson', gzip = false, noProgressMaxMs, onResume, signal, ...batch } = others;
   (signal ?? http.signal)?.throwIfAborted();
   if (!isLineSource(source)) checkIterable(source);
   // A key that somebody chose may find a batch that needs nothing more of a source, which may be gone by now.

@@ -12,8 +12,6 @@ export interface UploadOptions {
   line: number;
   /** Closes the batch with the last line. */
   close?: boolean;
-  /** Takes all lines or none: see `SendOptions`. */
-  atomic?: boolean;
   /** How long to go on trying while no further line becomes durable. */
   noProgressMaxMs?: number;
   /** Called before a broken upload is tried again. */
@@ -59,14 +57,11 @@ interface AppendRequest extends UploadOptions {
 
 async function append(
   http: Http,
-  { batchId, source, line, close, atomic, signal }: AppendRequest,
+  { batchId, source, line, close, signal }: AppendRequest,
 ): Promise<AppendAnswer> {
   const answer = await http.upload({
     method: 'POST',
-    path: pathOf(`/v1/batches/${encodeURIComponent(batchId)}/messages`, {
-      close: close || undefined,
-      atomic: atomic || undefined,
-    }),
+    path: pathOf(`/v1/batches/${encodeURIComponent(batchId)}/messages`, { close: close || undefined }),
     headers: {
       'content-type': source.contentType,
       'upload-line': String(line),

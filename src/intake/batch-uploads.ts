@@ -1,26 +1,30 @@
 import type { Clock } from '../lib/clock.ts';
 import type { Semaphore } from '../lib/semaphore.ts';
+import type { Amount } from '../message/allowance.ts';
 import { ProblemError } from '../message/error-codes.ts';
 import { type Priority, priorityName } from '../message/fields.ts';
 import type { Database } from '../store/database.ts';
 import type { IdMint } from '../store/id-mint.ts';
 import type { Refusal } from '../store/intake/charge.ts';
+import { createBatch, type NewBatch } from '../store/intake/create-batch.ts';
+import { createWholeBatch } from '../store/intake/create-whole-batch.ts';
 import { type BegunUpload, beginUpload, checkpointUpload, readPriority } from '../store/intake/uploads.ts';
 import { cutSlot } from './cut-slot.ts';
 import { DurableLines } from './durable-lines.ts';
 import type { ChunksStored } from './group-commit.ts';
 import type { PendingHints } from './hints.ts';
-import { type JudgeRequest, judgeUpload } from './judge-upload.ts';
+import { type Judgement, type JudgeRequest, judgeUpload } from './judge-upload.ts';
 import { isCharged, type JudgingSettings, openJudging, Tally } from './judging.ts';
 import type { LoadShedding } from './load-shedding.ts';
 import { createPacking } from './packing.ts';
 import { readUploadBody } from './read-upload-body.ts';
+import { refuse } from './refusal-problem.ts';
 import type { Rejection } from './rejection.ts';
 import { retryStore } from './retry-store.ts';
 import type { SlotBuffers } from './slot-buffers.ts';
 import { openCutter, type UploadFormat } from './slot-cutter.ts';
 import { createSlotWriter } from './slot-writer.ts';
-import { supersededProblem } from './superseded-problem.ts';
+import { filledByOneRequest, supersededProblem } from './upload-conflicts.ts';
 
 /** A batch, and the account that asks for it. */
 export interface BatchKey {
@@ -31,6 +35,8 @@ export interface BatchKey {
 export interface UploadRequest extends BatchKey {
   /** A test key sends it. */
   test: boolean;
+  /** The batch is filled by this request alone. */
+  atomic: boolean;
   format: UploadFormat;
   /** The decompressed body. Ends early by throwing, as a request does whose connection broke. */
   body: AsyncIterable<Uint8Array>;
@@ -129,8 +135,23 @@ export class BatchUploads {
   }
 
   /** What would become of an upload; nothing of it is stored. */
-  judge(request: JudgeRequest): Promise<Tally> {
+  judge(request: JudgeRequest): Promise<Judgement> {
     return judgeUpload({ ...this.settings, packsAheadMax }, request);
+  }
+
+  /**
+   * Makes a batch of which so many messages were judged, and charges for them; undefined where nobody is charged.
+   * @throws ProblemError `quota_exceeded` or `credit_exhausted` where the account may not send them whole: there is no batch then
+   */
+  async createWhole(batch: NewBatch, amount: Amount | undefined): Promise<void> {
+    const { database, clock } = this.settings;
+    const make = async () => {
+      if (amount) return await createWholeBatch(database, batch, amount);
+      await createBatch(database, batch);
+      return undefined;
+    };
+    const refusal = await retryStore(make, { clock });
+    if (refusal) refuse(this.settings, refusal);
   }
 
   /** Ends the upload to a batch that is being closed by somebody else, and waits for its last commit. */
@@ -195,9 +216,9 @@ async function shed(settings: BatchUploadsSettings, { batch, accountId }: BatchK
 
 async function begin(settings: BatchUploadsSettings, request: UploadRequest): Promise<BegunUpload> {
   const { database, clock, stores } = settings;
-  const { batch, accountId, test, key, again, signal } = request;
+  const { batch, accountId, test, atomic, key, again, signal } = request;
   const asked = {
-    ...{ batch, accountId, test },
+    ...{ batch, accountId, test, atomic },
     ...(key !== undefined && { key }),
     ...(again?.upload !== undefined && { after: again.upload }),
   };
@@ -209,11 +230,12 @@ async function begin(settings: BatchUploadsSettings, request: UploadRequest): Pr
   const result = await retryStore(() => stores.run(attempt), { clock, signal });
   if (result.kind === 'begun') return result.upload;
   if (result.kind === 'missing') throw new ProblemError('not_found', `There is no batch ${batch}.`);
+  if (result.kind === 'atomic') throw filledByOneRequest(batch);
   if (result.kind === 'of_test_key') {
     const detail = `Batch ${batch} was made with a test key, and what is added to it is sent to nobody: add to it with a test key, or make another.`;
     throw new ProblemError('conflict', detail);
   }
-  if (result.kind === 'of_live_key') {
+  if (result.kind === 'of_another_key') {
     const detail = `Batch ${batch} was not made with a test key, and what is added to it is sent in earnest: make another with the test key.`;
     throw new ProblemError('conflict', detail);
   }
@@ -246,7 +268,7 @@ async function streamIn(
   const lane = { accountId, routeId: begun.routeId, priority: priorityName(begun.priority) };
   const writer = createSlotWriter({
     ...settings,
-    isCharged: () => isCharged(settings, { accountId, test: begun.test }),
+    isCharged: () => isCharged(settings, { ...begun, accountId }),
     signal,
     cut: (packed, endLine) => cutSlot(packed, endLine, packed.judgedBy!),
     target: {

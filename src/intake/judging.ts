@@ -13,6 +13,8 @@ export interface JudgedBatch {
   routeId: number;
   /** A test key has made it: nobody is charged for its messages. */
   test: boolean;
+  /** They were charged for when it was made. */
+  isPaid: boolean;
   /** What the batch sets for lines that do not name times, an ordering key or a body of their own. */
   scheduledAt: Date | undefined;
   expiresAt: Date | undefined;
@@ -21,6 +23,23 @@ export interface JudgedBatch {
   /** The batch's template and parameters, for lines without their own. */
   template: { name: string; pin: number } | undefined;
   params: Record<string, unknown> | undefined;
+}
+
+/** Of a batch that is not made yet. */
+export function judgedBatch(batch: {
+  accountId: number;
+  routeId: number;
+  defaults: MessageDefaults;
+}): JudgedBatch {
+  const { accountId, routeId, defaults } = batch;
+  const { scheduledAt, expiresAt, orderingKey, body, template, templatePin, params, test = false } = defaults;
+  return {
+    ...{ accountId, routeId, test, orderingKey, body, params },
+    isPaid: false,
+    scheduledAt: scheduledAt === undefined ? undefined : new Date(scheduledAt),
+    expiresAt: expiresAt === undefined ? undefined : new Date(expiresAt),
+    template: template === undefined ? undefined : { name: template, pin: templatePin ?? Number.NaN },
+  };
 }
 
 export interface JudgingSettings {
@@ -49,9 +68,9 @@ export interface Judging {
 /** Whether the account is charged for what comes into the batch. */
 export function isCharged(
   { isMetered }: Pick<JudgingSettings, 'isMetered'>,
-  { accountId, test }: Pick<JudgedBatch, 'accountId' | 'test'>,
+  { accountId, test, isPaid }: Pick<JudgedBatch, 'accountId' | 'test' | 'isPaid'>,
 ): boolean {
-  return !test && isMetered(accountId);
+  return !test && !isPaid && isMetered(accountId);
 }
 
 export async function openJudging(settings: JudgingSettings, batch: JudgedBatch): Promise<Judging> {
@@ -101,20 +120,4 @@ export class Tally {
     const room = limits.errorsListedMax - this.errors.length;
     if (room > 0) this.errors.push(...firstRejections.slice(0, room));
   }
-}
-
-/** As the batch is going to be stored. */
-export function judgedBatch(batch: {
-  accountId: number;
-  routeId: number;
-  defaults: MessageDefaults;
-}): JudgedBatch {
-  const { accountId, routeId, defaults } = batch;
-  const { scheduledAt, expiresAt, orderingKey, body, template, templatePin, params, test = false } = defaults;
-  return {
-    ...{ accountId, routeId, test, orderingKey, body, params },
-    scheduledAt: scheduledAt === undefined ? undefined : new Date(scheduledAt),
-    expiresAt: expiresAt === undefined ? undefined : new Date(expiresAt),
-    template: template === undefined ? undefined : { name: template, pin: templatePin ?? Number.NaN },
-  };
 }

@@ -1,5 +1,5 @@
 import { byWeight } from '../lib/by-weight.ts';
-import { encodeChunk, templatedChunk, testChunk } from '../message/chunk-codec.ts';
+import { encodeChunk, markedCodec } from '../message/chunk-codec.ts';
 import { limits } from '../message/limits.ts';
 import { encodeOrdering } from '../message/ordering.ts';
 import { ownTagsOfFrame, tagCounts } from '../message/statistics/own-tags.ts';
@@ -115,7 +115,7 @@ function chunkOf(
     ...{ id, accountId, routeId, priority },
     count: messages.length,
     parts: messages.reduce((sum, { parts }) => sum + parts, 0),
-    codec: codec | (isTemplated || templates ? templatedChunk : 0) | (test ? testChunk : 0),
+    codec: markedCodec(codec, { templated: isTemplated || templates !== undefined, test }),
     payload,
     ...(templates && { templates }),
     timed: messages.some(({ timed }) => timed),

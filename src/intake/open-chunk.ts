@@ -1,4 +1,4 @@
-import { encodeChunk, templatedChunk, testChunk } from '../message/chunk-codec.ts';
+import { encodeChunk, markedCodec } from '../message/chunk-codec.ts';
 import { limits } from '../message/limits.ts';
 import { encodeOrdering } from '../message/ordering.ts';
 import { ownTagsOfFrame } from '../message/statistics/own-tags.ts';
@@ -95,7 +95,7 @@ export function chunkRow(chunk: OpenChunk, count = chunk.lines.length): ChunkRow
   const tags = own && { tags: own.counts, tagged: true };
   const { id, accountId, routeId, priority, test, timed, templates } = chunk;
   const { payload } = encoded;
-  const codec = encoded.codec | (templates ? templatedChunk : 0) | (test ? testChunk : 0);
+  const codec = markedCodec(encoded.codec, { templated: templates !== undefined, test });
   const dueAt = chunk.dueAtMs === null ? null : new Date(chunk.dueAtMs);
   const toHashes = chunk.toHashes.slice(0, count);
   const refHashes = chunk.refHashes.slice(0, count).filter((hash) => hash !== null);

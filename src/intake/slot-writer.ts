@@ -1,6 +1,6 @@
 import type { Clock } from '../lib/clock.ts';
 import type { Semaphore } from '../lib/semaphore.ts';
-import { testChunk } from '../message/chunk-codec.ts';
+import { markedCodec } from '../message/chunk-codec.ts';
 import { ProblemError } from '../message/error-codes.ts';
 import { tagCounts } from '../message/statistics/own-tags.ts';
 import type { Database } from '../store/database.ts';
@@ -16,7 +16,7 @@ import { refuse } from './refusal-problem.ts';
 import { retryStore } from './retry-store.ts';
 import { runOfLine, shardOfRun } from './shard-of-run.ts';
 import { storeParts } from './store-parts.ts';
-import { supersededProblem } from './superseded-problem.ts';
+import { supersededProblem } from './upload-conflicts.ts';
 
 /** Where the slots of one upload go. */
 export interface SlotTarget {
@@ -40,7 +40,7 @@ export interface SlotWriterSettings {
   mint: IdMint;
   clock: Clock;
   target: SlotTarget;
-  /** Whether what is stored for the account is charged to its meter. */
+  /** Whether the account is charged for what is stored. */
   isCharged: () => boolean;
   /** What is left of a slot without its lines from `endLine` on. */
   cut: (packed: PackedSlot, endLine: number) => PackedSlot;
@@ -213,7 +213,8 @@ function chunkRow(packed: PackedSlot, { target, id }: { target: SlotTarget; id: 
     routeId: target.routeId,
     priority: target.priority,
     count: packed.count,
-    codec: target.test ? packed.codec | testChunk : packed.codec,
+    // The slot knows whether a template says its messages.
+    codec: markedCodec(packed.codec, { templated: false, test: target.test }),
     payload: packed.payload,
     ...(packed.templates && { templates: packed.templates }),
     timed: packed.timed,

@@ -6,7 +6,7 @@ import { type KeyedMessage, keyedByShard, keyedChunks } from './keyed-part.ts';
 import { refuse } from './refusal-problem.ts';
 import { retryStore } from './retry-store.ts';
 import type { SlotWriterSettings } from './slot-writer.ts';
-import { supersededProblem } from './superseded-problem.ts';
+import { supersededProblem } from './upload-conflicts.ts';
 
 /** Shards of one group of slots that are written at the same time. */
 const shardsAtOnceMax = 4;

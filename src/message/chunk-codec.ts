@@ -30,6 +30,14 @@ export const testChunk = 32;
 /** What is added to a codec, and says nothing of how the payload is encoded. */
 export const chunkMarks = templatedChunk | testChunk;
 
+/** The codec of a chunk with such messages. */
+export function markedCodec(
+  codec: number,
+  { templated, test }: { templated: boolean; test: boolean },
+): number {
+  return codec | (templated ? templatedChunk : 0) | (test ? testChunk : 0);
+}
+
 export function isTestChunk(codec: number): boolean {
   return (codec & testChunk) !== 0;
 }

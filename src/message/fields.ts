@@ -47,6 +47,11 @@ export interface MessageDefaults
   sendWindow?: SendWindow;
   /** A test key has made the batch. */
   test?: true;
+  /**
+   * It is filled by one request, whose so many messages were judged and charged for when it was made: no other adds to it or
+   * closes it.
+   */
+  atomic?: { messages: number };
 }
 
 export type Channel = 'sms' | 'email' | 'webhook';

@@ -66,7 +66,6 @@ describe('wrong usage ends with status 2 and says what is wrong', () => {
     [['demo', '--messages', '0'], /whole number/],
     [['batch', 'show', 'x', '--url', 'here'], /give where the server listens/],
     [['send', '--to', 'x', '--strict'], /for files/],
-    [['send', '--to', 'x', '--atomic'], /for files/],
     [['send', '--to', 'x'], /says nothing/],
   ] as [string[], RegExp][])('%j', async (argv, message) => {
     // Whether or not a server runs on this machine.

@@ -298,26 +298,6 @@ it('send --strict ends with status 1 when a line was rejected, also when the fil
   });
 });
 
-it('send --atomic takes all lines of a file or none', async () => {
-  const body = { connector: 'http', channel: 'sms', url: 'https://provider.example/' };
-  await api.call('PUT', '/v1/routes/whole', { body });
-  const env = { MILLRACE_URL: api.url, MILLRACE_KEY: api.adminKey };
-  const send = async (name: string, lines: string[], ...flags: string[]) => {
-    const path = join(directory, name);
-    await writeFile(path, lines.join('\n'));
-    return await runCli(['send', path, '--route', 'whole', '--atomic', ...flags], env);
-  };
-  const good = '{"to":"+31612345678","body":"x"}';
-  const refused = await send('partly-good.ndjson', [good, '{"to":"nobody"}']);
-  expect(refused).toMatchObject({ status: 1, out: '' });
-  expect(refused.err).toContain('Nothing was taken: 1 of 2 lines cannot be; line 2: ');
-  const sent = JSON.parse((await send('whole.ndjson', [good, good], '--json')).out);
-  expect(sent).toMatchObject({ accepted: 2, rejected: 0 });
-  const { data } = (await api.call('GET', '/v1/batches')).json;
-  const ofRoute = data.filter(({ route }: { route: string }) => route === 'whole');
-  expect(ofRoute.map(({ counts }: { counts: { accepted: number } }) => counts.accepted)).toEqual([2, 0]);
-});
-
 it('message find looks among the messages of the account that it names', async () => {
   const env = { MILLRACE_URL: api.url, MILLRACE_KEY: api.adminKey };
   const { id } = await api.makeAccount('Found', ['send']);

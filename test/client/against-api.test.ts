@@ -1,14 +1,5 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  type ApiError,
-  type Client,
-  createClient,
-  fileSource,
-  UploadError,
-} from '../../src/client/client.ts';
+import { type Client, createClient } from '../../src/client/client.ts';
 import type { TestApi } from '../api/start-api.ts';
 import { startApiWithRoute } from '../reading/start-reading.ts';
 
@@ -49,34 +40,6 @@ describe('a batch', () => {
     expect(exported[0]).toMatchObject({ body: 'Hello', state: 'queued', batchId: batch.id });
     expect(await all(client.batches.rejections(batch.id))).toEqual(batch.errors);
     expect(await client.batches.send(numbers(3), settings)).toMatchObject({ id: batch.id });
-  });
-
-  it('takes all lines of a file or none, and is canceled with nothing in it', async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'millrace-atomic-'));
-    try {
-      const path = join(directory, 'lines.ndjson');
-      const write = (lines: object[]) =>
-        writeFile(path, lines.map((line) => JSON.stringify(line)).join('\n'));
-      const send = () =>
-        client.batches.send(fileSource({ path }), { route: 'sms', body: 'Hello', atomic: true });
-      await write([...numbers(1_500), { to: 'nobody' }]);
-      const refusal = await send().catch((error: unknown) => error as UploadError);
-      expect(refusal).toBeInstanceOf(UploadError);
-      const { cause, nextLine, batchId } = refusal as UploadError;
-      expect(nextLine).toBe(1);
-      expect((cause as ApiError).problem.errors).toMatchObject([{ line: 1_501, code: 'invalid_recipient' }]);
-      expect(await client.batches.get(batchId)).toMatchObject({ state: 'canceled', counts: { accepted: 0 } });
-      await write(numbers(1_500));
-      expect(await send()).toMatchObject({
-        state: 'delivering',
-        start: 'close',
-        counts: { accepted: 1_500 },
-      });
-    } finally {
-      await rm(directory, { recursive: true });
-    }
-    const iterated = client.batches.send(numbers(2), { route: 'sms', atomic: true });
-    await expect(iterated).rejects.toThrow('can be read again');
   });
 
   it('takes CSV and objects one after the other, and counts what each append brought', async () => {

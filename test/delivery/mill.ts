@@ -1,9 +1,9 @@
 import { randomFillSync } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Answer, Connector, OutgoingMessage } from '../../src/connectors/connector.ts';
+import type { Answer, Connector, OutgoingMessage, Sender } from '../../src/connectors/connector.ts';
 import { DeliveryWorker, type DeliveryWorkerSettings } from '../../src/delivery/delivery-worker.ts';
 import { systemClock } from '../../src/lib/clock.ts';
-import { encodeChunk } from '../../src/message/chunk-codec.ts';
+import { encodeChunk, markedCodec } from '../../src/message/chunk-codec.ts';
 import { makeChunkId, shardOf } from '../../src/message/id.ts';
 import { encodeOrdering } from '../../src/message/ordering.ts';
 import { breakerDefaults, type Route, retryDefaults } from '../../src/message/route.ts';
@@ -22,6 +22,8 @@ export interface Mill {
   received: OutgoingMessage[];
   errors: unknown[];
   respond: Respond;
+  /** What becomes of a message that a test key has sent. */
+  rehearse: Sender['rehearse'];
   /** A worker that is stopped at the end of the test, if not before. */
   worker(settings?: Partial<DeliveryWorkerSettings>): DeliveryWorker;
   changeControl(): void;
@@ -60,7 +62,7 @@ export function createMill(url: string, { batchMax = 1, poolSize = 8 } = {}): Mi
         mill.received.push(...messages);
         return Promise.all(messages.map((message) => mill.respond(message)));
       },
-      rehearse: () => ({ kind: 'sent' }),
+      rehearse: (message) => mill.rehearse(message),
       close: async () => {},
     }),
   };
@@ -72,6 +74,7 @@ export function createMill(url: string, { batchMax = 1, poolSize = 8 } = {}): Mi
     received: [],
     errors: [],
     respond: () => ({ kind: 'sent' }),
+    rehearse: () => ({ kind: 'sent' }),
     worker(settings = {}) {
       const worker = new DeliveryWorker({
         store: deliveryStatements(database),
@@ -127,6 +130,8 @@ export interface TestChunk {
   templates?: Record<string, number>;
   /** It waits for the closing of its batch. */
   awaitsClosing?: boolean;
+  /** A test key has sent it. */
+  test?: boolean;
 }
 
 export function newId(shard: number, unixMs = Date.now()): string {
@@ -143,7 +148,10 @@ export async function insertChunk(database: Database, chunk: TestChunk = {}): Pr
       (_, n) => `{"to":"+3161234${1_000 + n}","body":"hi"}`,
     );
   const id = newId(shard, chunk.unixMs);
-  const { codec, payload } = encodeChunk(Buffer.from(lines.join('\n')));
+  const { test = false, templates } = chunk;
+  const encoded = encodeChunk(Buffer.from(lines.join('\n')));
+  const codec = markedCodec(encoded.codec, { templated: templates !== undefined, test });
+  const { payload } = encoded;
   await database.transaction(async (transaction) => {
     await transaction.query(
       {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { ProblemError } from '../../src/message/error-codes.ts';
 import { numbered, startIntake, storedMessages, type TestIntake } from './start-intake.ts';
 
 let api: TestIntake;
@@ -163,32 +164,105 @@ test('with a key it is done once, and a refused body may be mended under it', as
   expect((await post(oneCall, numbered(3), headers)).json.code).toBe('idempotency_key_reused');
 });
 
-test('a batch that waits for its closing takes the lines of a request whole or not at all', async () => {
-  const { id } = (await api.call('POST', '/v1/batches', { body: { route: 'r', start: 'close' } })).json;
-  const append = (body: string, query = '?atomic=true', headers = {}) =>
-    post(`/v1/batches/${id}/messages${query}`, body, { ...ndjson, ...headers });
-  expect((await append(numbered(10))).json).toMatchObject({ accepted: 10, nextLine: 11 });
-  const refused = await append(`${numbered(10)}x`);
-  expect(refused.json).toMatchObject({
-    status: 422,
-    accepted: 0,
-    errors: [{ line: 21, code: 'invalid_json' }],
-  });
-  expect((await append('x', '')).json).toMatchObject({ accepted: 0, rejected: 1, nextLine: 12 });
-  expect((await append(numbered(5), '?atomic=true', { 'upload-line': '11' })).json.code).toBe(
-    'upload_line_mismatch',
-  );
-  expect((await append(numbered(5), '?atomic=true&close=true', { 'upload-line': '12' })).json.nextLine).toBe(
-    17,
-  );
-  const batch = await api.call('GET', `/v1/batches/${id}`);
-  expect(batch.json).toMatchObject({ state: 'delivering', counts: { accepted: 15, rejected: 1 } });
+/** Ends the next second reading after so many lines of it were read, as the end of a server would. */
+function endNextAfter(lines: number): void {
+  const { uploads } = api.context.intake;
+  const { upload } = uploads;
+  uploads.upload = async function ended(request) {
+    uploads.upload = upload;
+    const body = (async function* () {
+      for (let line = 0; line < lines; line++) yield Buffer.from(`${numbered(1)}`);
+      throw new ProblemError('stopping', 'The server is stopping; resume the upload from nextLine.');
+    })();
+    return await upload.call(uploads, { ...request, body });
+  };
+}
+
+test('one that was stored in part goes on with its key, and nobody else adds to its batch, closes it, or has it delivered in part', async () => {
+  const headers = { ...ndjson, 'idempotency-key': 'stored in part' };
+  endNextAfter(1_000);
+  const ended = await post(oneCall, good, headers);
+  expect([ended.status, ended.json.code]).toEqual([503, 'stopping']);
+  expect(ended.json.detail).toContain('send the same again with its Idempotency-Key');
+  const { batchId } = ended.json;
+  expect((await api.call('GET', `/v1/batches/${batchId}`)).json.counts.accepted).toBe(1_000);
+  const added = await post(`/v1/batches/${batchId}/messages`, good);
+  const closed = await api.call('POST', `/v1/batches/${batchId}/close`);
+  for (const { status, json } of [added, closed]) {
+    expect([status, json.code]).toEqual([409, 'conflict']);
+    expect(json.detail).toContain('filled by one request');
+  }
+  expect(api.released).not.toContain(batchId);
+  const again = await post(oneCall, good, headers);
+  expect([again.status, again.json.id, again.json.counts.accepted]).toEqual([201, batchId, 2_500]);
+  expect(await storedMessages(api.database, batchId)).toHaveLength(2_500);
 });
 
-test('a batch whose lines leave as they come takes none whole, nor does one in one call that is told to start at once', async () => {
-  const { id } = (await api.call('POST', '/v1/batches', { body: { route: 'r' } })).json;
+test('without a key nobody can go on, and its batch is canceled', async () => {
+  endNextAfter(1_000);
+  const { status, json } = await post(oneCall, good);
+  expect([status, json.code]).toEqual([503, 'stopping']);
+  expect(json.detail).toContain('its batch is canceled');
+  expect((await api.call('GET', `/v1/batches/${json.batchId}`)).json).toMatchObject({ state: 'canceled' });
+});
+
+test.each([
+  ['more lines', `${good}{"to":"+31612345678"}`],
+  ['a bad line', `${good}x`],
+  ['fewer lines', numbered(1_500)],
+])('another body with the key of one that was stored in part, of %s, is never taken', async (name, other) => {
+  const headers = { ...ndjson, 'idempotency-key': `another body ${name}` };
+  endNextAfter(1_000);
+  expect((await post(oneCall, good, headers)).status).toBe(503);
+  for (let time = 0; time < 2; time++) {
+    const { status, json } = await post(oneCall, other, headers);
+    expect([status, json.code]).toEqual([409, 'conflict']);
+    expect(json.detail).toContain('Nothing of it leaves');
+    expect(api.released).not.toContain(json.batchId);
+  }
+});
+
+test('what lines are judged by may change between the two readings: then nothing leaves, however often it is asked', async () => {
+  const template = await api.call('POST', '/v1/templates', {
+    body: { name: 'gone', channel: 'sms', body: 'Hi' },
+  });
+  await api.call('PUT', '/v1/routes/texts', {
+    body: { connector: 'http', channel: 'sms', url: 'http://127.0.0.1:9/', allowPrivate: true },
+  });
+  const { uploads } = api.context.intake;
+  const { judge } = uploads;
+  uploads.judge = async function judged(request) {
+    uploads.judge = judge;
+    const judgement = await judge.call(uploads, request);
+    await api.call('DELETE', `/v1/templates/${template.json.name}`);
+    return judgement;
+  };
+  const headers = { ...ndjson, 'idempotency-key': 'a template that goes' };
+  const line = '{"to":"+31612345678","template":"gone"}\n';
+  for (let time = 0; time < 2; time++) {
+    const { status, json } = await post('/v1/batches?route=texts&atomic=true', line.repeat(5), headers);
+    expect([status, json.code]).toEqual([409, 'conflict']);
+    expect((await api.call('GET', `/v1/batches/${json.batchId}`)).json).toMatchObject({ state: 'open' });
+  }
+});
+
+test('of two at once that fit the quota each but not together, one is taken and the other is not touched', async () => {
+  const account = await api.call('POST', '/v1/accounts', {
+    body: { name: 'shared', limits: { messagesPerDay: 4_000 } },
+  });
+  const { id: accountId } = account.json;
+  const { key } = (await api.call('POST', '/v1/keys', { body: { accountId, scopes: ['send', 'read'] } }))
+    .json;
+  const answers = await Promise.all([good, good, good].map((body) => post(oneCall, body, ndjson, key)));
+  expect(answers.map(({ status }) => status).sort()).toEqual([201, 429, 429]);
+  expect((await api.call('GET', `/v1/accounts/${accountId}/usage`)).json.messages.used).toBe(2_500);
+  expect((await api.call('GET', '/v1/batches', { key })).json.data).toHaveLength(1);
+});
+
+test('it is for uploads in one call, that start when they are closed', async () => {
+  const { id } = (await api.call('POST', '/v1/batches', { body: { route: 'r', start: 'close' } })).json;
   const appended = await post(`/v1/batches/${id}/messages?atomic=true`, good);
-  expect([appended.status, appended.json.code]).toEqual([409, 'conflict']);
+  expect([appended.status, appended.json.code]).toEqual([422, 'not_available']);
   const { status, json } = await post(`${oneCall}&start=now`, good);
   expect([status, json.errors[0].pointer]).toEqual([422, '/start']);
   for (const value of ['maybe', '', '2']) {

@@ -37,7 +37,7 @@ async function heldSlot(
 }
 
 async function uploadElsewhere(batch: string): Promise<number> {
-  const begun = await beginUpload(api.database, { batch, accountId: 1, test: false });
+  const begun = await beginUpload(api.database, { batch, accountId: 1, test: false, atomic: false });
   if (begun.kind !== 'begun') throw new Error(`the upload was not begun but ${begun.kind}`);
   return begun.upload.upload;
 }

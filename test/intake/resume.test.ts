@@ -335,6 +335,7 @@ test('an upload that is ended while its slots are packed does not wait for a sen
     batch,
     accountId: 1,
     test: false,
+    atomic: false,
     format: 'ndjson',
     body: stalled(),
     signal,
@@ -359,7 +360,7 @@ test('slots of a sender who has gone wait for their turn no more, and what had i
   const leaving = new AbortController();
   const { signal } = new AbortController();
   const upload = uploads.upload({
-    ...{ batch, accountId: 1, test: false, format: 'ndjson', body: stalled(), signal },
+    ...{ batch, accountId: 1, test: false, atomic: false, format: 'ndjson', body: stalled(), signal },
     gone: leaving.signal,
   });
   const ended = expect(upload).rejects.toThrow('gone');

@@ -6,6 +6,8 @@ export type Scope = 'send' | 'read' | 'manage' | 'admin';
 export interface Caller {
   keyId: string;
   scopes: Scope[];
+  /** What is sent with it reaches nobody. */
+  test: boolean;
   accountId: string;
   accountName: string;
 }

@@ -208,6 +208,7 @@ export interface ApiKeyShown {
   accountId: string;
   hint: string;
   scopes: string[];
+  test: boolean;
   createdAt: string;
   expiresAt: string | null;
   revokedAt: string | null;

@@ -1,12 +1,12 @@
 import { Type } from 'typebox';
 import type { UploadResult } from '../../intake/batch-uploads.ts';
-import { type JudgedBatch, judgedBatch } from '../../intake/judging.ts';
 import { ProblemError } from '../../message/error-codes.ts';
 import { isId } from '../../message/id.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { keyedUpload } from '../keyed-upload.ts';
 import { uploadBodies, uploadLine } from '../upload-body.ts';
-import { BatchId, readBatch } from './batch-fields.ts';
+import { BatchId } from './batch-fields.ts';
+import { refuseUnavailable } from './batch-input.ts';
 import { RejectedLines } from './upload-fields.ts';
 
 /** Streams messages into an open batch. */
@@ -19,6 +19,7 @@ export function appendMessages(app: ApiInstance, context: ApiContext): void {
         bodies: uploadBodies,
         errors: [
           'not_found',
+          'conflict',
           'batch_closed',
           'upload_line_mismatch',
           'upload_superseded',
@@ -39,12 +40,7 @@ export function appendMessages(app: ApiInstance, context: ApiContext): void {
         querystring: Type.Object(
           {
             close: Type.Optional(Type.Boolean({ description: 'close the batch after the upload' })),
-            atomic: Type.Optional(
-              Type.Boolean({
-                description:
-                  'take all lines or none; the batch must have been made with `"start": "close"`, so that nothing leaves before all is there',
-              }),
-            ),
+            atomic: Type.Optional(Type.Unknown({ description: 'not available yet' })),
           },
           { additionalProperties: false },
         ),
@@ -59,22 +55,17 @@ export function appendMessages(app: ApiInstance, context: ApiContext): void {
       },
     },
     async (request, reply) => {
+      refuseUnavailable(request.query, ['atomic']);
       const batch = request.params.id;
       if (!isId(batch)) throw new ProblemError('not_found', 'there is no such batch');
       const line = uploadLine(request);
       const { accountId } = request.caller;
-      const { atomic = false } = request.query;
       return await keyedUpload(
         context,
         { request, reply },
         {
-          atomic,
-          async work({ reservation, again, renew, upload, judgeWhole }) {
+          async work({ reservation, again, renew, upload }) {
             const { upload: begun, firstLine } = reservation;
-            // What was judged before, and begun, is the same.
-            if (atomic && !(again && firstLine !== undefined)) {
-              await judgeWhole(await heldBatch(context, { id: batch, accountId }, line));
-            }
             const result = await upload({
               batch,
               ...(again && firstLine !== undefined
@@ -89,24 +80,6 @@ export function appendMessages(app: ApiInstance, context: ApiContext): void {
       );
     },
   );
-}
-
-/**
- * A batch that nothing leaves before it is closed, for its lines to be judged.
- * @throws ProblemError `conflict` for another
- */
-async function heldBatch(
-  context: ApiContext,
-  key: { id: string; accountId: number },
-  line: number | undefined,
-): Promise<{ batch: JudgedBatch; firstLine: number }> {
-  const { routeId, defaults, startOn, nextLine } = await readBatch(context, key);
-  if (startOn === 'close') {
-    return { batch: judgedBatch({ ...key, routeId, defaults }), firstLine: line ?? nextLine };
-  }
-  const detail =
-    'Lines of this batch leave as they come: to take all or none, make it with "start": "close".';
-  throw new ProblemError('conflict', detail);
 }
 
 function answer({ accepted, rejected, nextLine, errors }: UploadResult) {

@@ -134,7 +134,7 @@ async function usableRoute({ control }: ApiContext, name: string, accountId: num
  */
 export async function newBatch(
   context: ApiContext,
-  { id, caller, input }: { id: string; caller: Pick<Caller, 'accountId' | 'isTest'>; input: BatchInput },
+  { id, caller, input }: { id: string; caller: Pick<Caller, 'accountId' | 'test'>; input: BatchInput },
 ): Promise<NewBatch> {
   const { accountId } = caller;
   checkDefaults(input);
@@ -148,7 +148,7 @@ export async function newBatch(
     ...(template && { templatePin: template.pin, templateVersion: template.version }),
     ...(tags && { tags }),
     ...(metadata && { metadata }),
-    ...(caller.isTest && { test: true as const }),
+    ...(caller.test && { test: true as const }),
     ...batchTimes({ scheduledAt, expiresAt }, context.intake.latestScheduleMs()),
   };
   return {

@@ -1,3 +1,4 @@
+import { filledByOneRequest } from '../../intake/upload-conflicts.ts';
 import { ProblemError } from '../../message/error-codes.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { decideBatch } from '../deciding/decide-batch.ts';
@@ -8,7 +9,7 @@ export function closeBatch(app: ApiInstance, context: ApiContext): void {
   app.post(
     '/v1/batches/:id/close',
     {
-      config: { scope: 'send', errors: ['not_found'] },
+      config: { scope: 'send', errors: ['not_found', 'conflict'] },
       schema: {
         summary: 'Close a batch: no more lines come',
         tags: ['batches'],
@@ -21,8 +22,9 @@ export function closeBatch(app: ApiInstance, context: ApiContext): void {
         context,
         { request, reply },
         {
-          async change(key, { defaults }) {
-            if (request.caller.isTest && !defaults.test) throw notOfTestKey();
+          async change(key, { defaults, closedAt }) {
+            if (request.caller.test && !defaults.test) throw notOfTestKey();
+            if (defaults.atomic && !closedAt) throw filledByOneRequest(key.batch);
             await context.intake.closeBatch(key);
             return true;
           },
@@ -36,6 +38,6 @@ export function closeBatch(app: ApiInstance, context: ApiContext): void {
 function notOfTestKey(): ProblemError {
   return new ProblemError(
     'conflict',
-    'The batch was not made with a test key, and a test key does not close it.',
+    'The batch was not made with a test key, and a test key does not close it: use another key of the account.',
   );
 }

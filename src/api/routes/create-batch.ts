@@ -1,10 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { judgedBatch } from '../../intake/judging.ts';
 import type { Rejection } from '../../intake/rejection.ts';
 import { ProblemError } from '../../message/error-codes.ts';
 import { createBatch as insertBatch } from '../../store/intake/create-batch.ts';
-import { findBatch } from '../../store/reading/find-batch.ts';
 import { bodyBytesMax, parseJson, readBody, requirePlainJson } from '../body.ts';
 import type { ApiContext, ApiInstance } from '../context.ts';
 import { type Answer, idempotently } from '../idempotency.ts';
@@ -13,6 +11,7 @@ import { mediaType, uploadBodies } from '../upload-body.ts';
 import { compileBody, invalid } from '../validation.ts';
 import { BatchAnswer, readBatch, showBatch } from './batch-fields.ts';
 import { BatchInput, BatchQuery, newBatch, refuseUnavailable } from './batch-input.ts';
+import { takeWhole } from './take-whole.ts';
 import { RejectedLines } from './upload-fields.ts';
 
 const checkInput = compileBody(BatchInput);
@@ -34,6 +33,8 @@ export function createBatch(app: ApiInstance, context: ApiContext): void {
         },
         errors: [
           'validation_failed',
+          'conflict',
+          'payload_too_large',
           'unsupported_media_type',
           'unknown_route',
           'unknown_template',
@@ -123,19 +124,18 @@ async function uploadOneShot(
     { request, reply },
     {
       reserve: () => ({ ids: [context.intake.newBatchId()] }),
-      atomic: atomic === true,
       async work(tried) {
         const id = tried.reservation.ids[0]!;
         // Before there is a batch that nobody fills.
         const overload = context.intake.shedding.problemOf(input.priority ?? 'bulk');
         if (overload) throw overload;
         const batch = await newBatch(context, { id, caller: request.caller, input });
-        // There is one only when it was judged.
-        const isNew = !(tried.again && (await findBatch(context.database, { accountId, id })));
-        if (atomic && isNew) await tried.judgeWhole({ batch: judgedBatch(batch), firstLine: 1 });
+        if (atomic) {
+          await takeWhole(context, { batch, tried });
+          return await batchAnswer(context, { accountId, id }, []);
+        }
         await insertBatch(context.database, batch);
         const errors = await fill(id, tried);
-        if (atomic && errors.length > 0) throw judgedOtherwise(id, errors);
         await context.intake.closeBatch({ batch: id, accountId });
         return await batchAnswer(context, { accountId, id }, errors);
       },
@@ -168,13 +168,6 @@ async function batchAnswer(
 ): Promise<Answer> {
   const batch = showBatch(await readBatch(context, key), context.control);
   return { status: 201, body: errors ? { ...batch, errors } : batch };
-}
-
-/** A template or the country of the account may have changed between the two looks at the lines. */
-function judgedOtherwise(batchId: string, errors: Rejection[]): ProblemError {
-  const detail =
-    'What lines are judged by changed meanwhile. Nothing has left: cancel the batch, and send it again under another key.';
-  return new ProblemError('conflict', detail, { errors, extra: { batchId } });
 }
 
 function startsTooSoon(): ProblemError {

@@ -62,7 +62,7 @@ export function createMessages(app: ApiInstance, context: ApiContext): void {
       }
       requirePlainJson(request);
       const body = await readBody(request.body as never, { bytesMax: bodyBytesMax });
-      const { accountId, isTest: test } = request.caller;
+      const { accountId, test } = request.caller;
       const parsed = await parseKnown(context, { body, accountId, test });
       const { groupCommit, shedding } = context.intake;
       return await idempotently(

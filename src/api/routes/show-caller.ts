@@ -26,7 +26,7 @@ export function showCaller(app: ApiInstance, { control }: ApiContext): void {
     async ({ caller }) => ({
       keyId: caller.keyId,
       scopes: [...caller.scopes],
-      test: caller.isTest,
+      test: caller.test,
       accountId: String(caller.accountId),
       accountName: control.accountById(caller.accountId)?.name ?? '',
     }),

@@ -161,6 +161,7 @@ function describeMessage(message: Message): string {
     ...waitRows(message),
     ['to', message.to],
     ['from', message.from],
+    ['test', message.test ? 'sent with a test key: nobody gets it' : undefined],
     ['route', message.route],
     ['batch', message.batchId],
     ['ref', message.ref],

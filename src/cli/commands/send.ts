@@ -24,7 +24,6 @@ interface SendFlags extends ServerOptions {
   format?: 'ndjson' | 'csv';
   again?: boolean;
   strict?: boolean;
-  atomic?: boolean;
 }
 
 export function sendCommand(context: CommandContext): Command {
@@ -46,7 +45,6 @@ export function sendCommand(context: CommandContext): Command {
     .option('--format <format>', 'ndjson or csv, when neither name nor content tells', oneOf('ndjson', 'csv'))
     .option('--again', 'send the file once more although it was sent before')
     .option('--strict', 'exit status 1 when any line was rejected; the accepted ones are sent all the same')
-    .option('--atomic', 'take all lines or none, and deliver when all are there')
     .option('--to <recipient>', 'send one message to this recipient')
     .option('--ref <text>', 'your reference of the one message')
     .action((file: string | undefined, flags: SendFlags) => send(context, file, flags));
@@ -65,7 +63,7 @@ A broken connection is resumed by itself. Run again, the same file to the same r
 where it stopped, or is found to be sent already (for the 24 hours that the server keeps the key); --again sends it anew.
 
 Exit status: 0 when the file was sent, also when some of its lines were rejected and are listed; 1 when none was
-accepted, or with --strict or --atomic when any was rejected.`,
+accepted, or with --strict when any was rejected.`,
   );
 }
 
@@ -105,7 +103,6 @@ async function sendWholeFile(context: CommandContext, path: string, flags: SendF
     path,
     batch,
     format: flags.format,
-    atomic: flags.atomic ?? false,
     again: flags.again ?? false,
     quiet: flags.json ?? false,
   });
@@ -118,8 +115,8 @@ async function sendWholeFile(context: CommandContext, path: string, flags: SendF
 }
 
 async function sendOne(context: CommandContext, flags: SendFlags & { to: string }): Promise<void> {
-  if (flags.again || flags.strict || flags.atomic || flags.format !== undefined)
-    throw usageFailure('--again, --strict, --atomic and --format are for files');
+  if (flags.again || flags.strict || flags.format !== undefined)
+    throw usageFailure('--again, --strict and --format are for files');
   if (flags.body === undefined && flags.template === undefined)
     throw usageFailure(
       'the message says nothing',

@@ -44,7 +44,7 @@ test.each([
       ...{ place: 'loaded', remaining: null, dueAtMs: 0, fresh: true },
     },
     {
-      ...{ lines: ['{}', '{}'], defaults: undefined, folded: undefined, nowMs: 0 },
+      ...{ lines: ['{}', '{}'], test: false, defaults: undefined, folded: undefined, nowMs: 0 },
       ...{ dueAtMs: () => 0, onInterrupted: 'resend' },
     },
   );

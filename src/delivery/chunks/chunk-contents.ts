@@ -21,8 +21,8 @@ export interface ChunkContents {
   dueAtMs: (offset: number) => number;
   /** What becomes of messages that an earlier owner had marked in flight and never settled. */
   onInterrupted: OnUncertain;
-  /** A test key has sent them: nobody gets them. */
-  test?: boolean;
+  /** A test key has sent them: nobody gets them. Unknown of a parked chunk, of which nothing is sent. */
+  test: boolean;
   /** The messages are not sent from here: it is loaded to be decided on, without their text. */
   parked?: boolean;
   /** The tags of messages that name none; else those among the defaults. */

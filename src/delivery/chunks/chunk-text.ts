@@ -17,7 +17,7 @@ const messageOverhead = 150;
 
 /** What steers rendering and sending, and is not sent along. */
 const steeringFields: ReadonlySet<string> = new Set([
-  ...['template', 'params', 'templatePin', 'templateVersion', 'sendWindow', 'test'],
+  ...['template', 'params', 'templatePin', 'templateVersion', 'sendWindow', 'test', 'atomic'],
 ]);
 const textFields: ReadonlySet<string> = new Set(textNames);
 

@@ -37,6 +37,7 @@ const all: RetryGate = { admitRetries: (wanted) => wanted, retriesAgainAtMs: () 
 function workOn(chunk: PendingChunk, rows?: OutcomeRow[]): ChunkWork {
   const work = new ChunkWork(chunk, {
     lines: Array.from({ length: chunk.count }, (_, n) => `{"to":"+3161234${n}"}`),
+    test: false,
     defaults: { from: 'Millrace' },
     folded: rows && foldOutcomes(chunk.count, rows),
     nowMs: 0,

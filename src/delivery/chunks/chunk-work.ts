@@ -77,7 +77,7 @@ export class ChunkWork {
   constructor(chunk: PendingChunk, contents: ChunkContents) {
     const { folded } = contents;
     this.chunk = chunk;
-    this.isTest = contents.test ?? false;
+    this.isTest = contents.test;
     this.times = contents.times;
     this.window = contents.defaults?.sendWindow;
     this.lingers = contents.times !== undefined;

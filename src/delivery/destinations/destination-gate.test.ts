@@ -62,7 +62,14 @@ class Bench {
     };
     const work = new ChunkWork(chunk, {
       lines: recipients.map((to) => JSON.stringify({ to })),
-      ...{ defaults: undefined, folded: undefined, nowMs: 0, dueAtMs: () => 0, onInterrupted: 'resend' },
+      ...{
+        test: false,
+        defaults: undefined,
+        folded: undefined,
+        nowMs: 0,
+        dueAtMs: () => 0,
+        onInterrupted: 'resend',
+      },
     });
     chunk.work = work;
     lane.offer(work, count);

@@ -10,7 +10,13 @@ function workOf(tenure: Tenure): ChunkWork {
   const id = '01932c07-a3b0-7005-8000-000000000000';
   const lane = new Lane({ accountId: 1, routeId: 1, priority: 1 }, 1);
   const chunk = { ...{ id, tenure, lane, batch: null, count: 3, place: 'loaded' as const }, fresh: true };
-  const contents = { lines: ['{}', '{}', '{}'], defaults: undefined, folded: undefined, nowMs: 0 };
+  const contents = {
+    lines: ['{}', '{}', '{}'],
+    test: false,
+    defaults: undefined,
+    folded: undefined,
+    nowMs: 0,
+  };
   return new ChunkWork(
     { ...chunk, remaining: null, dueAtMs: 0 },
     { ...contents, dueAtMs: () => 0, onInterrupted: 'hold' },

@@ -54,7 +54,8 @@ function sendable(slice: Slice, marks: SliceMarks, { hasExpired, onOutcome }: Ma
   const nowMs = clock.monotonicMs();
   const may = mayLeave(nowMs);
   const { destinations } = slice;
-  const leaving: Slice = { messages: [], works: [], offsets: [], ...(destinations && { destinations }) };
+  const nothing = { messages: [], works: [], offsets: [], simulated: 0 };
+  const leaving: Slice = { ...nothing, ...(destinations && { destinations }) };
   slice.works.forEach((work, index) => {
     const message = slice.messages[index]!;
     const offset = slice.offsets[index]!;

@@ -20,7 +20,7 @@ import { isOfCallbacks, routeLimits } from './route-limits.ts';
 import { RouteWatch } from './route-watch.ts';
 import { settleSlice } from './settle-slice.ts';
 import { simulateAttempt } from './simulate-attempt.ts';
-import { expiredBeforeSend, type Slice, type TakenMessage, takeSlice } from './slice.ts';
+import { expiredBeforeSend, type Slice, type TakenMessage, taken, takeSlice } from './slice.ts';
 
 /** How this worker may send through a route now, and what is on its way. */
 export interface RouteState extends GateStats {
@@ -34,6 +34,8 @@ const readyBatches = 4;
 
 /** For so long messages are handed over before other routes of the thread have their turn: some that are rendered take 15 ms each. */
 const turnMsMax = 50;
+/** So many attempts are simulated before answers, loads and other routes have theirs: nothing else bounds them, as they take no slot. */
+const simulatedMax = 64;
 
 /** Sends the messages of one route as its gate lets them out: whose turn it is, and what became of them. */
 export class RouteRunner implements RetryGate {
@@ -144,6 +146,7 @@ export class RouteRunner implements RetryGate {
     let nowMs = clock.monotonicMs();
     if (this.#waitsForWindow(nowMs)) return;
     const untilMs = nowMs + turnMsMax;
+    let simulated = 0;
     for (const lane of gate.accounts.freed(nowMs)) {
       this.#order.add(lane);
       this.#context.onTaken(lane);
@@ -152,7 +155,7 @@ export class RouteRunner implements RetryGate {
     this.#destinations?.wake(nowMs);
     // Each turn has its own time: the process may be suspended between two.
     for (; this.#context.mayTake(nowMs) && !this.#holds.isClosed(nowMs); nowMs = clock.monotonicMs()) {
-      if (nowMs >= untilMs) {
+      if (nowMs >= untilMs || simulated >= simulatedMax) {
         this.#alarm.ringAt(nowMs);
         break;
       }
@@ -168,7 +171,8 @@ export class RouteRunner implements RetryGate {
       const messagesMax = Math.min(room, pace?.room(lane, asked) ?? room);
       const slice = this.#take(lane, { messagesMax, nowMs, untilMs });
       pace?.take(lane, slice.messages.length);
-      this.#order.charge(lane, slice.messages.length);
+      this.#order.charge(lane, taken(slice));
+      simulated += slice.simulated;
       this.#context.onTaken(lane);
       lane.handed += slice.messages.length;
       if (slice.messages.length > 0) this.#send(sender, lane, slice);

@@ -16,6 +16,8 @@ export interface Slice {
   readonly messages: OutgoingMessage[];
   readonly works: ChunkWork[];
   readonly offsets: number[];
+  /** Messages beside them that test keys have sent: their turn is used up as well. */
+  simulated: number;
   /** Where they go, of the destinations that the route limits. */
   destinations?: Set<Destination>;
 }
@@ -47,7 +49,7 @@ export interface TakeSliceSettings {
   /** What lets messages through to their destinations; undefined where the route limits none. */
   destinations: DestinationGate | undefined;
   holds: SliceHolds;
-  /** False once others should have their turn: then no further message is rendered, or its attempt simulated, for this slice. */
+  /** False once others should have their turn: then no further message is rendered for this slice. */
   hasTime: () => boolean;
   /** A message was put off until its windows open. */
   onPutOff: (work: ChunkWork, offset: number) => void;
@@ -66,12 +68,12 @@ export interface TakeSliceSettings {
  * suppressed, or that cannot be handled, is settled on the way and costs its neighbours nothing.
  */
 export function takeSlice(lane: Lane, settings: TakeSliceSettings): Slice {
-  const slice: Slice = { messages: [], works: [], offsets: [] };
+  const slice: Slice = { messages: [], works: [], offsets: [], simulated: 0 };
   const { destinations, holds, nowMs } = settings;
   if (destinations) takeAside(lane, slice, { settings, destinations });
   let current: ChunkWork | undefined;
   let expired = false;
-  while (slice.messages.length < settings.messagesMax) {
+  while (taken(slice) < settings.messagesMax) {
     const work = lane.front();
     if (work === undefined || (destinations && lane.isCrowded)) break;
     if (work !== current) {
@@ -85,7 +87,7 @@ export function takeSlice(lane: Lane, settings: TakeSliceSettings): Slice {
     const late = apart ? holds.expiresAtMs(work, offset, nowMs) <= nowMs : expired;
     if (late) settings.onOutcome(work, offset, expiredBeforeSend(work.attemptsAt(offset), nowMs));
     else addUnlessHeld(slice, { work, offset, settings });
-    if (takesTime(work) && !settings.hasTime()) break;
+    if (work.isTemplated && !settings.hasTime()) break;
   }
   return slice;
 }
@@ -98,7 +100,7 @@ function takeAside(
 ): void {
   const { settings, destinations } = of;
   const { holds, nowMs } = settings;
-  while (slice.messages.length < settings.messagesMax) {
+  while (taken(slice) < settings.messagesMax) {
     const queue = destinations.next(lane, slice);
     if (queue === undefined) break;
     const { work, offset } = queue.peek()!;
@@ -108,13 +110,13 @@ function takeAside(
     const late = holds.expiresAtMs(work, offset, nowMs) <= nowMs;
     if (late) settings.onOutcome(work, offset, expiredBeforeSend(work.attemptsAt(offset), nowMs));
     else addUnlessHeld(slice, { work, offset, settings, queue });
-    if (takesTime(work) && !settings.hasTime()) break;
+    if (work.isTemplated && !settings.hasTime()) break;
   }
 }
 
-/** Each of its messages takes time here, and does not have to find room in a slice. */
-function takesTime({ isTemplated, isTest }: ChunkWork): boolean {
-  return isTemplated || isTest;
+/** Messages that it took of its lane. */
+export function taken({ messages, simulated }: Slice): number {
+  return messages.length + simulated;
 }
 
 interface Taken {
@@ -160,6 +162,7 @@ function add(slice: Slice, taken: Taken): void {
     const { accountId } = work.chunk.lane.key;
     const message = { id, key: work.keyAt(offset), accountId, attempt, fields };
     if (work.isTest) {
+      slice.simulated++;
       settings.onTest({ work, offset, message });
       return;
     }

@@ -14,6 +14,8 @@ export interface BegunUpload {
   priority: number;
   /** A test key has made the batch. */
   test: boolean;
+  /** Its messages were charged for when it was made. */
+  isPaid: boolean;
   startOn: 'now' | 'close';
   /** What the batch sets for lines that do not name times, an ordering key or a body of their own. */
   scheduledAt: Date | undefined;
@@ -34,7 +36,9 @@ export type BeginResult =
   | { kind: 'begun'; upload: BegunUpload }
   | { kind: 'closed' }
   /** The batch is of the other kind of key: `test` was said otherwise. */
-  | { kind: 'of_test_key' | 'of_live_key' }
+  | { kind: 'of_test_key' | 'of_another_key' }
+  /** The batch is filled by another request, alone. */
+  | { kind: 'atomic' }
   | { kind: 'missing' }
   /** The batch had another upload since the one that the caller goes on with. */
   | { kind: 'superseded' };
@@ -46,9 +50,16 @@ export type BeginResult =
  */
 export async function beginUpload(
   database: Queryable,
-  upload: { batch: string; accountId: number; test: boolean; key?: bigint; after?: number },
+  upload: {
+    batch: string;
+    accountId: number;
+    test: boolean;
+    atomic: boolean;
+    key?: bigint;
+    after?: number;
+  },
 ): Promise<BeginResult> {
-  const { batch, accountId, test, key, after } = upload;
+  const { batch, accountId, test, atomic, key, after } = upload;
   const { rows } = await database.query<{
     upload: number;
     route_id: number;
@@ -70,7 +81,7 @@ export async function beginUpload(
         SET upload = upload + 1, upload_key = $5, unsettled = unsettled OR uploading, uploading = true
         WHERE shard = $1 AND id = $2 AND account_id = $3 AND closed_at IS NULL
           AND ($4::integer IS NULL OR upload = $4 OR upload_key = $5)
-          AND (defaults ? 'test') = $6
+          AND (defaults ? 'test') = $6 AND (defaults ? 'atomic') = $7
         RETURNING upload, route_id, priority, start_on, next_line,
           (defaults->>'scheduledAt')::timestamptz AS scheduled_at,
           (defaults->>'expiresAt')::timestamptz AS expires_at,
@@ -78,7 +89,7 @@ export async function beginUpload(
           (defaults->>'templatePin')::integer AS template_pin, defaults->'params' AS params,
           defaults->>'body' AS body, defaults->'tags' AS tags`,
     },
-    [shardOf(batch), batch, accountId, after ?? null, key ?? null, test],
+    [shardOf(batch), batch, accountId, after ?? null, key ?? null, test, atomic],
   );
   const row = rows[0];
   if (!row) return await whyNot(database, upload);
@@ -90,6 +101,7 @@ export async function beginUpload(
       routeId: row.route_id,
       priority: row.priority,
       test,
+      isPaid: atomic,
       startOn: row.start_on,
       scheduledAt: row.scheduled_at ?? undefined,
       expiresAt: row.expires_at ?? undefined,
@@ -166,17 +178,19 @@ export async function checkpointUpload(
 
 async function whyNot(
   database: Queryable,
-  { batch, accountId, test }: { batch: string; accountId: number; test: boolean },
+  { batch, accountId, test, atomic }: { batch: string; accountId: number; test: boolean; atomic: boolean },
 ): Promise<BeginResult> {
-  const { rows } = await database.query<{ closed: boolean; test: boolean }>(
+  const { rows } = await database.query<{ closed: boolean; test: boolean; atomic: boolean }>(
     {
       name: 'batch_is_closed',
-      text: `SELECT closed_at IS NOT NULL AS closed, defaults ? 'test' AS test FROM batch
+      text: `SELECT closed_at IS NOT NULL AS closed, defaults ? 'test' AS test, defaults ? 'atomic' AS atomic
+        FROM batch
         WHERE shard = $1 AND id = $2 AND account_id = $3`,
     },
     [shardOf(batch), batch, accountId],
   );
   if (!rows[0]) return { kind: 'missing' };
-  if (rows[0].test !== test) return { kind: rows[0].test ? 'of_test_key' : 'of_live_key' };
+  if (rows[0].test !== test) return { kind: rows[0].test ? 'of_test_key' : 'of_another_key' };
+  if (rows[0].atomic !== atomic && !rows[0].closed) return { kind: 'atomic' };
   return rows[0].closed ? { kind: 'closed' } : { kind: 'superseded' };
 }

@@ -71,7 +71,10 @@ export function KeysPart({ accountId }: { accountId: string }): JSX.Element {
           columns={[
             { name: 'Ends in', show: ({ hint }) => <code>…{hint}</code>, wide: true },
             { name: 'State', show: (key) => <StateMark state={key.revokedAt ? 'revoked' : 'active'} /> },
-            { name: 'May', show: ({ scopes: may }) => may.join(', ') },
+            {
+              name: 'May',
+              show: ({ scopes: may, test }) => may.join(', ') + (test ? ' (test: reaches nobody)' : ''),
+            },
             { name: 'Made', show: ({ createdAt }) => moment(createdAt) },
             { name: 'Expires', show: ({ expiresAt }) => (expiresAt === null ? 'never' : moment(expiresAt)) },
             {

@@ -47,7 +47,8 @@ export function BatchesView({ query }: { query: URLSearchParams }): JSX.Element 
                 { name: 'State', show: ({ state }) => <StateMark state={state} /> },
                 {
                   name: 'Route',
-                  show: ({ route, routePaused }) => (routePaused ? `${route} (paused)` : route),
+                  show: ({ route, routePaused, test }) =>
+                    `${route}${routePaused ? ' (paused)' : ''}${test ? ' (test)' : ''}`,
                 },
                 { name: 'Accepted', numeric: true, show: ({ counts }) => count(counts.accepted) },
                 { name: 'Progress', show: ({ counts }) => <Progress counts={counts} />, wide: true },

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { asProblem, type Problem } from '../../api/problem.ts';
-import { can } from '../../api/session.ts';
+import { caller, can } from '../../api/session.ts';
 import type { Page, Template } from '../../api/shapes.ts';
 import { usePolled } from '../../api/use-polled.ts';
 import { bytes } from '../../format/number.ts';
@@ -76,6 +76,9 @@ export function SendView(): JSX.Element {
   return (
     <>
       <h1>Send</h1>
+      {caller.value?.test && (
+        <p class="note">You are signed in with a test key: what is sent here reaches nobody.</p>
+      )}
       <DropZone onFile={(file) => void open(file)} />
       <ProblemNote problem={problem ?? shown?.problem} />
       {opened && (

@@ -17,7 +17,7 @@ const recipientsMax = 10_000;
 /** Several messages in one request: all of them are stored, or none. */
 export function createMessageBatch(app: ApiInstance, context: ApiContext): void {
   app.post('/messages/batches', classicRoute('send'), async (request, reply) => {
-    const { accountId, isTest: test } = request.caller;
+    const { accountId, test } = request.caller;
     const country = defaultCountry(context.control, accountId);
     const messages = parseBatch(await readFields(request, bodyBytesMax), country);
     const chunkIds = await storeClassicMessages(context, { accountId, test, messages });

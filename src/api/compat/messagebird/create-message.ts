@@ -12,7 +12,7 @@ const bodyBytesMax = 65_536;
 /** Sends one text to up to 50 recipients; answers when it is durable. */
 export function createMessage(app: ApiInstance, context: ApiContext): void {
   app.post('/messages', classicRoute('send'), async (request, reply) => {
-    const { accountId, isTest: test } = request.caller;
+    const { accountId, test } = request.caller;
     const country = defaultCountry(context.control, accountId);
     const message = parseClassicMessage(await readFields(request, bodyBytesMax), country);
     const [chunkId] = await storeClassicMessages(context, {

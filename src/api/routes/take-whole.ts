@@ -1,5 +1,4 @@
-import type { Tally } from '../../intake/judging.ts';
-import { judgedBatch } from '../../intake/judging.ts';
+import { judgedBatch, type Tally } from '../../intake/judging.ts';
 import { ProblemError } from '../../message/error-codes.ts';
 import { cancelBatch } from '../../store/decisions/hold-batch.ts';
 import type { NewBatch } from '../../store/intake/create-batch.ts';

@@ -84,24 +84,22 @@ export function uploadBody(
 
 /** Aborted when the connection breaks before the body's end, even if nobody reads on. */
 export function senderGone(raw: IncomingMessage): AbortSignal {
-  const gone = new AbortController();
-  const onClose = () => {
-    if (!raw.complete) gone.abort(brokenOff());
-  };
-  if (raw.closed) onClose();
-  else raw.once('close', onClose);
-  return gone.signal;
+  return closedBefore(raw, () => raw.complete);
 }
 
 /** Aborted when the connection closes before the answer was written to it. */
 export function answerUnwanted(raw: ServerResponse): AbortSignal {
-  const unwanted = new AbortController();
+  return closedBefore(raw, () => raw.writableFinished);
+}
+
+function closedBefore(raw: IncomingMessage | ServerResponse, isOver: () => boolean): AbortSignal {
+  const gone = new AbortController();
   const onClose = () => {
-    if (!raw.writableFinished) unwanted.abort(brokenOff());
+    if (!isOver()) gone.abort(brokenOff());
   };
   if (raw.closed) onClose();
   else raw.once('close', onClose);
-  return unwanted.signal;
+  return gone.signal;
 }
 
 /** Reads a body to its end for its hash alone. */

@@ -1,6 +1,7 @@
 import type { Channel, MessageDefaults } from '../message/fields.ts';
 import { limits } from '../message/limits.ts';
 import type { PhoneCountry } from '../message/phone-number.ts';
+import type { BegunUpload } from '../store/intake/uploads.ts';
 import type { PackedSlot, PackSettings } from './pack-slot.ts';
 import type { RawSlot } from './raw-slot.ts';
 import type { Rejection } from './rejection.ts';
@@ -8,21 +9,10 @@ import { shareTemplates } from './shared-templates.ts';
 import { templatesNow, type UploadTemplates } from './upload-templates.ts';
 
 /** What of a batch its lines are judged by. */
-export interface JudgedBatch {
+export interface JudgedBatch
+  extends Pick<BegunUpload, 'routeId' | 'test' | 'isPaid' | 'template' | 'params'>,
+    Pick<BegunUpload, 'scheduledAt' | 'expiresAt' | 'orderingKey' | 'body'> {
   accountId: number;
-  routeId: number;
-  /** A test key has made it: nobody is charged for its messages. */
-  test: boolean;
-  /** They were charged for when it was made. */
-  isPaid: boolean;
-  /** What the batch sets for lines that do not name times, an ordering key or a body of their own. */
-  scheduledAt: Date | undefined;
-  expiresAt: Date | undefined;
-  orderingKey: string | undefined;
-  body: string | undefined;
-  /** The batch's template and parameters, for lines without their own. */
-  template: { name: string; pin: number } | undefined;
-  params: Record<string, unknown> | undefined;
 }
 
 /** Of a batch that is not made yet. */

@@ -96,15 +96,15 @@ export function createSlotWriter(settings: SlotWriterSettings): SlotWriter {
     const group = new GroupOfSlots(gathered, cutRow);
     gathered = [];
     gatheredBytes = 0;
-    const isMetered = settings.isCharged();
+    const isCharged = settings.isCharged();
     // One after another: what an account may send ends at one line.
-    if (isMetered) while (running.size > 0) await Promise.all(running);
+    if (isCharged) while (running.size > 0) await Promise.all(running);
     const release = await stores.acquire();
     if (failure) {
       release();
       throw failure.error;
     }
-    const store = storeInOrder(group, isMetered)
+    const store = storeInOrder(group, isCharged)
       .catch((error: unknown) => {
         failure ??= { error };
       })
@@ -115,14 +115,14 @@ export function createSlotWriter(settings: SlotWriterSettings): SlotWriter {
     running.add(store);
   }
 
-  async function storeInOrder(group: GroupOfSlots, isMetered: boolean): Promise<void> {
-    if (group.keyed.length === 0) return await storeGroup(settings, { group, isMetered });
-    const fits = isMetered ? await fitting(settings, group) : { group };
+  async function storeInOrder(group: GroupOfSlots, isCharged: boolean): Promise<void> {
+    if (group.keyed.length === 0) return await storeGroup(settings, { group, isCharged });
+    const fits = isCharged ? await fitting(settings, group) : { group };
     keyedStored = keyedStored.then(() =>
-      storeParts(settings, { slots: fits.group.rows, parts: fits.group.keyed, isMetered }),
+      storeParts(settings, { slots: fits.group.rows, parts: fits.group.keyed, isCharged }),
     );
     await keyedStored;
-    await storeGroup(settings, { group: fits.group, isMetered });
+    await storeGroup(settings, { group: fits.group, isCharged });
     if (fits.refusal) refuse(settings, fits.refusal);
   }
 
@@ -164,14 +164,14 @@ async function fitting(
 
 async function storeGroup(
   settings: SlotWriterSettings,
-  { group, isMetered }: { group: GroupOfSlots; isMetered: boolean },
+  { group, isCharged }: { group: GroupOfSlots; isCharged: boolean },
 ): Promise<void> {
   if (group.slots.length === 0) return;
   const { database, clock, signal, target } = settings;
   const { batch, upload, accountId } = target;
   const { rows } = group;
   const shard = shardOfRun(batch, runOfLine(rows[0]!.firstLine));
-  const metered = isMetered && {
+  const metered = isCharged && {
     metered: { accountId, parts: group.parts, first: (messages: number) => group.first(messages).rows },
   };
   const beganAtMs = clock.monotonicMs();

@@ -20,8 +20,8 @@ export async function storeParts(
   {
     slots,
     parts,
-    isMetered,
-  }: { slots: readonly SlotRow[]; parts: readonly KeyedLines[]; isMetered: boolean },
+    isCharged,
+  }: { slots: readonly SlotRow[]; parts: readonly KeyedLines[]; isCharged: boolean },
 ): Promise<void> {
   if (parts.length === 0) return;
   const first = slots[0]!;
@@ -30,7 +30,7 @@ export async function storeParts(
   const stores = createSemaphore(shardsAtOnceMax);
   const results = await Promise.allSettled(
     [...keyedByShard(parts)].map(([shard, messages]) =>
-      stores.run(() => storeOne(settings, { shard, messages, extent, isMetered })),
+      stores.run(() => storeOne(settings, { shard, messages, extent, isCharged })),
     ),
   );
   for (const result of results) if (result.status === 'rejected') throw result.reason;
@@ -42,12 +42,12 @@ async function storeOne(
     shard,
     messages,
     extent,
-    isMetered,
+    isCharged,
   }: {
     shard: number;
     messages: KeyedMessage[];
     extent: { firstLine: number; lines: number };
-    isMetered: boolean;
+    isCharged: boolean;
   },
 ): Promise<void> {
   const { database, clock, signal, target, mint } = settings;
@@ -62,7 +62,7 @@ async function storeOne(
           messages.filter(({ line }) => !durable.some((one) => isWithin(line, one))),
           { target, idOf },
         );
-  const metered = isMetered && { metered: accountId };
+  const metered = isCharged && { metered: accountId };
   const beganAtMs = clock.monotonicMs();
   const result = await retryStore(
     () => storePart(database, { batch, shard, upload, ...extent, chunksWithout, ...metered }),

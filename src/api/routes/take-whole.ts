@@ -78,23 +78,27 @@ async function endedShort(
 ): Promise<unknown> {
   const { accountId, id: batchId } = batch;
   const isKeyed = tried.keyHash !== undefined;
-  if (!isKeyed) await callOff(context, { accountId, batch: batchId });
+  const isCanceled = !isKeyed && (await callOff(context, { accountId, batch: batchId }));
   if (!(error instanceof ProblemError)) return error;
   const { code, retryAfterSeconds } = error;
-  const detail = isKeyed
-    ? 'Not all of it was stored, and nothing of it leaves: send the same again with its Idempotency-Key, and it goes on.'
-    : 'Not all of it was stored, and nothing of it leaves: its batch is canceled. Send it again; with an Idempotency-Key it would go on.';
+  const next = isKeyed
+    ? 'send the same again with its Idempotency-Key, and it goes on.'
+    : `${isCanceled ? 'its batch is canceled.' : 'cancel its batch.'} Send it again; with an Idempotency-Key it would go on.`;
+  const detail = `Not all of it was stored, and nothing of it leaves: ${next}`;
   const retry = retryAfterSeconds !== undefined && { retryAfterSeconds };
   return new ProblemError(code, detail, { extra: { batchId }, ...retry });
 }
 
-async function callOff(context: ApiContext, key: { accountId: number; batch: string }): Promise<void> {
+/** False where it could not be. */
+async function callOff(context: ApiContext, key: { accountId: number; batch: string }): Promise<boolean> {
   try {
     await cancelBatch(context.database, key);
     await context.intake.closeBatch(key);
+    return true;
   } catch (err) {
     // It stays open then, and can be canceled by hand; nothing of it leaves.
     context.log.warn({ err, batch: key.batch }, 'a batch that was not stored whole could not be canceled');
+    return false;
   }
 }
 

@@ -10,6 +10,8 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /** Calls `run` once after `ms`; the answer calls that off. */
   after(ms: number, run: () => void): () => void;
+  /** Calls `run` once the thread has heard what has arrived for it by now. */
+  soon(run: () => void): void;
 }
 
 export const systemClock: Clock = {
@@ -33,5 +35,8 @@ export const systemClock: Clock = {
   after(ms, run) {
     const timer = setTimeout(run, ms);
     return () => clearTimeout(timer);
+  },
+  soon(run) {
+    setImmediate(run);
   },
 };

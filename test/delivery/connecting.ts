@@ -1,6 +1,7 @@
 import type { Answer, Connector, OutgoingMessage, SendTerms } from '../../src/connectors/connector.ts';
 
-const notBegun: Answer = { kind: 'retry', error: { code: 'not_begun', detail: 'too late' } };
+/** Told of what was not let begin. */
+export const notBegun: Answer = { kind: 'retry', error: { code: 'not_begun', detail: 'too late' } };
 
 /** Sends to `received` when `connect` has made a connection, if it still may. */
 export function connecting(

@@ -9,6 +9,7 @@ import { encodeOrdering } from '../../src/message/ordering.ts';
 import { breakerDefaults, type Route, retryDefaults } from '../../src/message/route.ts';
 import { type Database, openDatabase, type Queryable } from '../../src/store/database.ts';
 import { deliveryStatements } from '../../src/store/delivery/delivery-statements.ts';
+import { notBegun } from './connecting.ts';
 
 /** What one message got from the provider in a test. */
 export type Respond = (message: OutgoingMessage) => Answer | Promise<Answer>;
@@ -58,7 +59,8 @@ export function createMill(url: string, { batchMax = 1, poolSize = 8 } = {}): Mi
     check: () => [],
     open: () => ({
       batchMax,
-      async send(messages) {
+      async send(messages, { mayBegin }) {
+        if (!mayBegin()) return messages.map(() => notBegun);
         mill.received.push(...messages);
         return Promise.all(messages.map((message) => mill.respond(message)));
       },

@@ -128,6 +128,7 @@ export class SimulatedProcess {
       monotonicMs: () =>
         machine.monotonicSteps ? nowMs() : machine.monotonicMs + this.#scheduler.nowMs * machine.rate,
       after,
+      soon: (run) => void after(0, run),
       sleep: (ms, signal) =>
         new Promise((resolve, reject) => {
           if (signal === undefined) {

@@ -12,6 +12,7 @@ function steeredClock() {
     monotonicMs: () => nowMs,
     sleep: () => new Promise((resolve) => (wake = resolve)),
     after: () => () => {},
+    soon: () => {},
   };
   async function settle(): Promise<void> {
     for (let turn = 0; turn < 20; turn++) await Promise.resolve();

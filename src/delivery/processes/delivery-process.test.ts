@@ -40,6 +40,7 @@ const clock: Clock = {
   monotonicMs: () => 0,
   sleep: () => new Promise(() => {}),
   after: () => () => {},
+  soon: () => {},
 };
 
 test('the death of a process is told after the last of its reports, which may still be read when it has ended', async () => {

@@ -1,4 +1,4 @@
-import type { Answer, Sender } from '../../connectors/connector.ts';
+import type { Sender } from '../../connectors/connector.ts';
 import { Alarm } from '../../lib/alarm.ts';
 import type { Route } from '../../message/route.ts';
 import type { Lane } from '../backlog/lane.ts';
@@ -13,6 +13,7 @@ import { type GateStats, type Permit, RouteGate } from '../pace/route-gate.ts';
 import { destinationShares } from '../shares/destination-shares.ts';
 import type { RouteUse } from '../shares/share-demand.ts';
 import { connectionsKey, destinationConnectionsKey, rateKey } from '../shares/share-keys.ts';
+import { type Departure, Departures } from './departures.ts';
 import { markSlice } from './mark-slice.ts';
 import type { RouteContext } from './route-context.ts';
 import { RouteHolds } from './route-holds.ts';
@@ -34,6 +35,8 @@ const readyBatches = 4;
 
 /** For so long messages are handed over before other routes of the thread have their turn: some that are rendered take 15 ms each. */
 const turnMsMax = 50;
+/** So many requests are formed and handed over one after the other, before it is asked whether others should have their turn. */
+const togetherMax = 64;
 /** So many attempts are simulated before answers, loads and other routes have theirs: nothing else bounds them, as they take no slot. */
 const simulatedMax = 64;
 
@@ -45,6 +48,7 @@ export class RouteRunner implements RetryGate {
   readonly #holds: RouteHolds;
   readonly #alarm: Alarm;
   readonly #order = new TurnOrder<Lane>((lane) => this.#isReady(lane));
+  readonly #departures: Departures;
   #destinations: DestinationGate | undefined;
   #route: Route | undefined;
   #sender: Sender | undefined;
@@ -60,6 +64,13 @@ export class RouteRunner implements RetryGate {
     this.#context = context;
     this.#holds = new RouteHolds(context);
     this.#alarm = new Alarm(context.clock, () => this.pump());
+    this.#departures = new Departures({
+      clock: context.clock,
+      signal: context.signal,
+      mayBegin: (departure) => this.#mayBegin(departure),
+      onAnswered: (answered) => this.#settle(answered),
+      onError: context.onError,
+    });
     this.#gate = new RouteGate({
       random: context.random,
       nowMs: context.clock.monotonicMs(),
@@ -177,7 +188,9 @@ export class RouteRunner implements RetryGate {
       lane.handed += slice.messages.length;
       if (slice.messages.length > 0) this.#send(sender, lane, slice);
       else this.#destinations?.end(slice, nowMs);
+      if (this.#departures.waiting >= togetherMax) this.#departures.leave();
     }
+    this.#departures.leave();
     this.#alarm.ringAt(gate.accounts.nextAtMs);
     if (this.#destinations) this.#alarm.ringAt(this.#destinations.nextAtMs);
   }
@@ -320,17 +333,18 @@ export class RouteRunner implements RetryGate {
     this.#use.requestsMax = Math.max(this.#use.requestsMax, this.#gate.inFlight);
     if (!isOfCallbacks(this.#route)) this.#context.courtesy.noteOthers(slice.messages.length, this.#nowMs);
     if (this.#route?.onUncertain !== 'hold') {
-      this.#leave(sender, slice, permit);
+      this.#departures.add({ sender, slice, permit, refused: false });
       return;
     }
     const leave = (marked: Slice) => {
-      permit.beganAtMs = this.#context.clock.monotonicMs();
       if (marked.messages.length > 0) {
-        this.#leave(sender, marked, permit);
+        this.#departures.add({ sender, slice: marked, permit, refused: sender !== this.#sender });
+        this.#departures.leave();
         return;
       }
-      this.#gate.giveBack(permit, permit.beganAtMs);
-      this.#destinations?.end(slice, permit.beganAtMs);
+      const nowMs = this.#context.clock.monotonicMs();
+      this.#gate.giveBack(permit, nowMs);
+      this.#destinations?.end(slice, nowMs);
       this.pump();
     };
     const hasExpired = (work: ChunkWork, offset: number, nowMs: number) =>
@@ -356,30 +370,22 @@ export class RouteRunner implements RetryGate {
     this.#context.onRecorded(work, 1);
   }
 
-  #leave(sender: Sender, slice: Slice, permit: Permit): void {
-    const { signal, clock, leaseStands } = this.#context;
-    // A sender that was closed while the slice was marked answers without asking.
-    let refused = sender !== this.#sender;
-    const mayBegin = () => {
-      const nowMs = clock.monotonicMs();
-      const isOfThisRoute = sender === this.#sender;
-      refused = !isOfThisRoute || !leaseStands(nowMs) || !this.#holds.mayStillLeave(slice, nowMs);
-      return !refused;
-    };
-    sender.send(slice.messages, { signal, mayBegin }).then(
-      (answers) => this.#settle(slice, { answers, refused, permit }),
-      // A sender never rejects; one that does has told nothing.
-      (error) => {
-        this.#context.onError(error);
-        this.#settle(slice, { answers: [], refused, permit });
-      },
+  #mayBegin({ sender, slice }: Departure): boolean {
+    const nowMs = this.#context.clock.monotonicMs();
+    return (
+      sender === this.#sender && this.#context.leaseStands(nowMs) && this.#holds.mayStillLeave(slice, nowMs)
     );
   }
 
-  #settle(slice: Slice, answered: { answers: readonly Answer[]; refused: boolean; permit: Permit }): void {
-    const { answers, refused, permit } = answered;
-    const { counts } = this.#context;
+  /** What was answered together has one moment, and lets the next go together. */
+  #settle(answered: readonly Departure[]): void {
     const nowMs = this.#context.clock.monotonicMs();
+    for (const departure of answered) this.#settleOne(departure, nowMs);
+    this.pump();
+  }
+
+  #settleOne({ slice, permit, answers, refused }: Departure, nowMs: number): void {
+    const { counts } = this.#context;
     const { beganAtMs } = permit;
     const { lane } = slice.works[0]!.chunk;
     if (refused) this.#giveBack(lane, slice, { permit, nowMs });
@@ -392,7 +398,6 @@ export class RouteRunner implements RetryGate {
     }
     this.#destinations?.end(slice, nowMs);
     settleSlice({ route: this.#route!, slice, answers, refused, beganAtMs, nowMs }, this.#context);
-    this.pump();
   }
 
   /** What did not leave takes nothing from what may leave now. */

@@ -17,6 +17,7 @@ async function beginnings(settings: {
     nowMs: () => nowMs,
     monotonicMs: () => nowMs,
     after: () => () => {},
+    soon: () => {},
     async sleep(ms) {
       nowMs += ms;
     },

@@ -3,6 +3,7 @@ import {
   createPrivateKey,
   createPublicKey,
   createSecretKey,
+  type Hmac,
   type KeyObject,
   sign,
   timingSafeEqual,
@@ -59,7 +60,15 @@ export function verifyingKey(secret: string): SigningKey | undefined {
 
 /** The value of `webhook-signature`: one signature a key. */
 export function signatures(keys: readonly SigningKey[], content: SignedContent): string {
-  return keys.map((key) => `${key.scheme},${signature(key, content).toString('base64')}`).join(' ');
+  let header = '';
+  for (const { scheme, key } of keys) {
+    const made =
+      scheme === 'v1a'
+        ? sign(null, signedBytes(content), key).toString('base64')
+        : hmacOf(key, content).digest('base64');
+    header += `${header === '' ? '' : ' '}${scheme},${made}`;
+  }
+  return header;
 }
 
 /** True when `header` holds a signature of `content` by `key`. The time is the caller's to judge. */
@@ -71,7 +80,7 @@ export function isSigned({ scheme, key }: SigningKey, content: SignedContent, he
     .some(([, text]) => {
       const given = Buffer.from(text ?? '', 'base64');
       if (scheme === 'v1a') return verify(null, signedBytes(content), key, given);
-      const expected = signature({ scheme, key }, content);
+      const expected = hmacOf(key, content).digest();
       return given.length === expected.length && timingSafeEqual(given, expected);
     });
 }
@@ -97,14 +106,11 @@ function publicBytes(key: KeyObject): Buffer {
   return createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(ed25519Spki.length);
 }
 
-function signature({ scheme, key }: SigningKey, content: SignedContent): Buffer {
-  if (scheme === 'v1a') return sign(null, signedBytes(content), key);
+function hmacOf(key: KeyObject, { id, timestamp, body }: SignedContent): Hmac {
   const hmac = createHmac('sha256', key);
-  const { id, timestamp, body } = content;
   // One call where one text does: each crosses into OpenSSL.
-  if (typeof body === 'string') hmac.update(`${id}.${timestamp}.${body}`);
-  else hmac.update(`${id}.${timestamp}.`).update(body);
-  return hmac.digest();
+  if (typeof body === 'string') return hmac.update(`${id}.${timestamp}.${body}`);
+  return hmac.update(`${id}.${timestamp}.`).update(body);
 }
 
 function signedBytes({ id, timestamp, body }: SignedContent): Buffer {

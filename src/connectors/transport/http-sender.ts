@@ -4,16 +4,8 @@ import type { SendErrorCode } from '../send-errors.ts';
 import { sendError, unsendable } from '../send-errors.ts';
 import { connectProvider } from './connect-provider.ts';
 import { Connections } from './connections.ts';
-import type { Reply, RequestSlot } from './request-slot.ts';
+import type { PostedRequest, Reply, RequestSlot } from './request-slot.ts';
 import { SignalWatch } from './signal-watch.ts';
-
-/** What is posted, or asked for by GET: names and values of headers in turn, as undici takes them with the least work. */
-export interface PostedRequest {
-  method?: 'GET';
-  headers: string[];
-  /** Null for a request without one. */
-  body: string | null;
-}
 
 /** How messages become a request and its reply their answers: singly or as a batch. */
 export interface Exchange {
@@ -159,7 +151,7 @@ export class HttpSender implements Sender {
     const { path, terms } = request;
     this.#runningCount += 1;
     formed.request.sinceMs = performance.now();
-    slot.start(formed.request, { path, ...formed.posted, mayBegin: terms.mayBegin });
+    slot.start(formed.request, { path, posted: formed.posted, mayBegin: terms.mayBegin });
     return true;
   }
 

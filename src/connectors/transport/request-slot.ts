@@ -1,5 +1,6 @@
 import type { buildConnector, Dispatcher } from 'undici';
 import { Client } from 'undici';
+import { gather } from '../../lib/gather.ts';
 import type { SendError } from '../connector.ts';
 import { sendError } from '../send-errors.ts';
 import { lostError, unsentError } from './fault-error.ts';
@@ -28,12 +29,17 @@ export interface SlotSettings<Task> {
   onFree(slot: RequestSlot<Task>): void;
 }
 
-export interface SlotRequest {
-  path: string;
-  /** POST where it is absent. */
+/** What is posted, or asked for by GET: names and values of headers in turn, as undici takes them with the least work. */
+export interface PostedRequest {
   method?: 'GET';
   headers: string[];
+  /** Null for a request without one. */
   body: string | null;
+}
+
+export interface SlotRequest {
+  path: string;
+  posted: PostedRequest;
   mayBegin: () => boolean;
 }
 
@@ -80,7 +86,8 @@ export class RequestSlot<Task> implements Dispatcher.DispatchHandler {
 
   /** `mayBegin` is asked when undici is about to write. */
   start(task: Task, request: SlotRequest): void {
-    const { path, method = 'POST', headers, body, mayBegin } = request;
+    const { path, posted, mayBegin } = request;
+    const { method = 'POST', headers, body } = posted;
     this.#task = task;
     this.#mayBegin = mayBegin;
     this.#state = 'waiting';
@@ -88,7 +95,8 @@ export class RequestSlot<Task> implements Dispatcher.DispatchHandler {
     this.#status = 0;
     this.#bodyBytes = 0;
     // `blocking: false` spares undici a pass over its queue; it matters to pipelining only.
-    this.#client.dispatch({ path, method, headers, body, blocking: false }, this);
+    const options = { path, method, headers, body, blocking: false };
+    dispatchSoon({ client: this.#client, options, handler: this });
   }
 
   /** Whether the request in the slot may have begun to leave. */
@@ -189,6 +197,15 @@ export class RequestSlot<Task> implements Dispatcher.DispatchHandler {
     this.#bodyParts = undefined;
   }
 }
+
+/** Those that are begun in one go are all formed first: see `gather`. */
+const dispatchSoon = gather<{
+  client: Client;
+  options: Dispatcher.DispatchOptions;
+  handler: Dispatcher.DispatchHandler;
+}>(queueMicrotask, (requests) => {
+  for (const { client, options, handler } of requests) client.dispatch(options, handler);
+});
 
 const noBody = Buffer.alloc(0);
 const noHeaders: Buffer[] = [];

@@ -4,10 +4,10 @@ import type { MessageFields } from '../../message/fields.ts';
 import { signStatusReport, statusReportUrl } from '../../message/status-report.ts';
 import type { Answer, OutgoingMessage } from '../connector.ts';
 import { sendError, UnsendableError } from '../send-errors.ts';
-import type { Exchange, PostedRequest } from '../transport/http-sender.ts';
+import type { Exchange } from '../transport/http-sender.ts';
 import { reservedHeaders } from '../transport/option-checks.ts';
 import { isTaken, quote, refusalAnswer, retryAfterMs } from '../transport/reply-answer.ts';
-import type { Reply } from '../transport/request-slot.ts';
+import type { PostedRequest, Reply } from '../transport/request-slot.ts';
 import type { EndpointFor } from './webhook-endpoints.ts';
 import type { WebhookSecret } from './webhook-options.ts';
 
@@ -39,6 +39,8 @@ export function webhookExchange({
     key: signingKey(secret)!,
     untilMs: expiresAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(expiresAt),
   }));
+  const all = keys.map(({ key }) => key);
+  const allHoldUntilMs = Math.min(...keys.map(({ untilMs }) => untilMs));
   const fixed = new Map([
     ['user-agent', 'millrace'],
     ...Object.entries(headers).map(([name, value]): [string, string] => [name.toLowerCase(), value]),
@@ -59,7 +61,7 @@ export function webhookExchange({
       }
       const { type, body } = contentOf(fields);
       const timestamp = Math.floor(nowMs / 1_000);
-      const signers = endpointFor(message!)?.keys ?? inForce(keys, nowMs);
+      const signers = endpointFor(message!)?.keys ?? (nowMs < allHoldUntilMs ? all : inForce(keys, nowMs));
       const signed = signatures(signers, { id, timestamp, body });
       const others =
         fields.headers === undefined && !fixed.has('content-type')

@@ -344,7 +344,7 @@ export class ChunkWork {
   }
 
   #note(offset: number, outcome: MessageOutcome): void {
-    const before = { ...this.#history.before(offset), tags: this.#text.tagsAt(offset) };
+    const before = this.#history.before(offset, this.#text.tagsAt(offset));
     const dueAtMs = this.#outcomes.note({ offset, outcome, before });
     this.#history.note(offset, outcome);
     if (dueAtMs !== null) this.#queue.waiting.add(offset, dueAtMs);

@@ -1,6 +1,6 @@
 import { errorAt, type FoldedOutcomes, noReplays, type Replayed } from '../../message/fold-outcomes.ts';
 import { isFinal, stateNumber } from '../../message/state.ts';
-import type { MessageOutcome } from '../outcomes/outcome-groups.ts';
+import type { MessageBefore, MessageOutcome } from '../outcomes/outcome-groups.ts';
 
 /** What became of each message of a chunk so far: what was recorded before it was loaded, and what came since. */
 export class MessageHistory {
@@ -26,8 +26,8 @@ export class MessageHistory {
   }
 
   /** What an outcome changes. */
-  before(offset: number): { prior: number; attemptsBefore: number } {
-    return { prior: this.#states[offset]!, attemptsBefore: this.#attempts[offset]! };
+  before(offset: number, tags: readonly string[]): MessageBefore {
+    return { prior: this.#states[offset]!, attemptsBefore: this.#attempts[offset]!, tags };
   }
 
   /** Attempts made so far. */

@@ -43,6 +43,8 @@ const errorsMax = 500;
 /** Counts what happens to messages, for figures that are kept by another thread. */
 export class DeliveryNotes implements DeliveryObserver {
   readonly #attempts = new AttemptLog();
+  /** Of the request that is noted. */
+  readonly #byKind = new Uint32Array(answerKinds.length);
   #errors = new Map<string, AttemptErrors>();
   #firstAttempts = new Map<number, FirstAttempts>();
   readonly #outcomes = new Map<number, OutcomeCount>();
@@ -50,12 +52,13 @@ export class DeliveryNotes implements DeliveryObserver {
   answered(slice: AnsweredSlice, databaseNowMs: (monotonicMs: number) => number): void {
     const { answers, route, beganAtMs, nowMs } = slice;
     const seconds = (nowMs - beganAtMs) / 1_000;
-    const byKind = new Array<number>(answerKinds.length).fill(0);
+    const byKind = this.#byKind.fill(0);
     for (const answer of answers) {
       byKind[answerKinds.indexOf(answer.kind)]!++;
       if (answer.kind !== 'sent') this.#noteError(route.id, answer.kind, answer.error.code);
     }
-    for (const [kind, messages] of byKind.entries()) {
+    for (let kind = 0; kind < byKind.length; kind++) {
+      const messages = byKind[kind]!;
       if (messages > 0) this.#attempts.note({ routeId: route.id, kind, messages, seconds });
     }
     this.#noteWaits(slice, databaseNowMs(beganAtMs));

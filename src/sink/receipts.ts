@@ -123,9 +123,11 @@ export class Receipts {
     const receipts = ids.map((id) => {
       const fails = this.#random() < receiptsFailRate;
       if (fails) failed++;
-      const named = receiptsBy === 'key' ? { id } : { providerRef: `sink-${id}` };
-      const error = { code: 'simulated_failure', detail: 'The simulated provider could not deliver it' };
-      return fails ? { ...named, status: 'failed', error } : { ...named, status: 'delivered' };
+      // JSON leaves out what is undefined.
+      const [key, providerRef] = receiptsBy === 'key' ? [id, undefined] : [undefined, `sink-${id}`];
+      return fails
+        ? { id: key, providerRef, status: 'failed', error: simulatedFailure }
+        : { id: key, providerRef, status: 'delivered' };
     });
     const repeated = receipts.filter(() => receiptsRepeatRate > 0 && this.#random() < receiptsRepeatRate);
     const body = JSON.stringify({ receipts: [...receipts, ...repeated] });
@@ -162,3 +164,5 @@ export class Receipts {
 function noBooks(): ReceiptBooks {
   return { told: 0, delivered: 0, failed: 0, repeated: 0, refused: 0, waiting: 0, dropped: 0 };
 }
+
+const simulatedFailure = { code: 'simulated_failure', detail: 'The simulated provider could not deliver it' };

@@ -1,6 +1,5 @@
 import type { buildConnector, Dispatcher } from 'undici';
 import { Client } from 'undici';
-import { gather } from '../../lib/gather.ts';
 import type { SendError } from '../connector.ts';
 import { sendError } from '../send-errors.ts';
 import { lostError, unsentError } from './fault-error.ts';
@@ -95,8 +94,7 @@ export class RequestSlot<Task> implements Dispatcher.DispatchHandler {
     this.#status = 0;
     this.#bodyBytes = 0;
     // `blocking: false` spares undici a pass over its queue; it matters to pipelining only.
-    const options = { path, method, headers, body, blocking: false };
-    dispatchSoon({ client: this.#client, options, handler: this });
+    this.#client.dispatch({ path, method, headers, body, blocking: false }, this);
   }
 
   /** Whether the request in the slot may have begun to leave. */
@@ -197,15 +195,6 @@ export class RequestSlot<Task> implements Dispatcher.DispatchHandler {
     this.#bodyParts = undefined;
   }
 }
-
-/** Those that are begun in one go are all formed first: see `gather`. */
-const dispatchSoon = gather<{
-  client: Client;
-  options: Dispatcher.DispatchOptions;
-  handler: Dispatcher.DispatchHandler;
-}>(queueMicrotask, (requests) => {
-  for (const { client, options, handler } of requests) client.dispatch(options, handler);
-});
 
 const noBody = Buffer.alloc(0);
 const noHeaders: Buffer[] = [];

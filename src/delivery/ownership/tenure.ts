@@ -37,7 +37,7 @@ export class Tenure {
   readonly decisions = new Map<string, number | null>();
   /** Receipts that are being looked at, by the id of their row. */
   readonly receipts = new Map<string, ReceiptInHand>();
-  /** Messages handed to a sender that has not answered. */
+  /** Messages that were taken to be handed to a sender, and whose answer is not settled. */
   inFlight = 0;
   /** What outcomes that are not recorded yet weigh. */
   unrecorded = 0;

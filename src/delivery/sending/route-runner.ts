@@ -35,8 +35,6 @@ const readyBatches = 4;
 
 /** For so long messages are handed over before other routes of the thread have their turn: some that are rendered take 15 ms each. */
 const turnMsMax = 50;
-/** So many requests are formed and handed over one after the other, before it is asked whether others should have their turn. */
-const togetherMax = 64;
 /** So many attempts are simulated before answers, loads and other routes have theirs: nothing else bounds them, as they take no slot. */
 const simulatedMax = 64;
 
@@ -152,20 +150,37 @@ export class RouteRunner implements RetryGate {
   pump(): void {
     const sender = this.#sender;
     if (sender === undefined) return;
-    const gate = this.#gate;
-    const { clock } = this.#context;
-    let nowMs = clock.monotonicMs();
+    const nowMs = this.#context.clock.monotonicMs();
     if (this.#waitsForWindow(nowMs)) return;
-    const untilMs = nowMs + turnMsMax;
-    let simulated = 0;
-    for (const lane of gate.accounts.freed(nowMs)) {
+    const { accounts } = this.#gate;
+    for (const lane of accounts.freed(nowMs)) {
       this.#order.add(lane);
       this.#context.onTaken(lane);
       this.#destinations?.laneFreed(lane, nowMs);
     }
     this.#destinations?.wake(nowMs);
+    try {
+      this.#takeTurns(sender, nowMs);
+    } finally {
+      this.#departures.leave();
+    }
+    this.#alarm.ringAt(accounts.nextAtMs);
+    if (this.#destinations) this.#alarm.ringAt(this.#destinations.nextAtMs);
+  }
+
+  /** Lets lanes send in turn, as long as there is room and time. */
+  #takeTurns(sender: Sender, beganAtMs: number): void {
+    const gate = this.#gate;
+    const { clock } = this.#context;
+    const untilMs = beganAtMs + turnMsMax;
+    let simulated = 0;
     // Each turn has its own time: the process may be suspended between two.
-    for (; this.#context.mayTake(nowMs) && !this.#holds.isClosed(nowMs); nowMs = clock.monotonicMs()) {
+    for (
+      let nowMs = beganAtMs;
+      this.#context.mayTake(nowMs) && !this.#holds.isClosed(nowMs);
+      nowMs = clock.monotonicMs()
+    ) {
+      if (this.#departures.areDue(nowMs)) this.#departures.leave();
       if (nowMs >= untilMs || simulated >= simulatedMax) {
         this.#alarm.ringAt(nowMs);
         break;
@@ -188,11 +203,7 @@ export class RouteRunner implements RetryGate {
       lane.handed += slice.messages.length;
       if (slice.messages.length > 0) this.#send(sender, lane, slice);
       else this.#destinations?.end(slice, nowMs);
-      if (this.#departures.waiting >= togetherMax) this.#departures.leave();
     }
-    this.#departures.leave();
-    this.#alarm.ringAt(gate.accounts.nextAtMs);
-    if (this.#destinations) this.#alarm.ringAt(this.#destinations.nextAtMs);
   }
 
   stats(lane: Lane): GateStats & ReturnType<RouteWatch['stats']> & { share: number } {
@@ -333,16 +344,17 @@ export class RouteRunner implements RetryGate {
     this.#use.requestsMax = Math.max(this.#use.requestsMax, this.#gate.inFlight);
     if (!isOfCallbacks(this.#route)) this.#context.courtesy.noteOthers(slice.messages.length, this.#nowMs);
     if (this.#route?.onUncertain !== 'hold') {
-      this.#departures.add({ sender, slice, permit, refused: false });
+      this.#departures.add({ sender, slice, permit, refused: false }, this.#nowMs);
       return;
     }
     const leave = (marked: Slice) => {
+      const nowMs = this.#context.clock.monotonicMs();
       if (marked.messages.length > 0) {
-        this.#departures.add({ sender, slice: marked, permit, refused: sender !== this.#sender });
+        const refused = sender !== this.#sender;
+        this.#departures.add({ sender, slice: marked, permit, refused }, nowMs);
         this.#departures.leave();
         return;
       }
-      const nowMs = this.#context.clock.monotonicMs();
       this.#gate.giveBack(permit, nowMs);
       this.#destinations?.end(slice, nowMs);
       this.pump();
@@ -377,7 +389,7 @@ export class RouteRunner implements RetryGate {
     );
   }
 
-  /** What was answered together has one moment, and lets the next go together. */
+  /** What is told together has one moment, and lets the next go together. */
   #settle(answered: readonly Departure[]): void {
     const nowMs = this.#context.clock.monotonicMs();
     for (const departure of answered) this.#settleOne(departure, nowMs);

@@ -8,8 +8,9 @@ import { reopenBatch } from '../../src/store/decisions/reopen-batch.ts';
 import { resettleBatch } from '../../src/store/decisions/request-decision.ts';
 import { finishBatch, readFinishedBatch } from '../../src/store/delivery/finish-batches.ts';
 import { closeBatch } from '../../src/store/intake/close-batch.ts';
+import { feedStart } from '../../src/store/reading/feed-place.ts';
 import { findBatch } from '../../src/store/reading/find-batch.ts';
-import { feedHorizon, feedStart } from '../../src/store/reading/read-events.ts';
+import { feedHorizon } from '../../src/store/reading/read-events.ts';
 import { insertBatch, until } from '../delivery/mill.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 

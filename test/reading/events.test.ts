@@ -6,7 +6,8 @@ import { stateNumber } from '../../src/message/state.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { cancelBatch, pauseBatch, resumeBatch } from '../../src/store/decisions/hold-batch.ts';
 import { feedCursor, parseFeedCursor } from '../../src/store/reading/feed-cursor.ts';
-import { feedHorizon, feedStart } from '../../src/store/reading/read-events.ts';
+import { feedStart } from '../../src/store/reading/feed-place.ts';
+import { feedHorizon } from '../../src/store/reading/read-events.ts';
 import { insertBatch, insertChunk, until } from '../delivery/mill.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 

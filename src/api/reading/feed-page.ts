@@ -2,12 +2,8 @@ import { offsetsOf, rankInBitmap } from '../../message/bitmap.ts';
 import { messageIdAt } from '../../message/id.ts';
 import { type State, stateName } from '../../message/state.ts';
 import type { Queryable } from '../../store/database.ts';
-import {
-  type FeedBatchState,
-  type FeedPlace,
-  type FeedRow,
-  readEvents,
-} from '../../store/reading/read-events.ts';
+import type { FeedPlace } from '../../store/reading/feed-place.ts';
+import { type FeedBatchState, type FeedRow, readEvents } from '../../store/reading/read-events.ts';
 
 export interface FeedEvent {
   /** The same whenever the event is read. */

@@ -1,7 +1,7 @@
 import { ProblemError } from '../../message/error-codes.ts';
 import type { Queryable } from '../../store/database.ts';
+import type { FeedPlace } from '../../store/reading/feed-place.ts';
 import { type FoundPlace, findFeedPlace } from '../../store/reading/find-feed-place.ts';
-import type { FeedPlace } from '../../store/reading/read-events.ts';
 
 export interface FeedSources {
   /** Where this read may be made: the primary or a replica. */

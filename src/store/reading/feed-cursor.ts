@@ -1,4 +1,4 @@
-import { type FeedPlace, placeAt } from './read-events.ts';
+import { type FeedPlace, placeAt } from './feed-place.ts';
 
 /** A place as users carry it: the name of its epoch before a colon, unless it is the first. */
 export function feedCursor(place: FeedPlace): string {

@@ -1,5 +1,5 @@
 import type { Queryable } from '../database.ts';
-import { type FeedPlace, placeAt } from './read-events.ts';
+import { type FeedPlace, placeAt } from './feed-place.ts';
 
 /**
  * `found`: to be read on from there. `ahead`: nothing that has ended here has come as far; where that stays so, the epoch has to

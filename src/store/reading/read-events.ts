@@ -3,27 +3,7 @@ import type { StateNumber } from '../../message/state.ts';
 import type { Queryable } from '../database.ts';
 import { batchEventStates } from '../decisions/batch-event.ts';
 import { countsApart } from './feed-numbers.ts';
-
-/**
- * Where a reader of the change feed is: behind the message `offset` of the row (`writtenBy`, `shard`, `id`, `seq`).
- * Everything of transactions below `writtenBy` is behind it.
- */
-export interface FeedPlace {
-  /** In which numbers are as they were when it was given; null for the first, and for cursors of earlier releases. */
-  epoch: string | null;
-  writtenBy: bigint;
-  shard: number;
-  id: string;
-  seq: bigint;
-  offset: number;
-}
-
-export const feedStart: FeedPlace = placeAt(0n, null);
-
-/** Before everything that the transaction `writtenBy` and those after it wrote. */
-export function placeAt(writtenBy: bigint, epoch: string | null): FeedPlace {
-  return { epoch, writtenBy, shard: -1, id: '00000000-0000-0000-0000-000000000000', seq: -1n, offset: -1 };
-}
+import { type FeedPlace, placeAt } from './feed-place.ts';
 
 export type FeedBatchState = (typeof batchEventStates)[keyof typeof batchEventStates];
 

@@ -83,6 +83,45 @@ async function register(name: string): Promise<string> {
 const callbacksOf = async (name: string) =>
   (await site.api.call('GET', `/v1/messages?to=${name}&limit=200`)).json.data;
 
+/** What an endpoint is told of, by the references of its callbacks. */
+async function toldTo(name: string): Promise<string[]> {
+  const refs: string[] = [];
+  let after = '';
+  do {
+    const { data, next } = (await site.api.call('GET', `/v1/messages?to=${name}&limit=200${after}`)).json;
+    refs.push(...data.map(({ ref }: { ref: string }) => ref));
+    after = next && `&after=${next}`;
+  } while (after);
+  return refs;
+}
+
+/** Callbacks that are made for an account. */
+async function madeFor(accountId: string): Promise<number> {
+  const text = `SELECT coalesce(sum(count), 0)::integer AS made FROM chunk
+    WHERE account_id = $1 AND route_id = (SELECT id FROM route WHERE name = 'callbacks')`;
+  const { rows } = await site.api.context.database.query<{ made: number }>({ name: '', text }, [accountId]);
+  return rows[0]!.made;
+}
+
+/** So many changes of the first account that stand in the feed, and behind them one of another account that has an endpoint. */
+async function crowd(count: number): Promise<{ id: string; crowding: string[] }> {
+  const { id, key } = await site.api.makeAccount(`other-${randomUUID()}`, ['send', 'read', 'manage']);
+  const body = { name: 'other', url: 'http://127.0.0.1:9/other', events: ['message.sent'] };
+  await site.api.call('POST', '/v1/webhooks', { key, body });
+  const crowding: string[] = [];
+  // One after the other: those that come together are stored together, and make one row.
+  for (let n = 0; n < count; n++) crowding.push(...(await site.send('main')));
+  await allIn(site, crowding, 'sent');
+  const messages = [{ to: '+31612345678', body: 'x', route: 'main' }];
+  const { json } = await site.api.call('POST', '/v1/messages', { key, body: messages });
+  const other = json.messages[0].id;
+  const events = async () => (await site.api.call('GET', '/v1/events', { key })).json.data;
+  await until(async () =>
+    (await events()).some(({ messageId }: { messageId: string }) => messageId === other),
+  );
+  return { id, crowding };
+}
+
 async function setTurn(place: string): Promise<void> {
   const text = 'UPDATE callback_turn SET place = $1';
   await site.api.context.database.query({ name: '', text }, [place]);
@@ -111,6 +150,38 @@ test('of several who make the same turn one does, and an event is told once', as
   await Promise.all([tellAll(), tellAll(), tellAll()]);
   const told = (await callbacksOf(name)).map(({ ref }: { ref: string }) => ref);
   expect(told.sort()).toEqual([...ids].sort());
+});
+
+test('the events of an account that has hundreds keep another waiting for a turn, and all are told once', async () => {
+  const name = `w-${randomUUID().slice(0, 8)}`;
+  await register(name);
+  await tellAll();
+  const { id, crowding } = await crowd(300);
+  const feed = await newFeed();
+  while ((await madeFor(id)) === 0) expect(await feed.runOnce()).toBe(true);
+  const made = await madeFor('1');
+  await Promise.all([tellAll(), tellAll(), tellAll()]);
+  expect(await madeFor('1')).toBeGreaterThan(made);
+  expect((await toldTo(name)).sort()).toEqual(crowding.sort());
+});
+
+test('a turn that an earlier release makes while an account is apart leaves nothing out', async () => {
+  const name = `w-${randomUUID().slice(0, 8)}`;
+  await register(name);
+  await tellAll();
+  const { crowding } = await crowd(250);
+  const { database } = site.api.context;
+  const apart = 'SELECT progress FROM callback_turn WHERE progress IS NOT NULL';
+  const feed = await newFeed();
+  while ((await database.query({ name: '', text: apart })).rows.length === 0) {
+    expect(await feed.runOnce()).toBe(true);
+  }
+  // It tells nothing here, goes on from the place that it knows of, and leaves what it does not know as it is.
+  const text =
+    'UPDATE callback_turn SET number = number + 1 WHERE number = (SELECT max(number) FROM callback_turn)';
+  await database.query({ name: '', text });
+  await tellAll();
+  expect(new Set(await toldTo(name))).toEqual(new Set(crowding));
 });
 
 test('an endpoint that fails for days is disabled, and its owner reads since when', async () => {

@@ -3,7 +3,7 @@ import { feedSource } from '../../src/api/reading/feed-source.ts';
 import { type Database, openDatabase, type Queryable } from '../../src/store/database.ts';
 import { pauseBatch } from '../../src/store/decisions/hold-batch.ts';
 import { countsApart } from '../../src/store/reading/feed-numbers.ts';
-import { placeAt } from '../../src/store/reading/feed-place.ts';
+import { compareFeedPlaces, type FeedPlace, placeAt } from '../../src/store/reading/feed-place.ts';
 import { type FeedPage, feedHorizon, readEvents } from '../../src/store/reading/read-events.ts';
 import { settleFeed } from '../../src/store/reading/settle-feed.ts';
 import { insertBatch, until } from '../delivery/mill.ts';
@@ -83,6 +83,41 @@ test('no place is given behind numbers that a crash may give again', async () =>
     const last = await readEvents(database, { accountIds: [1], after: next, rowsMax: 10 });
     return last.next.writtenBy > next.writtenBy;
   });
+});
+
+test('until a place that another page ended at, nothing of behind it comes, and what is before it comes to its end there', async () => {
+  const batches: string[] = [];
+  for (let n = 0; n < 3; n++) batches.push(await insertBatch(database, { accepted: 1 }));
+  const together = `INSERT INTO batch_event (shard, batch, account_id, state) SELECT 0, batch, 1, 2
+    FROM unnest($1::uuid[]) AS batch`;
+  await database.query({ name: '', text: together }, [batches]);
+  await pause();
+  const { written } = (
+    await database.query<{ written: string }>({
+      name: '',
+      text: 'SELECT min(written_by)::text AS written FROM batch_event',
+    })
+  ).rows[0]!;
+  const after = placeAt(BigInt(written), null);
+  const readTo = (rowsMax: number, until?: FeedPlace) =>
+    readEvents(database, { accountIds: [1], after, rowsMax, until });
+  await until(async () => (await readTo(10)).rows.length === 4);
+  const { rows } = await readTo(10);
+  // In the middle of what a transaction wrote.
+  const half = await readTo(2);
+  expect(await readTo(10, half.next)).toEqual({ rows: rows.slice(0, 2), next: half.next });
+  // Between two transactions: it is reached although nothing is settled as far.
+  const between = placeAt(rows[3]!.writtenBy, null);
+  const whole = await readTo(10, between);
+  expect(whole.rows).toEqual(rows.slice(0, 3));
+  const rest = await readEvents(database, {
+    accountIds: [1],
+    after: whole.next,
+    rowsMax: 10,
+    until: between,
+  });
+  expect(rest.rows).toEqual([]);
+  expect(compareFeedPlaces(rest.next, between)).toBeGreaterThanOrEqual(0);
 });
 
 test('a place that the primary has not come as far as either is no place to wait at on a replica', async () => {

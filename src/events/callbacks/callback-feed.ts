@@ -3,17 +3,23 @@ import type { AccountSigningKey } from '../../message/signing-key.ts';
 import { callbackRouteName, type Webhook } from '../../message/webhook.ts';
 import type { Database } from '../../store/database.ts';
 import { loadBatchDefaults, loadChunks } from '../../store/delivery/load-chunks.ts';
-import { makeCallbackTurn, readCallbackTurn, shardOfTurn } from '../../store/events/callback-turn.ts';
+import {
+  type CallbackProgress,
+  makeCallbackTurn,
+  readCallbackTurn,
+  shardOfTurn,
+} from '../../store/events/callback-turn.ts';
 import { readBatchHeads } from '../../store/events/read-batch-heads.ts';
 import type { IdMint } from '../../store/id-mint.ts';
 import type { ChunkRow } from '../../store/intake/insert-chunks.ts';
-import { feedCursor, parseFeedCursor } from '../../store/reading/feed-cursor.ts';
+import { parseFeedCursor } from '../../store/reading/feed-cursor.ts';
 import { type FeedPlace, feedStart } from '../../store/reading/feed-place.ts';
 import { findFeedPlace } from '../../store/reading/find-feed-place.ts';
 import { type FeedRow, readEvents } from '../../store/reading/read-events.ts';
 import { settleFeed } from '../../store/reading/settle-feed.ts';
 import type { CallbackPool } from './callback-pool.ts';
 import type { EndpointHealth } from './endpoint-health.ts';
+import { readFeedTurn } from './feed-turn.ts';
 import type { CallbackChunk, CallbackEndpoint, CallbackTask } from './make-callbacks.ts';
 import { mayBeReported } from './make-reports.ts';
 
@@ -37,12 +43,9 @@ export interface CallbackFeedSettings {
   onCallbacks?: (count: number) => void;
 }
 
-/** A turn takes so many rows of the feed at most, */
-const rowsMax = 100;
-/** and of so many messages, unless the first row alone has more: some 5 MB of events. */
-const messagesMax = 5_000;
 /** Transactions that are read again, at most, after a time without events. */
 const idleNumbers = 10_000n;
+
 /** Who may want to be told. */
 interface Listeners {
   webhooks: readonly Webhook[];
@@ -56,8 +59,9 @@ const priority = 1;
  * Makes the change feed into callbacks: messages to the endpoints that accounts have registered, and to the URLs that messages want to be
  * reported to, on the route of callbacks. From there they are delivered as all others: owned, fair, paced, retried, to be found and replayed.
  *
- * Every server may run it. A turn is made by whoever comes first, in one transaction with the callbacks that it stores, so each
- * event is told once to each endpoint; nothing is told that could still be undone (the feed ends at its horizon).
+ * Every server may run it. A turn is made by whoever comes first, in one transaction with the callbacks that it stores, so each event is
+ * told once to each endpoint; nothing is told that could still be undone (the feed ends at its horizon). An account with many events keeps
+ * no other waiting (`feed-turn.ts`).
  */
 export class CallbackFeed {
   readonly #settings: CallbackFeedSettings;
@@ -74,33 +78,37 @@ export class CallbackFeed {
     const all = [...webhooks, ...listeners.signingKeys];
     const route = control.routeByName(callbackRouteName);
     if (all.length === 0 || route === undefined) return false;
-    const turn = await readCallbackTurn(database);
-    const after = await this.#placeAfter(turn?.place, all);
-    const accountIds = [...new Set(all.map(({ accountId }) => accountId))];
-    const page = await readEvents(database, { accountIds, after, rowsMax });
+    const last = await readCallbackTurn(database);
+    const progress = await this.#progressAfter(last?.progress, all);
+    const isWanted = wantedBy(listeners);
+    const turn = await readFeedTurn({
+      progress,
+      accountIds: new Set(all.map(({ accountId }) => accountId)),
+      isWanted,
+      read: (page) => readEvents(database, page),
+    });
     // A webhook that was made since may want what was read: its place in the feed tells. One that nobody here knew while
     // the page was read is known now. So it is with keys.
     await control.runOnce();
     const known = this.#listeners();
     if ([...known.webhooks, ...known.signingKeys].some((one) => !all.includes(one))) return true;
-    // The last row of the turn before comes again.
-    const fresh = { ...page, rows: page.rows.filter((row) => !isBehind(row, after)) };
-    const isWanted = wantedBy(listeners);
-    const { rows, next } = portionOf(fresh, { epoch: after.epoch, isWanted });
-    const place = feedCursor(next);
+    const { rows } = turn;
+    const hasMore = rows.length > 0 || turn.progress.apart.size < progress.apart.size;
     // A place that moves without anything to tell is written down now and then.
-    if (rows.length === 0 && next.writtenBy - after.writtenBy < idleNumbers) return false;
-    const number = (turn?.number ?? 0) + 1;
+    const movedBy = turn.progress.front.writtenBy - progress.front.writtenBy;
+    if (!hasMore && movedBy < idleNumbers) return false;
+    const number = (last?.number ?? 0) + 1;
     const told = rows.filter((row) => isWanted(row) && (row.kind === 'batch' || row.routeId !== route.id));
-    const chunks = await this.#chunksOf(told, { listeners, epoch: after.epoch, number, route });
-    const made = await makeCallbackTurn(database, { number, place, chunks });
+    const { epoch } = progress.front;
+    const chunks = await this.#chunksOf(told, { listeners, epoch, number, route });
+    const made = await makeCallbackTurn(database, { number, progress: turn.progress, chunks });
     if (made) {
       const count = chunks.reduce((sum, chunk) => sum + chunk.count, 0);
       if (count > 0) this.#settings.onCallbacks?.(count);
       const answered = rows.filter((row) => row.kind === 'messages' && row.routeId === route.id);
       await this.#settings.health.note(answered as (FeedRow & { kind: 'messages' })[], webhooks);
     }
-    return rows.length > 0;
+    return hasMore;
   }
 
   #listeners(): Listeners {
@@ -109,13 +117,21 @@ export class CallbackFeed {
   }
 
   /** Behind the last turn, but not before the oldest webhook or key: what lies between interests nobody. */
-  async #placeAfter(last: string | undefined, all: readonly { begins: string }[]): Promise<FeedPlace> {
+  async #progressAfter(
+    last: CallbackProgress | undefined,
+    all: readonly { begins: string }[],
+  ): Promise<CallbackProgress> {
     const { database } = this.#settings;
     const begins = all.map((one) => parseFeedCursor(one.begins)!);
     const first = begins.reduce((least, each) => (each.writtenBy < least.writtenBy ? each : least));
-    if (last === undefined) return first;
-    const place = await placeOfTurn(database, parseFeedCursor(last)!);
-    return first.epoch === place.epoch && first.writtenBy > place.writtenBy ? first : place;
+    if (last === undefined) return { front: first, apart: new Map() };
+    const front = await presentPlace(database, last.front);
+    const apart = new Map<number, FeedPlace>();
+    for (const [accountId, place] of last.apart) {
+      apart.set(accountId, place.epoch === front.epoch ? place : await presentPlace(database, place));
+    }
+    const isYoung = first.epoch === front.epoch && first.writtenBy > front.writtenBy;
+    return { front: isYoung ? first : front, apart };
   }
 
   async #chunksOf(
@@ -159,7 +175,7 @@ export class CallbackFeed {
 }
 
 /** Where to read on in a database that may have been promoted, or restored, since: rather told again than left out. */
-async function placeOfTurn(database: Database, given: FeedPlace): Promise<FeedPlace> {
+async function presentPlace(database: Database, given: FeedPlace): Promise<FeedPlace> {
   let found = await findFeedPlace(database, given);
   if (found.kind !== 'found') {
     // It counts anew, and nobody has written it down yet.
@@ -171,34 +187,11 @@ async function placeOfTurn(database: Database, given: FeedPlace): Promise<FeedPl
   return found.kind === 'ahead' ? found.epochStart : feedStart;
 }
 
-function isBehind(row: FeedRow, place: FeedPlace): boolean {
-  const { writtenBy, shard, id, seq, offset } = place;
-  const isSame = row.writtenBy === writtenBy && row.shard === shard && row.id === id && row.seq === seq;
-  return isSame && offset === Number.POSITIVE_INFINITY;
-}
-
 /** The messages of an account that only wants reports are not loaded for nothing. */
 function wantedBy({ webhooks, signingKeys }: Listeners): (row: FeedRow) => boolean {
   const called = new Set(webhooks.filter(({ disabled }) => !disabled).map(({ accountId }) => accountId));
   const reporting = new Set(signingKeys.map(({ accountId }) => accountId));
   return (row) => called.has(row.accountId) || (reporting.has(row.accountId) && mayBeReported(row));
-}
-
-/** As many rows as make a turn, and where the feed goes on behind them. */
-function portionOf(
-  page: { rows: FeedRow[]; next: FeedPlace },
-  { epoch, isWanted }: { epoch: string | null; isWanted: (row: FeedRow) => boolean },
-): { rows: FeedRow[]; next: FeedPlace } {
-  let messages = 0;
-  for (const [index, row] of page.rows.entries()) {
-    if (isWanted(row)) messages += row.kind === 'batch' ? 1 : row.chunkCount;
-    if (index > 0 && messages > messagesMax) {
-      const { writtenBy, shard, id, seq } = page.rows[index - 1]!;
-      const next = { epoch, writtenBy, shard, id, seq, offset: Number.POSITIVE_INFINITY };
-      return { rows: page.rows.slice(0, index), next };
-    }
-  }
-  return page;
 }
 
 function endpointOf(webhook: Webhook, epoch: string | null): CallbackEndpoint {

@@ -18,3 +18,12 @@ export function placeAt(writtenBy: bigint, epoch: string | null): FeedPlace {
 }
 
 export const feedStart: FeedPlace = placeAt(0n, null);
+
+/** Negative where `a` lies before `b`, as a sort wants it. Places of different epochs do not compare. */
+export function compareFeedPlaces(a: FeedPlace, b: FeedPlace): number {
+  for (const member of ['writtenBy', 'shard', 'id', 'seq', 'offset'] as const) {
+    if (a[member] < b[member]) return -1;
+    if (a[member] > b[member]) return 1;
+  }
+  return 0;
+}

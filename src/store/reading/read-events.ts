@@ -3,7 +3,7 @@ import type { StateNumber } from '../../message/state.ts';
 import type { Queryable } from '../database.ts';
 import { batchEventStates } from '../decisions/batch-event.ts';
 import { countsApart } from './feed-numbers.ts';
-import { type FeedPlace, placeAt } from './feed-place.ts';
+import { compareFeedPlaces, type FeedPlace, placeAt } from './feed-place.ts';
 
 export type FeedBatchState = (typeof batchEventStates)[keyof typeof batchEventStates];
 
@@ -73,11 +73,14 @@ export async function readEvents(
     accountIds: readonly number[];
     after: FeedPlace;
     rowsMax: number;
+    /** Rows behind this place, which another page ended at in the same epoch, are left out. */
+    until?: FeedPlace | undefined;
     /** A route whose messages are left out. */
     exceptRoute?: number | undefined;
   },
 ): Promise<FeedPage> {
-  const { horizon, settled } = await readHorizon(database);
+  const { until } = read;
+  const { horizon, settled } = boundedBy(until, await readHorizon(database));
   // The epoch stays that in which the place was found: one that has begun meanwhile puts it back when it is given again.
   const { epoch } = read.after;
   let place = read.after;
@@ -95,15 +98,37 @@ export async function readEvents(
       read.exceptRoute ?? null,
     ]);
     if (rows.length > 0) {
-      const last = feedRow(rows.at(-1)!);
+      const page = rows.map(feedRow);
+      const last = page.at(-1)!;
+      if (until && compareFeedPlaces(placeOf(last, epoch), until) > 0) {
+        return {
+          rows: page.filter((row) => compareFeedPlaces(placeOf(row, epoch), until) <= 0),
+          next: until,
+        };
+      }
       const full = rows.length === read.rowsMax;
       const passed = { from: placeAt(last.writtenBy + 1n, epoch), to: end };
-      return { rows: rows.map(feedRow), next: full ? placeOf(last, epoch) : lastingPlace(passed, settled) };
+      return { rows: page, next: full ? placeOf(last, epoch) : lastingPlace(passed, settled) };
     }
     place = placeAt(end, epoch);
     span = isBoundary ? windowMin : span * windowGrowth;
   }
   return { rows: [], next: lastingPlace({ from: read.after, to: place.writtenBy }, settled) };
+}
+
+/** Numbers below a place that was given are never used again. */
+function boundedBy<Horizon extends { horizon: bigint; settled: bigint }>(
+  until: FeedPlace | undefined,
+  horizon: Horizon,
+): Horizon {
+  if (until === undefined) return horizon;
+  // It may lie in the middle of what a transaction wrote.
+  const end = until.shard < 0 ? until.writtenBy : until.writtenBy + 1n;
+  return {
+    ...horizon,
+    horizon: least(end, horizon.horizon),
+    settled: greatest(until.writtenBy, horizon.settled),
+  };
 }
 
 /** Every transaction before it has ended. */
@@ -122,6 +147,9 @@ async function readHorizon(
   return { epoch, horizon: BigInt(writtenBy), settled: BigInt(settled) };
 }
 
+const least = (a: bigint, b: bigint): bigint => (b < a ? b : a);
+const greatest = (a: bigint, b: bigint): bigint => (b > a ? b : a);
+
 /**
  * A window ends where transactions were counted anew, for there the numbers lie close again: one that has grown over the gap
  * before would hold all that was written since.
@@ -131,7 +159,7 @@ function windowEnd(
   { span, horizon }: { span: bigint; horizon: bigint },
 ): { end: bigint; isBoundary: boolean } {
   const boundary = (begin / countsApart + 1n) * countsApart;
-  const end = [begin + span, boundary, horizon].reduce((least, each) => (each < least ? each : least));
+  const end = [begin + span, boundary, horizon].reduce(least);
   return { end, isBoundary: end === boundary };
 }
 
@@ -141,7 +169,7 @@ function windowEnd(
  * is on disk.
  */
 function lastingPlace({ from, to }: { from: FeedPlace; to: bigint }, settled: bigint): FeedPlace {
-  const last = to < settled ? to : settled;
+  const last = least(to, settled);
   return last > from.writtenBy ? placeAt(last, from.epoch) : from;
 }
 

@@ -1,0 +1,136 @@
+import type { CallbackProgress } from '../../store/events/callback-turn.ts';
+import { compareFeedPlaces, type FeedPlace } from '../../store/reading/feed-place.ts';
+import type { FeedPage, FeedRow } from '../../store/reading/read-events.ts';
+
+export interface FeedTurnSettings {
+  /** In places of one epoch. */
+  progress: CallbackProgress;
+  /** Who may want to be told. */
+  accountIds: ReadonlySet<number>;
+  /** Its messages are loaded and told. */
+  isWanted: (row: FeedRow) => boolean;
+  read: (page: {
+    accountIds: readonly number[];
+    after: FeedPlace;
+    until?: FeedPlace;
+    rowsMax: number;
+  }) => Promise<FeedPage>;
+}
+
+/** What the next turn tells, in the order of each account's feed, and how far all are with it. */
+export interface FeedTurn {
+  rows: FeedRow[];
+  progress: CallbackProgress;
+}
+
+/** A turn takes so many rows of the feed at most, */
+export const rowsMax = 100;
+/** and of so many messages, unless the first row alone has more: some 5 MB of events. */
+export const messagesMax = 5_000;
+/** Of a turn that is full, what an account may take before it is set apart: a part of the rows or messages. */
+const crowdingPart = 1 / 20;
+/** So many are apart at most, who stand in one row. */
+const apartMax = 100;
+
+/**
+ * Reads the next turn. Accounts are told in the order of the feed, all in one, while the turn has room. One that takes more than its part
+ * of a full turn is set apart: the others pass over it from there, and it goes on by itself, in its turn of all that are apart, for half of
+ * each turn. When it has come as far as the others, it is one of them again.
+ */
+export async function readFeedTurn(settings: FeedTurnSettings): Promise<FeedTurn> {
+  const { progress, accountIds, isWanted, read } = settings;
+  const apart = stillApart(progress, accountIds);
+  const [next] = apart;
+  const part = next === undefined ? 1 : 1 / 2;
+  const most = { rowsMax: rowsMax * part, messagesMax: messagesMax * part };
+  const front = portionOf(
+    await read({
+      accountIds: [...accountIds].filter((accountId) => !apart.has(accountId)),
+      after: progress.front,
+      rowsMax: most.rowsMax,
+    }),
+    { after: progress.front, isWanted, ...most },
+  );
+  const rows = [...front.rows];
+  if (next) {
+    const [accountId, after] = next;
+    const left = { rowsMax: rowsMax - front.rows.length, messagesMax: messagesMax - front.messages };
+    const page = await read({ accountIds: [accountId], after, until: front.next, rowsMax: left.rowsMax });
+    const own = portionOf(page, { after, isWanted, ...left });
+    rows.push(...own.rows);
+    // It stands last in the order in which they have their turns.
+    apart.delete(accountId);
+    if (compareFeedPlaces(own.next, front.next) < 0) apart.set(accountId, own.next);
+  }
+  if (front.isFull && accountIds.size > 1) {
+    for (const accountId of crowding(front.rows, isWanted)) {
+      if (apart.size < apartMax) apart.set(accountId, front.next);
+    }
+  }
+  return { rows, progress: { front: front.next, apart } };
+}
+
+interface Portion {
+  rows: FeedRow[];
+  /** Wanted ones of the rows. */
+  messages: number;
+  /** Where the feed goes on behind them. */
+  next: FeedPlace;
+  /** There may be more at once. */
+  isFull: boolean;
+}
+
+/** Without those of whom nobody wants to be told any more, and those who lie ahead of the others, as in a database that was restored. */
+function stillApart(
+  { front, apart }: CallbackProgress,
+  accountIds: ReadonlySet<number>,
+): Map<number, FeedPlace> {
+  return new Map(
+    [...apart].filter(
+      ([accountId, place]) => accountIds.has(accountId) && compareFeedPlaces(place, front) <= 0,
+    ),
+  );
+}
+
+/** As many rows of a page as make a turn. */
+function portionOf(
+  page: FeedPage,
+  {
+    after,
+    isWanted,
+    ...most
+  }: { after: FeedPlace; isWanted: FeedTurnSettings['isWanted']; rowsMax: number; messagesMax: number },
+): Portion {
+  // The last row of the turn before comes again.
+  const rows = page.rows.filter((row) => compareFeedPlaces(behind(row, after.epoch), after) > 0);
+  let messages = 0;
+  for (const [index, row] of rows.entries()) {
+    const more = messagesOf(row, isWanted);
+    if (index > 0 && messages + more > most.messagesMax) {
+      const next = behind(rows[index - 1]!, after.epoch);
+      return { rows: rows.slice(0, index), messages, next, isFull: true };
+    }
+    messages += more;
+  }
+  return { rows, messages, next: page.next, isFull: page.rows.length === most.rowsMax };
+}
+
+function messagesOf(row: FeedRow, isWanted: FeedTurnSettings['isWanted']): number {
+  if (!isWanted(row)) return 0;
+  return row.kind === 'batch' ? 1 : row.chunkCount;
+}
+
+/** The place behind a row. */
+function behind({ writtenBy, shard, id, seq }: FeedRow, epoch: string | null): FeedPlace {
+  return { epoch, writtenBy, shard, id, seq, offset: Number.POSITIVE_INFINITY };
+}
+
+/** The accounts that take more than their part of a full turn. */
+function crowding(rows: readonly FeedRow[], isWanted: FeedTurnSettings['isWanted']): number[] {
+  const takes = new Map<number, number>();
+  for (const row of rows) {
+    const part = Math.max(1 / rowsMax, messagesOf(row, isWanted) / messagesMax);
+    takes.set(row.accountId, (takes.get(row.accountId) ?? 0) + part);
+  }
+  return [...takes].filter(([, part]) => part > crowdingPart).map(([accountId]) => accountId);
+}

@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
+import { createSecretBox } from '../../src/lib/secret-box.ts';
 import { insertAccount, updateAccount } from '../../src/store/control/accounts.ts';
 import { changeControl } from '../../src/store/control/change-control.ts';
 import { createControlCache } from '../../src/store/control/control-cache.ts';
 import { insertKey } from '../../src/store/control/keys.ts';
+import { insertWebhook } from '../../src/store/control/webhooks.ts';
 import { type Database, openDatabase, type Queryable } from '../../src/store/database.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { testSecrets } from '../support/test-secrets.ts';
@@ -111,6 +113,32 @@ test('while the database is away the last known state stands', async () => {
   const stopping = control.stop();
   tick();
   await stopping;
+});
+
+test('a webhook whose secrets cannot be opened any more stays as it was last known', async () => {
+  const errors: unknown[] = [];
+  const control = createControlCache({
+    secrets: testSecrets,
+    database,
+    onError: (error) => errors.push(error),
+  });
+  const key = { id: '019e0000-0000-7000-8000-0000000000aa', accountId: 1 };
+  const webhook = {
+    ...{ ...key, name: 'kept', url: 'https://example.com/', events: [], filter: {}, batchMax: 1 },
+    ...{ begins: '0', secrets: [{ secret: 'whsec_AAAA', createdAt: '2026-05-04T10:00:00Z' }] },
+  };
+  await changeControl(database, (transaction) =>
+    insertWebhook(transaction, { webhook, secrets: testSecrets }),
+  );
+  await control.refresh();
+  const known = [...control.webhooks()];
+  expect(known).toMatchObject([{ name: 'kept' }]);
+  // Written by a server that has another key.
+  const others = createSecretBox([Buffer.alloc(32, 'another key')]);
+  await changeControl(database, (transaction) => insertWebhook(transaction, { webhook, secrets: others }));
+  await control.refresh();
+  expect([...control.webhooks()]).toEqual(known);
+  expect(String(errors)).toContain(`the secrets of webhook ${key.id} cannot be opened`);
 });
 
 test('an expired key is not found, although nothing changed', async () => {

@@ -85,7 +85,7 @@ export class CallbackFeed {
       progress,
       accountIds: new Set(all.map(({ accountId }) => accountId)),
       isWanted,
-      read: (page) => readEvents(database, page),
+      read: (page) => readEvents(database, { ...page, isWrittenDown: true }),
     });
     // A webhook that was made since may want what was read: its place in the feed tells. One that nobody here knew while
     // the page was read is known now. So it is with keys.
@@ -95,8 +95,7 @@ export class CallbackFeed {
     const { rows } = turn;
     const hasMore = rows.length > 0 || turn.progress.apart.size < progress.apart.size;
     // A place that moves without anything to tell is written down now and then.
-    const movedBy = turn.progress.front.writtenBy - progress.front.writtenBy;
-    if (!hasMore && movedBy < idleNumbers) return false;
+    if (!hasMore && !hasMoved(progress, turn.progress)) return false;
     const number = (last?.number ?? 0) + 1;
     const told = rows.filter((row) => isWanted(row) && (row.kind === 'batch' || row.routeId !== route.id));
     const { epoch } = progress.front;
@@ -185,6 +184,13 @@ async function presentPlace(database: Database, given: FeedPlace): Promise<FeedP
   if (found.kind === 'found') return found.place;
   // A turn is kept, restored and lost together with the feed's epochs, so its epoch is known.
   return found.kind === 'ahead' ? found.epochStart : feedStart;
+}
+
+/** Some place has moved so far that it is worth to be written down alone. */
+function hasMoved(from: CallbackProgress, to: CallbackProgress): boolean {
+  const isFar = (place: FeedPlace, before: FeedPlace) => place.writtenBy - before.writtenBy >= idleNumbers;
+  if (isFar(to.front, from.front)) return true;
+  return [...to.apart].some(([accountId, place]) => isFar(place, from.apart.get(accountId) ?? from.front));
 }
 
 /** The messages of an account that only wants reports are not loaded for nothing. */

@@ -22,7 +22,11 @@ const placeOf = (row: FeedRow): FeedPlace => ({ ...row, epoch: null, offset: Num
 class Feed {
   readonly told: FeedRow[] = [];
   readonly #rows: FeedRow[] = [];
-  #progress: CallbackProgress = { front: feedStart, apart: new Map() };
+  #progress: CallbackProgress;
+
+  constructor(progress: CallbackProgress = { front: feedStart, apart: new Map() }) {
+    this.#progress = progress;
+  }
 
   get progress(): CallbackProgress {
     return this.#progress;
@@ -96,6 +100,26 @@ test('of several floods each goes on in its turn, and who comes late waits for n
   expect(Math.max(...told) - Math.min(...told)).toBeLessThanOrEqual(rowsMax);
 });
 
+test('of a dozen floods side by side each is set apart', async () => {
+  const feed = new Feed();
+  const floods = Array.from({ length: 12 }, (_, n) => 1 + n);
+  feed.add(Array.from({ length: 2_400 }, (_, n) => floods[n % floods.length]!));
+  feed.add([100]);
+  await feed.turn([...floods, 100]);
+  expect(numbersOf(await feed.turn([...floods, 100]), 100)).toHaveLength(1);
+  expect(feed.progress.apart.size).toBe(12);
+});
+
+test('those apart that have little left are told of in one turn', async () => {
+  const feed = new Feed({
+    front: placeAt(25n, null),
+    apart: new Map([1, 2, 3].map((accountId) => [accountId, feedStart])),
+  });
+  feed.add([1, 2, 3].flatMap((accountId) => many(accountId, 8)));
+  expect(await feed.turn([1, 2, 3, 4])).toHaveLength(24);
+  expect(feed.progress.apart.size).toBe(0);
+});
+
 test('an account that nobody else waits for has whole turns', async () => {
   const feed = new Feed();
   feed.add(many(1, 1_000));
@@ -145,5 +169,6 @@ test('whoever floods, each row is told once, in the order of its account', async
         expect(told).toEqual([...new Set(told)].sort((a, b) => Number(a - b)));
       }
     }),
+    { numRuns: 40 },
   );
 });

@@ -31,17 +31,19 @@ export const messagesMax = 5_000;
 const crowdingPart = 1 / 20;
 /** So many are apart at most, who stand in one row. */
 const apartMax = 100;
+/** So many of them are read in a turn, each by a statement of its own, while it has room for as much as is worth one. */
+const apartAtOnce = 4;
+const leftMin = { rows: 10, messages: 500 } as const;
 
 /**
- * Reads the next turn. Accounts are told in the order of the feed, all in one, while the turn has room. One that takes more than its part
- * of a full turn is set apart: the others pass over it from there, and it goes on by itself, in its turn of all that are apart, for half of
- * each turn. When it has come as far as the others, it is one of them again.
+ * Reads the next turn. Accounts are told in the order of the feed, all in one, while the turn has room. Those that take more than their part
+ * of a full turn are set apart: the others pass over them from there, and they go on by themselves, one after the other, in half of each turn
+ * and what the others leave of theirs. Who has come as far as the others is one of them again.
  */
 export async function readFeedTurn(settings: FeedTurnSettings): Promise<FeedTurn> {
   const { progress, accountIds, isWanted, read } = settings;
   const apart = stillApart(progress, accountIds);
-  const [next] = apart;
-  const part = next === undefined ? 1 : 1 / 2;
+  const part = apart.size === 0 ? 1 : 1 / 2;
   const most = { rowsMax: rowsMax * part, messagesMax: messagesMax * part };
   const front = portionOf(
     await read({
@@ -52,18 +54,20 @@ export async function readFeedTurn(settings: FeedTurnSettings): Promise<FeedTurn
     { after: progress.front, isWanted, ...most },
   );
   const rows = [...front.rows];
-  if (next) {
-    const [accountId, after] = next;
-    const left = { rowsMax: rowsMax - front.rows.length, messagesMax: messagesMax - front.messages };
+  const left = { rowsMax: rowsMax - front.rows.length, messagesMax: messagesMax - front.messages };
+  for (const [accountId, after] of [...apart].slice(0, apartAtOnce)) {
     const page = await read({ accountIds: [accountId], after, until: front.next, rowsMax: left.rowsMax });
     const own = portionOf(page, { after, isWanted, ...left });
     rows.push(...own.rows);
     // It stands last in the order in which they have their turns.
     apart.delete(accountId);
     if (compareFeedPlaces(own.next, front.next) < 0) apart.set(accountId, own.next);
+    left.rowsMax -= own.rows.length;
+    left.messagesMax -= own.messages;
+    if (own.isFull || left.rowsMax < leftMin.rows || left.messagesMax < leftMin.messages) break;
   }
   if (front.isFull && accountIds.size > 1) {
-    for (const accountId of crowding(front.rows, isWanted)) {
+    for (const accountId of crowding(front.rows, { isWanted, ...most })) {
       if (apart.size < apartMax) apart.set(accountId, front.next);
     }
   }
@@ -125,11 +129,14 @@ function behind({ writtenBy, shard, id, seq }: FeedRow, epoch: string | null): F
   return { epoch, writtenBy, shard, id, seq, offset: Number.POSITIVE_INFINITY };
 }
 
-/** The accounts that take more than their part of a full turn. */
-function crowding(rows: readonly FeedRow[], isWanted: FeedTurnSettings['isWanted']): number[] {
+/** The accounts that take more than their part of what is full. */
+function crowding(
+  rows: readonly FeedRow[],
+  { isWanted, ...most }: { isWanted: FeedTurnSettings['isWanted']; rowsMax: number; messagesMax: number },
+): number[] {
   const takes = new Map<number, number>();
   for (const row of rows) {
-    const part = Math.max(1 / rowsMax, messagesOf(row, isWanted) / messagesMax);
+    const part = Math.max(1 / most.rowsMax, messagesOf(row, isWanted) / most.messagesMax);
     takes.set(row.accountId, (takes.get(row.accountId) ?? 0) + part);
   }
   return [...takes].filter(([, part]) => part > crowdingPart).map(([accountId]) => accountId);

@@ -231,6 +231,8 @@ async function readImage(
   const { signingKeys, unopened: unopenedKeys } = await readSigningKeys(database, secrets);
   // Its secrets were changed by somebody with another key. Sending on by the last known ones beats failing messages.
   routes.push(...unopened.flatMap(({ id }) => last.routes.get(id) ?? []));
+  const isUnopened = new Set(unopenedWebhooks.map(({ id }) => id));
+  webhooks.push(...[...last.webhooks.values()].filter(({ id }) => isUnopened.has(id)));
   signingKeys.push(...unopenedKeys.flatMap(({ accountId }) => last.signingKeys.get(accountId) ?? []));
   const image = {
     version,

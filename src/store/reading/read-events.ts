@@ -73,16 +73,25 @@ export async function readEvents(
     accountIds: readonly number[];
     after: FeedPlace;
     rowsMax: number;
-    /** Rows behind this place, which another page ended at in the same epoch, are left out. */
+    /** Rows behind this place of the same epoch are left out. */
     until?: FeedPlace | undefined;
+    /**
+     * `next` is given to nobody, but written down by a transaction of this database that begins later: its commit is on disk with the
+     * place, and with it the numbers below.
+     */
+    isWrittenDown?: boolean;
     /** A route whose messages are left out. */
     exceptRoute?: number | undefined;
   },
 ): Promise<FeedPage> {
   const { until } = read;
-  const { horizon, settled } = boundedBy(until, await readHorizon(database));
+  const seen = await readHorizon(database);
+  const horizon = until ? least(endOf(until), seen.horizon) : seen.horizon;
+  const settled = read.isWrittenDown ? horizon : seen.settled;
   // The epoch stays that in which the place was found: one that has begun meanwhile puts it back when it is given again.
   const { epoch } = read.after;
+  if (read.accountIds.length === 0)
+    return { rows: [], next: lastingPlace({ from: read.after, to: horizon }, settled) };
   let place = read.after;
   let span = windowMin;
   for (let step = 0; step < stepsMax && place.writtenBy < horizon; step++) {
@@ -116,21 +125,6 @@ export async function readEvents(
   return { rows: [], next: lastingPlace({ from: read.after, to: place.writtenBy }, settled) };
 }
 
-/** Numbers below a place that was given are never used again. */
-function boundedBy<Horizon extends { horizon: bigint; settled: bigint }>(
-  until: FeedPlace | undefined,
-  horizon: Horizon,
-): Horizon {
-  if (until === undefined) return horizon;
-  // It may lie in the middle of what a transaction wrote.
-  const end = until.shard < 0 ? until.writtenBy : until.writtenBy + 1n;
-  return {
-    ...horizon,
-    horizon: least(end, horizon.horizon),
-    settled: greatest(until.writtenBy, horizon.settled),
-  };
-}
-
 /** Every transaction before it has ended. */
 export async function feedHorizon(database: Queryable): Promise<FeedPlace> {
   const { epoch, horizon } = await readHorizon(database);
@@ -147,8 +141,12 @@ async function readHorizon(
   return { epoch, horizon: BigInt(writtenBy), settled: BigInt(settled) };
 }
 
+/** It may lie amid what a transaction wrote. */
+function endOf({ writtenBy, shard }: FeedPlace): bigint {
+  return shard < 0 ? writtenBy : writtenBy + 1n;
+}
+
 const least = (a: bigint, b: bigint): bigint => (b < a ? b : a);
-const greatest = (a: bigint, b: bigint): bigint => (b > a ? b : a);
 
 /**
  * A window ends where transactions were counted anew, for there the numbers lie close again: one that has grown over the gap

@@ -127,6 +127,21 @@ test('a slow prefix holds up neither the rest of its chunk nor others, and is se
   expectEachOnce(900);
 });
 
+test('a message that names two recipients goes by the limit of the one that counts', async () => {
+  await open({ batchMax: 1 });
+  limit([
+    { match: '+31', concurrency: 3 },
+    { match: '+49', concurrency: 1 },
+  ]);
+  const most = watchRequests((to) => to.slice(0, 3));
+  const named = dutch(40).map((line, n) => line.replace('"body"', `"to":"+4915${n}","body"`));
+  await insertChunk(mill.database, { lines: [...dutch(20), ...named] });
+  mill.worker().start();
+  await done();
+  expect(Object.fromEntries(most)).toEqual({ '+31': 3, '+49': 1 });
+  expectEachOnce(60);
+});
+
 test('requests at once to one host keep to its concurrency, while those to others go on', async () => {
   await open({ batchMax: 1 });
   limit([{ match: '*', concurrency: 2 }]);

@@ -1,7 +1,7 @@
 import { erasedLine } from '../../message/erased-line.ts';
 import type { MessageDefaults, MessageFields } from '../../message/fields.ts';
 import { messageIds } from '../../message/id.ts';
-import { lineRecipient } from '../../message/line-recipient.ts';
+import { lineRecipient, recipientAtGlance } from '../../message/line-recipient.ts';
 import { placeOf } from '../../message/send-window/recipient-zones.ts';
 import { mayNameTags, ownTagsOf } from '../../message/statistics/own-tags.ts';
 import { textNames } from '../../message/templates/compile-template.ts';
@@ -75,6 +75,14 @@ export class ChunkText {
   placeAt(offset: number): string | undefined {
     this.#places[offset] ??= placeOfLine(this.#lines[offset]);
     return this.#places[offset];
+  }
+
+  /**
+   * Its recipient as far as its line can be read at a glance; undefined for most others, and another than that of its fields where
+   * the line has several.
+   */
+  recipientAtGlance(offset: number): string | undefined {
+    return recipientAtGlance(this.#lines[offset]!);
   }
 
   /**

@@ -172,6 +172,11 @@ export class ChunkWork {
     return this.#text.fieldsAt(offset);
   }
 
+  /** Whom a message goes to, if that can be seen at a glance: see `ChunkText`. */
+  recipientAtGlance(offset: number): string | undefined {
+    return this.#text.recipientAtGlance(offset);
+  }
+
   /** Whom its messages go to, by offset. */
   recipients(): (string | undefined)[] {
     return this.#text.recipients();

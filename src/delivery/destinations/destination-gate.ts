@@ -119,22 +119,23 @@ export class DestinationGate {
   }
 
   /** Whether a message may leave in this request. One that may not is put aside. */
-  admit(slice: Slice, { work, offset, to }: AsideMessage & { to: string }): boolean {
-    const { lane } = work.chunk;
-    const destination = this.#table.find(to, this.#nowMs);
+  admit(slice: Slice, message: AsideMessage & { to: string }): boolean {
+    const destination = this.#table.find(message.to, this.#nowMs);
     if (destination === undefined) return true;
-    const carried = slice.destinations?.has(destination) ?? false;
-    const waits = destination.isAwaited || this.#lanes.get(lane)?.queues.has(destination);
-    if (!waits && destination.hasRoom(this.#nowMs, { carried })) {
-      this.#carry(destination, slice);
-      return true;
-    }
-    work.putAside(offset, destination.match);
-    const queue = this.#queueOf(lane, destination);
-    queue.push({ work, offset });
-    destination.order.add(queue);
-    this.#call(destination);
-    return false;
+    if (this.#waits(slice, { message, destination })) return false;
+    this.#carry(destination, slice);
+    return true;
+  }
+
+  /** Puts a message aside that may not leave in this request; for one that may, nothing is done yet. */
+  waits(slice: Slice, message: AsideMessage & { to: string }): boolean {
+    const destination = this.#table.find(message.to, this.#nowMs);
+    return destination !== undefined && this.#waits(slice, { message, destination });
+  }
+
+  /** Where the message waited is where it goes. */
+  isFor(queue: DestinationQueue, to: string): boolean {
+    return this.#table.find(to, this.#nowMs) === queue.destination;
   }
 
   /** A request was answered, or did not leave after all. */
@@ -182,6 +183,23 @@ export class DestinationGate {
       if (!couldSend(lane)) continue;
       for (const queue of queues.values()) if (queue.peek() !== undefined) yield queue;
     }
+  }
+
+  #waits(
+    slice: Slice,
+    { message, destination }: { message: AsideMessage; destination: Destination },
+  ): boolean {
+    const { work, offset } = message;
+    const { lane } = work.chunk;
+    const carried = slice.destinations?.has(destination) ?? false;
+    const isAwaited = destination.isAwaited || this.#lanes.get(lane)?.queues.has(destination);
+    if (!isAwaited && destination.hasRoom(this.#nowMs, { carried })) return false;
+    work.putAside(offset, destination.match);
+    const queue = this.#queueOf(lane, destination);
+    queue.push({ work, offset });
+    destination.order.add(queue);
+    this.#call(destination);
+    return true;
   }
 
   #carry(destination: Destination, slice: Slice): void {

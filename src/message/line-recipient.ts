@@ -11,12 +11,13 @@ export function lineRecipient(line: string): string | undefined {
 const begin = '{"to":"';
 
 /**
- * The recipient of a line that begins with it, as most do, for a fifteenth of what it costs to read the line. Undefined for others; where
- * a line names several recipients, the last one counts, and this is the first.
+ * The recipient of a line that begins with it, as most do, for a fifteenth of what it costs to read the line. Undefined for others, and for
+ * what was erased; where a line names several recipients, the last one counts, and this is the first.
  */
 export function recipientAtGlance(line: string): string | undefined {
   if (!line.startsWith(begin)) return undefined;
   const end = line.indexOf('"', begin.length);
+  if (end <= begin.length) return undefined;
   const to = line.slice(begin.length, end);
-  return end === -1 || to.includes('\\') ? undefined : to;
+  return to.includes('\\') ? undefined : to;
 }

@@ -5,7 +5,7 @@ import { insertAccount, updateAccount } from '../../src/store/control/accounts.t
 import { changeControl } from '../../src/store/control/change-control.ts';
 import { createControlCache } from '../../src/store/control/control-cache.ts';
 import { insertKey } from '../../src/store/control/keys.ts';
-import { insertWebhook } from '../../src/store/control/webhooks.ts';
+import { insertWebhook, updateWebhook } from '../../src/store/control/webhooks.ts';
 import { type Database, openDatabase, type Queryable } from '../../src/store/database.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { testSecrets } from '../support/test-secrets.ts';
@@ -115,7 +115,7 @@ test('while the database is away the last known state stands', async () => {
   await stopping;
 });
 
-test('a webhook whose secrets cannot be opened any more stays as it was last known', async () => {
+test('a webhook whose secrets cannot be opened any more keeps those that it had, and is otherwise as it is', async () => {
   const errors: unknown[] = [];
   const control = createControlCache({
     secrets: testSecrets,
@@ -135,9 +135,12 @@ test('a webhook whose secrets cannot be opened any more stays as it was last kno
   expect(known).toMatchObject([{ name: 'kept' }]);
   // Written by a server that has another key.
   const others = createSecretBox([Buffer.alloc(32, 'another key')]);
-  await changeControl(database, (transaction) => insertWebhook(transaction, { webhook, secrets: others }));
+  await changeControl(database, async (transaction) => {
+    const changed = { ...webhook, url: 'https://example.com/other' };
+    await updateWebhook(transaction, { webhook: changed, secrets: others });
+  });
   await control.refresh();
-  expect([...control.webhooks()]).toEqual(known);
+  expect([...control.webhooks()]).toEqual([{ ...known[0], url: 'https://example.com/other' }]);
   expect(String(errors)).toContain(`the secrets of webhook ${key.id} cannot be opened`);
 });
 

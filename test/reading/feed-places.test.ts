@@ -85,7 +85,7 @@ test('no place is given behind numbers that a crash may give again', async () =>
   });
 });
 
-test('until a place that another page ended at, nothing of behind it comes, and what is before it comes to its end there', async () => {
+test('a page ends at the place until which it is read, amid what a transaction wrote or between two', async () => {
   const batches: string[] = [];
   for (let n = 0; n < 3; n++) batches.push(await insertBatch(database, { accepted: 1 }));
   const together = `INSERT INTO batch_event (shard, batch, account_id, state) SELECT 0, batch, 1, 2
@@ -115,7 +115,7 @@ test.each([
   ['between two transactions', (row: FeedRow) => placeAt(row.writtenBy + 1n, null)],
   ['amid what a transaction wrote', (row: FeedRow) => ({ ...row, epoch: null, offset: Infinity })],
 ])(
-  'a place that is written down comes to its end %s, although nothing is settled as far',
+  'what is read to be written down comes as far as its end %s, although nothing is settled there',
   async (_, placeOf) => {
     await settleFeed(database);
     await pause();

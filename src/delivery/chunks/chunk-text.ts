@@ -77,10 +77,7 @@ export class ChunkText {
     return this.#places[offset];
   }
 
-  /**
-   * Its recipient as far as its line can be read at a glance; undefined for most others, and another than that of its fields where
-   * the line has several.
-   */
+  /** Its recipient where its line begins with it: see `line-recipient.ts`. */
   recipientAtGlance(offset: number): string | undefined {
     return recipientAtGlance(this.#lines[offset]!);
   }

@@ -122,18 +122,18 @@ export class DestinationGate {
   admit(slice: Slice, message: AsideMessage & { to: string }): boolean {
     const destination = this.#table.find(message.to, this.#nowMs);
     if (destination === undefined) return true;
-    if (this.#waits(slice, { message, destination })) return false;
+    if (this.#putAsideIfFull(slice, { message, destination })) return false;
     this.#carry(destination, slice);
     return true;
   }
 
-  /** Puts a message aside that may not leave in this request; for one that may, nothing is done yet. */
-  waits(slice: Slice, message: AsideMessage & { to: string }): boolean {
+  /** Puts a message aside that may not leave in this request. For one that may, nothing is done yet: `admit` is asked of it. */
+  putAsideIfFull(slice: Slice, message: AsideMessage & { to: string }): boolean {
     const destination = this.#table.find(message.to, this.#nowMs);
-    return destination !== undefined && this.#waits(slice, { message, destination });
+    return destination !== undefined && this.#putAsideIfFull(slice, { message, destination });
   }
 
-  /** Where the message waited is where it goes. */
+  /** What waits in the queue waits for the destination of this recipient. */
   isFor(queue: DestinationQueue, to: string): boolean {
     return this.#table.find(to, this.#nowMs) === queue.destination;
   }
@@ -185,7 +185,7 @@ export class DestinationGate {
     }
   }
 
-  #waits(
+  #putAsideIfFull(
     slice: Slice,
     { message, destination }: { message: AsideMessage; destination: Destination },
   ): boolean {

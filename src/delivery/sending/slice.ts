@@ -150,7 +150,7 @@ function add(slice: Slice, taken: Taken): void {
   const id = work.idAt(offset);
   const attempt = work.attemptsAt(offset) + 1;
   try {
-    if (waitsAtGlance(slice, taken)) return;
+    if (putAsideAtGlance(slice, taken)) return;
     const fields = work.fieldsAt(offset);
     if (fields.erased) {
       settings.onOutcome(work, offset, erased(work.attemptsAt(offset), settings.nowMs));
@@ -186,13 +186,13 @@ function add(slice: Slice, taken: Taken): void {
  * A message without room at its destination is put aside unread, as far as its recipient can be seen at a glance: to read all that waits
  * for a busy host twice was a twentieth of the work for a webhook.
  */
-function waitsAtGlance(slice: Slice, { work, offset, settings, queue }: Taken): boolean {
+function putAsideAtGlance(slice: Slice, { work, offset, settings, queue }: Taken): boolean {
   const { destinations, holds, isSuppressed } = settings;
   if (destinations === undefined || queue !== undefined || work.isTest) return false;
   const recipient = work.recipientAtGlance(offset);
   if (recipient === undefined || isSuppressed(work, offset, recipient)) return false;
   const to = holds.addressOf(work.chunk.lane.key.accountId, recipient);
-  return destinations.waits(slice, { work, offset, to });
+  return destinations.putAsideIfFull(slice, { work, offset, to });
 }
 
 function mayLeave(slice: Slice, { work, offset, settings, queue }: Taken, recipient: string): boolean {
@@ -202,7 +202,7 @@ function mayLeave(slice: Slice, { work, offset, settings, queue }: Taken, recipi
     return true;
   }
   const to = settings.holds.addressOf(work.chunk.lane.key.accountId, recipient);
-  // What was seen at a glance may not be what counts.
+  // What was seen at a glance may not be what counts, as a line may name `to` twice: then it waits anew, for the one that counts.
   if (queue === undefined || !destinations.isFor(queue, to))
     return destinations.admit(slice, { work, offset, to });
   destinations.leave(queue, slice);

@@ -1,5 +1,5 @@
 import type { CallbackProgress } from '../../store/events/callback-turn.ts';
-import { compareFeedPlaces, type FeedPlace } from '../../store/reading/feed-place.ts';
+import { compareFeedPlaces, type FeedPlace, placeBehind } from '../../store/reading/feed-place.ts';
 import type { FeedPage, FeedRow } from '../../store/reading/read-events.ts';
 
 export interface FeedTurnSettings {
@@ -27,12 +27,13 @@ export interface FeedTurn {
 export const rowsMax = 100;
 /** and of so many messages, unless the first row alone has more: some 5 MB of events. */
 export const messagesMax = 5_000;
-/** Of a turn that is full, what an account may take before it is set apart: a part of the rows or messages. */
+/** Of what is full, the part of the rows or messages that an account may take before it is set apart. */
 const crowdingPart = 1 / 20;
 /** So many are apart at most, who stand in one row. */
 const apartMax = 100;
-/** So many of them are read in a turn, each by a statement of its own, while it has room for as much as is worth one. */
+/** So many of them are read in a turn, each by a statement of its own, */
 const apartAtOnce = 4;
+/** while there is room for so much. */
 const leftMin = { rows: 10, messages: 500 } as const;
 
 /**
@@ -45,7 +46,7 @@ export async function readFeedTurn(settings: FeedTurnSettings): Promise<FeedTurn
   const apart = stillApart(progress, accountIds);
   const part = apart.size === 0 ? 1 : 1 / 2;
   const most = { rowsMax: rowsMax * part, messagesMax: messagesMax * part };
-  const front = portionOf(
+  const others = portionOf(
     await read({
       accountIds: [...accountIds].filter((accountId) => !apart.has(accountId)),
       after: progress.front,
@@ -53,25 +54,25 @@ export async function readFeedTurn(settings: FeedTurnSettings): Promise<FeedTurn
     }),
     { after: progress.front, isWanted, ...most },
   );
-  const rows = [...front.rows];
-  const left = { rowsMax: rowsMax - front.rows.length, messagesMax: messagesMax - front.messages };
+  const rows = [...others.rows];
+  const left = { rowsMax: rowsMax - others.rows.length, messagesMax: messagesMax - others.messages };
   for (const [accountId, after] of [...apart].slice(0, apartAtOnce)) {
-    const page = await read({ accountIds: [accountId], after, until: front.next, rowsMax: left.rowsMax });
+    const page = await read({ accountIds: [accountId], after, until: others.next, rowsMax: left.rowsMax });
     const own = portionOf(page, { after, isWanted, ...left });
     rows.push(...own.rows);
     // It stands last in the order in which they have their turns.
     apart.delete(accountId);
-    if (compareFeedPlaces(own.next, front.next) < 0) apart.set(accountId, own.next);
+    if (compareFeedPlaces(own.next, others.next) < 0) apart.set(accountId, own.next);
     left.rowsMax -= own.rows.length;
     left.messagesMax -= own.messages;
     if (own.isFull || left.rowsMax < leftMin.rows || left.messagesMax < leftMin.messages) break;
   }
-  if (front.isFull && accountIds.size > 1) {
-    for (const accountId of crowding(front.rows, { isWanted, ...most })) {
-      if (apart.size < apartMax) apart.set(accountId, front.next);
+  if (others.isFull && accountIds.size > 1) {
+    for (const accountId of crowding(others.rows, { isWanted, ...most })) {
+      if (apart.size < apartMax) apart.set(accountId, others.next);
     }
   }
-  return { rows, progress: { front: front.next, apart } };
+  return { rows, progress: { front: others.next, apart } };
 }
 
 interface Portion {
@@ -84,7 +85,7 @@ interface Portion {
   isFull: boolean;
 }
 
-/** Without those of whom nobody wants to be told any more, and those who lie ahead of the others, as in a database that was restored. */
+/** Without those that want to be told of nothing any more, and those who lie ahead of the others, as in a database that was restored. */
 function stillApart(
   { front, apart }: CallbackProgress,
   accountIds: ReadonlySet<number>,
@@ -106,12 +107,12 @@ function portionOf(
   }: { after: FeedPlace; isWanted: FeedTurnSettings['isWanted']; rowsMax: number; messagesMax: number },
 ): Portion {
   // The last row of the turn before comes again.
-  const rows = page.rows.filter((row) => compareFeedPlaces(behind(row, after.epoch), after) > 0);
+  const rows = page.rows.filter((row) => compareFeedPlaces(placeBehind(row, after.epoch), after) > 0);
   let messages = 0;
   for (const [index, row] of rows.entries()) {
     const more = messagesOf(row, isWanted);
     if (index > 0 && messages + more > most.messagesMax) {
-      const next = behind(rows[index - 1]!, after.epoch);
+      const next = placeBehind(rows[index - 1]!, after.epoch);
       return { rows: rows.slice(0, index), messages, next, isFull: true };
     }
     messages += more;
@@ -122,11 +123,6 @@ function portionOf(
 function messagesOf(row: FeedRow, isWanted: FeedTurnSettings['isWanted']): number {
   if (!isWanted(row)) return 0;
   return row.kind === 'batch' ? 1 : row.chunkCount;
-}
-
-/** The place behind a row. */
-function behind({ writtenBy, shard, id, seq }: FeedRow, epoch: string | null): FeedPlace {
-  return { epoch, writtenBy, shard, id, seq, offset: Number.POSITIVE_INFINITY };
 }
 
 /** The accounts that take more than their part of what is full. */

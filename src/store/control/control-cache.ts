@@ -231,8 +231,8 @@ async function readImage(
   const { signingKeys, unopened: unopenedKeys } = await readSigningKeys(database, secrets);
   // Its secrets were changed by somebody with another key. Sending on by the last known ones beats failing messages.
   routes.push(...unopened.flatMap(({ id }) => last.routes.get(id) ?? []));
-  const isUnopened = new Set(unopenedWebhooks.map(({ id }) => id));
-  webhooks.push(...[...last.webhooks.values()].filter(({ id }) => isUnopened.has(id)));
+  const lastWebhooks = new Map([...last.webhooks.values()].map((webhook) => [webhook.id, webhook]));
+  webhooks.push(...unopenedWebhooks.flatMap(({ known }) => withSecretsOf(lastWebhooks.get(known.id), known)));
   signingKeys.push(...unopenedKeys.flatMap(({ accountId }) => last.signingKeys.get(accountId) ?? []));
   const image = {
     version,
@@ -254,6 +254,11 @@ async function readImage(
   };
   const errors = [...unopened, ...unopenedWebhooks, ...unopenedKeys].map(({ error }) => error);
   return { image, unopened: errors };
+}
+
+/** As it is now, with the secrets that it had. */
+function withSecretsOf(last: Webhook | undefined, known: Omit<Webhook, 'secrets'>): Webhook[] {
+  return last === undefined ? [] : [{ ...known, secrets: last.secrets }];
 }
 
 function webhookKey(accountId: number, name: string): string {

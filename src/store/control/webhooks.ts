@@ -176,19 +176,19 @@ export async function disableWebhook(
 export async function readLiveWebhooks(
   database: Queryable,
   secrets: SecretBox,
-): Promise<{ webhooks: Webhook[]; unopened: { id: string; error: Error }[] }> {
+): Promise<{ webhooks: Webhook[]; unopened: { known: Omit<Webhook, 'secrets'>; error: Error }[] }> {
   const { rows } = await database.query<WebhookRow>({
     name: 'read_live_webhooks',
     text: `SELECT ${columns} FROM webhook WHERE deleted_at IS NULL`,
   });
   const webhooks: Webhook[] = [];
-  const unopened: { id: string; error: Error }[] = [];
+  const unopened: { known: Omit<Webhook, 'secrets'>; error: Error }[] = [];
   for (const row of rows) {
     try {
       webhooks.push(webhookOf(row, secrets));
     } catch (cause) {
       unopened.push({
-        id: row.id,
+        known: knownOf(row),
         error: new Error(`the secrets of webhook ${row.id} cannot be opened`, { cause }),
       });
     }
@@ -214,12 +214,17 @@ interface WebhookRow extends Record<string, unknown> {
 }
 
 function webhookOf(row: WebhookRow, secrets: SecretBox): Webhook {
+  const opened = JSON.parse(secrets.open(row.sealed_secrets, aboutSecrets(row))) as WebhookSecret[];
+  return { ...knownOf(row), secrets: opened };
+}
+
+/** What needs no key to be read. */
+function knownOf(row: WebhookRow): Omit<Webhook, 'secrets'> {
   return {
     id: row.id,
     accountId: row.account_id,
     name: row.name,
     url: row.url,
-    secrets: JSON.parse(secrets.open(row.sealed_secrets, aboutSecrets(row))) as WebhookSecret[],
     events: row.events,
     filter: row.filter,
     batchMax: row.batch_max,

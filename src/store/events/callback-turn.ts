@@ -4,7 +4,7 @@ import { type ChunkRow, insertChunks } from '../intake/insert-chunks.ts';
 import { feedCursor, parseFeedCursor } from '../reading/feed-cursor.ts';
 import { compareFeedPlaces, type FeedPlace } from '../reading/feed-place.ts';
 
-/** How far the change feed is made into callbacks: up to `front` for all accounts but those apart, who lie behind it. */
+/** How far the change feed is made into callbacks: up to `front` for all accounts but those apart, who have not come as far. */
 export interface CallbackProgress {
   front: FeedPlace;
   /** By account. */

@@ -17,6 +17,14 @@ export function placeAt(writtenBy: bigint, epoch: string | null): FeedPlace {
   return { epoch, writtenBy, shard: -1, id: '00000000-0000-0000-0000-000000000000', seq: -1n, offset: -1 };
 }
 
+/** Behind all messages of a row. */
+export function placeBehind(
+  { writtenBy, shard, id, seq }: Pick<FeedPlace, 'writtenBy' | 'shard' | 'id' | 'seq'>,
+  epoch: string | null,
+): FeedPlace {
+  return { epoch, writtenBy, shard, id, seq, offset: Number.POSITIVE_INFINITY };
+}
+
 export const feedStart: FeedPlace = placeAt(0n, null);
 
 /** Negative where `a` lies before `b`, as a sort wants it. Places of different epochs do not compare. */

@@ -3,7 +3,7 @@ import type { StateNumber } from '../../message/state.ts';
 import type { Queryable } from '../database.ts';
 import { batchEventStates } from '../decisions/batch-event.ts';
 import { countsApart } from './feed-numbers.ts';
-import { compareFeedPlaces, type FeedPlace, placeAt } from './feed-place.ts';
+import { compareFeedPlaces, type FeedPlace, placeAt, placeBehind } from './feed-place.ts';
 
 export type FeedBatchState = (typeof batchEventStates)[keyof typeof batchEventStates];
 
@@ -76,8 +76,8 @@ export async function readEvents(
     /** Rows behind this place of the same epoch are left out. */
     until?: FeedPlace | undefined;
     /**
-     * `next` is given to nobody, but written down by a transaction of this database that begins later: its commit is on disk with the
-     * place, and with it the numbers below.
+     * `next` is given to nobody, but stored by a transaction of this database that begins later. A crash that leaves the place leaves the
+     * number of that transaction, which is above it: none below is given again, so it need not be settled.
      */
     isWrittenDown?: boolean;
     /** A route whose messages are left out. */
@@ -109,15 +109,15 @@ export async function readEvents(
     if (rows.length > 0) {
       const page = rows.map(feedRow);
       const last = page.at(-1)!;
-      if (until && compareFeedPlaces(placeOf(last, epoch), until) > 0) {
+      if (until && compareFeedPlaces(placeBehind(last, epoch), until) > 0) {
         return {
-          rows: page.filter((row) => compareFeedPlaces(placeOf(row, epoch), until) <= 0),
+          rows: page.filter((row) => compareFeedPlaces(placeBehind(row, epoch), until) <= 0),
           next: until,
         };
       }
       const full = rows.length === read.rowsMax;
       const passed = { from: placeAt(last.writtenBy + 1n, epoch), to: end };
-      return { rows: page, next: full ? placeOf(last, epoch) : lastingPlace(passed, settled) };
+      return { rows: page, next: full ? placeBehind(last, epoch) : lastingPlace(passed, settled) };
     }
     place = placeAt(end, epoch);
     span = isBoundary ? windowMin : span * windowGrowth;
@@ -190,8 +190,4 @@ function feedRow(row: RawRow): FeedRow {
     return { ...place, kind: 'batch', state: batchEventStates[state as keyof typeof batchEventStates] };
   }
   return { ...(row as unknown as FeedRow & { kind: 'messages' }), ...place, kind: 'messages' };
-}
-
-function placeOf({ writtenBy, shard, id, seq }: FeedRow, epoch: string | null): FeedPlace {
-  return { epoch, writtenBy, shard, id, seq, offset: Number.POSITIVE_INFINITY };
 }

@@ -12,6 +12,8 @@ export interface OutgoingMessage {
   /** 1 for the first try. */
   attempt: number;
   fields: MessageFields;
+  /** `fields.payload` as the text that was given, where that is known. */
+  payloadText?: string | undefined;
 }
 
 /** Why an attempt did not end in `sent`, as users and operators read it. */

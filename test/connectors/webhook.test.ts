@@ -61,6 +61,15 @@ describe('a webhook', () => {
     expect(() => verified(hmac, { ...request!, body: `${request!.body} ` })).toThrow();
   });
 
+  it('has the payload as the text that was given, where that is known', async () => {
+    const provider = await provide(answerWith(200, ''));
+    const payloadText = '{"b": 1.0, "1": "\\u00e9"}';
+    await send(open(), { to: provider.url, payload: JSON.parse(payloadText) }, { payloadText });
+    const [request] = provider.requests;
+    expect(request!.body).toBe(payloadText);
+    expect(verified(hmac, request!)).toEqual({ b: 1, 1: 'é' });
+  });
+
   it('has the body as it is where there is no payload, and the key of a replay as its id', async () => {
     const provider = await provide(answerWith(200, ''));
     const key = `${outgoing(1)[0]!.id}.2`;

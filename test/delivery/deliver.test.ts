@@ -31,3 +31,21 @@ test('every message of every chunk is sent once, with the defaults of its batch,
   });
   expect(mill.errors).toEqual([]);
 });
+
+test('a payload goes to its connector as the text that was given, where its line ends with it', async () => {
+  const payload = '{"b": 1.0, "1": []}';
+  const lines = [
+    `{"to":"a","payload":${payload}}`,
+    `{"payload":${payload},"to":"b"}`,
+    '{"to":"c","body":"x"}',
+  ];
+  await insertChunk(mill.database, { lines });
+  mill.worker().start();
+  await until(() => mill.received.length === 3);
+  const received = mill.received.map(({ fields, payloadText }) => [fields.to, fields.payload, payloadText]);
+  expect(received.sort()).toEqual([
+    ['a', { b: 1, 1: [] }, payload],
+    ['b', { b: 1, 1: [] }, undefined],
+    ['c', undefined, undefined],
+  ]);
+});

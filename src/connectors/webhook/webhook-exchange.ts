@@ -1,6 +1,5 @@
 import type { SigningKey } from '../../lib/standard-webhooks.ts';
 import { signatures, signingKey } from '../../lib/standard-webhooks.ts';
-import type { MessageFields } from '../../message/fields.ts';
 import { signStatusReport, statusReportUrl } from '../../message/status-report.ts';
 import type { Answer, OutgoingMessage } from '../connector.ts';
 import { sendError, UnsendableError } from '../send-errors.ts';
@@ -59,7 +58,7 @@ export function webhookExchange({
           nowMs,
         });
       }
-      const { type, body } = contentOf(fields);
+      const { type, body } = contentOf(message!);
       const timestamp = Math.floor(nowMs / 1_000);
       const signers = endpointFor(message!)?.keys ?? (nowMs < allHoldUntilMs ? all : inForce(keys, nowMs));
       const signed = signatures(signers, { id, timestamp, body });
@@ -88,8 +87,10 @@ function inForce(keys: readonly { key: SigningKey; untilMs: number }[], nowMs: n
   return keys.filter(({ untilMs }) => nowMs < untilMs).map(({ key }) => key);
 }
 
-function contentOf({ payload, body }: MessageFields): { type: string; body: string } {
-  if (payload !== undefined) return { type: 'application/json', body: JSON.stringify(payload) };
+function contentOf({ payloadText, fields }: OutgoingMessage): { type: string; body: string } {
+  const { payload, body } = fields;
+  if (payload !== undefined)
+    return { type: 'application/json', body: payloadText ?? JSON.stringify(payload) };
   if (body !== undefined) return { type: 'text/plain; charset=utf-8', body };
   throw new Error('the message has neither payload nor body');
 }

@@ -1,6 +1,7 @@
 import { erasedLine } from '../../message/erased-line.ts';
 import type { MessageDefaults, MessageFields } from '../../message/fields.ts';
 import { messageIds } from '../../message/id.ts';
+import { payloadAtGlance } from '../../message/line-payload.ts';
 import { lineRecipient, recipientAtGlance } from '../../message/line-recipient.ts';
 import { placeOf } from '../../message/send-window/recipient-zones.ts';
 import { mayNameTags, ownTagsOf } from '../../message/statistics/own-tags.ts';
@@ -80,6 +81,11 @@ export class ChunkText {
   /** Its recipient where its line begins with it: see `line-recipient.ts`. */
   recipientAtGlance(offset: number): string | undefined {
     return recipientAtGlance(this.#lines[offset]!);
+  }
+
+  /** The text of its payload where its line ends with it (`line-payload.ts`), and no template may make another of it. */
+  payloadAtGlance(offset: number): string | undefined {
+    return this.#templated ? undefined : payloadAtGlance(this.#lines[offset]!);
   }
 
   /**

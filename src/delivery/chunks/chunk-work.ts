@@ -177,6 +177,11 @@ export class ChunkWork {
     return this.#text.recipientAtGlance(offset);
   }
 
+  /** A message's payload as it was given, if that can be seen at a glance: see `ChunkText`. */
+  payloadAtGlance(offset: number): string | undefined {
+    return this.#text.payloadAtGlance(offset);
+  }
+
   /** Whom its messages go to, by offset. */
   recipients(): (string | undefined)[] {
     return this.#text.recipients();

@@ -161,7 +161,8 @@ function add(slice: Slice, taken: Taken): void {
       return;
     }
     const { accountId } = work.chunk.lane.key;
-    const message = { id, key: work.keyAt(offset), accountId, attempt, fields };
+    const payloadText = fields.payload === undefined ? undefined : work.payloadAtGlance(offset);
+    const message = { id, key: work.keyAt(offset), accountId, attempt, fields, payloadText };
     if (work.isTest) {
       slice.simulated++;
       settings.onTest({ work, offset, message });

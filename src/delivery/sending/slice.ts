@@ -184,8 +184,8 @@ function add(slice: Slice, taken: Taken): void {
 }
 
 /**
- * A message without room at its destination is put aside unread, as far as its recipient can be seen at a glance: to read all that waits
- * for a busy host twice was a twentieth of the work for a webhook.
+ * A message without room at its destination is put aside unread, as far as its recipient can be seen at a glance: reading what waits for a
+ * busy host took 6 % of the thread's busy time while it was done twice, and 4 % done once.
  */
 function putAsideAtGlance(slice: Slice, { work, offset, settings, queue }: Taken): boolean {
   const { destinations, holds, isSuppressed } = settings;

@@ -99,11 +99,11 @@ test('a batch is paused, resumed and canceled amid its delivery, and its cancele
 
   const [one] = (await site.call('GET', `/v1/batches/${id}/messages?state=canceled&limit=1`)).data;
   const replayed = await site.call('POST', `/v1/messages/${one.id}/replay`);
-  expect(replayed.timeline.map(({ state }: { state: string }) => state).slice(0, 3)).toEqual([
-    'queued',
-    'canceled',
-    'queued',
-  ]);
+  const states: string[] = replayed.timeline.map(({ state }: { state: string }) => state);
+  expect(states[0]).toBe('queued');
+  // It may have been tried before it was canceled.
+  const canceledAt = states.indexOf('canceled');
+  expect(states.slice(canceledAt, canceledAt + 2)).toEqual(['canceled', 'queued']);
   await site.call('POST', `/v1/batches/${id}/replay`, { states: ['canceled'] });
   const done = await until(
     () => site.call('GET', `/v1/batches/${id}`),

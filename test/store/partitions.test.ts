@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { lowestIdAt } from '../../src/message/id.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
+import { migrate } from '../../src/store/migrate.ts';
 import {
   dropExpiredPartitions,
   ensurePartitions,
@@ -17,6 +18,8 @@ let database: Database;
 beforeEach(async () => {
   const { url } = await createTestDatabase();
   database = openDatabase({ url, poolSize: 3, name: 'partitions test' });
+  // What it was copied from may have been made before midnight.
+  await ensurePartitions(database);
 });
 afterEach(() => database.close());
 
@@ -76,10 +79,19 @@ async function insertBatch(id: string, doneAt: Date | null): Promise<void> {
 }
 
 test('partitions reach from yesterday to a week ahead, and making them again changes nothing', async () => {
-  await ensurePartitions(database);
-  const today = Math.floor(Date.now() / dayMs) * dayMs;
-  expect(await partitionRange(database)).toEqual({ fromMs: today - dayMs, toMs: today + 8 * dayMs - 1 });
-  await Promise.all([ensurePartitions(database), ensurePartitions(database)]);
+  const { url } = await createTestDatabase({ empty: true });
+  const fresh = openDatabase({ url, poolSize: 2, name: 'partitions test' });
+  try {
+    await migrate({ connectionString: url });
+    const today = Math.floor(Date.now() / dayMs) * dayMs;
+    await ensurePartitions(fresh);
+    const range = { fromMs: today - dayMs, toMs: today + 8 * dayMs - 1 };
+    expect(await partitionRange(fresh)).toEqual(range);
+    await Promise.all([ensurePartitions(fresh), ensurePartitions(fresh)]);
+    expect(await partitionRange(fresh)).toEqual(range);
+  } finally {
+    await fresh.close();
+  }
 });
 
 test('an expired day is dropped from every table, and a younger one stays', async () => {

@@ -1,4 +1,5 @@
 import type { ReceiptNews } from '../connectors/connector.ts';
+import { receiptNews } from '../connectors/receipt-news.ts';
 import { decodeChunk, encodeChunk } from '../message/chunk-codec.ts';
 import { parseProviderKey } from '../message/fold-outcomes.ts';
 import { mayNamePerson, withoutPersons } from '../message/may-name-person.ts';
@@ -36,15 +37,17 @@ export function encodeReceipts(news: readonly ReceiptNews[]): {
 
 export function decodeReceipts({ codec, payload }: { codec: number; payload: Uint8Array }): ReceiptNews[] {
   const { keys, others } = JSON.parse(Buffer.from(decodeChunk(codec, payload)).toString()) as StoredReceipts;
-  const news: ReceiptNews[] = keys.map((key) => ({ key, state: 'delivered' }));
+  const news: ReceiptNews[] = keys.map((key) => ({ state: 'delivered', key }));
   for (const [state, key, providerRef, code, detail = '', atMs] of others) {
-    news.push({
-      ...(key !== 0 && { key }),
-      ...(providerRef !== 0 && { providerRef }),
-      state: state === 'd' ? 'delivered' : 'failed',
-      ...(code && { error: { code, detail } }),
-      ...(atMs !== undefined && { atMs }),
-    });
+    news.push(
+      receiptNews({
+        key: key === 0 ? undefined : key,
+        providerRef: providerRef === 0 ? undefined : providerRef,
+        state: state === 'd' ? 'delivered' : 'failed',
+        error: code ? { code, detail } : undefined,
+        atMs,
+      }),
+    );
   }
   return news;
 }
@@ -52,12 +55,13 @@ export function decodeReceipts({ codec, payload }: { codec: number; payload: Uin
 /** Of one that no message was found for: what it named, and no more. */
 export function forgetful(news: ReceiptNews): ReceiptNews {
   const { key, providerRef, state, error } = news;
-  return {
-    ...(key !== undefined && { key: parseProviderKey(key) ? key : withoutAddress(key) }),
-    ...(providerRef !== undefined && { providerRef: withoutAddress(providerRef) }),
+  return receiptNews({
+    key: key !== undefined && !parseProviderKey(key) ? withoutAddress(key) : key,
+    providerRef: providerRef === undefined ? undefined : withoutAddress(providerRef),
     state,
-    ...(error && { error: { code: error.code, detail: '' } }),
-  };
+    error: error && { code: error.code, detail: '' },
+    atMs: undefined,
+  });
 }
 
 function storedOf({ key, providerRef, state, error, atMs }: ReceiptNews): StoredReceipt {

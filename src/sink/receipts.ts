@@ -1,4 +1,6 @@
 import { performance } from 'node:perf_hooks';
+import { quoted } from './quoted.ts';
+import { ReceiptPoster } from './receipt-poster.ts';
 import { seededRandom } from './seeded-random.ts';
 import type { SinkOptions } from './sink-options.ts';
 
@@ -32,7 +34,6 @@ const postsMax = 4;
 const waitingMax = 5_000_000;
 /** Between a post that failed and the next try; a stopped server comes back, and knows nothing of what was refused. */
 const againMs = 250;
-const postTimeoutMs = 30_000;
 /** How often it is looked at whose time has come. */
 const tickMs = 20;
 
@@ -47,7 +48,8 @@ export class Receipts {
   #posts = 0;
   #run = 0;
   #timer: NodeJS.Timeout | undefined;
-  readonly #ending = new AbortController();
+  readonly #poster = new ReceiptPoster(postsMax);
+  #isEnding = false;
 
   constructor(options: Options) {
     this.#options = options;
@@ -58,7 +60,7 @@ export class Receipts {
   /** Where they are told from now on; nowhere for an empty text, and nothing is kept for it then. */
   tellAt(url: string): void {
     this.#url = url;
-    this.#pump();
+    this.#pump(1);
   }
 
   take(ids: readonly (string | undefined)[]): void {
@@ -70,7 +72,7 @@ export class Receipts {
     if (known.length === 0) return;
     this.#books.waiting += known.length;
     this.#due.push({ atMs: performance.now() + this.#options.receiptsDelayMs, ids: known });
-    this.#timer ??= setTimeout(() => this.#pump(), tickMs);
+    this.#awaitTick();
   }
 
   books(): ReceiptBooks {
@@ -87,23 +89,31 @@ export class Receipts {
   stop(): void {
     clearTimeout(this.#timer);
     this.#due = [];
-    this.#ending.abort();
+    this.#isEnding = true;
+    this.#poster.stop();
   }
 
-  #pump(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    if (this.#ending.signal.aborted) return;
+  #awaitTick(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#pump(1);
+    }, tickMs);
+  }
+
+  /** Posts while so many at least are due; fewer wait for the next tick, so that they come together. */
+  #pump(dueMin: number): void {
+    if (this.#isEnding) return;
     while (this.#posts < postsMax) {
-      const ids = this.#takeDue();
+      const ids = this.#takeDue(dueMin);
       if (ids.length === 0) break;
       void this.#post(ids);
     }
-    if (this.#due.length > 0) this.#timer = setTimeout(() => this.#pump(), tickMs);
+    if (this.#due.length > 0) this.#awaitTick();
   }
 
-  #takeDue(): string[] {
+  #takeDue(dueMin: number): string[] {
     const { receiptsBatchMax } = this.#options;
+    if (this.#countDue(dueMin) < dueMin) return [];
     const nowMs = performance.now();
     const ids: string[] = [];
     let entries = 0;
@@ -116,24 +126,32 @@ export class Receipts {
     return ids;
   }
 
+  /** How many are due; counted no further than to `enough`. */
+  #countDue(enough: number): number {
+    const nowMs = performance.now();
+    let count = 0;
+    for (const { atMs, ids } of this.#due) {
+      if (atMs > nowMs || count >= enough) break;
+      count += ids.length;
+    }
+    return count;
+  }
+
   async #post(ids: readonly string[]): Promise<void> {
     const run = this.#run;
     const { receiptsFailRate, receiptsRepeatRate, receiptsBy } = this.#options;
     let failed = 0;
     const receipts = ids.map((id) => {
+      const named = receiptsBy === 'key' ? `"id":${quoted(id)}` : `"providerRef":${quoted(`sink-${id}`)}`;
       const fails = this.#random() < receiptsFailRate;
       if (fails) failed++;
-      // JSON leaves out what is undefined.
-      const [key, providerRef] = receiptsBy === 'key' ? [id, undefined] : [undefined, `sink-${id}`];
-      return fails
-        ? { id: key, providerRef, status: 'failed', error: simulatedFailure }
-        : { id: key, providerRef, status: 'delivered' };
+      return `{${named},${fails ? saysFailed : saysDelivered}}`;
     });
     const repeated = receipts.filter(() => receiptsRepeatRate > 0 && this.#random() < receiptsRepeatRate);
-    const body = JSON.stringify({ receipts: [...receipts, ...repeated] });
+    const body = `{"receipts":[${[...receipts, ...repeated].join(',')}]}`;
     this.#posts++;
-    while (!(await this.#isTaken(body))) {
-      if (run !== this.#run || this.#ending.signal.aborted) break;
+    while (!(await this.#poster.isTaken(this.#url, body))) {
+      if (run !== this.#run || this.#isEnding) break;
       this.#books.refused++;
       await new Promise((resolve) => setTimeout(resolve, againMs).unref());
     }
@@ -145,19 +163,7 @@ export class Receipts {
       this.#books.delivered += receipts.length - failed;
       this.#books.waiting -= receipts.length;
     }
-    this.#pump();
-  }
-
-  async #isTaken(body: string): Promise<boolean> {
-    try {
-      const signal = AbortSignal.any([this.#ending.signal, AbortSignal.timeout(postTimeoutMs)]);
-      const headers = { 'content-type': 'application/json' };
-      const answer = await fetch(this.#url, { method: 'POST', headers, body, signal });
-      await answer.arrayBuffer();
-      return answer.ok;
-    } catch {
-      return false;
-    }
+    this.#pump(this.#options.receiptsBatchMax);
   }
 }
 
@@ -165,4 +171,6 @@ function noBooks(): ReceiptBooks {
   return { told: 0, delivered: 0, failed: 0, repeated: 0, refused: 0, waiting: 0, dropped: 0 };
 }
 
-const simulatedFailure = { code: 'simulated_failure', detail: 'The simulated provider could not deliver it' };
+const saysDelivered = '"status":"delivered"';
+const saysFailed =
+  '"status":"failed","error":{"code":"simulated_failure","detail":"The simulated provider could not deliver it"}';

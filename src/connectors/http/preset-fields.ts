@@ -1,5 +1,6 @@
 import type { MessageFields } from '../../message/fields.ts';
 import type { ReceiptNews, SendError } from '../connector.ts';
+import { receiptNews } from '../receipt-news.ts';
 import { oneLine, sendError } from '../send-errors.ts';
 import { providerRef } from '../transport/provider-ref.ts';
 import { isObject, providerCode } from '../transport/reply-answer.ts';
@@ -71,13 +72,9 @@ export function newsOf(told: {
   const key = providerRef(told.key);
   const ref = providerRef(told.providerRef);
   if (key === undefined && ref === undefined) return undefined;
-  return {
-    ...(key !== undefined && { key }),
-    ...(ref !== undefined && { providerRef: ref }),
-    state,
-    ...(state === 'failed' && { error: receiptError(told.code, told.detail) }),
-    ...(atMs !== undefined && Number.isFinite(atMs) && { atMs }),
-  };
+  const error = state === 'failed' ? receiptError(told.code, told.detail) : undefined;
+  const knownMs = Number.isFinite(atMs) ? atMs : undefined;
+  return receiptNews({ key, providerRef: ref, state, error, atMs: knownMs });
 }
 
 /** The provider's code and words of a message that was not delivered. */

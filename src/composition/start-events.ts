@@ -33,19 +33,22 @@ export interface EventParts {
   /** That of the API, where this process has one. */
   control?: ControlCache;
   /** Of this process, where it delivers. */
-  deliveries?: { readonly callbacksGiveWay: boolean };
+  deliveries?: { readonly newsGivesWay: boolean };
   /** Waits for a database that is away. */
   patiently: <T>(step: () => Promise<T>) => Promise<T>;
 }
 
 /** Finds the messages of receipts, and tells webhooks of changes, beside other servers that do. */
 export async function startEvents(databaseUrl: string, parts: EventParts): Promise<void> {
-  const { metrics, log, stops } = parts;
+  const { metrics, log, stops, deliveries } = parts;
   const database = openPool(databaseUrl, { ...parts, name: 'events', poolSize: connections });
-  const matcher = new ReceiptMatcher({ database, clock: systemClock, onCounted: metrics.receiptsTold });
+  const matcher = new ReceiptMatcher({
+    ...{ database, clock: systemClock, onCounted: metrics.receiptsTold },
+    givesWay: () => deliveries?.newsGivesWay ?? false,
+  });
   const matching = periodic({
     ...{ name: 'receipts', everyMs: matchEveryMs, clock: systemClock },
-    runOnce: () => matcher.runOnce(),
+    runOnce: (signal) => matcher.runOnce(signal),
     onError: faultWarning(log, 'receipts could not be matched; it is tried again'),
   });
   matching.start();
@@ -61,7 +64,7 @@ async function openCallbacks(database: Database, parts: EventParts): Promise<voi
     ...{ database, mint, control: parts.control ?? (await ownControl(database, parts)) },
     clock: systemClock,
     disableAfterMs: config.webhookDisableAfterMs,
-    givesWay: () => deliveries?.callbacksGiveWay ?? business() > busyFrom,
+    givesWay: () => deliveries?.newsGivesWay ?? business() > busyFrom,
     onCallbacks: metrics.callbacksMade,
     onDisabled: ({ id, accountId, name }, reason) =>
       log.warn({ webhook: id, accountId, name }, `a webhook is not called any more: ${reason}`),

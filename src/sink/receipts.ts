@@ -34,8 +34,8 @@ const postsMax = 4;
 const waitingMax = 5_000_000;
 /** Between a post that failed and the next try; a stopped server comes back, and knows nothing of what was refused. */
 const againMs = 250;
-/** How often it is looked at whose time has come. */
-const tickMs = 20;
+/** How long what is due waits for others to share its post, if it does not fill one. Providers that tell of many together wait for seconds. */
+const tickMs = 100;
 
 /** Tells Millrace what became of the messages that were taken, some time after, many in one request. */
 export class Receipts {

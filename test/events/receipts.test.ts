@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { systemClock } from '../../src/lib/clock.ts';
 import { makeChunkId } from '../../src/message/id.ts';
 import { until } from '../delivery/mill.ts';
 import { allIn, type ReceiptsSite, startReceiptsSite, toldMore } from './receipts-site.ts';
@@ -234,4 +235,91 @@ test('by its provider’s id no erased message is found', async () => {
   await site.matcher({ waitMs: 0 }).runOnce();
   await toldMore(site, before, { unknown: 1 });
   expect(await site.stateOf(id!)).toBe('sent');
+});
+
+test('a route with many receipts gives way to messages, for a while, and no other route waits for it', async () => {
+  const url = await site.route('crowd');
+  const plain = await site.route('plain');
+  const [id] = await site.send('plain');
+  await allIn(site, [id!], 'sent');
+  const { database } = site.api.context;
+  const waiting = async () =>
+    (
+      await database.query<{ route: string; receipts: number }>({
+        name: '',
+        text: `SELECT r.name AS route, sum(count)::int AS receipts FROM receipt JOIN route r ON r.id = route_id GROUP BY 1`,
+      })
+    ).rows;
+  const tellMany = async () => {
+    const many = Array.from({ length: 10_000 }, (_, n) => ({ id: `of-nobody-${n}`, status: 'delivered' }));
+    expect((await site.tell(url, many)).status).toBe(200);
+  };
+  const rests: number[] = [];
+  let onRest = async () => {};
+  const matcher = (givesWay: boolean) =>
+    site.matcher({
+      givesWay: () => givesWay,
+      clock: {
+        ...systemClock,
+        async sleep(ms) {
+          rests.push(ms);
+          await onRest();
+        },
+      },
+    });
+
+  // The first turn takes 8,000; what comes for another route meanwhile is matched before the second.
+  await tellMany();
+  onRest = async () => {
+    if (rests.length === 1) {
+      expect(await waiting()).toEqual([{ route: 'crowd', receipts: 2_000 }]);
+      await site.tell(plain, { id, status: 'delivered' });
+    }
+    if (rests.length === 9) expect(await waiting()).toHaveLength(2);
+    if (rests.length === 10) expect(await waiting()).toEqual([]);
+  };
+  await matcher(true).runOnce();
+  expect(rests).toHaveLength(18);
+  expect(Math.max(...rests)).toBeLessThanOrEqual(100);
+  await allIn(site, [id!], 'delivered');
+
+  rests.length = 0;
+  onRest = async () => {};
+  await tellMany();
+  await database.query({ name: '', text: `UPDATE receipt SET due_at = now() - interval '31 seconds'` });
+  await matcher(true).runOnce();
+  await tellMany();
+  await matcher(false).runOnce();
+  expect(rests).toEqual([]);
+  expect(await waiting()).toEqual([]);
+});
+
+test('whoever stops while receipts give way waits for no rest', async () => {
+  const url = await site.route('crowd');
+  await site.tell(
+    url,
+    Array.from({ length: 10_000 }, (_, n) => ({ id: `of-nobody-${n}`, status: 'delivered' })),
+  );
+  const stopping = new AbortController();
+  let looks = 0;
+  const givesWay = () => {
+    if (++looks === 1) stopping.abort(new Error('stopped'));
+    return true;
+  };
+  await expect(site.matcher({ givesWay }).runOnce(stopping.signal)).rejects.toThrow('stopped');
+  expect(looks).toBe(1);
+  await site.match();
+});
+
+test('receipts that came one by one are matched many together', async () => {
+  const url = await site.route('plain');
+  const { database } = site.api.context;
+  await site.tell(url, { id: 'of-nobody', status: 'delivered' });
+  const copy = `INSERT INTO receipt (shard, id, route_id, count, codec, payload)
+    SELECT shard, gen_random_uuid(), route_id, count, codec, payload FROM receipt, generate_series(1, 450)`;
+  await database.query({ name: '', text: copy });
+  let turns = 0;
+  await site.matcher({ onCounted: ({ result }) => void (result === 'unknown' && turns++) }).runOnce();
+  expect(turns).toBe(1);
+  expect((await database.query({ name: '', text: 'SELECT FROM receipt' })).rowCount).toBe(0);
 });

@@ -20,7 +20,7 @@ export interface DeliveryFleetSettings extends Omit<DeliveryHostSettings, 'onRep
 /** Several as one. */
 export interface DeliveryFleet extends DeliveryHost {
   /** A worker of this server holds callbacks back, for it is busy with other messages. */
-  readonly callbacksGiveWay: boolean;
+  readonly newsGivesWay: boolean;
   /** How the connections of all of them are used. */
   pools(): PoolState[];
 }
@@ -72,8 +72,8 @@ class Fleet implements DeliveryFleet {
     this.#tally = new DeliveryTally(metrics);
   }
 
-  get callbacksGiveWay(): boolean {
-    return this.#tally.callbacksGiveWay;
+  get newsGivesWay(): boolean {
+    return this.#tally.newsGivesWay;
   }
 
   join(member: number, host: DeliveryHost): void {

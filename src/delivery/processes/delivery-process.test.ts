@@ -21,7 +21,7 @@ const report: DeliveryReport = {
       lanes: [],
       routes: [],
     },
-    callbacksGiveWay: false,
+    newsGivesWay: false,
     counts: noDeliveries(),
   },
   held: new Uint8Array(128),

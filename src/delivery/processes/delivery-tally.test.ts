@@ -5,14 +5,14 @@ import { DeliveryTally } from './delivery-tally.ts';
 
 function report(
   run: string,
-  { sent, shards, callbacksGiveWay = false }: { sent: number; shards: number; callbacksGiveWay?: boolean },
+  { sent, shards, newsGivesWay = false }: { sent: number; shards: number; newsGivesWay?: boolean },
 ): DeliveryReport {
   return {
     kind: 'stats',
     run,
     stats: {
       ...{ workerId: run, shards, inFlight: 0, unrecorded: 0, loadedChunks: 0, loadedBytes: 0, lanes: [] },
-      callbacksGiveWay,
+      newsGivesWay,
       routes: [],
       counts: noDeliveries(),
     },
@@ -68,16 +68,16 @@ test('a thread that is started again within its process counts on from what the 
 
 test('callbacks give way on a server as long as one of its workers says so', () => {
   const { tally } = counting();
-  const tell = (member: number, callbacksGiveWay: boolean) =>
-    tally.take(member, report(`run ${member}`, { sent: 0, shards: 512, callbacksGiveWay }));
+  const tell = (member: number, newsGivesWay: boolean) =>
+    tally.take(member, report(`run ${member}`, { sent: 0, shards: 512, newsGivesWay }));
   tell(0, false);
-  expect(tally.callbacksGiveWay).toBe(false);
+  expect(tally.newsGivesWay).toBe(false);
   tell(1, true);
   tell(0, false);
-  expect(tally.callbacksGiveWay).toBe(true);
+  expect(tally.newsGivesWay).toBe(true);
   tell(1, false);
-  expect(tally.callbacksGiveWay).toBe(false);
+  expect(tally.newsGivesWay).toBe(false);
   tell(1, true);
   tally.drop(1);
-  expect(tally.callbacksGiveWay).toBe(false);
+  expect(tally.newsGivesWay).toBe(false);
 });

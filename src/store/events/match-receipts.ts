@@ -44,23 +44,39 @@ export interface Matching {
   unknown: ReceiptRow[];
 }
 
-const shardsStatement = {
-  name: 'shards_with_receipts',
-  text: 'SELECT DISTINCT shard FROM receipt WHERE due_at <= now() LIMIT $1',
+/** Receipts of one route on one shard that are due to be matched. */
+export interface ReceiptPlace {
+  shard: number;
+  routeId: number;
+  receipts: number;
+  /** For how long the one that waits longest has been due. */
+  waitedMs: number;
+}
+
+const placesStatement = {
+  name: 'places_of_receipts',
+  text: `SELECT shard, route_id AS "routeId", sum(count)::float8 AS receipts,
+      (extract(epoch FROM now() - min(due_at)) * 1000)::float8 AS "waitedMs"
+    FROM receipt WHERE due_at <= now() GROUP BY shard, route_id ORDER BY min(due_at) LIMIT $1`,
 };
 
-/** Shards on which receipts are due to be matched. */
-export async function shardsWithReceipts(database: Queryable, limit: number): Promise<number[]> {
-  const { rows } = await database.query<{ shard: number }>(shardsStatement, [limit]);
-  return rows.map(({ shard }) => shard);
+/** Where receipts are due to be matched; what waits longest comes first. */
+export async function placesOfReceipts(database: Queryable, limit: number): Promise<ReceiptPlace[]> {
+  const { rows } = await database.query<ReceiptPlace & Record<string, unknown>>(placesStatement, [limit]);
+  return rows;
 }
 
 // Of one shard, so that Citus takes it as well: what another server matches at the moment is passed over.
 const takeStatement = {
-  name: 'take_receipts',
+  name: 'take_receipts_of_routes',
   text: `SELECT id, route_id AS "routeId", count, codec, payload, received_at AS "receivedAt", tries,
       (extract(epoch FROM now() - received_at) * 1000)::float8 AS "ageMs"
-    FROM receipt WHERE shard = $1 AND due_at <= now() ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED`,
+    FROM receipt WHERE shard = $1 AND id IN (
+      SELECT id FROM (
+        SELECT id, sum(count) OVER (ORDER BY id) - count AS before
+          FROM receipt WHERE shard = $1 AND route_id = ANY($2::int[]) AND due_at <= now() ORDER BY id LIMIT $3
+      ) AS due WHERE before < $4
+    ) ORDER BY id FOR UPDATE SKIP LOCKED`,
 };
 
 const deleteStatement = {
@@ -69,23 +85,27 @@ const deleteStatement = {
 };
 
 /**
- * Takes rows that are due on one shard, has them matched, and stores what became of them in their place: all in one
+ * Takes rows of some routes that are due on one shard, has them matched, and stores what became of them in their place: all in one
  * transaction, so that several servers match side by side, and a crash leaves every receipt where it was. Answers how
- * many rows it took.
+ * many rows it took. The last row may go beyond `receiptsMax`.
  */
 export function matchReceipts(
   database: Database,
   take: {
     shard: number;
-    limit: number;
+    routeIds: readonly number[];
+    rowsMax: number;
+    receiptsMax: number;
     match: (transaction: Queryable, rows: DueReceipts[]) => Promise<Matching>;
   },
 ): Promise<number> {
-  const { shard, limit, match } = take;
+  const { shard, routeIds, rowsMax, receiptsMax, match } = take;
   return database.transaction(async (transaction) => {
     const { rows } = await transaction.query<DueReceipts & Record<string, unknown>>(takeStatement, [
       shard,
-      limit,
+      routeIds,
+      rowsMax,
+      receiptsMax,
     ]);
     if (rows.length === 0) return 0;
     const { matched, waiting, unknown } = await match(transaction, rows);

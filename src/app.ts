@@ -22,7 +22,7 @@ import { type Config, describeSource } from './config/resolve-config.ts';
 import { withoutSecrets } from './config/without-secrets.ts';
 import { type ServerChannel, serveDeliveries } from './delivery/processes/serve-deliveries.ts';
 import { makeDataDirectory } from './embedded/make-directory.ts';
-import { ReceiptIntake } from './events/receipt-intake.ts';
+import { ReceiptIntake } from './events/receipts/receipt-intake.ts';
 import { AcceptedCounts } from './intake/accepted-counts.ts';
 import { createIntake } from './intake/intake.ts';
 import { checkPort } from './lib/check-port.ts';

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance, RawServerDefault } from 'fastify';
 import type { Connector } from '../connectors/connector.ts';
-import type { ReceiptIntake } from '../events/receipt-intake.ts';
+import type { ReceiptIntake } from '../events/receipts/receipt-intake.ts';
 import type { Intake } from '../intake/intake.ts';
 import type { SecretBox } from '../lib/secret-box.ts';
 import type { ApiKey, Scope } from '../message/api-key.ts';

@@ -1,7 +1,7 @@
 import type { Config } from '../config/resolve-config.ts';
 import { busyFrom } from '../delivery/pace/courtesy.ts';
 import { startCallbacks } from '../events/callbacks/start-callbacks.ts';
-import { ReceiptMatcher } from '../events/receipt-matcher.ts';
+import { ReceiptMatcher } from '../events/receipts/receipt-matcher.ts';
 import { systemClock } from '../lib/clock.ts';
 import { loopBusiness } from '../lib/loop-business.ts';
 import type { SecretBox } from '../lib/secret-box.ts';

@@ -8,7 +8,7 @@ import { createKeyFreer } from '../../src/api/key-freer.ts';
 import { createLifecycle } from '../../src/api/lifecycle.ts';
 import { buildServer, stopServer } from '../../src/api/server.ts';
 import { connectors } from '../../src/connectors/registry.ts';
-import { ReceiptIntake } from '../../src/events/receipt-intake.ts';
+import { ReceiptIntake } from '../../src/events/receipts/receipt-intake.ts';
 import { AcceptedCounts } from '../../src/intake/accepted-counts.ts';
 import { createIntake } from '../../src/intake/intake.ts';
 import { systemClock } from '../../src/lib/clock.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ReceiptIntake } from '../../src/events/receipt-intake.ts';
+import { ReceiptIntake } from '../../src/events/receipts/receipt-intake.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { startApi, type TestApi } from '../api/start-api.ts';

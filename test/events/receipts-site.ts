@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { type DeliveryHost, startDelivery } from '../../src/delivery/processes/delivery-host.ts';
 import { DeliveryTally } from '../../src/delivery/processes/delivery-tally.ts';
-import { ReceiptMatcher, type ReceiptMatcherSettings } from '../../src/events/receipt-matcher.ts';
+import { ReceiptMatcher, type ReceiptMatcherSettings } from '../../src/events/receipts/receipt-matcher.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { startApi, type TestApi } from '../api/start-api.ts';
 import { until } from '../delivery/mill.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { ReceiptNews } from '../connectors/connector.ts';
+import type { ReceiptNews } from '../../connectors/connector.ts';
 import { decodeReceipts, encodeReceipts, forgetful } from './receipt-codec.ts';
 
 test('receipts come back as they were stored, but for what may name a person', () => {

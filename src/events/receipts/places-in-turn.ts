@@ -1,4 +1,4 @@
-import type { ReceiptPlace } from '../store/events/match-receipts.ts';
+import type { ReceiptPlace } from '../../store/events/match-receipts.ts';
 
 /** Receipts on one shard that are matched in one transaction. */
 export interface MatchPlace {

@@ -1,9 +1,9 @@
-import type { ReceiptNews } from '../connectors/connector.ts';
-import { addToBitmap, type Bitmap, inBitmap, offsetsOf } from '../message/bitmap.ts';
-import { unixMsOf } from '../message/id.ts';
-import { limits } from '../message/limits.ts';
-import { stateNumber } from '../message/state.ts';
-import type { MatchedReceipts } from '../store/events/match-receipts.ts';
+import type { ReceiptNews } from '../../connectors/connector.ts';
+import { addToBitmap, type Bitmap, inBitmap, offsetsOf } from '../../message/bitmap.ts';
+import { unixMsOf } from '../../message/id.ts';
+import { limits } from '../../message/limits.ts';
+import { stateNumber } from '../../message/state.ts';
+import type { MatchedReceipts } from '../../store/events/match-receipts.ts';
 
 /** Where a message is, and the number of replays that it was sent under. */
 export interface MessagePlace {

@@ -1,7 +1,7 @@
-import type { Clock } from '../lib/clock.ts';
-import type { Database } from '../store/database.ts';
-import { forgetUnknownReceipts, matchReceipts, placesOfReceipts } from '../store/events/match-receipts.ts';
-import { partitionRange } from '../store/partitions.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Database } from '../../store/database.ts';
+import { forgetUnknownReceipts, matchReceipts, placesOfReceipts } from '../../store/events/match-receipts.ts';
+import { partitionRange } from '../../store/partitions.ts';
 import { type MatchResult, MatchTurn } from './match-turn.ts';
 import { type MatchPlace, placesInTurn } from './places-in-turn.ts';
 

@@ -1,11 +1,11 @@
-import type { ReceiptNews } from '../connectors/connector.ts';
-import type { Clock } from '../lib/clock.ts';
-import { createSemaphore } from '../lib/semaphore.ts';
-import { uuidV7 } from '../lib/uuid-v7.ts';
-import { ProblemError } from '../message/error-codes.ts';
-import { limits } from '../message/limits.ts';
-import type { Database } from '../store/database.ts';
-import { type ReceiptRow, storeReceipts } from '../store/events/store-receipts.ts';
+import type { ReceiptNews } from '../../connectors/connector.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { createSemaphore } from '../../lib/semaphore.ts';
+import { uuidV7 } from '../../lib/uuid-v7.ts';
+import { ProblemError } from '../../message/error-codes.ts';
+import { limits } from '../../message/limits.ts';
+import type { Database } from '../../store/database.ts';
+import { type ReceiptRow, storeReceipts } from '../../store/events/store-receipts.ts';
 import { encodeReceipts } from './receipt-codec.ts';
 
 export interface ReceiptIntakeSettings {

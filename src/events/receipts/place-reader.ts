@@ -1,5 +1,5 @@
-import { parseProviderKey } from '../message/fold-outcomes.ts';
-import { chunkIdOf, parseId } from '../message/id.ts';
+import { parseProviderKey } from '../../message/fold-outcomes.ts';
+import { chunkIdOf, parseId } from '../../message/id.ts';
 import type { MessagePlace } from './matched-groups.ts';
 
 const idLength = 36;

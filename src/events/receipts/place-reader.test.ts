@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseProviderKey } from '../message/fold-outcomes.ts';
-import { chunkIdOf, makeChunkId, messageIdAt, parseId } from '../message/id.ts';
+import { parseProviderKey } from '../../message/fold-outcomes.ts';
+import { chunkIdOf, makeChunkId, messageIdAt, parseId } from '../../message/id.ts';
 import { PlaceReader } from './place-reader.ts';
 
 const chunkIds = [0, 1, 2].map((n) =>

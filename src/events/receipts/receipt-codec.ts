@@ -1,8 +1,8 @@
-import type { ReceiptNews } from '../connectors/connector.ts';
-import { receiptNews } from '../connectors/receipt-news.ts';
-import { decodeChunk, encodeChunk } from '../message/chunk-codec.ts';
-import { parseProviderKey } from '../message/fold-outcomes.ts';
-import { mayNamePerson, withoutPersons } from '../message/may-name-person.ts';
+import type { ReceiptNews } from '../../connectors/connector.ts';
+import { receiptNews } from '../../connectors/receipt-news.ts';
+import { decodeChunk, encodeChunk } from '../../message/chunk-codec.ts';
+import { parseProviderKey } from '../../message/fold-outcomes.ts';
+import { mayNamePerson, withoutPersons } from '../../message/may-name-person.ts';
 
 /** Characters of a provider's id of a message, as where it is taken from an answer; of a key that is none of ours. */
 const refLengthMax = 256;

@@ -1,15 +1,15 @@
-import type { ReceiptNews } from '../connectors/connector.ts';
-import { uuidV7 } from '../lib/uuid-v7.ts';
-import { lowestIdAt, unixMsOf } from '../message/id.ts';
-import { providerRefHash } from '../message/provider-ref-hash.ts';
-import type { Queryable } from '../store/database.ts';
+import type { ReceiptNews } from '../../connectors/connector.ts';
+import { uuidV7 } from '../../lib/uuid-v7.ts';
+import { lowestIdAt, unixMsOf } from '../../message/id.ts';
+import { providerRefHash } from '../../message/provider-ref-hash.ts';
+import type { Queryable } from '../../store/database.ts';
 import {
   type DueReceipts,
   findProviderRefs,
   findReceiptChunks,
   type Matching,
   type WaitingReceipts,
-} from '../store/events/match-receipts.ts';
+} from '../../store/events/match-receipts.ts';
 import { MatchedGroups, type MessagePlace } from './matched-groups.ts';
 import { PlaceReader } from './place-reader.ts';
 import { decodeReceipts, forgetful } from './receipt-codec.ts';

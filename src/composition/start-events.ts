@@ -33,7 +33,7 @@ export interface EventParts {
   /** That of the API, where this process has one. */
   control?: ControlCache;
   /** Of this process, where it delivers. */
-  deliveries?: { readonly newsGivesWay: boolean };
+  deliveries?: { readonly isBusyWithMessages: boolean };
   /** Waits for a database that is away. */
   patiently: <T>(step: () => Promise<T>) => Promise<T>;
 }
@@ -44,7 +44,8 @@ export async function startEvents(databaseUrl: string, parts: EventParts): Promi
   const database = openPool(databaseUrl, { ...parts, name: 'events', poolSize: connections });
   const matcher = new ReceiptMatcher({
     ...{ database, clock: systemClock, onCounted: metrics.receiptsTold },
-    givesWay: () => deliveries?.newsGivesWay ?? false,
+    // A process that does not deliver knows of no messages; what keeps its own event loop busy may be receipts themselves.
+    givesWay: () => deliveries?.isBusyWithMessages ?? false,
   });
   const matching = periodic({
     ...{ name: 'receipts', everyMs: matchEveryMs, clock: systemClock },
@@ -64,7 +65,7 @@ async function openCallbacks(database: Database, parts: EventParts): Promise<voi
     ...{ database, mint, control: parts.control ?? (await ownControl(database, parts)) },
     clock: systemClock,
     disableAfterMs: config.webhookDisableAfterMs,
-    givesWay: () => deliveries?.newsGivesWay ?? business() > busyFrom,
+    givesWay: () => deliveries?.isBusyWithMessages ?? business() > busyFrom,
     onCallbacks: metrics.callbacksMade,
     onDisabled: ({ id, accountId, name }, reason) =>
       log.warn({ webhook: id, accountId, name }, `a webhook is not called any more: ${reason}`),

@@ -101,18 +101,20 @@ export interface Endpoint {
 }
 
 /** A provider's later word on a message. */
+// Made as a literal of all members, there or undefined: with `...(x && { x })` among them it takes V8 of Node 20 1.3 µs
+// instead of 0.1, and each look at a member that is not there 0.8 µs instead of 0.05.
 export interface ReceiptNews {
   /**
    * What Millrace had sent along as idempotency key or client reference (message id, or `<id>.<n>`), where the provider
    * echoes it.
    */
-  key?: string;
+  key?: string | undefined;
   /** The provider's own id of the message. At least one of both is there. */
-  providerRef?: string;
+  providerRef?: string | undefined;
   state: 'delivered' | 'failed';
-  error?: SendError;
+  error?: SendError | undefined;
   /** When it happened by the provider's clock, Unix milliseconds. */
-  atMs?: number;
+  atMs?: number | undefined;
 }
 
 /** A provider's callback, as it came. */

@@ -3,7 +3,6 @@ import { Arrivals } from './arrivals.ts';
 import type { SinkLedger } from './ledger.ts';
 import { Ledger } from './ledger.ts';
 import { ProviderLimit } from './provider-limit.ts';
-import { quoted } from './quoted.ts';
 import { Receipts } from './receipts.ts';
 import { seededRandom } from './seeded-random.ts';
 import type { SinkOptions } from './sink-options.ts';
@@ -144,4 +143,9 @@ function batchAnswer(ids: readonly (string | undefined)[], namesRefs: boolean): 
     results += `${results === '' ? '' : ','}{"id":${quoted(id)},"status":"sent"${ref}}`;
   }
   return `{"results":[${results}]}`;
+}
+
+/** JSON text of a string; the ids of Millrace need no escape. */
+function quoted(text: string): string {
+  return /^[\w-]*$/.test(text) ? `"${text}"` : JSON.stringify(text);
 }

@@ -15,21 +15,28 @@ export class ReceiptPoster {
     this.#secure = new SecureAgent(settings);
   }
 
-  /** Whether it was answered with a 2xx. */
-  isTaken(url: string, body: string): Promise<boolean> {
-    const isSecure = url.startsWith('https:');
-    const options = { method: 'POST', headers, timeout: timeoutMs };
+  /** True for a 2xx; false for any other answer, or none in time. */
+  post(url: string, body: string): Promise<boolean> {
     return new Promise((resolve) => {
-      const request = isSecure
-        ? httpsRequest(url, { ...options, agent: this.#secure })
-        : httpRequest(url, { ...options, agent: this.#plain });
+      const to = new URL(url);
+      const request =
+        to.protocol === 'https:'
+          ? httpsRequest(to, { method: 'POST', headers, agent: this.#secure })
+          : httpRequest(to, { method: 'POST', headers, agent: this.#plain });
+      const timer = setTimeout(() => request.destroy(), timeoutMs);
+      let isTaken = false;
       request.once('response', (response) => {
         const { statusCode = 0 } = response;
-        response.once('close', () => resolve(response.complete && statusCode >= 200 && statusCode < 300));
+        response.once('end', () => {
+          isTaken = statusCode >= 200 && statusCode < 300;
+        });
         response.resume();
       });
-      request.once('timeout', () => request.destroy());
-      request.once('error', () => resolve(false));
+      request.on('error', () => {});
+      request.once('close', () => {
+        clearTimeout(timer);
+        resolve(isTaken);
+      });
       request.end(body);
     });
   }

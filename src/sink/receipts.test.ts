@@ -87,3 +87,35 @@ test('where they are told can be set later, and nonsense is refused', async () =
   await sink.stop();
   await expect(startSink({ port: 0, receiptsBy: 'name' })).rejects.toThrow('key, providerRef');
 });
+
+test('receipts of messages that came one by one share posts, and a full post is followed by the next at once', async () => {
+  posts.length = 0;
+  const sink = await startSink({ port: 0, receiptsUrl: url, receiptsBatchMax: 20 });
+  for (const id of ids) await fetch(sink.url, { method: 'POST', body: JSON.stringify({ id }) });
+  await expect.poll(() => sink.ledger().receipts).toMatchObject({ waiting: 0, told: 50 });
+  await sink.stop();
+  expect(posts.length).toBeLessThan(25);
+  expect(posts.flatMap(({ receipts }) => receipts.map(({ id }) => id)).sort()).toEqual([...ids].sort());
+});
+
+test('what waits when there is nowhere to tell it any more is forgotten, and the provider goes on', async () => {
+  const sink = await startSink({ port: 0, receiptsUrl: url });
+  const put = (body: string) => fetch(`${sink.url}/receipts`, { method: 'PUT', body });
+  posts.length = 0;
+  refusals = 1_000;
+  await fetch(sink.url, { method: 'POST', body: '{"id":"refused"}' });
+  await expect.poll(() => sink.ledger().receipts.refused).toBeGreaterThan(0);
+  await fetch(sink.url, { method: 'POST', body: '{"id":"waiting"}' });
+  expect((await put('{"url":""}')).status).toBe(200);
+  expect(sink.ledger().receipts.waiting).toBe(0);
+  refusals = 0;
+  // Longer than it takes until what was refused would be told again.
+  for (const id of ['after', 'later', 'last']) {
+    await put(JSON.stringify({ url }));
+    await fetch(sink.url, { method: 'POST', body: JSON.stringify({ id }) });
+    await expect.poll(() => posts.flatMap(({ receipts }) => receipts).at(-1)?.id).toBe(id);
+  }
+  expect(sink.ledger().receipts).toMatchObject({ waiting: 0, told: 3 });
+  await sink.stop();
+  expect(posts.flatMap(({ receipts }) => receipts.map(({ id }) => id))).toEqual(['after', 'later', 'last']);
+});

@@ -1,5 +1,4 @@
 import { performance } from 'node:perf_hooks';
-import { quoted } from './quoted.ts';
 import { ReceiptPoster } from './receipt-poster.ts';
 import { seededRandom } from './seeded-random.ts';
 import type { SinkOptions } from './sink-options.ts';
@@ -34,7 +33,10 @@ const postsMax = 4;
 const waitingMax = 5_000_000;
 /** Between a post that failed and the next try; a stopped server comes back, and knows nothing of what was refused. */
 const againMs = 250;
-/** How long what is due waits for others to share its post, if it does not fill one. Providers that tell of many together wait for seconds. */
+/**
+ * What is due waits for the next tick, so that many share a post; as soon as one is answered the next follows, if it is
+ * full. Providers that tell of many together wait for seconds.
+ */
 const tickMs = 100;
 
 /** Tells Millrace what became of the messages that were taken, some time after, many in one request. */
@@ -60,7 +62,8 @@ export class Receipts {
   /** Where they are told from now on; nowhere for an empty text, and nothing is kept for it then. */
   tellAt(url: string): void {
     this.#url = url;
-    this.#pump(1);
+    if (url === '') this.#forget();
+    else this.#pump();
   }
 
   take(ids: readonly (string | undefined)[]): void {
@@ -80,10 +83,16 @@ export class Receipts {
   }
 
   reset(): void {
-    this.#run++;
     this.#random = seededRandom(this.#options.seed);
     this.#books = noBooks();
+    this.#forget();
+  }
+
+  /** What waits is not told, and what is under way is not told again. */
+  #forget(): void {
+    this.#run++;
     this.#due = [];
+    this.#books.waiting = 0;
   }
 
   stop(): void {
@@ -96,13 +105,13 @@ export class Receipts {
   #awaitTick(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      this.#pump(1);
+      this.#pump();
     }, tickMs);
   }
 
-  /** Posts while so many at least are due; fewer wait for the next tick, so that they come together. */
-  #pump(dueMin: number): void {
+  #pump({ onlyFull = false } = {}): void {
     if (this.#isEnding) return;
+    const dueMin = onlyFull ? this.#options.receiptsBatchMax : 1;
     while (this.#posts < postsMax) {
       const ids = this.#takeDue(dueMin);
       if (ids.length === 0) break;
@@ -142,28 +151,34 @@ export class Receipts {
     const { receiptsFailRate, receiptsRepeatRate, receiptsBy } = this.#options;
     let failed = 0;
     const receipts = ids.map((id) => {
-      const named = receiptsBy === 'key' ? `"id":${quoted(id)}` : `"providerRef":${quoted(`sink-${id}`)}`;
       const fails = this.#random() < receiptsFailRate;
       if (fails) failed++;
-      return `{${named},${fails ? saysFailed : saysDelivered}}`;
+      // JSON leaves out what is undefined.
+      const [key, providerRef] = receiptsBy === 'key' ? [id, undefined] : [undefined, `sink-${id}`];
+      return fails
+        ? { id: key, providerRef, status: 'failed', error: simulatedFailure }
+        : { id: key, providerRef, status: 'delivered' };
     });
     const repeated = receipts.filter(() => receiptsRepeatRate > 0 && this.#random() < receiptsRepeatRate);
-    const body = `{"receipts":[${[...receipts, ...repeated].join(',')}]}`;
+    const body = JSON.stringify({ receipts: [...receipts, ...repeated] });
     this.#posts++;
-    while (!(await this.#poster.isTaken(this.#url, body))) {
-      if (run !== this.#run || this.#isEnding) break;
+    const isForgotten = () => run !== this.#run || this.#isEnding;
+    let isTold = false;
+    while (!isTold && !isForgotten()) {
+      isTold = await this.#poster.post(this.#url, body);
+      if (isTold || isForgotten()) break;
       this.#books.refused++;
       await new Promise((resolve) => setTimeout(resolve, againMs).unref());
     }
     this.#posts--;
-    if (run === this.#run) {
+    if (isTold && run === this.#run) {
       this.#books.told += receipts.length + repeated.length;
       this.#books.repeated += repeated.length;
       this.#books.failed += failed;
       this.#books.delivered += receipts.length - failed;
       this.#books.waiting -= receipts.length;
     }
-    this.#pump(this.#options.receiptsBatchMax);
+    this.#pump({ onlyFull: true });
   }
 }
 
@@ -171,6 +186,4 @@ function noBooks(): ReceiptBooks {
   return { told: 0, delivered: 0, failed: 0, repeated: 0, refused: 0, waiting: 0, dropped: 0 };
 }
 
-const saysDelivered = '"status":"delivered"';
-const saysFailed =
-  '"status":"failed","error":{"code":"simulated_failure","detail":"The simulated provider could not deliver it"}';
+const simulatedFailure = { code: 'simulated_failure', detail: 'The simulated provider could not deliver it' };

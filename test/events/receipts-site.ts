@@ -59,6 +59,7 @@ export async function startReceiptsSite(): Promise<ReceiptsSite> {
     matcher: (settings) =>
       new ReceiptMatcher({
         ...{ database: api.context.database, clock: systemClock, onCounted: metrics.receiptsTold },
+        givesWay: () => false,
         ...settings,
       }),
     match: () => site.matcher().runOnce(),

@@ -1,7 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { ReceiptMatcher } from '../../src/events/receipts/receipt-matcher.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { makeChunkId } from '../../src/message/id.ts';
+import { matchReceipts, receiptsDueByRoute } from '../../src/store/events/match-receipts.ts';
 import { until } from '../delivery/mill.ts';
 import { allIn, type ReceiptsSite, startReceiptsSite, toldMore } from './receipts-site.ts';
 
@@ -237,89 +239,118 @@ test('by its provider’s id no erased message is found', async () => {
   expect(await site.stateOf(id!)).toBe('sent');
 });
 
-test('a route with many receipts gives way to messages, for a while, and no other route waits for it', async () => {
-  const url = await site.route('crowd');
+test('receipts of a crowded route give way to messages, and those of others do not', async () => {
   const plain = await site.route('plain');
   const [id] = await site.send('plain');
   await allIn(site, [id!], 'sent');
-  const { database } = site.api.context;
-  const waiting = async () =>
-    (
-      await database.query<{ route: string; receipts: number }>({
-        name: '',
-        text: `SELECT r.name AS route, sum(count)::int AS receipts FROM receipt JOIN route r ON r.id = route_id GROUP BY 1`,
-      })
-    ).rows;
-  const tellMany = async () => {
-    const many = Array.from({ length: 10_000 }, (_, n) => ({ id: `of-nobody-${n}`, status: 'delivered' }));
-    expect((await site.tell(url, many)).status).toBe(200);
-  };
-  const rests: number[] = [];
-  let onRest = async () => {};
-  const matcher = (givesWay: boolean) =>
-    site.matcher({
-      givesWay: () => givesWay,
-      clock: {
-        ...systemClock,
-        async sleep(ms) {
-          rests.push(ms);
-          await onRest();
-        },
-      },
-    });
-
-  // The first turn takes 8,000; what comes for another route meanwhile is matched before the second.
-  await tellMany();
-  onRest = async () => {
-    if (rests.length === 1) {
-      expect(await waiting()).toEqual([{ route: 'crowd', receipts: 2_000 }]);
-      await site.tell(plain, { id, status: 'delivered' });
-    }
-    if (rests.length === 9) expect(await waiting()).toHaveLength(2);
-    if (rests.length === 10) expect(await waiting()).toEqual([]);
-  };
-  await matcher(true).runOnce();
-  expect(rests).toHaveLength(18);
-  expect(Math.max(...rests)).toBeLessThanOrEqual(100);
+  const crowd = await crowdedRoute(300);
+  await crowd.matcher.runOnce();
+  expect(await dueOf('crowd')).toBe(2_000);
+  expect((await site.tell(plain, { id, status: 'delivered' })).status).toBe(200);
+  crowd.pass(2_699);
+  await crowd.matcher.runOnce();
+  expect([await dueOf('plain'), await dueOf('crowd')]).toEqual([0, 2_000]);
   await allIn(site, [id!], 'delivered');
-
-  rests.length = 0;
-  onRest = async () => {};
-  await tellMany();
-  await database.query({ name: '', text: `UPDATE receipt SET due_at = now() - interval '31 seconds'` });
-  await matcher(true).runOnce();
-  await tellMany();
-  await matcher(false).runOnce();
-  expect(rests).toEqual([]);
-  expect(await waiting()).toEqual([]);
+  crowd.pass(1);
+  await crowd.matcher.runOnce();
+  expect(await dueOf('crowd')).toBe(0);
 });
 
-test('whoever stops while receipts give way waits for no rest', async () => {
-  const url = await site.route('crowd');
-  await site.tell(
-    url,
-    Array.from({ length: 10_000 }, (_, n) => ({ id: `of-nobody-${n}`, status: 'delivered' })),
-  );
-  const stopping = new AbortController();
-  let looks = 0;
-  const givesWay = () => {
-    if (++looks === 1) stopping.abort(new Error('stopped'));
-    return true;
-  };
-  await expect(site.matcher({ givesWay }).runOnce(stopping.signal)).rejects.toThrow('stopped');
-  expect(looks).toBe(1);
-  await site.match();
+test('they give way no longer than messages want the machine', async () => {
+  const crowd = await crowdedRoute(300);
+  await crowd.matcher.runOnce();
+  expect(await dueOf('crowd')).toBe(2_000);
+  crowd.wants.machine = false;
+  await crowd.matcher.runOnce();
+  expect(await dueOf('crowd')).toBe(0);
 });
 
-test('receipts that came one by one are matched many together', async () => {
+test('what has waited for half a minute gives way no more', async () => {
+  const crowd = await crowdedRoute(300);
+  const text = `UPDATE receipt SET due_at = now() - interval '30 seconds'`;
+  await site.api.context.database.query({ name: '', text });
+  await crowd.matcher.runOnce();
+  expect(await dueOf('crowd')).toBe(0);
+});
+
+test('a turn that waited long for the database is not followed by minutes of rest', async () => {
+  const crowd = await crowdedRoute(60_000);
+  await crowd.matcher.runOnce();
+  expect(await dueOf('crowd')).toBe(2_000);
+  crowd.pass(9_000);
+  await crowd.matcher.runOnce();
+  expect(await dueOf('crowd')).toBe(0);
+});
+
+test('receipts that came one by one are matched many together, and two servers share those of one shard', async () => {
   const url = await site.route('plain');
   const { database } = site.api.context;
   await site.tell(url, { id: 'of-nobody', status: 'delivered' });
   const copy = `INSERT INTO receipt (shard, id, route_id, count, codec, payload)
-    SELECT shard, gen_random_uuid(), route_id, count, codec, payload FROM receipt, generate_series(1, 450)`;
+    SELECT shard, gen_random_uuid(), route_id, count, codec, payload FROM receipt, generate_series(1, 99)`;
   await database.query({ name: '', text: copy });
-  let turns = 0;
-  await site.matcher({ onCounted: ({ result }) => void (result === 'unknown' && turns++) }).runOnce();
-  expect(turns).toBe(1);
-  expect((await database.query({ name: '', text: 'SELECT FROM receipt' })).rowCount).toBe(0);
+  const [due] = await receiptsDueByRoute(database);
+  expect(due).toMatchObject({ receipts: 100 });
+  const { shard, routeId } = due!;
+  const settings = { shard, routeIds: [routeId], rowsMax: 64, receiptsMax: 60 };
+  const nothing = { matched: [], waiting: [], unknown: [], unread: [] };
+  let others = 0;
+  const own = await matchReceipts(database, {
+    ...settings,
+    async match() {
+      others = await matchReceipts(database, { ...settings, match: async () => nothing });
+      return nothing;
+    },
+  });
+  expect([own, others, await dueOf('plain')]).toEqual([60, 36, 4]);
+  await site.match();
+  expect(await dueOf('plain')).toBe(0);
 });
+
+test('a row that cannot be read keeps no other from being matched, and is looked at again later', async () => {
+  const crowd = await crowdedRoute(1);
+  const plain = await site.route('plain');
+  await site.tell(plain, { id: 'of-nobody', status: 'delivered' });
+  const { database } = site.api.context;
+  const text = `INSERT INTO receipt (shard, id, route_id, count, codec, payload, due_at)
+    SELECT shard, gen_random_uuid(), route_id, 1, 9, '', now() - interval '1 hour'
+      FROM (SELECT DISTINCT shard, route_id FROM receipt) AS due`;
+  await database.query({ name: '', text });
+  await expect(crowd.matcher.runOnce()).rejects.toThrow('codec 9');
+  crowd.wants.machine = false;
+  await crowd.matcher.runOnce();
+  expect([await dueOf('plain'), await dueOf('crowd')]).toEqual([1, 1]);
+  await database.query({ name: '', text: 'DELETE FROM receipt' });
+});
+
+/** Receipts that wait for whoever matches them. */
+async function dueOf(route: string): Promise<number> {
+  const text = `SELECT coalesce(sum(count), 0)::int AS due FROM receipt
+    WHERE route_id = (SELECT id FROM route WHERE name = $1)`;
+  const { rows } = await site.api.context.database.query<{ due: number }>({ name: '', text }, [route]);
+  return rows[0]!.due;
+}
+
+/** The route `crowd` with 10,000 receipts of unknown messages, and who matches them while messages want the machine, in turns that take so long. */
+async function crowdedRoute(
+  turnMs: number,
+): Promise<{ matcher: ReceiptMatcher; wants: { machine: boolean }; pass: (ms: number) => void }> {
+  const url = await site.route('crowd');
+  const receipts = Array.from({ length: 10_000 }, (_, n) => ({ id: `of-nobody-${n}`, status: 'delivered' }));
+  expect((await site.tell(url, receipts)).status).toBe(200);
+  let nowMs = 0;
+  const wants = { machine: true };
+  return {
+    wants,
+    pass(ms: number) {
+      nowMs += ms;
+    },
+    matcher: site.matcher({
+      clock: { ...systemClock, monotonicMs: () => nowMs },
+      givesWay: () => wants.machine,
+      onCounted({ result }) {
+        if (result === 'unknown') nowMs += turnMs;
+      },
+    }),
+  };
+}

@@ -1,7 +1,6 @@
 import { parseTime } from '../../lib/parse-time.ts';
 import { verifyingKey } from '../../lib/standard-webhooks.ts';
 import type { OptionProblem, ReceiptNews, ReceiptReading, ReceiptRequest, SendError } from '../connector.ts';
-import { receiptNews } from '../receipt-news.ts';
 import { problem } from '../transport/option-checks.ts';
 import { providerRef, providerRefProblem } from '../transport/provider-ref.ts';
 import { isObject } from '../transport/reply-answer.ts';
@@ -80,7 +79,7 @@ function readItem(item: unknown): ReceiptNews | undefined | string {
   if (time === null) return 'at is a time of RFC 3339, such as 2026-01-31T12:00:00Z.';
   if (status !== 'delivered' && status !== 'failed') return undefined;
   const error = status === 'failed' ? errorOf(item.error) : undefined;
-  return receiptNews({ key, providerRef: ref, state: status, error, atMs: time?.getTime() });
+  return { key, providerRef: ref, state: status, error, atMs: time?.getTime() };
 }
 
 /** Why a receipt names no message. */

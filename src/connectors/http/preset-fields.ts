@@ -1,6 +1,5 @@
 import type { MessageFields } from '../../message/fields.ts';
 import type { ReceiptNews, SendError } from '../connector.ts';
-import { receiptNews } from '../receipt-news.ts';
 import { oneLine, sendError } from '../send-errors.ts';
 import { providerRef } from '../transport/provider-ref.ts';
 import { isObject, providerCode } from '../transport/reply-answer.ts';
@@ -73,8 +72,7 @@ export function newsOf(told: {
   const ref = providerRef(told.providerRef);
   if (key === undefined && ref === undefined) return undefined;
   const error = state === 'failed' ? receiptError(told.code, told.detail) : undefined;
-  const knownMs = Number.isFinite(atMs) ? atMs : undefined;
-  return receiptNews({ key, providerRef: ref, state, error, atMs: knownMs });
+  return { key, providerRef: ref, state, error, atMs: Number.isFinite(atMs) ? atMs : undefined };
 }
 
 /** The provider's code and words of a message that was not delivered. */

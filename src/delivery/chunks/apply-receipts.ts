@@ -47,7 +47,10 @@ export function applyReceipts(receipts: ReceiptDecision, messages: ReceiptedMess
       const detail = details?.length === 1 ? details[0]! : (details?.[rank] ?? '');
       const error = errorCode === null ? undefined : { code: errorCode, detail };
       const attempt = history.attemptsAt(offset);
-      note(offset, { state: told, attempt, atMs, ...(error && { error }) });
+      const outcome: MessageOutcome = { state: told, attempt, atMs };
+      // With `...` in the literal this takes ten times as long (see ReceiptNews).
+      if (error) outcome.error = error;
+      note(offset, outcome);
       taken.matched.push(offset);
     }
   });

@@ -42,8 +42,8 @@ export interface DeliveryStats {
   unrecorded: number;
   loadedChunks: number;
   loadedBytes: number;
-  /** The thread is busy with messages that are no callbacks: callbacks and receipts give way to them. */
-  newsGivesWay: boolean;
+  /** With such as are no callbacks: callbacks and receipts give way to them. */
+  isBusyWithMessages: boolean;
   counts: DeliveryCounts;
   lanes: LaneStats[];
   routes: RouteState[];
@@ -81,7 +81,7 @@ export function deliveryStats(
     unrecorded: outcomes.unrecorded,
     loadedChunks: loader.loadedChunks,
     loadedBytes: loader.loadedBytes,
-    newsGivesWay: courtesy.givesWay(nowMs),
+    isBusyWithMessages: courtesy.givesWay(nowMs),
     counts: { ...counts },
     lanes,
     routes: [...runners.states()],

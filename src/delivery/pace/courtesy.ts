@@ -38,7 +38,7 @@ export class Courtesy {
     this.#pace = new Pace(undefined, settings.nowMs);
   }
 
-  /** The thread is busy with others' messages, and callbacks are held to their least. */
+  /** The thread is busy with others' messages. Its callbacks are held to their least then, and the making of callbacks and the matching of receipts wait. */
   givesWay(nowMs: number): boolean {
     this.#look(nowMs);
     return this.#isBusy;

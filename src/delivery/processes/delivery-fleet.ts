@@ -19,8 +19,8 @@ export interface DeliveryFleetSettings extends Omit<DeliveryHostSettings, 'onRep
 
 /** Several as one. */
 export interface DeliveryFleet extends DeliveryHost {
-  /** A worker of this server holds callbacks back, for it is busy with other messages. */
-  readonly newsGivesWay: boolean;
+  /** A worker of this server is: callbacks and receipts give way. */
+  readonly isBusyWithMessages: boolean;
   /** How the connections of all of them are used. */
   pools(): PoolState[];
 }
@@ -72,8 +72,8 @@ class Fleet implements DeliveryFleet {
     this.#tally = new DeliveryTally(metrics);
   }
 
-  get newsGivesWay(): boolean {
-    return this.#tally.newsGivesWay;
+  get isBusyWithMessages(): boolean {
+    return this.#tally.isBusyWithMessages;
   }
 
   join(member: number, host: DeliveryHost): void {

@@ -21,7 +21,7 @@ const report: DeliveryReport = {
       lanes: [],
       routes: [],
     },
-    newsGivesWay: false,
+    isBusyWithMessages: false,
     counts: noDeliveries(),
   },
   held: new Uint8Array(128),

@@ -5,14 +5,18 @@ import { DeliveryTally } from './delivery-tally.ts';
 
 function report(
   run: string,
-  { sent, shards, newsGivesWay = false }: { sent: number; shards: number; newsGivesWay?: boolean },
+  {
+    sent,
+    shards,
+    isBusyWithMessages = false,
+  }: { sent: number; shards: number; isBusyWithMessages?: boolean },
 ): DeliveryReport {
   return {
     kind: 'stats',
     run,
     stats: {
       ...{ workerId: run, shards, inFlight: 0, unrecorded: 0, loadedChunks: 0, loadedBytes: 0, lanes: [] },
-      newsGivesWay,
+      isBusyWithMessages,
       routes: [],
       counts: noDeliveries(),
     },
@@ -66,18 +70,18 @@ test('a thread that is started again within its process counts on from what the 
   expect(told).toEqual({ sent: 12, workers: 1, ownedShards: 0 });
 });
 
-test('callbacks give way on a server as long as one of its workers says so', () => {
+test('a server is busy with messages as long as one of its workers is', () => {
   const { tally } = counting();
-  const tell = (member: number, newsGivesWay: boolean) =>
-    tally.take(member, report(`run ${member}`, { sent: 0, shards: 512, newsGivesWay }));
+  const tell = (member: number, isBusyWithMessages: boolean) =>
+    tally.take(member, report(`run ${member}`, { sent: 0, shards: 512, isBusyWithMessages }));
   tell(0, false);
-  expect(tally.newsGivesWay).toBe(false);
+  expect(tally.isBusyWithMessages).toBe(false);
   tell(1, true);
   tell(0, false);
-  expect(tally.newsGivesWay).toBe(true);
+  expect(tally.isBusyWithMessages).toBe(true);
   tell(1, false);
-  expect(tally.newsGivesWay).toBe(false);
+  expect(tally.isBusyWithMessages).toBe(false);
   tell(1, true);
   tally.drop(1);
-  expect(tally.newsGivesWay).toBe(false);
+  expect(tally.isBusyWithMessages).toBe(false);
 });

@@ -28,7 +28,7 @@ interface Member {
   outcomes: readonly OutcomeCount[];
   state: DeliveryState;
   pools: readonly PoolState[];
-  newsGivesWay: boolean;
+  isBusyWithMessages: boolean;
 }
 
 /** Adds up what the workers of one server report: its own thread's and those of its further processes. */
@@ -40,9 +40,9 @@ export class DeliveryTally {
     this.#metrics = metrics;
   }
 
-  /** One of them at least is busy with messages: what tells of messages gives way. */
-  get newsGivesWay(): boolean {
-    return [...this.#members.values()].some((member) => member.newsGivesWay);
+  /** One of them at least is: callbacks and receipts give way. */
+  get isBusyWithMessages(): boolean {
+    return [...this.#members.values()].some((member) => member.isBusyWithMessages);
   }
 
   take(member: number, report: DeliveryReport): void {
@@ -60,8 +60,8 @@ export class DeliveryTally {
     for (const [kind, count] of Object.entries(faults)) {
       for (let n = 0; n < count; n++) this.#metrics.databaseFault(kind);
     }
-    const { counts, newsGivesWay } = stats;
-    this.#members.set(member, { run, counts, outcomes, state: stateOf(report), pools, newsGivesWay });
+    const { counts, isBusyWithMessages } = stats;
+    this.#members.set(member, { run, counts, outcomes, state: stateOf(report), pools, isBusyWithMessages });
     this.#tellState();
   }
 

@@ -1,7 +1,7 @@
 import { readReceiptsBacklog, readUnknownReceipts } from '../../store/inspection/read-receipts-backlog.ts';
 import { type Check, type Finding, orOk } from '../check.ts';
 
-/** They are matched within a second; a minute is a server that was started again. */
+/** They are matched within a second, those of a flood within half a minute; a minute is a server that was started again. */
 const overdueMs = 60_000;
 /** Some come for messages that are recorded in a moment; so many are a provider whose ids are not kept. */
 const waitingMax = 10_000;
@@ -15,8 +15,8 @@ export const receipts: Check = {
     if (unmatched > 0) {
       findings.push({
         severity: 'error',
-        summary: `${unmatched} receipts have waited to be matched for up to ${Math.round(oldestMs / 1_000)} s: no server does it`,
-        mend: 'Give one server at least the role events: millrace serve --roles api,deliver,events',
+        summary: `${unmatched} receipts have waited to be matched for up to ${Math.round(oldestMs / 1_000)} s: no server does it, or those that do are behind`,
+        mend: 'Give one server at least the role events (millrace serve --roles api,deliver,events), and where one has it, another as well',
       });
     }
     if (waiting > waitingMax) {

@@ -35,6 +35,9 @@ type Chunks = ReadonlyMap<string, { routeId: number; count: number }>;
 export class MatchTurn {
   /** To be told only when the transaction has been committed. */
   readonly counts = new Map<MatchResult, number>();
+  /** Of rows that could not be read, the first one. */
+  error: unknown;
+  readonly #unread: string[] = [];
   readonly #settings: { nowMs: number; firstDayMs: number; waitMs: number };
   readonly #groups = new MatchedGroups();
   /** By route. */
@@ -52,7 +55,7 @@ export class MatchTurn {
     const reader = new PlaceReader();
     const byRef: (Named & { hash: bigint })[] = [];
     for (const row of rows) {
-      for (const news of decodeReceipts(row)) {
+      for (const news of this.#read(row)) {
         const place = news.key === undefined ? undefined : reader.read(news.key);
         if (place) {
           byKey.push({ row, news, place });
@@ -66,6 +69,16 @@ export class MatchTurn {
     const places = await this.#findRefs(transaction, byRef);
     for (const named of byRef) this.#placeByRef(named, places.get(refName(named.row.routeId, named.hash)));
     return this.#matching();
+  }
+
+  #read(row: DueReceipts): ReceiptNews[] {
+    try {
+      return decodeReceipts(row);
+    } catch (error) {
+      this.error ??= error;
+      this.#unread.push(row.id);
+      return [];
+    }
   }
 
   #placeByKey(named: Named & { place: MessagePlace }, chunks: Chunks): void {
@@ -136,7 +149,7 @@ export class MatchTurn {
       }
     }
     const unknown = [...this.#unknown].flatMap(([routeId, news]) => receiptRows(routeId, news, nowMs));
-    return { matched: this.#groups.take(() => uuidV7(nowMs)), waiting, unknown };
+    return { matched: this.#groups.take(() => uuidV7(nowMs)), waiting, unknown, unread: this.#unread };
   }
 
   #count(result: MatchResult): void {

@@ -1,5 +1,4 @@
 import type { ReceiptNews } from '../../connectors/connector.ts';
-import { receiptNews } from '../../connectors/receipt-news.ts';
 import { decodeChunk, encodeChunk } from '../../message/chunk-codec.ts';
 import { parseProviderKey } from '../../message/fold-outcomes.ts';
 import { mayNamePerson, withoutPersons } from '../../message/may-name-person.ts';
@@ -37,17 +36,15 @@ export function encodeReceipts(news: readonly ReceiptNews[]): {
 
 export function decodeReceipts({ codec, payload }: { codec: number; payload: Uint8Array }): ReceiptNews[] {
   const { keys, others } = JSON.parse(Buffer.from(decodeChunk(codec, payload)).toString()) as StoredReceipts;
-  const news: ReceiptNews[] = keys.map((key) => ({ state: 'delivered', key }));
+  const news: ReceiptNews[] = keys.map((key) => ({ key, state: 'delivered' }));
   for (const [state, key, providerRef, code, detail = '', atMs] of others) {
-    news.push(
-      receiptNews({
-        key: key === 0 ? undefined : key,
-        providerRef: providerRef === 0 ? undefined : providerRef,
-        state: state === 'd' ? 'delivered' : 'failed',
-        error: code ? { code, detail } : undefined,
-        atMs,
-      }),
-    );
+    news.push({
+      key: key === 0 ? undefined : key,
+      providerRef: providerRef === 0 ? undefined : providerRef,
+      state: state === 'd' ? 'delivered' : 'failed',
+      error: code ? { code, detail } : undefined,
+      atMs,
+    });
   }
   return news;
 }
@@ -55,13 +52,12 @@ export function decodeReceipts({ codec, payload }: { codec: number; payload: Uin
 /** Of one that no message was found for: what it named, and no more. */
 export function forgetful(news: ReceiptNews): ReceiptNews {
   const { key, providerRef, state, error } = news;
-  return receiptNews({
+  return {
     key: key !== undefined && !parseProviderKey(key) ? withoutAddress(key) : key,
     providerRef: providerRef === undefined ? undefined : withoutAddress(providerRef),
     state,
     error: error && { code: error.code, detail: '' },
-    atMs: undefined,
-  });
+  };
 }
 
 function storedOf({ key, providerRef, state, error, atMs }: ReceiptNews): StoredReceipt {

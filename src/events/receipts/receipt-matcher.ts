@@ -1,33 +1,42 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { Database } from '../../store/database.ts';
-import { forgetUnknownReceipts, matchReceipts, placesOfReceipts } from '../../store/events/match-receipts.ts';
+import {
+  forgetUnknownReceipts,
+  matchReceipts,
+  receiptsDueByRoute,
+} from '../../store/events/match-receipts.ts';
 import { partitionRange } from '../../store/partitions.ts';
+import { type MatchShare, partCrowded } from './crowded-routes.ts';
 import { type MatchResult, MatchTurn } from './match-turn.ts';
-import { type MatchPlace, placesInTurn } from './places-in-turn.ts';
 
 export interface ReceiptMatcherSettings {
   database: Database;
   clock: Clock;
   onCounted: (event: { result: MatchResult; count: number }) => void;
-  /** Messages want the machine: receipts of a route that has many wait. Never, without it. */
-  givesWay?: () => boolean;
+  /** Messages want the machine, and receipts of crowded routes wait. */
+  givesWay: () => boolean;
   /** How long a receipt waits for a message that it names by the provider's id; 1 h. */
   waitMs?: number;
+}
+
+interface Run {
+  signal: AbortSignal | undefined;
+  errors: unknown[];
 }
 
 /** The answer may be recorded late, by a database that was away; what comes later than that comes no more. */
 const waitDefaultMs = 3_600_000;
 
-/** Of one transaction. A row has up to 1,000 receipts, and few where each came by itself. */
-const rowsMax = 500;
+/** Of one transaction, which takes 15 to 80 ms with so many receipts. A row has up to 1,000, and few where they come one by one. */
 const receiptsMax = 8_000;
-/** Routes on shards that a look sees: with so many, the others are seen when these are done. */
-const placesMax = 10_000;
-/** Turns of a route that has many, while messages want the machine, are followed by so many rests as long as themselves: a tenth of the time is left to them. */
-const rests = 9;
-/** Others' receipts that come meanwhile are not seen before the rests are over. */
-const restMsMax = 100;
-/** Receipts that have waited so long give way no more. */
+const rowsMax = 64;
+/** How long it goes by what was seen of all that is due: a look at 300,000 rows takes 0.15 s. */
+const lookMs = 250;
+/** After receipts of crowded routes so many times as long belongs to messages: a tenth is left to receipts whatever happens. */
+const restsMax = 9;
+/** What took longer has waited for the database. */
+const tookMsMax = 1_000;
+/** What has waited so long gives way no more. The doctor speaks of receipts that have waited for a minute. */
 const patienceMs = 30_000;
 /** Unknown ones are kept for a week, and no more rows than that, so that nobody fills the database with them. */
 const unknownKept = { keptMs: 7 * 86_400_000, rowsMax: 10_000 };
@@ -38,51 +47,83 @@ const rangeKnownMs = 60_000;
 /**
  * Finds the messages of stored receipts and hands them to the owners of their shards. By the key that Millrace sent
  * along it is arithmetic, but for a look whether the message was sent by the route that the receipt came in by: who knows
- * the address of one route can say nothing of the messages of another.
+ * the address of one route can say nothing of the messages of another. Receipts of crowded routes give way to messages.
  */
 export class ReceiptMatcher {
   readonly #settings: ReceiptMatcherSettings;
   #range: { fromMs: number; knownMs: number } | undefined;
   #forgotMs = Number.NEGATIVE_INFINITY;
+  /** Until then crowded routes give way, if messages want the machine as long. */
+  #restUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(settings: ReceiptMatcherSettings) {
     this.#settings = settings;
   }
 
-  /** Matches all that is due, unless it is aborted. May run in several processes at once. */
+  /**
+   * Matches all that is due and does not give way. May run in several processes at once. What cannot be matched keeps nothing
+   * else from it.
+   * @throws the signal's reason; the first error, when all else has been matched
+   */
   async runOnce(signal?: AbortSignal): Promise<void> {
     const { database, clock } = this.#settings;
-    while (await this.#takeTurn(signal)) signal?.throwIfAborted();
+    const run: Run = { signal, errors: [] };
+    while (await this.#round(run));
+    if (run.errors.length > 0) throw run.errors[0];
     if (clock.monotonicMs() - this.#forgotMs < forgetEveryMs) return;
     this.#forgotMs = clock.monotonicMs();
     await forgetUnknownReceipts(database, unknownKept);
   }
 
-  /** All routes that have few, and the one place that waits longest of those that have many; false when nothing is left, or others are at the rest. */
-  async #takeTurn(signal: AbortSignal | undefined): Promise<boolean> {
-    const { database, clock } = this.#settings;
-    const beganAtMs = clock.monotonicMs();
-    const { few, many } = placesInTurn(await placesOfReceipts(database, placesMax));
+  /** Matches some of what is due. False when nothing was left to match, or other servers are at it. */
+  async #round(run: Run): Promise<boolean> {
+    const { calm, crowded } = partCrowded(await receiptsDueByRoute(this.#settings.database));
+    const ofCalm = await this.#matchShares(calm, { run, match: (share) => this.#match(share, run) });
+    const ofCrowded = await this.#matchShares(crowded, {
+      run,
+      match: async (share) => (this.#mayTake(share) ? await this.#matchCrowded(share, run) : 0),
+    });
+    return ofCalm + ofCrowded > 0;
+  }
+
+  /** Each until it has no more, as long as a look may be old. Answers how many rows were taken. */
+  async #matchShares(
+    shares: readonly MatchShare[],
+    { run, match }: { run: Run; match: (share: MatchShare) => Promise<number> },
+  ): Promise<number> {
+    const { clock } = this.#settings;
+    const untilMs = clock.monotonicMs() + lookMs;
     let taken = 0;
-    for (const place of few) taken += await this.#match(place);
-    for (const place of many) {
-      const rows = await this.#match(place);
-      if (rows === 0) continue;
-      taken += rows;
-      if (place.waitedMs < patienceMs) await this.#giveWay(clock.monotonicMs() - beganAtMs, signal);
-      break;
+    for (const share of shares) {
+      let rows: number;
+      do {
+        if (clock.monotonicMs() >= untilMs) return taken;
+        run.signal?.throwIfAborted();
+        rows = await match(share).catch((error: unknown) => {
+          run.errors.push(error);
+          return 0;
+        });
+        taken += rows;
+      } while (rows > 0);
     }
-    return taken > 0;
+    return taken;
   }
 
-  async #giveWay(tookMs: number, signal: AbortSignal | undefined): Promise<void> {
+  #mayTake({ waitedMs }: MatchShare): boolean {
     const { clock, givesWay } = this.#settings;
-    for (let rest = 0; rest < rests && givesWay?.(); rest++) {
-      await clock.sleep(Math.min(tookMs, restMsMax), signal);
-    }
+    return waitedMs >= patienceMs || clock.monotonicMs() >= this.#restUntilMs || !givesWay();
   }
 
-  async #match({ shard, routeIds }: MatchPlace): Promise<number> {
+  async #matchCrowded(share: MatchShare, run: Run): Promise<number> {
+    const { clock } = this.#settings;
+    const beganAtMs = clock.monotonicMs();
+    const rows = await this.#match(share, run);
+    const endedAtMs = clock.monotonicMs();
+    if (rows > 0) this.#restUntilMs = endedAtMs + restsMax * Math.min(endedAtMs - beganAtMs, tookMsMax);
+    return rows;
+  }
+
+  async #match({ shard, routeIds }: MatchShare, run: Run): Promise<number> {
     const { database, onCounted } = this.#settings;
     const fromMs = await this.#firstDayMs();
     const { clock, waitMs = waitDefaultMs } = this.#settings;
@@ -95,6 +136,7 @@ export class ReceiptMatcher {
       },
     });
     for (const [result, count] of turn?.counts ?? []) onCounted({ result, count });
+    if (turn?.error !== undefined) run.errors.push(turn.error);
     return taken;
   }
 

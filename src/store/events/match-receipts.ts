@@ -42,10 +42,12 @@ export interface Matching {
   matched: MatchedReceipts[];
   waiting: WaitingReceipts[];
   unknown: ReceiptRow[];
+  /** Ids of rows that could not be read: they stay, and are looked at again after a while. */
+  unread: string[];
 }
 
 /** Receipts of one route on one shard that are due to be matched. */
-export interface ReceiptPlace {
+export interface DueOfRoute {
   shard: number;
   routeId: number;
   receipts: number;
@@ -53,31 +55,37 @@ export interface ReceiptPlace {
   waitedMs: number;
 }
 
-const placesStatement = {
-  name: 'places_of_receipts',
+const dueStatement = {
+  name: 'receipts_due_by_route',
   text: `SELECT shard, route_id AS "routeId", sum(count)::float8 AS receipts,
       (extract(epoch FROM now() - min(due_at)) * 1000)::float8 AS "waitedMs"
-    FROM receipt WHERE due_at <= now() GROUP BY shard, route_id ORDER BY min(due_at) LIMIT $1`,
+    FROM receipt WHERE due_at <= now() GROUP BY shard, route_id ORDER BY min(due_at)`,
 };
 
-/** Where receipts are due to be matched; what waits longest comes first. */
-export async function placesOfReceipts(database: Queryable, limit: number): Promise<ReceiptPlace[]> {
-  const { rows } = await database.query<ReceiptPlace & Record<string, unknown>>(placesStatement, [limit]);
-  return rows;
+/** Which receipts are due to be matched; what waits longest comes first. */
+export async function receiptsDueByRoute(database: Queryable): Promise<DueOfRoute[]> {
+  return (await database.query<DueOfRoute & Record<string, unknown>>(dueStatement)).rows;
 }
 
-// Of one shard, so that Citus takes it as well: what another server matches at the moment is passed over.
+// Of one shard, so that Citus takes it as well: what another server matches at the moment is passed over. Rows that are locked and not
+// taken are free again at the commit.
 const takeStatement = {
   name: 'take_receipts_of_routes',
-  text: `SELECT id, route_id AS "routeId", count, codec, payload, received_at AS "receivedAt", tries,
+  text: `WITH locked AS (
+      SELECT id, route_id, count, codec, payload, received_at, tries FROM receipt
+        WHERE shard = $1 AND route_id = ANY($2::int[]) AND due_at <= now() ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED
+    ), summed AS (SELECT *, sum(count) OVER (ORDER BY id) - count AS before FROM locked)
+    SELECT id, route_id AS "routeId", count, codec, payload, received_at AS "receivedAt", tries,
       (extract(epoch FROM now() - received_at) * 1000)::float8 AS "ageMs"
-    FROM receipt WHERE shard = $1 AND id IN (
-      SELECT id FROM (
-        SELECT id, sum(count) OVER (ORDER BY id) - count AS before
-          FROM receipt WHERE shard = $1 AND route_id = ANY($2::int[]) AND due_at <= now() ORDER BY id LIMIT $3
-      ) AS due WHERE before < $4
-    ) ORDER BY id FOR UPDATE SKIP LOCKED`,
+    FROM summed WHERE before < $4 ORDER BY id`,
 };
+
+const putOffStatement = {
+  name: 'put_off_receipts',
+  text: `UPDATE receipt SET due_at = now() + $3::float8 * interval '1 millisecond' WHERE shard = $1 AND id = ANY($2::uuid[])`,
+};
+/** A server of a later release may be able to read them. */
+const unreadAgainMs = 60_000;
 
 const deleteStatement = {
   name: 'delete_receipts',
@@ -87,7 +95,7 @@ const deleteStatement = {
 /**
  * Takes rows of some routes that are due on one shard, has them matched, and stores what became of them in their place: all in one
  * transaction, so that several servers match side by side, and a crash leaves every receipt where it was. Answers how
- * many rows it took. The last row may go beyond `receiptsMax`.
+ * many rows it took.
  */
 export function matchReceipts(
   database: Database,
@@ -95,6 +103,7 @@ export function matchReceipts(
     shard: number;
     routeIds: readonly number[];
     rowsMax: number;
+    /** A further row is taken while those before have fewer. */
     receiptsMax: number;
     match: (transaction: Queryable, rows: DueReceipts[]) => Promise<Matching>;
   },
@@ -108,11 +117,13 @@ export function matchReceipts(
       receiptsMax,
     ]);
     if (rows.length === 0) return 0;
-    const { matched, waiting, unknown } = await match(transaction, rows);
+    const { matched, waiting, unknown, unread } = await match(transaction, rows);
     await insertMatched(transaction, matched);
     await insertWaiting(transaction, shard, waiting);
     await insertUnknown(transaction, shard, unknown);
-    await transaction.query(deleteStatement, [shard, rows.map(({ id }) => id)]);
+    if (unread.length > 0) await transaction.query(putOffStatement, [shard, unread, unreadAgainMs]);
+    const done = rows.map(({ id }) => id).filter((id) => !unread.includes(id));
+    if (done.length > 0) await transaction.query(deleteStatement, [shard, done]);
     return rows.length;
   });
 }

@@ -1,16 +1,16 @@
 import type { DueOfRoute } from '../../store/events/match-receipts.ts';
 
 /** Receipts of some routes on one shard, which are matched in one transaction. */
-export interface MatchShare {
+export interface DueOnShard {
   shard: number;
   routeIds: number[];
   /** As of a {@link DueOfRoute}, of all of them. */
   waitedMs: number;
 }
 
-export interface MatchShares {
-  calm: MatchShare[];
-  crowded: MatchShare[];
+export interface PartedDue {
+  calm: DueOnShard[];
+  crowded: DueOnShard[];
 }
 
 /**
@@ -20,18 +20,18 @@ export interface MatchShares {
 const calmMax = 1_000;
 
 /** Parts the receipts of crowded routes, which may wait, from all others; both in the order that they are given in. */
-export function partCrowded(due: readonly DueOfRoute[]): MatchShares {
+export function partCrowded(due: readonly DueOfRoute[]): PartedDue {
   const dueOf = new Map<number, number>();
   for (const { routeId, receipts } of due) dueOf.set(routeId, (dueOf.get(routeId) ?? 0) + receipts);
-  const calm = new Map<number, MatchShare>();
-  const crowded = new Map<number, MatchShare>();
+  const calm = new Map<number, DueOnShard>();
+  const crowded = new Map<number, DueOnShard>();
   for (const { shard, routeId, waitedMs } of due) {
-    const shares = dueOf.get(routeId)! > calmMax ? crowded : calm;
-    const share = shares.get(shard);
-    if (share === undefined) shares.set(shard, { shard, routeIds: [routeId], waitedMs });
+    const dueOnShards = dueOf.get(routeId)! > calmMax ? crowded : calm;
+    const those = dueOnShards.get(shard);
+    if (those === undefined) dueOnShards.set(shard, { shard, routeIds: [routeId], waitedMs });
     else {
-      share.routeIds.push(routeId);
-      share.waitedMs = Math.max(share.waitedMs, waitedMs);
+      those.routeIds.push(routeId);
+      those.waitedMs = Math.max(those.waitedMs, waitedMs);
     }
   }
   return { calm: [...calm.values()], crowded: [...crowded.values()] };

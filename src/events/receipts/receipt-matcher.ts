@@ -6,7 +6,7 @@ import {
   receiptsDueByRoute,
 } from '../../store/events/match-receipts.ts';
 import { partitionRange } from '../../store/partitions.ts';
-import { type MatchShare, partCrowded } from './crowded-routes.ts';
+import { type DueOnShard, partCrowded } from './crowded-routes.ts';
 import { type MatchResult, MatchTurn } from './match-turn.ts';
 
 export interface ReceiptMatcherSettings {
@@ -78,28 +78,28 @@ export class ReceiptMatcher {
   /** Matches some of what is due. False when nothing was left to match, or other servers are at it. */
   async #round(run: Run): Promise<boolean> {
     const { calm, crowded } = partCrowded(await receiptsDueByRoute(this.#settings.database));
-    const ofCalm = await this.#matchShares(calm, { run, match: (share) => this.#match(share, run) });
-    const ofCrowded = await this.#matchShares(crowded, {
+    const ofCalm = await this.#matchEach(calm, { run, match: (due) => this.#match(due, run) });
+    const ofCrowded = await this.#matchEach(crowded, {
       run,
-      match: async (share) => (this.#mayTake(share) ? await this.#matchCrowded(share, run) : 0),
+      match: async (due) => (this.#mayTake(due) ? await this.#matchCrowded(due, run) : 0),
     });
     return ofCalm + ofCrowded > 0;
   }
 
   /** Each until it has no more, as long as a look may be old. Answers how many rows were taken. */
-  async #matchShares(
-    shares: readonly MatchShare[],
-    { run, match }: { run: Run; match: (share: MatchShare) => Promise<number> },
+  async #matchEach(
+    dueOnShards: readonly DueOnShard[],
+    { run, match }: { run: Run; match: (due: DueOnShard) => Promise<number> },
   ): Promise<number> {
     const { clock } = this.#settings;
     const untilMs = clock.monotonicMs() + lookMs;
     let taken = 0;
-    for (const share of shares) {
+    for (const due of dueOnShards) {
       let rows: number;
       do {
         if (clock.monotonicMs() >= untilMs) return taken;
         run.signal?.throwIfAborted();
-        rows = await match(share).catch((error: unknown) => {
+        rows = await match(due).catch((error: unknown) => {
           run.errors.push(error);
           return 0;
         });
@@ -109,21 +109,21 @@ export class ReceiptMatcher {
     return taken;
   }
 
-  #mayTake({ waitedMs }: MatchShare): boolean {
+  #mayTake({ waitedMs }: DueOnShard): boolean {
     const { clock, givesWay } = this.#settings;
     return waitedMs >= patienceMs || clock.monotonicMs() >= this.#restUntilMs || !givesWay();
   }
 
-  async #matchCrowded(share: MatchShare, run: Run): Promise<number> {
+  async #matchCrowded(due: DueOnShard, run: Run): Promise<number> {
     const { clock } = this.#settings;
     const beganAtMs = clock.monotonicMs();
-    const rows = await this.#match(share, run);
+    const rows = await this.#match(due, run);
     const endedAtMs = clock.monotonicMs();
     if (rows > 0) this.#restUntilMs = endedAtMs + restsMax * Math.min(endedAtMs - beganAtMs, tookMsMax);
     return rows;
   }
 
-  async #match({ shard, routeIds }: MatchShare, run: Run): Promise<number> {
+  async #match({ shard, routeIds }: DueOnShard, run: Run): Promise<number> {
     const { database, onCounted } = this.#settings;
     const fromMs = await this.#firstDayMs();
     const { clock, waitMs = waitDefaultMs } = this.#settings;
